@@ -1,0 +1,480 @@
+"""The Realtime protocol of OpenAI, GA shape: JSON text frames with base64 audio inside.
+
+In: one message and its arrival time; out: neutral signals. In: intents; out: messages to send.
+Facts followed: configuration is acknowledged by `session.updated`; `turn_detection: null` must be sent as an
+explicit null; usage, ids, commits and even `response.created` may be missing; unknown events and fields are
+normal; the same event may come twice. Trap: cached tokens are a *part* of the input tokens.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from bench.audio.formats import AudioFormat
+from bench.dialects.base import Endpoint
+from bench.dialects.signals import (
+    AudioDelta,
+    AudioDone,
+    ErrorInfo,
+    InputCommitted,
+    InputTranscript,
+    InputTranscriptFailed,
+    Malformed,
+    RateLimit,
+    RateLimits,
+    ReplyStatus,
+    ResponseEnded,
+    ResponseStarted,
+    ServerError,
+    SessionCreated,
+    SessionReady,
+    Signal,
+    SpeechStarted,
+    SpeechStopped,
+    TextDelta,
+    ToolCall,
+    TranscriptionUsage,
+    Unrecognised,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from bench.scenario.model import SessionConfig, Target
+
+SESSION_UPDATE_ID = "bench-session"
+_REMEMBERED_IDS = 4096
+_MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
+_WIRE_FORMATS: dict[AudioFormat, dict[str, Any]] = {
+    AudioFormat.PCM16: {"type": "audio/pcm", "rate": 24000},
+    AudioFormat.PCMU: {"type": "audio/pcmu"},
+    AudioFormat.PCMA: {"type": "audio/pcma"},
+}
+_BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
+_FATAL_CODES = {
+    "session_expired",
+    "session_limit_reached",
+    "beta_api_shape_disabled",
+    "invalid_api_key",
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "account_deactivated",
+    "missing_model",
+    "model_not_found",
+    "invalid_model",
+}
+_STATUSES: dict[str, ReplyStatus] = {
+    "completed": "completed",
+    "cancelled": "cancelled",
+    "incomplete": "incomplete",
+    "failed": "failed",
+}
+_UNUSED = frozenset(
+    {
+        "conversation.created",
+        "conversation.item.added",
+        "conversation.item.done",
+        "conversation.item.created",
+        "conversation.item.retrieved",
+        "conversation.item.deleted",
+        "conversation.item.truncated",
+        "conversation.item.input_audio_transcription.segment",
+        "input_audio_buffer.cleared",
+        "input_audio_buffer.timeout_triggered",
+        "output_audio_buffer.started",
+        "output_audio_buffer.stopped",
+        "output_audio_buffer.cleared",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.output_audio_transcript.done",
+        "response.output_text.done",
+        "response.function_call_arguments.delta",
+    }
+)
+
+
+def endpoint(target: Target, api_key: str | None) -> Endpoint:
+    """Where a call to `target` goes: its URL with the model in the query, the key in the header it names."""
+    scheme, netloc, path, query, _ = urlsplit(target.url or "")
+    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+    pairs = parse_qsl(query, keep_blank_values=True) + list(target.query.items())
+    if target.model and not any(key in _MODEL_QUERY_KEYS for key, _ in pairs):
+        pairs.append(("model", target.model))
+    headers = dict(target.headers)
+    if api_key:
+        headers[target.auth_header] = f"{target.auth_scheme} {api_key}" if target.auth_scheme else api_key
+    return Endpoint(
+        url=urlunsplit((scheme, netloc, path or "/v1/realtime", urlencode(pairs), "")),
+        headers=headers,
+        subprotocols=tuple(target.subprotocols),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def parse_error(raw: Any) -> ErrorInfo:
+    """An error object as the server sent it; anything that is not one gives its text as the message."""
+    if not isinstance(raw, dict):
+        return ErrorInfo(message=None if raw is None else str(raw)[:500])
+    message = _text(raw.get("message"))
+    return ErrorInfo(
+        type=_text(raw.get("type")),
+        code=_text(raw.get("code")),
+        message=message[:500] if message else None,
+        param=_text(raw.get("param")),
+        event_id=_text(raw.get("event_id")),
+    )
+
+
+def parse_usage(raw: Any) -> Usage | None:
+    """Token counts of a response, or None where the server gave none (null, `{}`, only keys of other APIs)."""
+    if not isinstance(raw, dict) or not raw:
+        return None
+    into, out = _mapping(raw.get("input_token_details")), _mapping(raw.get("output_token_details"))
+    if not into and not out:
+        return None
+    cached = into.get("cached_tokens_details")
+    cached_total = _count(into.get("cached_tokens"))
+    split = isinstance(cached, dict)
+    by = _mapping(cached)
+    return Usage(
+        in_text_tokens=_count(into.get("text_tokens")),
+        in_audio_tokens=_count(into.get("audio_tokens")),
+        in_image_tokens=_count(into.get("image_tokens")),
+        in_cached_text_tokens=_count(by.get("text_tokens")) if split else cached_total,
+        in_cached_audio_tokens=_count(by.get("audio_tokens")),
+        in_cached_image_tokens=_count(by.get("image_tokens")),
+        out_text_tokens=_count(out.get("text_tokens")),
+        out_audio_tokens=_count(out.get("audio_tokens")),
+        cached_split_assumed=not split and bool(cached_total),
+    )
+
+
+def parse_transcription_usage(raw: Any) -> TranscriptionUsage | None:
+    """What transcribing one utterance was billed at: tokens or seconds."""
+    if not isinstance(raw, dict) or not raw:
+        return None
+    details = _mapping(raw.get("input_token_details"))
+    usage = TranscriptionUsage(
+        seconds=_number(raw.get("seconds")),
+        in_text_tokens=_count(details.get("text_tokens")),
+        in_audio_tokens=_count(details.get("audio_tokens")),
+        out_text_tokens=_count(raw.get("output_tokens")),
+    )
+    return None if usage == TranscriptionUsage() else usage
+
+
+def _output_text(response: Mapping[str, Any]) -> str | None:
+    parts: list[str] = []
+    items = response.get("output")
+    for item in items if isinstance(items, list) else []:
+        content = _mapping(item).get("content")
+        for part in content if isinstance(content, list) else []:
+            text = _text(_mapping(part).get("transcript")) or _text(_mapping(part).get("text"))
+            if text:
+                parts.append(text)
+    return " ".join(parts) or None
+
+
+class OpenAIDialect:
+    """The client side of one Realtime session."""
+
+    name = "openai"
+
+    def __init__(self, config: SessionConfig, model: str | None = None) -> None:
+        self._config = config
+        self._model = model
+        self.input_format = AudioFormat(config.input_format)
+        self.output_format = AudioFormat(config.output_format)
+        self.manual = config.turn_detection.type == "manual"
+        self.expects_audio = config.output == "audio"
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._received_bytes: dict[str | None, int] = {}
+        self._carry: dict[str | None, bytes] = {}
+        self._handlers: dict[str, Callable[[Mapping[str, Any], int], Sequence[Signal]]] = {
+            "response.output_audio.delta": self._audio_delta,
+            "response.output_audio_transcript.delta": self._transcript_delta,
+            "response.output_text.delta": self._text_delta,
+            "session.created": self._session_created,
+            "session.updated": self._session_updated,
+            "input_audio_buffer.speech_started": self._speech_started,
+            "input_audio_buffer.speech_stopped": self._speech_stopped,
+            "input_audio_buffer.committed": self._committed,
+            "conversation.item.input_audio_transcription.delta": self._input_delta,
+            "conversation.item.input_audio_transcription.completed": self._input_completed,
+            "conversation.item.input_audio_transcription.failed": self._input_failed,
+            "response.created": self._response_created,
+            "response.output_audio.done": self._audio_done,
+            "response.function_call_arguments.done": self._arguments_done,
+            "response.output_item.done": self._item_done,
+            "response.done": self._response_done,
+            "rate_limits.updated": self._rate_limits,
+            "error": self._error,
+        }
+
+    # intents -> messages
+
+    def opening(self) -> Sequence[str]:
+        update = {"type": "session.update", "event_id": SESSION_UPDATE_ID, "session": self.session_body()}
+        return (orjson.dumps(update).decode(),)
+
+    def session_body(self) -> dict[str, Any]:
+        """The GA session object of this scenario; only what the scenario says, with VAD and transcription explicit."""
+        config = self._config
+        detection = config.turn_detection
+        transcription = config.transcription
+        body: dict[str, Any] = {
+            "type": "realtime",
+            "output_modalities": [config.output],
+            "audio": {
+                "input": {
+                    "format": _WIRE_FORMATS[self.input_format],
+                    "turn_detection": None
+                    if detection.type == "manual"
+                    else detection.model_dump(exclude_none=True, by_alias=True),
+                    "transcription": None
+                    if transcription is None
+                    else transcription.model_dump(exclude_none=True, by_alias=True),
+                },
+                "output": {"format": _WIRE_FORMATS[self.output_format]},
+            },
+        }
+        if config.noise_reduction is not None:
+            body["audio"]["input"]["noise_reduction"] = {"type": config.noise_reduction}
+        if config.voice is not None:
+            body["audio"]["output"]["voice"] = config.voice.wire
+        if config.instructions is not None:
+            body["instructions"] = config.instructions
+        if config.max_output_tokens is not None:
+            body["max_output_tokens"] = config.max_output_tokens
+        return _merged(body, config.extra)
+
+    def audio_message(self, payload: bytes) -> str:
+        encoded = binascii.b2a_base64(payload, newline=False).decode("ascii")
+        return f'{{"type":"input_audio_buffer.append","audio":"{encoded}"}}'
+
+    def end_of_turn(self, turn: int) -> Sequence[str]:
+        if not self.manual:
+            return ()
+        return (
+            f'{{"type":"input_audio_buffer.commit","event_id":"bench-{turn}-commit"}}',
+            f'{{"type":"response.create","event_id":"bench-{turn}-response"}}',
+        )
+
+    def refuses_turn(self, error: ErrorInfo, turn: int) -> bool:
+        if error.code in _BENIGN_CODES:
+            return False
+        return error.event_id in {f"bench-{turn}-commit", f"bench-{turn}-response"}
+
+    def refuses_session(self, error: ErrorInfo) -> bool:
+        return error.event_id == SESSION_UPDATE_ID
+
+    def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
+        raw = binascii.a2b_base64(delta.encoded or b"")
+        if self.output_format is AudioFormat.PCM16:
+            raw = self._carry.pop(delta.response_id, b"") + raw
+            if len(raw) % 2:
+                self._carry[delta.response_id], raw = raw[-1:], raw[:-1]
+        return self.output_format.decode(raw)
+
+    # messages -> signals
+
+    def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
+        try:
+            message = orjson.loads(data)
+        except (orjson.JSONDecodeError, UnicodeDecodeError) as error:
+            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
+        if not isinstance(message, dict):
+            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        kind = message.get("type")
+        if not isinstance(kind, str):
+            return (Malformed(at_ns, "an object without a `type`"),)
+        handler = self._handlers.get(kind)
+        if handler is None:
+            return () if kind in _UNUSED else (Unrecognised(at_ns, kind[:120]),)
+        event_id = message.get("event_id")
+        if isinstance(event_id, str) and self._repeated(self._seen, event_id):
+            return ()
+        try:
+            return handler(message, at_ns)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)
+
+    @staticmethod
+    def _repeated(memory: OrderedDict[Any, None], key: Any) -> bool:
+        if key in memory:
+            return True
+        memory[key] = None
+        if len(memory) > _REMEMBERED_IDS:
+            memory.popitem(last=False)
+        return False
+
+    def _again(self, what: str, identity: str | None) -> bool:
+        """Whether `what` was already met for `identity`; an event without an id can never be told a repeat."""
+        return identity is not None and self._repeated(self._once, (what, identity))
+
+    def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        session = _mapping(message.get("session"))
+        return (SessionCreated(at_ns, _text(session.get("id")), _text(session.get("model"))),)
+
+    def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        return (SessionReady(at_ns, _mapping(message.get("session"))),)
+
+    def _speech_started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        return (SpeechStarted(at_ns, _text(message.get("item_id")), _number(message.get("audio_start_ms"))),)
+
+    def _speech_stopped(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item_id = _text(message.get("item_id"))
+        if self._again("speech_stopped", item_id):
+            return ()
+        return (SpeechStopped(at_ns, item_id, _number(message.get("audio_end_ms"))),)
+
+    def _committed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item_id = _text(message.get("item_id"))
+        return () if self._again("committed", item_id) else (InputCommitted(at_ns, item_id),)
+
+    def _input_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        text = _text(message.get("delta"))
+        if not text:
+            return ()
+        return (InputTranscript(at_ns, _text(message.get("item_id")), text, final=False),)
+
+    def _input_completed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item_id = _text(message.get("item_id"))
+        transcript = message.get("transcript")
+        if not isinstance(transcript, str):
+            return (Malformed(at_ns, "a completed transcription without a `transcript`"),)
+        if self._again("transcribed", item_id):
+            return ()
+        usage = parse_transcription_usage(message.get("usage"))
+        return (InputTranscript(at_ns, item_id, transcript, final=True, usage=usage),)
+
+    def _input_failed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item_id = _text(message.get("item_id"))
+        if self._again("transcribed", item_id):
+            return ()
+        return (InputTranscriptFailed(at_ns, item_id, parse_error(message.get("error"))),)
+
+    def _response_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        response_id = _text(_mapping(message.get("response")).get("id"))
+        return () if self._again("response", response_id) else (ResponseStarted(at_ns, response_id),)
+
+    def _transcript_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        text = _text(message.get("delta"))
+        return (TextDelta(at_ns, _text(message.get("response_id")), text, "transcript"),) if text else ()
+
+    def _text_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        text = _text(message.get("delta"))
+        return (TextDelta(at_ns, _text(message.get("response_id")), text, "text"),) if text else ()
+
+    def _audio_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        encoded = message.get("delta") or message.get("audio")
+        if not encoded:
+            return ()
+        if not isinstance(encoded, str) or len(encoded) % 4:
+            return (Malformed(at_ns, "an audio delta that is not base64"),)
+        size = len(encoded) // 4 * 3 - (2 if encoded.endswith("==") else encoded.endswith("="))
+        response_id = _text(message.get("response_id"))
+        before = self._received_bytes.get(response_id, 0)
+        self._received_bytes[response_id] = before + size
+        width = self.output_format.bytes_per_sample
+        return (
+            AudioDelta(
+                at_ns=at_ns,
+                response_id=response_id,
+                item_id=_text(message.get("item_id")),
+                samples=(before + size) // width - before // width,
+                wire_bytes=size,
+                encoded=encoded,
+            ),
+        )
+
+    def _audio_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        return (AudioDone(at_ns, _text(message.get("response_id"))),)
+
+    def _tool_call(self, response_id: str | None, raw: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        call_id, name = _text(raw.get("call_id")), _text(raw.get("name"))
+        if call_id is None or name is None or self._again("tool_call", call_id):
+            return ()
+        return (ToolCall(at_ns, response_id, call_id, name, _text(raw.get("arguments")) or "{}"),)
+
+    def _arguments_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        return self._tool_call(_text(message.get("response_id")), message, at_ns)
+
+    def _item_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item = _mapping(message.get("item"))
+        if item.get("type") != "function_call":
+            return ()
+        return self._tool_call(_text(message.get("response_id")), item, at_ns)
+
+    def _response_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        response = _mapping(message.get("response"))
+        response_id = _text(response.get("id"))
+        if self._again("response_done", response_id):
+            return ()
+        self._received_bytes.pop(response_id, None)
+        self._carry.pop(response_id, None)
+        details = _mapping(response.get("status_details"))
+        status = _STATUSES.get(str(response.get("status")), "unknown")
+        error = parse_error(details["error"]) if details.get("error") else None
+        return (
+            ResponseEnded(
+                at_ns=at_ns,
+                response_id=response_id,
+                status=status,
+                reason=_text(details.get("reason")),
+                error=error,
+                usage=parse_usage(response.get("usage")),
+                text=_output_text(response),
+            ),
+        )
+
+    def _rate_limits(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        raw = message.get("rate_limits")
+        limits = tuple(
+            RateLimit(
+                name=str(entry.get("name")),
+                limit=_number(entry.get("limit")),
+                remaining=_number(entry.get("remaining")),
+                reset_s=_number(entry.get("reset_seconds")),
+            )
+            for entry in (raw if isinstance(raw, list) else [])
+            if isinstance(entry, dict)
+        )
+        return (RateLimits(at_ns, limits),)
+
+    def _error(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        error = parse_error(message.get("error"))
+        return (ServerError(at_ns, error, benign=error.code in _BENIGN_CODES, fatal=error.code in _FATAL_CODES),)
+
+
+def _merged(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `extra` laid over it, mapping by mapping; a value of `extra` wins."""
+    out = dict(base)
+    for key, value in extra.items():
+        mine = out.get(key)
+        out[key] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, Mapping) else value
+    return out

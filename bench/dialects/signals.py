@@ -1,0 +1,306 @@
+"""The neutral vocabulary: what a server said, stripped of any one protocol's names.
+
+A dialect turns (wire message, arrival time) into these; sessions, timelines and measures know nothing else.
+All `at_ns` are monotonic nanoseconds of the message's arrival at this machine's kernel (design section 2).
+Trap: a protocol may leave out almost any of them (no commit, no usage, no end of audio); never wait for one
+that the dialect does not promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal
+
+TextChannel = Literal["transcript", "text"]
+ReplyStatus = Literal["completed", "cancelled", "incomplete", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """A provider's error, field by field; `type` and `code` decide its class, the message never does."""
+
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one response as the server billed them; `None` is "not said". Cached counts are part of `in_*`."""
+
+    in_text_tokens: int | None = None
+    in_audio_tokens: int | None = None
+    in_image_tokens: int | None = None
+    in_cached_text_tokens: int | None = None
+    in_cached_audio_tokens: int | None = None
+    in_cached_image_tokens: int | None = None
+    out_text_tokens: int | None = None
+    out_audio_tokens: int | None = None
+    cached_split_assumed: bool = False
+    """The server gave only one cached total; it was attributed to text (the dearer reading) and is flagged."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionUsage:
+    """What the server billed for transcribing the caller: tokens or seconds, whichever it reports."""
+
+    seconds: float | None = None
+    in_text_tokens: int | None = None
+    in_audio_tokens: int | None = None
+    out_text_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreated:
+    kind: ClassVar[str] = "session_created"
+    at_ns: int
+    session_id: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReady:
+    """The server acknowledged our configuration; `effective` is what it says is now in force."""
+
+    kind: ClassVar[str] = "session_ready"
+    at_ns: int
+    effective: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    kind: ClassVar[str] = "speech_started"
+    at_ns: int
+    item_id: str | None = None
+    audio_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The server decided that the caller's turn ended; `audio_ms` is its own media position, silence included."""
+
+    kind: ClassVar[str] = "speech_stopped"
+    at_ns: int
+    item_id: str | None = None
+    audio_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommitted:
+    kind: ClassVar[str] = "input_committed"
+    at_ns: int
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputTranscript:
+    """The server's transcription of the caller: a piece (`final` false) or the whole of an item (`final` true)."""
+
+    kind: ClassVar[str] = "input_transcript"
+    at_ns: int
+    item_id: str | None
+    text: str
+    final: bool
+    usage: TranscriptionUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputTranscriptFailed:
+    kind: ClassVar[str] = "input_transcript_failed"
+    at_ns: int
+    item_id: str | None
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    kind: ClassVar[str] = "response_started"
+    at_ns: int
+    response_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the reply's words: `transcript` of its speech, or `text` written instead of speech."""
+
+    kind: ClassVar[str] = "text_delta"
+    at_ns: int
+    response_id: str | None
+    text: str
+    channel: TextChannel = "transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """A piece of reply audio of `samples` at the session's output rate; `encoded` is dropped once heard."""
+
+    kind: ClassVar[str] = "audio_delta"
+    at_ns: int
+    response_id: str | None
+    item_id: str | None
+    samples: int
+    wire_bytes: int = 0
+    encoded: str | bytes | None = field(default=None, repr=False, compare=False)
+
+    def elided(self) -> AudioDelta:
+        """The same fact without the audio itself, as it is kept in a timeline."""
+        return replace(self, encoded=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """Our listener found the first audible sample of a response: `sample` counts from the response's first sample."""
+
+    kind: ClassVar[str] = "onset"
+    at_ns: int
+    response_id: str | None
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDone:
+    kind: ClassVar[str] = "audio_done"
+    at_ns: int
+    response_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A complete tool call; `call_id` is its identity, since protocols repeat it in several events."""
+
+    kind: ClassVar[str] = "tool_call"
+    at_ns: int
+    response_id: str | None
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEnded:
+    """The server closed a response. `text` is its whole wording where the closing event carries it."""
+
+    kind: ClassVar[str] = "response_ended"
+    at_ns: int
+    response_id: str | None
+    status: ReplyStatus
+    reason: str | None = None
+    error: ErrorInfo | None = None
+    usage: Usage | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    name: str
+    limit: float | None = None
+    remaining: float | None = None
+    reset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    kind: ClassVar[str] = "rate_limits"
+    at_ns: int
+    limits: tuple[RateLimit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """An error event. `benign`: expected in healthy calls. `fatal`: the session cannot go on after it."""
+
+    kind: ClassVar[str] = "server_error"
+    at_ns: int
+    error: ErrorInfo
+    benign: bool = False
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecognised:
+    """An event this dialect does not use: kept by name, never an error."""
+
+    kind: ClassVar[str] = "unrecognised"
+    at_ns: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message that is not the protocol: broken JSON, not an object, a field of the wrong type."""
+
+    kind: ClassVar[str] = "malformed"
+    at_ns: int
+    detail: str
+
+
+Signal = (
+    SessionCreated
+    | SessionReady
+    | SpeechStarted
+    | SpeechStopped
+    | InputCommitted
+    | InputTranscript
+    | InputTranscriptFailed
+    | ResponseStarted
+    | TextDelta
+    | AudioDelta
+    | Onset
+    | AudioDone
+    | ToolCall
+    | ResponseEnded
+    | RateLimits
+    | ServerError
+    | Unrecognised
+    | Malformed
+)
+
+SIGNAL_TYPES: dict[str, type[Any]] = {cls.kind: cls for cls in Signal.__args__}
+_NESTED: dict[tuple[str, str], type[Any]] = {
+    ("input_transcript", "usage"): TranscriptionUsage,
+    ("input_transcript_failed", "error"): ErrorInfo,
+    ("response_ended", "error"): ErrorInfo,
+    ("response_ended", "usage"): Usage,
+    ("server_error", "error"): ErrorInfo,
+}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) is not None}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def signal_to_dict(signal: Signal) -> dict[str, Any]:
+    """A JSON-ready form with its `kind`; `encoded` audio and empty fields are left out."""
+    out: dict[str, Any] = {"kind": signal.kind}
+    for f in fields(signal):
+        value = getattr(signal, f.name)
+        if value is not None and f.name != "encoded":
+            out[f.name] = _plain(value)
+    return out
+
+
+def signal_from_dict(data: Mapping[str, Any]) -> Signal:
+    """The inverse of `signal_to_dict`. Raises `KeyError` for an unknown kind and `TypeError` for a missing field."""
+    kind = data["kind"]
+    cls = SIGNAL_TYPES[kind]
+    values = {}
+    for key, raw in data.items():
+        nested = _NESTED.get((kind, key))
+        if nested is not None:
+            values[key] = nested(**raw)
+        elif kind == "rate_limits" and key == "limits":
+            values[key] = tuple(RateLimit(**item) for item in raw)
+        elif key != "kind":
+            values[key] = raw
+    for f in fields(cls):
+        if f.name in {"response_id", "item_id"}:
+            values.setdefault(f.name, None)
+    signal: Signal = cls(**values)
+    return signal
