@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
@@ -23,7 +23,7 @@ def make_dialect(name: str, config: SessionConfig, model: str | None) -> Dialect
     raise BenchError(f"unknown dialect {name!r}", hint=f"allowed: {', '.join(DIALECTS)}")
 
 
-def endpoint_of(name: str) -> Callable[[Target, str | None], Endpoint]:
+def endpoint_of(name: str) -> Callable[[Target, Mapping[str, str], Mapping[str, str]], Endpoint]:
     """The function that builds the address of a target under protocol `name`."""
     if name == "openai":
         from bench.dialects.openai import endpoint

@@ -101,19 +101,18 @@ _UNUSED = frozenset(
 )
 
 
-def endpoint(target: Target, api_key: str | None) -> Endpoint:
-    """Where a call to `target` goes: its URL with the model in the query, the key in the header it names."""
-    scheme, netloc, path, query, _ = urlsplit(target.url or "")
-    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
-    pairs = parse_qsl(query, keep_blank_values=True) + list(target.query.items())
+def endpoint(target: Target, headers: Mapping[str, str], query: Mapping[str, str]) -> Endpoint:
+    """Where a call to `target` goes. `headers` and `query` are the target's own with their secrets filled in.
+
+    The model goes into the query unless the address names one already (or a deployment, or a call to join).
+    """
+    scheme, netloc, path, written, _ = urlsplit(target.url or "")
+    pairs = parse_qsl(written, keep_blank_values=True) + list(query.items())
     if target.model and not any(key in _MODEL_QUERY_KEYS for key, _ in pairs):
         pairs.append(("model", target.model))
-    headers = dict(target.headers)
-    if api_key:
-        headers[target.auth_header] = f"{target.auth_scheme} {api_key}" if target.auth_scheme else api_key
     return Endpoint(
         url=urlunsplit((scheme, netloc, path or "/v1/realtime", urlencode(pairs), "")),
-        headers=headers,
+        headers=dict(headers),
         subprotocols=tuple(target.subprotocols),
     )
 

@@ -28,7 +28,7 @@ from bench.dialects.signals import (
     Signal,
 )
 from bench.session.listener import Listener
-from bench.session.media import Microphone
+from bench.session.media import Microphone, phase_of
 from bench.session.tracker import Bounds, Tracker
 from bench.session.utterances import FrameBank, Utterance
 from bench.timeline import Connection, Failure, Labels, Stage, Timeline, TurnEnd, TurnFacts
@@ -106,7 +106,10 @@ class Call:
             decode=dialect.decode_audio,
         )
         self._microphone = Microphone(
-            frame_ns=plan.bank.frame_ns, silence=plan.bank.silence, continuous=not dialect.manual
+            frame_ns=plan.bank.frame_ns,
+            silence=plan.bank.silence,
+            continuous=not dialect.manual,
+            phase_ns=phase_of(plan.labels.session_index, plan.bank.frame_ns),
         )
         self._changed = Event()
         self._unmute = Event()

@@ -1,0 +1,300 @@
+"""The `bench` command: thin verbs, each of which loads only the rooms it needs.
+
+In: words on a command line; out: an exit code (design section 4). Trap: nothing heavy may be imported at the top of
+this file; `bench --help` is typed more often than any other command, and importing Locust rewires the process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from bench.errors import BenchError, ExitCode
+
+if TYPE_CHECKING:
+    from bench.scenario.model import Scenario
+
+app = typer.Typer(
+    name="bench",
+    help="Load-test and benchmark realtime voice endpoints, with numbers that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+fixtures_app = typer.Typer(help="List, check and add the recordings that callers speak.", no_args_is_help=True)
+app.add_typer(fixtures_app, name="fixtures")
+
+ScenarioArgument = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
+TargetOption = Annotated[str | None, typer.Option("--target", metavar="NAME", help="Which of the scenario's targets.")]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="Call this server in the scenario's dialect.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a key, such as load.callers=50.")
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="Override the scenario's seed.")]
+CatalogueOption = Annotated[
+    Path | None, typer.Option("--catalogue", metavar="FILE", help="A catalogue; default: the project's own.")
+]
+
+
+def main() -> NoReturn:
+    """Run the command line; a `BenchError` becomes a sentence on stderr and its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except BenchError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        sys.exit(int(error.exit_code))
+    except KeyboardInterrupt:
+        sys.exit(int(ExitCode.INTERRUPTED))
+    except Exception as error:
+        sys.exit(_usage_error(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_error(error: Exception) -> int:
+    """Exit code of a complaint of the command-line parser, which is shown; anything else is a bug and is raised."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+        return int(ExitCode.USAGE)
+    if type(error).__name__ == "Abort":
+        return int(ExitCode.INTERRUPTED)
+    raise error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from bench import __version__
+
+        typer.echo(f"realtime-voice-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Load-test and benchmark realtime voice endpoints, with numbers that can be trusted."""
+
+
+def _load(path: Path, target: str | None, url: str | None, overrides: list[str] | None, seed: int | None) -> Scenario:
+    from bench.scenario.load import load_scenario
+
+    changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
+    return load_scenario(path, overrides=changes, url=url, target_name=target)
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    target: TargetOption = None,
+    url: UrlOption = None,
+    set_: SetOption = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder, used exactly as given.")] = None,
+    seed: SeedOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
+) -> int:
+    """Run a scenario and write its report. Without a target, the embedded server is called."""
+    loaded = _load(scenario, target, url, set_, seed)
+    if dry_run:
+        return _dry_run(loaded)
+    # Locust patches the standard library when it is imported; nothing that opens sockets may come before it.
+    import locust  # noqa: F401
+    from rich.console import Console
+
+    from bench.load.run import run_scenario
+    from bench.report.terminal import render_terminal
+
+    console = Console(stderr=False)
+    outcome = run_scenario(loaded, out=out, command=sys.argv, console=console)
+    print(render_terminal(outcome.summary))
+    return outcome.exit_code
+
+
+def _dry_run(scenario: Scenario) -> int:
+    import yaml
+
+    from bench.load.factory import fixtures_of
+    from bench.load.plan import describe
+    from bench.scenario.load import expanded
+
+    fixtures = fixtures_of(scenario)
+    print(yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True), end="")
+    print(f"# {describe(scenario.load, scenario.turns)}")
+    speech_s = sum(fixture.duration_ms for fixture in fixtures.values()) / 1000
+    print(f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent")
+    return int(ExitCode.PASS)
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Measure every turn again from the raw events, with today's prices.")
+    ] = False,
+) -> int:
+    """Render the reports of any run again, also of one that was killed."""
+    from bench.report.render import write_reports
+    from bench.report.terminal import render_terminal
+    from bench.store.reader import read_run
+
+    stored = read_run(run_folder)
+    if recompute:
+        from bench.report.recompute import recomputed
+
+        stored = recomputed(stored)
+    summary = write_reports(stored)
+    print(render_terminal(summary))
+    return summary.verdict.exit_code
+
+
+@app.command()
+def validate(
+    scenario: ScenarioArgument, target: TargetOption = None, url: UrlOption = None, set_: SetOption = None
+) -> int:
+    """Check a scenario and its fixtures; every problem is shown at once."""
+    from bench.load.factory import fixtures_of
+    from bench.load.plan import describe
+
+    loaded = _load(scenario, target, url, set_, None)
+    fixtures = fixtures_of(loaded)
+    print(f"{scenario}: ok. {describe(loaded.load, loaded.turns)}; {len(fixtures)} fixtures")
+    return int(ExitCode.PASS)
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON schema of scenarios, for editors."""
+    import json
+
+    from bench.scenario.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return int(ExitCode.PASS)
+
+
+@app.command()
+def init(
+    dest: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("scenario.yaml"),
+) -> int:
+    """Write a commented scenario to start from."""
+    from bench.scenario.init import init_scenario
+
+    written = init_scenario(dest)
+    print(f"wrote {written}; run it with: bench run {written}")
+    return int(ExitCode.PASS)
+
+
+@app.command()
+def serve(
+    engine: Annotated[str, typer.Option(help="What answers: local (recognise, think, speak).")] = "local",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
+    api_key: Annotated[
+        str | None, typer.Option("--api-key", metavar="REF", help="Ask callers for this key: env:NAME or file:PATH.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that recognise and speak.")] = None,
+) -> int:
+    """Serve the Realtime protocol on this machine: a server to try things on."""
+    import os
+
+    from bench.scenario.secrets import SecretRef
+    from bench.server.run import ServeOptions, serve as serve_forever
+
+    key = None
+    if api_key is not None:
+        try:
+            key = SecretRef.parse(api_key).resolve(os.environ, Path.cwd())
+        except ValueError as error:
+            raise BenchError(f"--api-key: {error}", hint="allowed: env:NAME or file:PATH") from error
+    options: dict[str, Any] = {"engine": engine, "host": host, "port": port, "api_key": key}
+    if workers is not None:
+        options["workers"] = workers
+    serve_forever(ServeOptions(**options))
+    return int(ExitCode.PASS)
+
+
+def _catalogue(path: Path | None) -> Path:
+    from bench.scenario.model import shipped_catalogue
+
+    return path or shipped_catalogue()
+
+
+@fixtures_app.command("list")
+def fixtures_list(catalogue: CatalogueOption = None) -> int:
+    """List the recordings of a catalogue."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.audio.catalogue import load_catalogue
+
+    loaded = load_catalogue(_catalogue(catalogue))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("id", "accent", "voice"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("speech s", justify="right", no_wrap=True)
+    table.add_column("text")
+    for fixture in loaded.fixtures.values():
+        speech_s = (fixture.speech_end_ms - fixture.speech_start_ms) / 1000
+        table.add_row(fixture.id, fixture.accent, fixture.voice, f"{speech_s:.2f}", fixture.text)
+    Console().print(table)
+    print(f"{len(loaded.fixtures)} fixtures in {_catalogue(catalogue)}")
+    return int(ExitCode.PASS)
+
+
+@fixtures_app.command("check")
+def fixtures_check(catalogue: CatalogueOption = None) -> int:
+    """Verify hashes, formats and annotations with two independent speech detectors."""
+    from bench.audio.annotate import AGREEMENT_MS
+    from bench.audio.fixtures_cli import check_catalogue
+
+    results = check_catalogue(_catalogue(catalogue))
+    for result in results:
+        for problem in result.problems:
+            print(f"{result.id}: {problem}")
+    bad = sum(not result.ok for result in results)
+    print(f"{len(results)} fixtures checked, {bad} with problems (detectors agree within {AGREEMENT_MS:g} ms)")
+    return int(ExitCode.THRESHOLD_FAILED if bad else ExitCode.PASS)
+
+
+@fixtures_app.command("add")
+def fixtures_add(
+    audio: Annotated[Path, typer.Argument(metavar="FILE", help="A WAV or FLAC recording, any rate.")],
+    text: Annotated[str, typer.Option("--text", help="What is said, word for word.")],
+    catalogue: CatalogueOption = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Its id; default: from the file's name.")] = None,
+    accent: Annotated[str, typer.Option(help="Accent of the speaker.")] = "unknown",
+    voice: Annotated[str, typer.Option(help="Name of the speaker or voice.")] = "unknown",
+    language: Annotated[str, typer.Option(help="Language, such as en.")] = "en",
+    source: Annotated[str, typer.Option(help="Where the recording comes from.")] = "unknown",
+    licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
+) -> int:
+    """Resample, annotate and catalogue a recording."""
+    from bench.audio.fixtures_cli import add_fixture
+
+    path = _catalogue(catalogue)
+    added = add_fixture(
+        audio,
+        text,
+        catalogue=path,
+        id=id_,
+        accent=accent,
+        voice=voice,
+        language=language,
+        source=source,
+        licence=licence,
+    )
+    print(
+        f"added {added.id} to {path}: {added.duration_ms:.0f} ms, "
+        f"speech {added.speech_start_ms:.1f}-{added.speech_end_ms:.1f} ms"
+    )
+    return int(ExitCode.PASS)

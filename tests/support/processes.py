@@ -1,0 +1,41 @@
+"""Starting and stopping helper processes of tests, each by its own handle."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def voice_server(**options: Any) -> Iterator[str]:
+    """The independent voice server; gives its URL. It stops when its standard input closes."""
+    script = ROOT / "tests" / "support" / "voice_server.py"
+    process = subprocess.Popen(
+        [sys.executable, str(script), json.dumps(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    try:
+        word, port = process.stdout.readline().split()
+        assert word == "port"
+        yield f"ws://127.0.0.1:{port}/v1/realtime"
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def bench(*words: str | Path, timeout_s: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the `bench` command as a user would, in a process of its own."""
+    command = [sys.executable, "-m", "bench", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, **options)
