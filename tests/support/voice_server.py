@@ -2,8 +2,10 @@
 
 It shares no code with `bench`: its own speech detection, its own clock arithmetic, its own JSON. Behaviour `exact`
 answers so that the first audio byte leaves `delay_ms` after the last loud sample was *captured* (arrival of its
-frame, less the part of the frame behind the sample) and puts `silence_ms` of digital silence before the tone.
-Other behaviours misbehave in one named way each. Usage: `python voice_server.py '{"behaviour": "exact"}'`.
+frame, less the part of the frame behind the sample) and puts `silence_ms` of digital silence before the tone. The
+first word of its reply is the delay that it really kept, in ms, so that a test compares with what happened and not
+with what was asked for. Other behaviours misbehave in one named way each.
+Usage: `python voice_server.py '{"behaviour": "exact"}'`.
 """
 
 from __future__ import annotations
@@ -142,8 +144,10 @@ class Call:
             await self.done(rid, "completed", None)
             return
         pcm = tone(self.o["silence_ms"], self.o["reply_ms"])
+        actual_ms = (time.monotonic() - self.last_loud_s) * 1000
         await self.delta(rid, pcm[:9600])
-        await self.send("response.output_audio_transcript.delta", response_id=rid, item_id="a", delta="All ")
+        words = f"{actual_ms:.3f} "
+        await self.send("response.output_audio_transcript.delta", response_id=rid, item_id="a", delta=words)
         if behaviour == "close":
             await self.socket.close(1011, "worker died")
             return

@@ -1,0 +1,287 @@
+"""What `bench fixtures list|check|add` do: list a catalogue, verify it, add a recording to it.
+
+In: a catalogue path, a recording. Out: rows, check results, the new fixture; nothing is printed here.
+Trap: `add` edits a file that a person wrote. It appends text and never rewrites, so that comments and layout stay,
+and proves that the result reads back before it replaces the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+import unicodedata
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import soundfile
+import yaml
+
+from bench.audio.annotate import AGREEMENT_MS, SpeechSpan, speech_span, vad_span
+from bench.audio.catalogue import (
+    KEYS,
+    MEASURED_MS,
+    ROUNDING_MS,
+    UNKNOWN,
+    Catalogue,
+    Fixture,
+    compose,
+    entries_node,
+    load_catalogue,
+    parse_catalogue,
+    read_text,
+)
+from bench.audio.formats import AudioFormat, resample_float, to_pcm16
+from bench.audio.wav import decode_audio, read_bytes, wav_bytes
+from bench.errors import BenchError
+
+FIXTURE_RATE_HZ = AudioFormat.PCM16.rate_hz
+SHIPPED_CATALOGUE = Path(__file__).resolve().parents[2] / "fixtures" / "audio" / "catalogue.yaml"
+HAND_MS = 50.0  # a person marks the end of speech to within some tens of milliseconds
+COLUMNS = ("id", "text", "language", "accent", "voice", "duration_s", "speech_end_ms")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was found wrong with one fixture, and what each detector heard."""
+
+    fixture_id: str
+    problems: tuple[str, ...]
+    energy: SpeechSpan | None
+    vad: SpeechSpan | None
+    agreement_ms: float | None  # |end by energy - end by model|; None when either heard nothing
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def list_fixtures(catalogue: Catalogue) -> list[dict[str, str]]:
+    """One row per fixture, in the catalogue's order; keys are `COLUMNS`."""
+    return [
+        {
+            "id": fixture.id,
+            "text": fixture.text,
+            "language": fixture.language,
+            "accent": fixture.accent,
+            "voice": fixture.voice,
+            "duration_s": f"{fixture.duration_ms / 1000:.2f}",
+            "speech_end_ms": f"{fixture.speech_end_ms:.1f}",
+        }
+        for fixture in catalogue.fixtures.values()
+    ]
+
+
+def check_catalogue(path: Path, *, house_format: bool | None = None) -> list[CheckResult]:
+    """Verify every fixture: hash, format, duration, and the annotation against two independent detectors.
+
+    `house_format` demands 24 kHz mono PCM16 WAV and an annotation that is the energy detector's to the millisecond;
+    by default only of the catalogue that ships with the project: a user's own may be any WAV or FLAC, marked by
+    hand (within `HAND_MS`). A catalogue that cannot be read at all raises BenchError.
+    """
+    catalogue = load_catalogue(path)
+    demand = catalogue.path == SHIPPED_CATALOGUE if house_format is None else house_format
+    return [_check(fixture, demand) for fixture in catalogue.fixtures.values()]
+
+
+def add_fixture(
+    wav: Path,
+    text: str,
+    *,
+    catalogue: Path,
+    id: str | None = None,
+    accent: str | None = None,
+    voice: str | None = None,
+    language: str | None = None,
+    source: str | None = None,
+    licence: str | None = None,
+) -> Fixture:
+    """Copy a recording beside `catalogue` as 24 kHz mono PCM16, annotate it, and append it to the catalogue.
+
+    The catalogue is created if it does not exist. A recording that would clip when resampled is scaled down,
+    and the fixture's `source` says by how much.
+    """
+    wav, catalogue = Path(wav), Path(catalogue).resolve()
+    fixture_id = _checked_id(id, wav)
+    if not text.strip():
+        raise BenchError("the text is empty", hint="give the words that are said: --text '...'")
+    existing = load_catalogue(catalogue) if catalogue.exists() else Catalogue(catalogue, {})
+    if fixture_id in existing.fixtures:
+        taken = existing.fixtures[fixture_id]
+        raise BenchError(
+            f"{taken.where}: fixture id {fixture_id!r} is already used (for {taken.file.name})",
+            hint="choose another with --id",
+        )
+    samples, rate_hz = decode_audio(read_bytes(wav), wav)
+    pcm, gain_db = to_pcm16(resample_float(samples, rate_hz, FIXTURE_RATE_HZ))
+    span = speech_span(pcm, FIXTURE_RATE_HZ)
+    if span is None:
+        raise BenchError(f"{wav}: no speech found in it", hint="listen to it: it may be silent, very quiet or a click")
+    data = wav_bytes(pcm, FIXTURE_RATE_HZ)
+    provenance = (source or wav.name) + (f" (scaled by {gain_db:.2f} dB to avoid clipping)" if gain_db else "")
+    fixture = Fixture(
+        id=fixture_id,
+        file=_free_place(catalogue.parent, fixture_id, data),
+        text=_one_line(text),
+        language=_one_line(language),
+        accent=_one_line(accent),
+        voice=_one_line(voice),
+        duration_ms=round(len(pcm) * 1000 / FIXTURE_RATE_HZ, 3),
+        speech_start_ms=round(span.start_ms, 3),
+        speech_end_ms=round(span.end_ms, 3),
+        sha256=hashlib.sha256(data).hexdigest(),
+        source=_one_line(provenance),
+        licence=_one_line(licence),
+    )
+    _write_atomically(fixture.file, data)
+    updated = _appended(catalogue, fixture)
+    added = parse_catalogue(updated, catalogue).fixtures.get(fixture_id)
+    if added is None or replace(added, where="") != fixture:
+        raise BenchError(
+            f"{catalogue}: the new entry would not read back as written; the catalogue is unchanged",
+            hint=f"{fixture.file} is in place: add its entry by hand",
+        )
+    _write_atomically(catalogue, updated.encode("utf-8"))
+    return added
+
+
+def entry_text(fixture: Fixture, relative_to: Path, *, indent: int = 2) -> str:
+    """The YAML of one entry, one key a line, `indent` spaces before its dash."""
+    values = {key: getattr(fixture, key) for key in KEYS}
+    values["file"] = Path(os.path.relpath(fixture.file, relative_to)).as_posix()
+    lines = [f"{key}: {_scalar(key, value)}" for key, value in values.items()]
+    pad = " " * indent
+    return f"{pad}- {lines[0]}\n" + "".join(f"{pad}  {line}\n" for line in lines[1:])
+
+
+def _scalar(key: str, value: object) -> str:
+    if key in MEASURED_MS:
+        return str(value).removesuffix(".0")
+    word = str(value)
+    # plain where YAML reads it back as the same words, quoted (JSON strings are YAML) everywhere else
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9._/-]*", word) and yaml.safe_load(word) == word
+    if plain and key != "text":
+        return word
+    # YAML forbids control characters even within quotes, and JSON leaves DEL and its kind as they are
+    quoted = json.dumps(word, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in quoted)
+
+
+def _check(fixture: Fixture, house_format: bool) -> CheckResult:
+    problems: list[str] = []
+    try:
+        data = read_bytes(fixture.file)
+        samples, rate_hz = decode_audio(data, fixture.file)
+    except BenchError as error:
+        return CheckResult(fixture.id, (error.message,), None, None, None)
+    found = hashlib.sha256(data).hexdigest()
+    if found != fixture.sha256:
+        problems.append(f"sha256 is {found[:12]}..., the catalogue says {fixture.sha256[:12]}...")
+    if house_format:
+        problems += _format_problems(data)
+    duration_ms = len(samples) * 1000 / rate_hz
+    if abs(duration_ms - fixture.duration_ms) > ROUNDING_MS:
+        problems.append(f"lasts {duration_ms:.1f} ms, the catalogue says {fixture.duration_ms:g}")
+    pcm = to_pcm16(samples)[0]
+    energy, vad = speech_span(pcm, rate_hz), vad_span(pcm, rate_hz)
+    if energy is None:
+        problems.append("the energy detector finds no speech")
+    else:
+        for name, stated, heard in (
+            ("speech_start_ms", fixture.speech_start_ms, energy.start_ms),
+            ("speech_end_ms", fixture.speech_end_ms, energy.end_ms),
+        ):
+            if abs(stated - heard) > (ROUNDING_MS if house_format else HAND_MS):
+                problems.append(f"{name} is {heard:.1f} by energy, the catalogue says {stated:g}")
+    if vad is None:
+        problems.append("the model-based detector finds no speech")
+    agreement_ms = None if energy is None or vad is None else abs(energy.end_ms - vad.end_ms)
+    if energy is not None and vad is not None and agreement_ms is not None and agreement_ms > AGREEMENT_MS:
+        problems.append(
+            f"the detectors disagree about the end of speech by {agreement_ms:.0f} ms "
+            f"(energy {energy.end_ms:.0f}, model {vad.end_ms:.0f}; allowed {AGREEMENT_MS:g})"
+        )
+    return CheckResult(fixture.id, tuple(problems), energy, vad, agreement_ms)
+
+
+def _format_problems(data: bytes) -> list[str]:
+    info = soundfile.info(io.BytesIO(data))
+    found = f"{info.samplerate} Hz, {info.channels} channel(s), {info.subtype}, {info.format}"
+    wanted = f"{FIXTURE_RATE_HZ} Hz, 1 channel(s), PCM_16, WAV"
+    return [] if found == wanted else [f"is {found}; wanted {wanted}"]
+
+
+def _checked_id(given: str | None, wav: Path) -> str:
+    if given is not None:
+        if not _ID.fullmatch(given):
+            raise BenchError(
+                f"fixture id {given!r}: allowed are letters, digits, '.', '_' and '-', a letter or digit first",
+                hint="for example --id balance-anna",
+            )
+        return given
+    plain = unicodedata.normalize("NFKD", wav.stem).encode("ascii", "ignore").decode("ascii")
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    if not slug:
+        raise BenchError(f"no id can be made of the file name {wav.name!r}", hint="give one with --id")
+    return slug
+
+
+def _free_place(folder: Path, fixture_id: str, data: bytes) -> Path:
+    """Where to put the copy: never over a file that holds something else."""
+    for suffix in ("", "-24k", *(f"-24k-{number}" for number in range(2, 1000))):
+        place = folder / f"{fixture_id}{suffix}.wav"
+        if not place.exists() or (place.is_file() and place.read_bytes() == data):
+            return place
+    raise BenchError(f"{folder}: too many files called {fixture_id}-24k-*.wav", hint="choose another id with --id")
+
+
+def _appended(catalogue: Path, fixture: Fixture) -> str:
+    """The catalogue's text with one entry more."""
+    folder = catalogue.parent
+    if not catalogue.exists():
+        return f"fixtures:\n{entry_text(fixture, folder)}"
+    text = read_text(catalogue)
+    node = entries_node(compose(text, catalogue), catalogue)
+    if node is None:  # `fixtures:` and nothing, or a null, after it
+        head = re.sub(r"^(fixtures\s*:)[ \t]*(?:null|~)", r"\1", text, flags=re.MULTILINE)
+        return _with_newline(head) + entry_text(fixture, folder)
+    if not node.flow_style:
+        return _with_newline(text) + entry_text(fixture, folder, indent=node.start_mark.column)
+    if not node.value:  # `fixtures: []`
+        before, after = text[: node.start_mark.index].rstrip(), text[node.end_mark.index :]
+        return _with_newline(before + after.rstrip()) + entry_text(fixture, folder)
+    raise BenchError(
+        f"{catalogue}:{node.start_mark.line + 1}: entries in square brackets cannot be appended to",
+        hint="write each entry on lines of its own, beginning with `- id: ...`",
+    )
+
+
+def _one_line(words: str | None) -> str:
+    return " ".join((words or "").split()) or UNKNOWN
+
+
+def _with_newline(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one, never half of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            # mkstemp makes files private; keep the mode of what is replaced
+            os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be written ({error.strerror})", hint="choose a writable folder") from error

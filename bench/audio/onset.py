@@ -1,0 +1,99 @@
+"""When a listener first hears a reply: the index of the first audible sample, found while the audio streams in.
+
+In: chunks of mono int16 samples in any sizes. Out: one absolute sample index, the same for every way of chunking.
+Trap: a reply's first *byte* is often silence, and a codec click before speech is not speech; a stretch counts only
+once it has stayed audible for `hold_ms`, though the index returned is where that stretch began.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.audio.level import amplitude, first_sound, to_float
+
+
+class OnsetDetector:
+    """Finds the first audible sample of one reply.
+
+    Windows of `window_ms` lie on a fixed grid from the first sample fed. The onset is in the first run of windows
+    whose RMS is at or over `threshold_dbfs` and that lasts `hold_ms`; the index is then refined to the sample.
+    """
+
+    def __init__(self, rate_hz: int, threshold_dbfs: float = -50.0, window_ms: int = 10, hold_ms: int = 30) -> None:
+        if rate_hz <= 0 or window_ms <= 0 or hold_ms < 0:
+            raise ValueError("rate_hz and window_ms must be positive, and hold_ms not negative")
+        self._rate_hz = rate_hz
+        self._threshold = amplitude(threshold_dbfs)
+        self._window = max(1, rate_hz * window_ms // 1000)
+        self._hold = max(1, -(-hold_ms // window_ms))
+        self._kept = np.zeros(0, dtype=np.int16)  # samples from `_base` on; older ones can no longer matter
+        self._base = 0
+        self._next = 0  # absolute index of the first sample not yet judged; always on the window grid
+        self._run_start: int | None = None  # first sample of the current run of audible windows
+        self._onset: int | None = None
+
+    @property
+    def onset(self) -> int | None:
+        """The answer so far."""
+        return self._onset
+
+    def feed(self, pcm: NDArray[np.int16]) -> int | None:
+        """Take the next samples; the onset's absolute index once it is known, else None."""
+        if self._onset is not None or not len(pcm):
+            return self._onset
+        self._kept = np.concatenate((self._kept, pcm))
+        first = self._next
+        count = (self._base + len(self._kept) - first) // self._window
+        if count:
+            at = first - self._base
+            windows = to_float(self._kept[at : at + count * self._window]).reshape(count, self._window)
+            loud = np.sqrt(np.mean(windows * windows, axis=1)) >= self._threshold
+            for k in range(count):
+                self._next = first + (k + 1) * self._window
+                if not loud[k]:
+                    self._run_start = None
+                    continue
+                if self._run_start is None:
+                    self._run_start = first + k * self._window
+                if self._next - self._run_start >= self._hold * self._window:
+                    return self._settle(self._run_start)
+        self._forget()
+        return None
+
+    def finish(self) -> int | None:
+        """The stream has ended: a stretch that is audible up to its very end counts however short it is."""
+        if self._onset is not None:
+            return self._onset
+        rest = to_float(self._kept[self._next - self._base :])
+        # a last piece shorter than a window is judged as it is; a quiet one ends the run before it
+        if len(rest):
+            if float(np.sqrt(np.mean(rest * rest))) < self._threshold:
+                self._run_start = None
+            elif self._run_start is None:
+                self._run_start = self._next
+        return None if self._run_start is None else self._settle(self._run_start)
+
+    def _settle(self, run_start: int) -> int:
+        """Refine to the sample; sound may begin in the last moments of the window before the run."""
+        start = max(run_start - self._window, self._base)
+        stop = run_start + self._window
+        found = first_sound(
+            to_float(self._kept[start - self._base : stop - self._base]), self._rate_hz, self._threshold
+        )
+        self._onset = run_start if found is None else start + found
+        self._kept = np.zeros(0, dtype=np.int16)
+        return self._onset
+
+    def _forget(self) -> None:
+        keep_from = (self._next if self._run_start is None else self._run_start) - self._window
+        if keep_from > self._base:
+            self._kept = self._kept[keep_from - self._base :].copy()
+            self._base = keep_from
+
+
+def first_audible_sample(pcm: NDArray[np.int16], rate_hz: int) -> int | None:
+    """Index of the first audible sample of a whole reply; None if all of it is silent or a mere click."""
+    detector = OnsetDetector(rate_hz)
+    found = detector.feed(pcm)
+    return detector.finish() if found is None else found
