@@ -260,7 +260,7 @@ def fixtures_check(catalogue: CatalogueOption = None) -> int:
     results = check_catalogue(_catalogue(catalogue))
     for result in results:
         for problem in result.problems:
-            print(f"{result.id}: {problem}")
+            print(f"{result.fixture_id}: {problem}")
     bad = sum(not result.ok for result in results)
     print(f"{len(results)} fixtures checked, {bad} with problems (detectors agree within {AGREEMENT_MS:g} ms)")
     return int(ExitCode.THRESHOLD_FAILED if bad else ExitCode.PASS)

@@ -27,6 +27,7 @@ from bench.dialects.signals import (
     SessionReady,
     Signal,
 )
+from bench.session.alarm import shared_alarm
 from bench.session.listener import Listener
 from bench.session.media import Microphone, phase_of
 from bench.session.tracker import Bounds, Tracker
@@ -196,7 +197,7 @@ class Call:
 
     def _pace(self, socket: WebSocket) -> None:
         microphone = self._microphone
-        monotonic_ns, sleep = time.monotonic_ns, gevent.sleep
+        monotonic_ns, sleep_until = time.monotonic_ns, shared_alarm().sleep_until
         try:
             while True:
                 due_ns = microphone.due_ns()
@@ -204,9 +205,7 @@ class Call:
                     self._unmute.wait()
                     self._unmute.clear()
                     continue
-                now_ns = monotonic_ns()
-                if due_ns > now_ns:
-                    sleep((due_ns - now_ns) / 1e9)
+                sleep_until(due_ns)
                 speaking = microphone.speaking
                 socket.send_frame(microphone.take())
                 turn = self._tracker.current
