@@ -128,6 +128,14 @@ class Timeline:
     manual: bool
     turns_planned: int
     transcription_expected: bool
+    transcription_model: str | None = None
+    transcription_bound_ms: float | None = None
+    """How long after a turn's end its transcription was waited for; a later one is not part of the row."""
+    audio_expected: bool = True
+    """Replies are spoken; False for a session that asks for text."""
+    frame_ms: float | None = None
+    frames_sent: int = 0
+    """Frames of the whole call, silence included."""
     jitter_buffer_ms: float = 60.0
     turns: list[TurnFacts] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)

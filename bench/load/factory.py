@@ -92,6 +92,7 @@ class CallFactory:
                 steps.append(Speak(place, self._bank.utterance(self._fixtures[step.draw(draw)])))
             elif isinstance(step, Pause):
                 steps.append(Wait(step.pause_ms))
+        transcription = scenario.session.transcription
         labels = Labels(
             run_id=self._identity.run_id,
             worker=self._identity.worker,
@@ -113,7 +114,7 @@ class CallFactory:
             connect=self._connect,
             bank=self._bank,
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
-            transcription_expected=scenario.session.transcription is not None,
+            transcription_model=transcription.model if transcription is not None else None,
             ready_timeout_s=timeouts.ready_ms / 1000,
             reply_timeout_s=timeouts.reply_ms / 1000,
             response_timeout_s=timeouts.response_ms / 1000,

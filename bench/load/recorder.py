@@ -75,8 +75,6 @@ class Recorder:
         anchor: WallAnchor,
         books: Books,
         *,
-        transcription_model: str | None,
-        audio_expected: bool = True,
         on_turn: Callable[[TurnRecord], None] | None = None,
     ) -> None:
         self.open_sessions = 0
@@ -86,8 +84,6 @@ class Recorder:
         self._spool = spool
         self._anchor = anchor
         self._books = books
-        self._audio_expected = audio_expected
-        self._transcription_model = transcription_model
         self._on_turn = on_turn
         self._rows: dict[str, list[TurnRecord]] = {}
 
@@ -100,8 +96,6 @@ class Recorder:
             turn,
             wall_anchor=self._anchor,
             book=self._books,
-            transcription_model=self._transcription_model,
-            audio_expected=self._audio_expected,
         )
         self._spool.turn(row)
         self._rows.setdefault(timeline.labels.session_id, []).append(row)

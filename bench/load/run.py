@@ -22,7 +22,7 @@ from bench.load.embedded import EmbeddedServer, start_embedded
 from bench.load.factory import fixtures_of
 from bench.load.live import View, make_view
 from bench.load.worker import WorkerRun
-from bench.pricing.book import Books, book_of, default_books, load_book
+from bench.pricing.book import Books, book_of, books_for
 from bench.scenario.load import expanded
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
@@ -75,7 +75,7 @@ def run_scenario(scenario: Scenario, *, out: Path | None, command: list[str], co
             console.print("starting the embedded server ...", highlight=False)
             server = start_embedded()
             target = server.target
-        books = _books(scenario)
+        books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)
         worker = WorkerRun(scenario, target, folder, run_id=folder.run_id, books=books)
         manifest = _manifest(scenario, target, folder, command, worker, embedded=server is not None)
         manifest.price_books = _books_used(scenario, target, books)
@@ -131,12 +131,6 @@ def _until_calls_end(worker: WorkerRun, view: View, stop: Stop) -> None:
             return
         view.update(worker.progress())
         worker.playing.done.wait(TICK_S)
-
-
-def _books(scenario: Scenario) -> Books:
-    """The books that price this run: the scenario's own first, then the shipped ones."""
-    named = scenario.pricing.book
-    return default_books() if named is None else (load_book(named), *default_books())
 
 
 def _books_used(scenario: Scenario, target: Target, books: Books) -> list[stored.PriceBook]:

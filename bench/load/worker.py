@@ -20,7 +20,7 @@ from bench.load.plan import admission_s, share_of, total_sessions
 from bench.load.recorder import Recorder, Tally
 from bench.load.users import Playing, user_class
 from bench.measure.records import TurnRecord, WallAnchor
-from bench.measure.wer import score_words
+from bench.measure import wer
 from bench.pricing.book import Books
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
@@ -67,15 +67,12 @@ class WorkerRun:
         self._factory = CallFactory(scenario, target, RunIdentity(run_id, self.name))
         self._factory.prepare()
         # The normaliser takes a second to build; the first turn to end must not stop every call for it.
-        score_words("warm", "up", "en")
+        wer.prepare("en")
         self.spool = SpoolWriter(folder, self.name)
-        transcription = scenario.session.transcription
         self.recorder = Recorder(
             self.spool,
             self.anchor,
             books,
-            audio_expected=scenario.session.output == "audio",
-            transcription_model=transcription.model if transcription else None,
             on_turn=self._tell_locust,
         )
         share = share_of(scenario.load, scenario.seed, worker=worker, workers=workers)

@@ -62,7 +62,8 @@ class CallPlan:
     connect: ConnectOptions
     bank: FrameBank
     jitter_buffer_ms: float
-    transcription_expected: bool
+    transcription_model: str | None
+    """None when the server was not asked to transcribe the caller."""
     ready_timeout_s: float
     reply_timeout_s: float
     response_timeout_s: float
@@ -92,7 +93,11 @@ class Call:
             output_rate_hz=dialect.output_format.rate_hz,
             manual=dialect.manual,
             turns_planned=sum(isinstance(step, Speak) for step in plan.steps),
-            transcription_expected=plan.transcription_expected,
+            transcription_expected=plan.transcription_model is not None,
+            transcription_model=plan.transcription_model,
+            transcription_bound_ms=plan.transcription_timeout_s * 1000,
+            audio_expected=dialect.expects_audio,
+            frame_ms=plan.bank.frame_ms,
             jitter_buffer_ms=plan.jitter_buffer_ms,
         )
         bounds = Bounds(
@@ -196,7 +201,7 @@ class Call:
     # the microphone
 
     def _pace(self, socket: WebSocket) -> None:
-        microphone = self._microphone
+        microphone, timeline = self._microphone, self.timeline
         monotonic_ns, sleep_until = time.monotonic_ns, shared_alarm().sleep_until
         try:
             while True:
@@ -208,6 +213,7 @@ class Call:
                 sleep_until(due_ns)
                 speaking = microphone.speaking
                 socket.send_frame(microphone.take())
+                timeline.frames_sent += 1
                 turn = self._tracker.current
                 if turn is not None and turn.end is None and due_ns > turn.t0_ns:
                     turn.frame_late_us.append(max(0, monotonic_ns() - due_ns) // 1000)

@@ -1,0 +1,166 @@
+"""How a turn ended, from facts and fields: `status`, `error_kind`, `error_code`, `close_code`, `stage`.
+
+In: the facts of the turn, its responses, the errors the server named. Out: an `Outcome` (design section 4).
+Trap: a healthy socket proves nothing. A rate limit arrives as a response that failed, and a "completed" response
+without a single byte of audio is a failure of the server, not an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.dialects.errors import classify_error
+from bench.dialects.signals import ErrorInfo, Malformed, ResponseEnded, ServerError
+from bench.measure.records import TurnStatus
+from bench.measure.replies import Reply
+from bench.timeline import Entry, ErrorKind, Failure, Timeline, TurnFacts
+
+__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "classify_error", "is_answered", "judge", "turn_ended"]
+
+ANSWERED: frozenset[TurnStatus] = frozenset({"ok", "interrupted"})
+"""Statuses whose latencies enter the percentiles "over answered turns"; every other status is +infinity there."""
+
+ERRORS: frozenset[TurnStatus] = frozenset({"failed", "no_reply", "cancelled", "incomplete"})
+"""Statuses that `error_rate` counts. An `early` reply is a fault of turn-taking and has a rate of its own."""
+
+STOPPED = "stopped"
+"""`stage` of a turn that the end of the run cut off: it did not end, so it is neither a success nor an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome columns of a turn; `error_kind` is None for `ok` and where nothing went wrong but the timing."""
+
+    status: TurnStatus
+    error_kind: ErrorKind | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    close_code: int | None = None
+    stage: str | None = None
+
+
+def turn_ended(turn: TurnFacts) -> bool:
+    """Whether the turn came to an end of its own, good or bad; a turn cut off by the end of the run did not.
+
+    A caller that counts turns keeps only those for which this is true.
+    """
+    return turn.end is not None and turn.end != "stopped"
+
+
+def is_answered(status: TurnStatus) -> bool:
+    """Whether a turn with `status` counts as answered (its latencies are a listener's experience)."""
+    return status in ANSWERED
+
+
+def judge(
+    timeline: Timeline,
+    turn: TurnFacts,
+    entries: Sequence[Entry],
+    replies: Sequence[Reply],
+    answer: Reply | None,
+    *,
+    audio_expected: bool,
+) -> Outcome:
+    """The outcome of `turn`; `entries` are its signals, `replies` its responses, `answer` the one that counts.
+
+    First what became of the answer, then whether the server spoke too soon: a reply that begins before the caller
+    has ended is `early` (or `cancelled`, if it was taken back unheard) even when a second one went well.
+    """
+    ended = answer.ended if answer is not None else None
+    if ended is not None and ended.status == "cancelled" and turn.end != "completed":
+        # Taken back, and the reply that should have followed never came: say why, under the name `cancelled`.
+        outcome = _of_unfinished(timeline, turn, entries, None, audio_expected=audio_expected)
+        if outcome.status == "no_reply":
+            outcome = replace(outcome, status="cancelled", error_code=outcome.error_code or ended.reason)
+    elif answer is not None and ended is not None:
+        outcome = _of_ended(ended, delivered=answer.delivered(audio_expected=audio_expected))
+    else:
+        outcome = _of_unfinished(timeline, turn, entries, answer, audio_expected=audio_expected)
+    if outcome.status != "failed":
+        outcome = _too_soon(turn, replies, outcome)
+    return outcome if turn_ended(turn) else replace(outcome, stage=STOPPED)
+
+
+def _of_ended(ended: ResponseEnded, *, delivered: bool) -> Outcome:
+    if ended.status == "failed":
+        return _from_error(ended.error, fallback_code=ended.reason)
+    if ended.status in {"incomplete", "cancelled"}:
+        status: TurnStatus = "incomplete" if ended.status == "incomplete" else "cancelled"
+        return Outcome(status, error_code=ended.reason, stage="turn")
+    return Outcome("ok") if delivered else _EMPTY_REPLY
+
+
+def _of_unfinished(
+    timeline: Timeline,
+    turn: TurnFacts,
+    entries: Sequence[Entry],
+    answer: Reply | None,
+    *,
+    audio_expected: bool,
+) -> Outcome:
+    """A turn whose answer has no end: cut off, timed out, refused, closed, or of a protocol that marks no end."""
+    began = answer is not None and answer.first_output_ns is not None
+    if not turn_ended(turn):
+        return Outcome("incomplete" if began else "no_reply", stage=STOPPED)
+    if turn.end == "completed":
+        came = answer is not None and answer.delivered(audio_expected=audio_expected)
+        return Outcome("ok") if came else _EMPTY_REPLY
+    failure = turn.failure or timeline.failure
+    named = [e.signal for e in entries if isinstance(e.signal, ServerError) and not e.signal.benign]
+    close_code = _close_code(timeline, turn, failure)
+    if turn.end == "error" and failure is not None:
+        return replace(_from_failure(failure, "failed"), close_code=close_code)
+    if named:
+        return replace(_from_error(named[0].error), close_code=close_code)
+    status: TurnStatus = "failed" if began else "no_reply"
+    if turn.end in {"reply_timeout", "response_timeout"}:
+        return _timed_out(turn.end, status, entries)
+    if failure is not None:
+        return replace(_from_failure(failure, status), close_code=close_code)
+    return Outcome(status, "closed", close_code=close_code, stage="turn")
+
+
+_EMPTY_REPLY = Outcome("no_reply", "server", "empty_reply", "the response ended without any reply in it", stage="turn")
+
+
+def _timed_out(end: str, status: TurnStatus, entries: Sequence[Entry]) -> Outcome:
+    """A bound ran out; if the server sent unreadable messages meanwhile, those are the cause."""
+    broken = next((entry.signal for entry in entries if isinstance(entry.signal, Malformed)), None)
+    if broken is not None:
+        return Outcome(status, "protocol", "malformed_message", broken.detail, stage="turn")
+    return Outcome(status, "timeout", end, stage="turn")
+
+
+def _too_soon(turn: TurnFacts, replies: Sequence[Reply], outcome: Outcome) -> Outcome:
+    """`outcome`, renamed when the server did not let the caller finish; an `error_kind` that it has is kept."""
+    for reply in replies:
+        if reply.first_output_ns is not None and reply.first_output_ns < turn.speech_end_ns:
+            return _renamed(outcome, "early", reply.ended)
+    for reply in replies:
+        taken_back = reply.ended is not None and reply.ended.status == "cancelled"
+        if taken_back and reply.begun_ns is not None and reply.begun_ns < turn.speech_end_ns:
+            return _renamed(outcome, "cancelled", reply.ended)
+    return outcome
+
+
+def _renamed(outcome: Outcome, status: TurnStatus, ended: ResponseEnded | None) -> Outcome:
+    code = outcome.error_code or (ended.reason if ended is not None else None)
+    return replace(outcome, status=status, error_code=code, stage="turn")
+
+
+def _close_code(timeline: Timeline, turn: TurnFacts, failure: Failure | None) -> int | None:
+    if failure is not None and failure.close_code is not None:
+        return failure.close_code
+    return timeline.close_code if turn.end == "closed" else None
+
+
+def _from_failure(failure: Failure, status: TurnStatus) -> Outcome:
+    return Outcome(status, failure.error_kind, failure.error_code, failure.message, failure.close_code, failure.stage)
+
+
+def _from_error(error: ErrorInfo | None, fallback_code: str | None = None) -> Outcome:
+    if error is None:
+        return Outcome("failed", "server", fallback_code, stage="turn")
+    code = error.code or error.type or fallback_code
+    return Outcome("failed", classify_error(error), code, error.message, stage="turn")

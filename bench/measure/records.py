@@ -1,0 +1,198 @@
+"""The two row types that everything downstream folds over: one per turn, one per session.
+
+Columns are the contract of `turns.parquet` and `sessions.parquet`: add freely, never rename.
+Trap: `None` means "not measured" and must stay `None` to the last table; a zero is a measured zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+TurnStatus = Literal["ok", "early", "no_reply", "interrupted", "cancelled", "incomplete", "failed"]
+SessionStatus = Literal["ok", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class WallAnchor:
+    """One instant on both clocks of a worker, so that monotonic stamps can be shown as dates (never subtracted)."""
+
+    monotonic_ns: int
+    unix_s: float
+
+    def wall(self, at_ns: int) -> float:
+        """Unix seconds of the monotonic instant `at_ns`."""
+        return self.unix_s + (at_ns - self.monotonic_ns) / 1e9
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnRecord:
+    """One caller turn and its reply. Times in ms are measured from the acoustic end of the caller's speech."""
+
+    # identity
+    run_id: str
+    worker: str
+    session_id: str
+    session_index: int
+    caller: int
+    turn: int
+    step: int
+    scenario: str
+    phase: str
+    warmup: bool
+    provider: str
+    model: str | None
+    dialect: str
+    transport: str
+    fixture: str
+    language: str
+    accent: str
+    voice: str
+    condition: str | None
+    open_sessions: int | None
+    talking_sessions: int | None
+    manual: bool
+    started_at: float
+    """Wall-clock seconds (Unix) of the turn's first sample, from the worker's anchor; for plotting only."""
+    ended_at: float | None
+    speech_ms: float
+    """Length of the caller's speech, annotated start to end."""
+
+    # outcome
+    status: TurnStatus
+    error_kind: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    close_code: int | None = None
+    stage: str | None = None
+    client_late: bool = False
+
+    # latency, ms
+    endpoint_ms: float | None = None
+    ttft_ms: float | None = None
+    first_audio_ms: float | None = None
+    first_audible_ms: float | None = None
+    commit_to_first_audio_ms: float | None = None
+    response_created_ms: float | None = None
+    response_done_ms: float | None = None
+    reply_heard_ms: float | None = None
+    """End of speech -> the listener has heard the last reply sample."""
+    leading_silence_ms: float | None = None
+    barge_in_stop_ms: float | None = None
+    tool_ms: float | None = None
+    tool_resume_ms: float | None = None
+
+    # reply delivery
+    responses: int = 0
+    text_deltas: int = 0
+    audio_deltas: int = 0
+    reply_audio_ms: float | None = None
+    text_tokens_per_s: float | None = None
+    audio_tokens_per_s: float | None = None
+    audio_rtf: float | None = None
+    stalls: int | None = None
+    stall_ms: float | None = None
+    longest_stall_ms: float | None = None
+    underrun_ms: float | None = None
+
+    # words
+    reference: str | None = None
+    hypothesis: str | None = None
+    reply_text: str | None = None
+    wer: float | None = None
+    wer_raw: float | None = None
+    hits: int | None = None
+    substitutions: int | None = None
+    deletions: int | None = None
+    insertions: int | None = None
+    cer: float | None = None
+    char_errors: int | None = None
+    reference_chars: int | None = None
+    normaliser: str | None = None
+    """Name and version of the text normaliser behind the counts."""
+    transcription_ms: float | None = None
+    transcription_error: str | None = None
+
+    # usage and money
+    in_text: int | None = None
+    in_audio: int | None = None
+    in_image: int | None = None
+    in_cached_text: int | None = None
+    in_cached_audio: int | None = None
+    in_cached_image: int | None = None
+    out_text: int | None = None
+    out_audio: int | None = None
+    transcription_seconds: float | None = None
+    transcription_in_text: int | None = None
+    transcription_in_audio: int | None = None
+    transcription_out_text: int | None = None
+    transcription_model: str | None = None
+    cost_usd: float | None = None
+    """Null as soon as one billed meter has no known price or count; then `cost_partial_usd` holds the rest."""
+    cost_partial_usd: float | None = None
+    cost_note: str | None = None
+    cost_input_usd: float | None = None
+    cost_cached_usd: float | None = None
+    cost_output_usd: float | None = None
+    cost_transcription_usd: float | None = None
+
+    # the harness itself
+    send_late_ms: float | None = None
+    recv_lag_ms: float | None = None
+    frames: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionRecord:
+    """One call from its intended start to its close; `cost_usd` sums its turns, null if one lacks a price."""
+
+    run_id: str
+    worker: str
+    session_id: str
+    session_index: int
+    caller: int
+    scenario: str
+    phase: str
+    warmup: bool
+    provider: str
+    model: str | None
+    dialect: str
+    transport: str
+    started_at: float
+    ended_at: float | None
+    status: SessionStatus
+    error_kind: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    close_code: int | None = None
+    close_reason: str | None = None
+    http_status: int | None = None
+    stage: str | None = None
+    start_late_ms: float | None = None
+    """How late our own loop started the call against its plan; part of `connect_ms`, shown apart."""
+    dns_ms: float | None = None
+    tcp_ms: float | None = None
+    tls_ms: float | None = None
+    upgrade_ms: float | None = None
+    connect_ms: float | None = None
+    session_ready_ms: float | None = None
+    duration_ms: float | None = None
+    turns_planned: int = 0
+    turns_ended: int = 0
+    turns_ok: int = 0
+    server_session_id: str | None = None
+    kernel_stamps: bool = False
+    peer: str | None = None
+    caller_audio_ms: float | None = None
+    """Audio sent while the microphone was open, silence included."""
+    reply_audio_ms: float | None = None
+    malformed: int = 0
+    unrecognised: int = 0
+    server_errors: int = 0
+    dropped_signals: int = 0
+    rate_limit_requests_remaining: float | None = None
+    rate_limit_tokens_remaining: float | None = None
+    cost_usd: float | None = None
+    cost_partial_usd: float | None = None
+    send_late_ms: float | None = None
+    recv_lag_ms: float | None = None

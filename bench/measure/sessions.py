@@ -1,0 +1,136 @@
+"""From the timeline of a call and the rows of its turns to one session row.
+
+In: a `Timeline` and its `TurnRecord`s; out: a `SessionRecord`. Trap: waits are charged from the *intended* start,
+so a generator that starts calls late cannot make a server look fast; its own share is shown as `start_late_ms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.dialects.signals import Malformed, RateLimits, ServerError, SessionCreated, Unrecognised
+from bench.measure.outcome import STOPPED
+from bench.measure.playout import NS_PER_MS
+from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
+from bench.pricing.book import Books, find_rates
+from bench.pricing.price import price_minutes
+from bench.timeline import Timeline
+
+
+def measure_session(
+    timeline: Timeline, turn_records: Sequence[TurnRecord], wall_anchor: WallAnchor, *, book: Books = None
+) -> SessionRecord:
+    """The row of one call; `book` is needed only for models that are billed by the minute of the session."""
+    labels, line, failure = timeline.labels, timeline.connection, timeline.failure
+    began_ns = line.started_ns if line.started_ns is not None else line.intended_ns
+    signals = [entry.signal for entry in timeline.entries]
+    created = [signal for signal in signals if isinstance(signal, SessionCreated)]
+    cost_usd, partial_usd = _cost(timeline, turn_records, book)
+    lags = [entry.read_ns - entry.signal.at_ns for entry in timeline.entries]
+    return SessionRecord(
+        run_id=labels.run_id,
+        worker=labels.worker,
+        session_id=labels.session_id,
+        session_index=labels.session_index,
+        caller=labels.caller,
+        scenario=labels.scenario,
+        phase=labels.phase,
+        warmup=labels.warmup,
+        provider=labels.provider,
+        model=labels.model or next((signal.model for signal in created if signal.model), None),
+        dialect=labels.dialect,
+        transport=labels.transport,
+        started_at=wall_anchor.wall(began_ns),
+        ended_at=None if line.closed_ns is None else wall_anchor.wall(line.closed_ns),
+        status=_status(timeline),
+        error_kind=failure.error_kind if failure else None,
+        error_code=failure.error_code if failure else None,
+        error_message=failure.message if failure else None,
+        close_code=failure.close_code if failure and failure.close_code is not None else timeline.close_code,
+        close_reason=failure.close_reason if failure and failure.close_reason else timeline.close_reason,
+        http_status=failure.http_status if failure else None,
+        stage=failure.stage if failure else None,
+        start_late_ms=_span_ms(line.intended_ns, line.started_ns),
+        dns_ms=_span_ms(line.started_ns, line.resolved_ns),
+        tcp_ms=_span_ms(_first(line.resolved_ns, line.started_ns), line.tcp_ns),
+        tls_ms=_span_ms(line.tcp_ns, line.tls_ns),
+        upgrade_ms=_span_ms(_first(line.tls_ns, line.tcp_ns), line.upgraded_ns),
+        connect_ms=_span_ms(line.intended_ns, line.upgraded_ns),
+        session_ready_ms=_span_ms(line.intended_ns, line.ready_ns),
+        duration_ms=_span_ms(began_ns, line.closed_ns),
+        caller_audio_ms=timeline.frames_sent * timeline.frame_ms if timeline.frame_ms is not None else None,
+        turns_planned=timeline.turns_planned,
+        turns_ended=sum(record.stage != STOPPED for record in turn_records),
+        turns_ok=sum(record.status == "ok" and record.stage != STOPPED for record in turn_records),
+        server_session_id=next((signal.session_id for signal in created if signal.session_id), None),
+        kernel_stamps=line.kernel_stamps,
+        peer=line.peer,
+        reply_audio_ms=_sum([record.reply_audio_ms for record in turn_records]),
+        malformed=sum(isinstance(signal, Malformed) for signal in signals),
+        unrecognised=sum(isinstance(signal, Unrecognised) for signal in signals),
+        server_errors=sum(isinstance(signal, ServerError) and not signal.benign for signal in signals),
+        dropped_signals=timeline.dropped_signals,
+        rate_limit_requests_remaining=_remaining(timeline, "requests"),
+        rate_limit_tokens_remaining=_remaining(timeline, "tokens"),
+        cost_usd=cost_usd,
+        cost_partial_usd=partial_usd,
+        send_late_ms=_max([record.send_late_ms for record in turn_records]),
+        recv_lag_ms=max(lags) / NS_PER_MS if lags else None,
+    )
+
+
+def _status(timeline: Timeline) -> SessionStatus:
+    if timeline.failure is not None:
+        return "failed"
+    return "stopped" if timeline.stopped else "ok"
+
+
+def _cost(timeline: Timeline, records: Sequence[TurnRecord], book: Books) -> tuple[float | None, float | None]:
+    """The cost of the call and, when that is unknown, the part that is known.
+
+    A turn in which the server delivered and counted nothing has nothing to bill and does not make the sum unknown.
+    """
+    rates = find_rates(timeline.labels.model, book)
+    if rates is not None and rates.tokens_usd_per_million is None:
+        line = timeline.connection
+        minutes = _span_ms(line.upgraded_ns, line.closed_ns)
+        return price_minutes(rates, None if minutes is None else minutes / 60_000), None
+    billable = [record for record in records if _billable(record)]
+    known = _sum([record.cost_usd if record.cost_usd is not None else record.cost_partial_usd for record in billable])
+    if billable and all(record.cost_usd is not None for record in billable):
+        return known, None
+    return None, known
+
+
+def _billable(record: TurnRecord) -> bool:
+    counted = (record.in_text, record.in_audio, record.in_image, record.out_text, record.out_audio)
+    spoken = record.hypothesis is not None or record.cost_transcription_usd is not None
+    return bool(record.text_deltas or record.audio_deltas or any(counted) or spoken)
+
+
+def _remaining(timeline: Timeline, name: str) -> float | None:
+    """The last figure the server gave for the limit `name`."""
+    for entry in reversed(timeline.entries):
+        if isinstance(entry.signal, RateLimits):
+            for limit in entry.signal.limits:
+                if limit.name == name and limit.remaining is not None:
+                    return limit.remaining
+    return None
+
+
+def _first(*stamps: int | None) -> int | None:
+    return next((stamp for stamp in stamps if stamp is not None), None)
+
+
+def _span_ms(start_ns: int | None, end_ns: int | None) -> float | None:
+    return None if start_ns is None or end_ns is None else (end_ns - start_ns) / NS_PER_MS
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _max(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return max(known) if known else None

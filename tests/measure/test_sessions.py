@@ -1,0 +1,144 @@
+"""The row of a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.dialects.signals import (
+    ErrorInfo,
+    Malformed,
+    RateLimit,
+    RateLimits,
+    ServerError,
+    SessionCreated,
+    Signal,
+    Unrecognised,
+)
+from bench.measure.records import SessionRecord
+from bench.measure.turns import measure_session, measure_turn
+from bench.pricing.book import default_books
+from bench.timeline import Connection, Entry, Failure
+from tests.measure import build
+from tests.measure.build import audio, done, good_reply, ns
+
+START = build.T0_NS - 2_000_000_000
+MS = 1_000_000
+
+
+def line(*, tls: bool = True) -> Connection:
+    return Connection(
+        intended_ns=START,
+        started_ns=START + 5 * MS,
+        resolved_ns=START + 7 * MS,
+        tcp_ns=START + 20 * MS,
+        tls_ns=START + 50 * MS if tls else None,
+        upgraded_ns=START + 80 * MS,
+        ready_ns=START + 120 * MS,
+        closed_ns=START + 60_005 * MS,
+        kernel_stamps=True,
+        peer="127.0.0.1:443",
+    )
+
+
+def session(signals: list[Signal], *, book: Any = None, **changes: Any) -> SessionRecord:
+    turn = build.facts()
+    call = build.timeline(signals, turn, connection=changes.pop("connection", line()), **changes)
+    call.entries.insert(0, Entry(SessionCreated(ns(-4000), "sess_1", "gpt-x"), ns(-4000) + 200_000, None))
+    rows = [measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())]
+    return measure_session(call, rows, build.ANCHOR, book=book)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("status", "ok"),
+        ("start_late_ms", 5.0),
+        ("dns_ms", 2.0),
+        ("tcp_ms", 13.0),
+        ("tls_ms", 30.0),
+        ("upgrade_ms", 30.0),
+        ("connect_ms", 80.0),
+        ("session_ready_ms", 120.0),
+        ("duration_ms", 60_000.0),
+        ("turns_ended", 1),
+        ("turns_ok", 1),
+        ("server_session_id", "sess_1"),
+        ("model", "local-pipeline"),
+        ("reply_audio_ms", 1000.0),
+        ("recv_lag_ms", 0.2),
+        ("cost_usd", 1329.85e-6),
+        ("cost_partial_usd", None),
+        ("rate_limit_tokens_remaining", None),
+        ("kernel_stamps", True),
+        ("started_at", 1_799_999_998.005),
+    ],
+)
+def test_columns(column: str, value: Any) -> None:
+    assert getattr(session(good_reply()), column) == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+def test_without_tls_the_upgrade_follows_tcp() -> None:
+    record = session(good_reply(), connection=line(tls=False))
+    assert (record.tls_ms, record.upgrade_ms) == (None, 60.0)
+
+
+def test_a_call_that_never_connected() -> None:
+    failure = Failure("connect", "connect", "refused", "connection refused", http_status=None)
+    record = session([], connection=Connection(intended_ns=START), failure=failure)
+    assert (record.status, record.error_kind, record.stage) == ("failed", "connect", "connect")
+    assert (record.connect_ms, record.session_ready_ms, record.duration_ms, record.ended_at) == (None,) * 4
+    assert record.cost_usd is None
+
+
+def test_counts_of_what_the_server_sent() -> None:
+    signals: list[Signal] = [
+        *good_reply(),
+        Malformed(ns(1), "x"),
+        Unrecognised(ns(2), "new.event"),
+        ServerError(ns(3), ErrorInfo(code="a")),
+        ServerError(ns(4), ErrorInfo(code="b"), benign=True),
+        RateLimits(ns(5), (RateLimit("tokens", 40_000, 39_000, 1.5), RateLimit("requests", 200, 199, 0.3))),
+        RateLimits(ns(6), (RateLimit("tokens", 40_000, 38_000, 1.5),)),
+    ]
+    record = session(signals, dropped_signals=7)
+    assert (record.malformed, record.unrecognised, record.server_errors, record.dropped_signals) == (1, 1, 1, 7)
+    assert (record.rate_limit_tokens_remaining, record.rate_limit_requests_remaining) == (38_000, 199)
+
+
+def test_stopped_is_not_failed() -> None:
+    assert session(good_reply(), stopped=True).status == "stopped"
+
+
+def test_a_turn_cut_off_is_not_counted_as_ended() -> None:
+    turn = build.facts(end="stopped")
+    call = build.timeline(good_reply()[:5], turn)
+    record = measure_session(call, [measure_turn(call, turn, wall_anchor=build.ANCHOR)], build.ANCHOR)
+    assert (record.turns_ended, record.turns_ok) == (0, 0)
+
+
+def test_one_unpriced_turn_makes_the_sum_unknown_but_a_silent_one_does_not() -> None:
+    call = build.timeline(good_reply(), build.facts())
+    silent = build.facts(index=1, end="reply_timeout")
+    unbilled = build.facts(index=2)
+    call.entries += [Entry(signal, signal.at_ns, 2) for signal in (audio(700, 100), done(900))]
+    rows = [
+        measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())
+        for turn in (call.turns[0], silent, unbilled)
+    ]
+    priced = measure_session(call, rows[:2], build.ANCHOR)
+    assert (priced.cost_usd, priced.cost_partial_usd) == (pytest.approx(1329.85e-6), None)
+    partly = measure_session(call, rows, build.ANCHOR)
+    assert (partly.cost_usd, partly.cost_partial_usd) == (None, pytest.approx(1329.85e-6))
+
+
+def test_a_model_billed_by_the_minute() -> None:
+    turn = build.facts()
+    call = build.timeline(good_reply(), turn, connection=line())
+    call.labels = build.Labels("r", "w", "s", 0, 0, "d", "openai", "gpt-live-1", "live", "ws")
+    rows = [measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())]
+    assert rows[0].cost_usd is None
+    assert "by the minute" in (rows[0].cost_note or "")
+    record = measure_session(call, rows, build.ANCHOR, book=default_books())
+    assert record.cost_usd == pytest.approx((60_005 - 80) / 60_000 * 0.05)

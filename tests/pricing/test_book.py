@@ -1,0 +1,200 @@
+"""Books: what is shipped is complete and sourced; what a user writes wrong is named with file, line and key."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError, ExitCode
+from bench.pricing.book import (
+    book_of,
+    books_for,
+    default_books,
+    find_rates,
+    find_transcription,
+    load_book,
+    shipped_books,
+    why_unpriced,
+)
+
+OPENAI = load_book("openai-2026-11")
+GOOD = """
+book: mine
+date: 2026-11-22
+models:
+  my-model:
+    aliases: [mine-eu]
+    tokens_usd_per_million:
+      text: {input: 1.5, output: 3}
+    source: our contract
+    source_date: 2026-11
+"""
+
+PRICES = [
+    ("gpt-4o-realtime-preview-2024-10-01", (5, 2.5, 20), (100, 20, 200), (None, None)),
+    ("gpt-4o-realtime-preview", (5, 2.5, 20), (40, 2.5, 80), (None, None)),
+    ("gpt-4o-realtime-preview-2024-12-17", (5, 2.5, 20), (40, 2.5, 80), (None, None)),
+    ("gpt-4o-mini-realtime-preview", (0.6, 0.3, 2.4), (10, 0.3, 20), (None, None)),
+    ("gpt-realtime", (4, 0.4, 16), (32, 0.4, 64), (5, 0.5)),
+    ("gpt-realtime-2025-08-28", (4, 0.4, 16), (32, 0.4, 64), (5, 0.5)),
+    ("gpt-realtime-mini", (0.6, 0.06, 2.4), (10, 0.3, 20), (0.8, 0.08)),
+    ("gpt-realtime-mini-2025-10-06", (0.6, 0.06, 2.4), (10, 0.3, 20), (0.8, 0.08)),
+    ("gpt-realtime-mini-2025-12-15", (0.6, 0.06, 2.4), (10, 0.3, 20), (0.8, 0.08)),
+    ("gpt-realtime-1.5", (4, 0.4, 16), (32, 0.4, 64), (5, 0.5)),
+    ("gpt-realtime-2", (4, 0.4, 24), (32, 0.4, 64), (5, 0.5)),
+    ("gpt-realtime-2.1", (4, 0.4, 24), (32, 0.4, 64), (5, 0.5)),
+    ("gpt-realtime-2.1-mini", (0.6, 0.06, 2.4), (10, 0.3, 20), (0.8, 0.08)),
+]
+
+
+@pytest.mark.parametrize(("model", "text", "audio", "image"), PRICES)
+def test_published_prices(
+    model: str, text: tuple[float, ...], audio: tuple[float, ...], image: tuple[float | None, ...]
+) -> None:
+    rates = find_rates(model, default_books())
+    assert rates is not None
+    meters = rates.tokens_usd_per_million
+    assert meters is not None
+    assert (meters.text.input, meters.text.cached, meters.text.output) == text
+    assert (meters.audio.input, meters.audio.cached, meters.audio.output) == audio
+    assert (meters.image.input, meters.image.cached) == image
+
+
+@pytest.mark.parametrize(
+    ("model", "per_minute"),
+    [
+        ("whisper-1", 0.006),
+        ("gpt-realtime-whisper", 0.017),
+        ("gpt-live-transcribe", 0.017),
+        ("gpt-transcribe", 0.0045),
+        ("gpt-4o-transcribe", None),
+    ],
+)
+def test_transcription_by_the_minute(model: str, per_minute: float | None) -> None:
+    meters = find_transcription("gpt-realtime", model, default_books())
+    assert meters is not None
+    assert meters.audio_usd_per_minute == per_minute
+
+
+@pytest.mark.parametrize("name", shipped_books())
+def test_shipped_books_are_dated_and_sourced(name: str) -> None:
+    book = load_book(name)
+    assert book.book == name
+    for entry in (*book.models.values(), *book.transcription.values()):
+        assert entry.source
+        assert entry.source_date[:7] <= book.date.isoformat()[:7]
+
+
+def test_retirements() -> None:
+    rates = find_rates("gpt-realtime-2025-08-28", OPENAI)
+    assert rates is not None
+    assert (rates.deprecated, rates.shutdown, rates.successor) == (True, date(2027, 1, 20), "gpt-realtime-2.1")
+    assert all(entry.successor in OPENAI.models for entry in OPENAI.models.values() if entry.successor)
+
+
+def test_example_prices_say_that_they_are() -> None:
+    for model in ("local-pipeline", "simulated"):
+        book = book_of(model, default_books())
+        assert book is not None
+        assert book.label == "example prices, not a bill"
+    vendor = book_of("gpt-realtime", books_for(None))
+    assert vendor is not None
+    assert (vendor.book, vendor.label) == ("openai-2026-11", None)
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime-3", "GPT-REALTIME", "gpt-realtime-mini-2026-01-01", "", None])
+def test_a_resemblance_is_not_a_price(model: str | None) -> None:
+    assert find_rates(model, default_books()) is None
+    assert "null" in (why_unpriced(model, default_books()) or "")
+
+
+def test_why_unpriced() -> None:
+    assert why_unpriced("gpt-realtime", default_books()) is None
+    assert "gpt-realtime-2" in (why_unpriced("gpt-realtime-3", default_books()) or "")
+    assert "no price book" in (why_unpriced("gpt-realtime", None) or "")
+    assert find_rates("gpt-realtime", ()) is None
+
+
+def test_a_users_book_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.replace("my-model", "gpt-realtime"), encoding="utf-8")
+    shelf = books_for("mine.yaml", base=tmp_path)
+    mine = find_rates("gpt-realtime", shelf)
+    assert mine is not None
+    assert mine.tokens_usd_per_million is not None
+    assert mine.tokens_usd_per_million.text.input == 1.5
+    assert mine.tokens_usd_per_million.audio.input is None
+    assert find_rates("mine-eu", shelf) == mine
+    assert find_rates("gpt-realtime-mini", shelf) is not None
+    assert book_of("gpt-realtime", shelf) == load_book(path)
+    assert books_for("openai-2026-11", base=tmp_path).parts[0] == OPENAI
+
+
+def test_price_as() -> None:
+    shelf = books_for(None, "gpt-realtime-mini")
+    assert find_rates("my-deployment", shelf) == OPENAI.models["gpt-realtime-mini"]
+    assert find_rates(None, shelf) == OPENAI.models["gpt-realtime-mini"]
+    with pytest.raises(BenchError, match="gpt-realtime-x"):
+        books_for(None, "gpt-realtime-x")
+
+
+WRONG = [
+    ("input: 1.5", "inptu: 1.5", ["line 8", "inptu", "did you mean input?", "cached"]),
+    ("input: 1.5", "input: cheap", ["line 8", "text.input", "'cheap'", "number"]),
+    ("input: 1.5", "input: -1", ["line 8", "greater than or equal to 0", "-1"]),
+    ("input: 1.5", "input: .nan", ["line 8", "finite"]),
+    ("    source: our contract\n", "", ["line 5", "source", "required"]),
+    ("source_date: 2026-11", "source_date: last year", ["line 10", "source_date", "last year"]),
+    ("date: 2026-11-22", "date: today", ["line 3", "date", "today"]),
+    ("book: mine\n", "book: mine\ncurrency: EUR\n", ["line 3", "currency", "USD", "EUR"]),
+    ("models:", "modles:", ["line 4", "modles", "did you mean models?", "transcription"]),
+    ("    aliases: [mine-eu]\n", "    alias: mine-eu\n", ["line 6", "alias", "did you mean aliases?"]),
+    ("aliases: [mine-eu]", "aliases: [my-model]", ["stands twice", "my-model"]),
+    (
+        "tokens_usd_per_million:\n      text: {input: 1.5, output: 3}",
+        "note: free",
+        ["line 5", "session_usd_per_minute"],
+    ),
+    ("book: mine", "book: mine\nbook: yours", ["line 3", "`book` stands twice"]),
+    ("book: mine", "book: [mine", ["not valid YAML", "line"]),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "said"), WRONG)
+def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, said: list[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    assert before in GOOD
+    path.write_text(GOOD.replace(before, after), encoding="utf-8")
+    with pytest.raises(BenchError) as caught:
+        load_book(path)
+    assert caught.value.exit_code == ExitCode.USAGE
+    assert caught.value.hint
+    for words in ["mine.yaml", *said]:
+        assert words in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "- a list\n", "just words\n"])
+def test_not_a_book_at_all(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BenchError, match="expected a mapping"):
+        load_book(path)
+
+
+def test_not_text_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"book: \xff\xfe")
+    with pytest.raises(BenchError, match="not UTF-8"):
+        load_book(path)
+
+
+def test_a_book_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(BenchError) as caught:
+        load_book("openai-2026-12")
+    assert "openai-2026-11" in (caught.value.hint or "")
+    with pytest.raises(BenchError, match=r"nothing\.yaml"):
+        books_for("nothing.yaml", base=tmp_path)
+    with pytest.raises(BenchError, match="price book"):
+        load_book(tmp_path)

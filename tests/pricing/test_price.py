@@ -1,0 +1,206 @@
+"""Money by hand: every meter, every way in which it can be unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.dialects.signals import TranscriptionUsage, Usage
+from bench.pricing.book import Rates, TokenMeters, TranscriptionMeters, default_books, find_rates, find_transcription
+from bench.pricing.price import per_conversation_minute, per_session, price_minutes, price_turn
+
+BOOKS = default_books()
+REALTIME = find_rates("gpt-realtime", BOOKS)
+TEXT_ONLY = Rates.model_validate(
+    {
+        "tokens_usd_per_million": {"text": {"input": 1, "output": 2}, "audio": {"input": 10, "cached": 1}},
+        "source": "test",
+        "source_date": "2026-11",
+    }
+)
+
+
+def usage(**tokens: int) -> Usage:
+    return Usage(**{f"{name}_tokens": count for name, count in tokens.items()})
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "expected_usd"),
+    [
+        # fresh text 1000 * 4 + out text 100 * 16 + out audio 200 * 64
+        ("gpt-realtime", {"in_text": 1000, "out_text": 100, "out_audio": 200}, 0.0184),
+        # (1000-600)*4 + 600*.4 + (500-200)*32 + 200*.4 + 100*16 + 200*64
+        (
+            "gpt-realtime",
+            {
+                "in_text": 1000,
+                "in_cached_text": 600,
+                "in_audio": 500,
+                "in_cached_audio": 200,
+                "out_text": 100,
+                "out_audio": 200,
+            },
+            0.02592,
+        ),
+        ("gpt-realtime", {"in_image": 1000, "in_cached_image": 400, "out_text": 0}, 0.0032),
+        ("gpt-realtime-mini", {"in_audio": 600, "out_audio": 1200}, 0.03),
+        ("gpt-realtime-2", {"in_text": 0, "in_audio": 1, "out_text": 1_000_000}, 24.000032),
+        ("gpt-4o-realtime-preview-2024-10-01", {"in_audio": 100, "in_cached_audio": 100, "out_audio": 0}, 0.002),
+        # everything cached: 1000 * .4
+        ("gpt-realtime", {"in_text": 1000, "in_cached_text": 1000, "out_text": 0}, 0.0004),
+    ],
+)
+def test_tokens(model: str, tokens: dict[str, int], expected_usd: float) -> None:
+    cost = price_turn(usage(**tokens), None, find_rates(model, BOOKS), None)
+    assert cost.total_usd == pytest.approx(expected_usd)
+    assert cost.known_usd == cost.total_usd
+    assert cost.notes == ()
+    parts = (cost.input_usd, cost.cached_usd, cost.output_usd)
+    assert sum(part or 0 for part in parts) == pytest.approx(expected_usd)
+
+
+def test_the_parts() -> None:
+    cost = price_turn(
+        usage(in_text=1000, in_cached_text=600, in_audio=500, in_cached_audio=200, out_text=100, out_audio=200),
+        None,
+        REALTIME,
+        None,
+    )
+    assert cost.input_usd == pytest.approx((400 * 4 + 300 * 32) / 1e6)
+    assert cost.cached_usd == pytest.approx(800 * 0.4 / 1e6)
+    assert cost.output_usd == pytest.approx((100 * 16 + 200 * 64) / 1e6)
+    assert cost.transcription_usd is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "rates", "note", "known_usd"),
+    [
+        ({"in_text": 5, "out_text": 1}, None, "no price for this model", None),
+        (None, REALTIME, "reported no usage", None),
+        ({}, REALTIME, "not reported by modality", None),
+        ({"in_text": 0, "in_audio": 0, "out_text": 0}, REALTIME, "zero tokens", None),
+        ({"out_text": 1000}, REALTIME, "input tokens were not reported", 0.016),
+        ({"in_text": 1000}, REALTIME, "output tokens were not reported", 0.004),
+        ({"in_text": 10, "in_image": 3, "out_text": 1}, TEXT_ONLY, "no price for image input tokens", 2e-6),
+        ({"in_text": 10, "in_cached_text": 5, "out_text": 1}, TEXT_ONLY, "no price for cached text tokens", 7e-6),
+        ({"in_text": 10, "out_text": 1, "out_audio": 9}, TEXT_ONLY, "no price for audio output tokens", 10e-6),
+        ({"in_text": 5, "out_text": 1}, find_rates("gpt-live-1", BOOKS), "by the minute", None),
+    ],
+)
+def test_an_unknown_meter_makes_the_total_null(
+    counts: dict[str, int] | None, rates: Rates | None, note: str, known_usd: float | None
+) -> None:
+    cost = price_turn(None if counts is None else usage(**counts), None, rates, None)
+    assert cost.total_usd is None
+    assert cost.known_usd == (None if known_usd is None else pytest.approx(known_usd))
+    assert any(note in said for said in cost.notes), cost.notes
+
+
+def test_unused_meters_need_no_price() -> None:
+    counts = usage(in_text=10, in_audio=10, in_cached_audio=4, in_image=0, out_text=1, out_audio=0)
+    assert price_turn(counts, None, TEXT_ONLY, None).total_usd == pytest.approx((10 + 6 * 10 + 4 + 2) / 1e6)
+
+
+def test_more_cached_than_input_is_flagged_and_never_negative() -> None:
+    cost = price_turn(usage(in_text=100, in_cached_text=150, out_text=0), None, REALTIME, None)
+    assert (cost.input_usd, cost.cached_usd) == (0.0, pytest.approx(100 * 0.4 / 1e6))
+    assert cost.notes == ("150 cached text tokens exceed the 100 text input tokens",)
+
+
+def test_an_assumed_split_of_cached_tokens_is_noted() -> None:
+    counts = Usage(in_text_tokens=100, in_cached_text_tokens=50, out_text_tokens=1, cached_split_assumed=True)
+    cost = price_turn(counts, None, REALTIME, None)
+    assert cost.total_usd is not None
+    assert "taken as text" in cost.notes[0]
+
+
+SPOKEN: list[tuple[str | None, TranscriptionUsage | None, float | None, str | None]] = [
+    ("gpt-4o-transcribe", TranscriptionUsage(in_text_tokens=2, in_audio_tokens=40, out_text_tokens=9), 195e-6, None),
+    ("gpt-4o-mini-transcribe", TranscriptionUsage(in_audio_tokens=40, out_text_tokens=9), 95e-6, None),
+    ("whisper-1", TranscriptionUsage(seconds=30.0), 0.003, None),
+    ("whisper-1", TranscriptionUsage(seconds=0.0), 0.0, None),
+    ("whisper-1", TranscriptionUsage(in_audio_tokens=40), None, "priced by the minute"),
+    ("gpt-4o-transcribe", TranscriptionUsage(seconds=30.0), None, "priced by tokens"),
+    ("gpt-4o-transcribe", TranscriptionUsage(), None, "reported no usage"),
+    ("gpt-4o-transcribe", None, None, "reported no usage"),
+    ("nobody-knows", TranscriptionUsage(seconds=1.0), None, "no price for the transcription model"),
+    (None, TranscriptionUsage(seconds=1.0), None, "no price for the transcription model"),
+]
+
+
+@pytest.mark.parametrize(("model", "spoken", "usd", "note"), SPOKEN)
+def test_transcription(
+    model: str | None, spoken: TranscriptionUsage | None, usd: float | None, note: str | None
+) -> None:
+    counts = usage(in_text=1000, out_text=0)
+    meters = find_transcription("gpt-realtime", model, BOOKS)
+    cost = price_turn(counts, spoken, REALTIME, meters, transcribed=True)
+    assert cost.transcription_usd == (None if usd is None else pytest.approx(usd))
+    assert cost.total_usd == (None if usd is None else pytest.approx(0.004 + usd))
+    assert cost.known_usd == pytest.approx(0.004 + (usd or 0))
+    assert any(note in said for said in cost.notes) if note else cost.notes == ()
+
+
+def test_without_a_transcription_there_is_none_to_pay() -> None:
+    cost = price_turn(usage(in_text=1000, out_text=0), None, REALTIME, None)
+    assert (cost.total_usd, cost.transcription_usd) == (pytest.approx(0.004), None)
+
+
+def test_a_used_transcription_meter_without_a_price() -> None:
+    meters = TranscriptionMeters(tokens_usd_per_million=TokenMeters.model_validate({"audio": {"input": 1.0}}))
+    spoken = TranscriptionUsage(in_audio_tokens=10, out_text_tokens=3)
+    cost = price_turn(usage(in_text=1, out_text=0), spoken, REALTIME, meters)
+    assert (cost.transcription_usd, cost.total_usd) == (None, None)
+
+
+def test_the_embedded_server_pays_its_own_recogniser() -> None:
+    meters = find_transcription("local-pipeline", "gpt-4o-transcribe", BOOKS)
+    cost = price_turn(usage(in_text=1, out_text=0), TranscriptionUsage(in_audio_tokens=8), REALTIME, meters)
+    assert cost.transcription_usd == pytest.approx(10e-6)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (per_session([0.1, 0.2]), pytest.approx(0.3)),
+        (per_session([0.1, None]), None),
+        (per_session([]), None),
+        (per_session([0.0]), 0.0),
+        (per_conversation_minute(0.3, 1.5), pytest.approx(0.2)),
+        (per_conversation_minute(None, 1.5), None),
+        (per_conversation_minute(0.3, 0.0), None),
+        (per_conversation_minute(0.3, None), None),
+        (price_minutes(find_rates("gpt-live-1", BOOKS), 2.5), pytest.approx(0.125)),
+        (price_minutes(find_rates("gpt-live-1", BOOKS), None), None),
+        (price_minutes(REALTIME, 2.5), None),
+        (price_minutes(None, 2.5), None),
+    ],
+)
+def test_sums(found: Any, expected: Any) -> None:
+    assert found == expected
+
+
+counts = st.one_of(st.none(), st.integers(0, 100_000))
+
+
+@given(st.builds(Usage, counts, counts, counts, counts, counts, counts, counts, counts), st.sampled_from(BOOKS[0:2]))
+def test_money_is_never_negative_and_the_known_part_never_exceeds_the_whole(used: Usage, book: Any) -> None:
+    for rates in book.models.values():
+        cost = price_turn(used, None, rates, None)
+        parts = [part for part in (cost.input_usd, cost.cached_usd, cost.output_usd) if part is not None]
+        assert all(part >= 0 for part in parts)
+        assert (cost.total_usd is None) == (len(parts) < 3)
+        if cost.total_usd is not None:
+            assert cost.total_usd == cost.known_usd
+        else:
+            assert cost.notes
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_caching_is_never_dearer(tokens: int, cached: int) -> None:
+    cold = price_turn(usage(in_text=tokens + cached, out_text=1), None, REALTIME, None)
+    warm = price_turn(usage(in_text=tokens + cached, in_cached_text=cached, out_text=1), None, REALTIME, None)
+    assert (warm.total_usd or 0) <= (cold.total_usd or 0) + 1e-12
