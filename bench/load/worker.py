@@ -19,8 +19,8 @@ from bench.load.factory import CallFactory, RunIdentity
 from bench.load.plan import admission_s, share_of, total_sessions
 from bench.load.recorder import Recorder, Tally
 from bench.load.users import Playing, user_class
-from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure import wer
+from bench.measure.records import TurnRecord, WallAnchor
 from bench.pricing.book import Books
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target

@@ -1,0 +1,73 @@
+"""`bench init`: a commented scenario to begin from, with the schema beside it for the editor.
+
+In: where to write, and whom to call. Out: the file, and `schema.json` in its folder.
+Trap: nothing that exists is overwritten, except a `schema.json` that this wrote before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import BenchError
+from bench.scenario.schema import EDITOR_LINE, SCHEMA_FILE, json_schema, schema_text
+
+TEMPLATES = ("embedded", "openai")
+TemplateName = Literal["embedded", "openai"]
+
+
+def init_scenario(dest: Path, *, template: TemplateName = "embedded", schema: bool = True) -> Path:
+    """Write a working scenario at `dest` (a file, or a folder to put `scenario.yaml` into).
+
+    `template` is whom it calls; `schema` writes `schema.json` beside it. Returns the scenario's path.
+    BenchError when the file exists or cannot be written.
+    """
+    if template not in TEMPLATES:
+        raise BenchError(f"no template '{template}'", hint=f"allowed: {', '.join(TEMPLATES)}")
+    path = dest / "scenario.yaml" if dest.is_dir() or not dest.suffix else dest
+    if path.suffix not in {".yaml", ".yml"}:
+        raise BenchError(f"{path}: not the name of a scenario", hint="name a file that ends in .yaml, or a folder")
+    text = _template(template).replace("NAME", _name_from(path), 1)
+    if schema:
+        text = f"{EDITOR_LINE}\n{text}"
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        if not path.exists():  # a folder on the way is a file
+            raise BenchError(f"{path}: cannot be written: {error.strerror}", hint="name another folder") from error
+        raise BenchError(f"{path} exists", hint="name another file, or remove it first") from None
+    except OSError as error:
+        raise BenchError(
+            f"{path}: cannot be written: {error.strerror}", hint="name a file in another folder"
+        ) from error
+    if schema:
+        _write_schema(path.parent / SCHEMA_FILE)
+    return path
+
+
+def _template(name: str) -> str:
+    return (resources.files("bench.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _name_from(path: Path) -> str:
+    """The file's name as the name of a scenario: `My calls.yaml` -> `My-calls`."""
+    stem = path.stem if path.stem != "scenario" else path.resolve().parent.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "my-scenario"
+
+
+def _write_schema(path: Path) -> None:
+    """Write or renew the schema; a file of another kind by that name is left alone."""
+    try:
+        if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("title") != json_schema()["title"]:
+            return
+        path.write_text(schema_text(), encoding="utf-8")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BenchError(
+            f"{path}: cannot be written or is not a JSON Schema ({error})", hint="remove it, or choose another folder"
+        ) from error

@@ -1,0 +1,155 @@
+"""A scenario: whom to call, what to say, how many calls and when. Pure data, complete with every default.
+
+In: plain values (`bench.scenario.load.load_scenario` reads a file). Out: one frozen `Scenario`; Python names end in
+their unit, YAML keys do not where the value carries it (`ramp: 10s` is `ramp_ms`). Trap: `target` None is not an
+error, it means the embedded reference server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PrivateAttr
+
+from bench.scenario.base import Block, Complaint, ScenarioPath, refusal
+from bench.scenario.dialects import DIALECTS, VOICES
+from bench.scenario.run_config import Arrival, Listener, Load, Pricing, RateStep, Timeouts, Warmup
+from bench.scenario.secrets import SecretRef
+from bench.scenario.session_config import (
+    AudioFormatName,
+    Manual,
+    ServerVad,
+    SessionConfig,
+    Transcription,
+    Voice,
+)
+from bench.scenario.steps import Pause, Say, Step
+from bench.scenario.target import Target
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+SHIPPED_CATALOGUE = Path("fixtures/audio/catalogue.yaml")
+"""The catalogue of the project, relative to its root."""
+
+
+def shipped_catalogue() -> Path:
+    """Where the project's own fixtures are: beside the package, in the checkout it is installed from."""
+    return Path(__file__).resolve().parents[2] / SHIPPED_CATALOGUE
+
+
+def _conversation(value: object) -> object:
+    if not isinstance(value, list | tuple) or not value:
+        found = "an empty list" if isinstance(value, list | tuple) else "no list"
+        raise refusal(f"found {found}; allowed: a list of steps, such as [say: ID, pause: 1s]")
+    return value
+
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(NAME_PATTERN, value) is None:
+        raise refusal(f"found '{value}'; allowed: letters, digits, dot, dash and underscore, 64 at most")
+    return value
+
+
+class Scenario(Block):
+    """A whole test, ready to run."""
+
+    name: Annotated[str, BeforeValidator(_name)] = Field(
+        json_schema_extra={"pattern": NAME_PATTERN},
+        description="Names the run folder: letters, digits, dot, dash and underscore, 64 at most.",
+        examples=["balance-calls"],
+    )
+    description: str = Field(default="", description="What this scenario is for; shown in reports.")
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=1, description="Everything that is drawn, is drawn from this number.", examples=[1]
+    )
+    target: Target | None = Field(default=None, description="Whom to call; absent: the embedded reference server.")
+    targets: dict[str, Target] = Field(
+        default_factory=dict, description="Several targets by name, of which --target NAME chooses one."
+    )
+    fixtures_file: ScenarioPath | None = Field(
+        default=None,
+        alias="fixtures",
+        description="Fixture catalogue, relative to this file; absent: the project's own.",
+        examples=["../fixtures/audio/catalogue.yaml"],
+    )
+    session: SessionConfig = Field(default_factory=SessionConfig, description="How each call is configured.")
+    conversation: Annotated[tuple[Step, ...], BeforeValidator(_conversation)] = Field(
+        description="What each caller does, in order; each say is one turn.",
+        examples=[[{"say": "balance-rms"}, {"pause": "1s"}, {"say": "order-status-slt"}]],
+        json_schema_extra={"minItems": 1},
+    )
+    load: Load = Field(default_factory=Load, description="How many calls, and when; absent: a single call.")
+    listener: Listener = Field(default_factory=Listener, description="The simulated listener.")
+    timeouts: Timeouts = Field(default_factory=Timeouts, description="How long each thing is waited for.")
+    pricing: Pricing = Field(default_factory=Pricing, description="What the usage is priced with.")
+    tags: dict[str, str] = Field(
+        default_factory=dict, description="Labels of the run, kept in its manifest.", examples=[{"release": "42"}]
+    )
+
+    _source: Path = PrivateAttr(default=Path("scenario.yaml"))
+
+    @property
+    def source(self) -> Path:
+        """The file this was read from."""
+        return self._source
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths and `file:` secrets of this scenario start from."""
+        return self._source.parent
+
+    @property
+    def fixtures(self) -> Path:
+        """The fixture catalogue, as a path that can be opened."""
+        return self.fixtures_file or shipped_catalogue()
+
+    @property
+    def turns(self) -> int:
+        """Turns that one session plans."""
+        return sum(isinstance(step, Say) for step in self.conversation)
+
+    def with_source(self, source: Path) -> Scenario:
+        """The same scenario, as read from `source`."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the source from the loader's validation context, where there is one."""
+        if isinstance(context, dict) and isinstance(context.get("source"), Path):
+            self._source = context["source"]
+
+    def complaints(self) -> Iterator[Complaint]:
+        """A conversation in which nobody speaks, and a choice of targets made twice."""
+        if not self.turns:
+            yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
+        if self.target is not None and self.targets:
+            yield Complaint(("targets",), "found with target; allowed: one of them")
+
+
+__all__ = [
+    "DIALECTS",
+    "VOICES",
+    "Arrival",
+    "AudioFormatName",
+    "Listener",
+    "Load",
+    "Manual",
+    "Pause",
+    "Pricing",
+    "RateStep",
+    "Say",
+    "Scenario",
+    "SecretRef",
+    "ServerVad",
+    "SessionConfig",
+    "Step",
+    "Target",
+    "Timeouts",
+    "Transcription",
+    "Voice",
+    "Warmup",
+    "shipped_catalogue",
+]

@@ -1,0 +1,111 @@
+"""`--set path=value` and `--url`: changes to a document before it is checked, marked with the option they came from.
+
+In: a `Document` and the options' texts. Out: the document changed in place, or a problem added to it.
+Trap: a path that names no key of the schema is not refused here; the checks that follow refuse it as they would a key
+in the file, and name the option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.scenario.source import Document, Loc, Mark, Problem, read_yaml
+
+_FIRST = 1_000_000  # options are reported after every line of the file
+_REPLACES: Mapping[Loc, Loc] = {
+    ("load", "sessions"): ("load", "duration"),
+    ("load", "duration"): ("load", "sessions"),
+    ("target",): ("targets",),
+    ("targets",): ("target",),
+}
+"""Keys of which only one may be given: to set one takes the other out of the file's."""
+
+
+def apply_overrides(document: Document, overrides: Sequence[str], env: Mapping[str, str]) -> None:
+    """Set each `path=value`, in order; a value is read as YAML."""
+    given: set[Loc] = set()
+    for index, text in enumerate(overrides):
+        path, equals, value_text = text.partition("=")
+        path = path.strip()
+        mark = Mark(f"--set {path}" if equals else "--set", _FIRST + index)
+        if not equals or not path or not all(path.split(".")):
+            sentence = "not of the form path=value; allowed: for example --set load.callers=50"
+            document.problems.append(Problem(mark, (), sentence))
+            continue
+        value = read_yaml(value_text, name="--set", env=env, option=mark)
+        loc = set_value(document, path.split("."), value, mark)
+        other = _REPLACES.get(loc)
+        if other and other not in given:
+            _remove(document, other)
+        given.add(loc)
+
+
+def set_value(document: Document, path: Sequence[str], value: Document, mark: Mark) -> Loc:
+    """Put `value` at `path`, making mappings on the way; returns where that is, or () after a problem."""
+    if document.data is None:
+        document.data = {}
+    here: Any = document.data
+    loc: Loc = ()
+    for depth, word in enumerate(path):
+        last = depth == len(path) - 1
+        key: str | int = word
+        if isinstance(here, list):
+            if not word.isdecimal() or int(word) >= len(here):
+                allowed = f"0 to {len(here) - 1}" if here else "none, the list is empty"
+                return _refuse(document, mark, (*loc, word), f"no item '{word}' in the list; allowed: {allowed}")
+            key = int(word)
+        elif not isinstance(here, dict):
+            whole = ".".join(str(part) for part in loc)
+            found = f"'{here}'" if isinstance(here, str) else str(here)
+            return _refuse(
+                document, mark, loc, f"found {found}, which has no keys; set it whole: --set '{whole}={{{word}: ...}}'"
+            )
+        loc = (*loc, key)
+        if last:
+            _forget(document, loc)
+            here[key] = value.data
+            document.marks |= {(*loc, *inner): mark for inner in value.marks}
+            document.problems += [Problem(mark, loc, problem.sentence) for problem in value.problems]
+        else:
+            if isinstance(here, dict) and here.get(word) is None:
+                here[word] = {}
+                document.marks[loc] = mark
+            here = here[key]
+    return loc
+
+
+def apply_url(document: Document, url: str, target_name: str | None) -> None:
+    """Put `url` on the target that will be used; makes one when the scenario has none."""
+    mark = Mark("--url", _FIRST * 2)
+    path = ["target", "url"]
+    targets = document.data.get("targets") if isinstance(document.data, dict) else None
+    if isinstance(targets, dict) and targets:
+        name = target_name or (next(iter(targets)) if len(targets) == 1 else None)
+        if name is None or name not in targets:
+            return  # choosing the target will say so
+        set_value(document, ["targets", name, "url"], Document(url, {(): mark}), mark)
+        return
+    set_value(document, path, Document(url, {(): mark}), mark)
+
+
+def _refuse(document: Document, mark: Mark, loc: Loc, sentence: str) -> Loc:
+    document.problems.append(Problem(mark, loc, sentence))
+    return ()
+
+
+def _forget(document: Document, loc: Loc) -> None:
+    """Drop marks and problems of what stood at `loc` in the file: it is replaced."""
+    inside = [known for known in document.marks if known[: len(loc)] == loc]
+    for known in inside:
+        del document.marks[known]
+    document.problems = [problem for problem in document.problems if problem.loc[: len(loc)] != loc]
+
+
+def _remove(document: Document, loc: Loc) -> None:
+    here = document.data
+    for part in loc[:-1]:
+        here = here.get(part) if isinstance(here, dict) else None
+    if isinstance(here, dict) and loc[-1] in here:
+        del here[loc[-1]]
+        _forget(document, loc)

@@ -1,0 +1,80 @@
+"""The JSON Schema of a scenario, for editors that complete and check YAML while it is written.
+
+In: the models. Out: a draft 2020-12 schema with the YAML names, units and examples; `scenarios/schema.json` is this.
+Trap: an editor sees `${NAME}` and not what it stands for, so every scalar may also be a text that holds one. The
+schema knows one key at a time: combinations, fixture ids and `--target` are checked by `bench validate`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bench.scenario.model import Scenario
+from bench.scenario.units import DURATION_HELP, DURATION_PATTERN, RATE_HELP, RATE_PATTERN, format_duration
+
+SCHEMA_FILE = "schema.json"
+EDITOR_LINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"
+"""First line of a scenario that lies beside a copy of the schema."""
+
+_UNITS = {
+    DURATION_PATTERN: ("Duration", DURATION_HELP, ["800ms", "1.5s", "2m", "1h30m"]),
+    RATE_PATTERN: ("Rate", RATE_HELP, ["30/min", "2/s", "10/h"]),
+}
+_VARIABLE = {"type": "string", "pattern": r"\$\{"}
+_SCALARS = {"integer", "number", "boolean"}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of a scenario file, as a JSON-ready mapping; the same for the same version."""
+    raw = Scenario.model_json_schema(by_alias=True, mode="validation")
+    units = {
+        name: {
+            "description": text,
+            "examples": examples,
+            "anyOf": [{"type": "string", "pattern": pattern}, _VARIABLE],
+        }
+        for pattern, (name, text, examples) in _UNITS.items()
+    }
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Scenario of realtime-voice-bench",
+        **_block({key: value for key, value in raw.items() if key not in {"$defs", "title"}}),
+        "$defs": {name: _block(block) for name, block in raw["$defs"].items()} | units,
+    }
+    return schema
+
+
+def schema_text() -> str:
+    """`json_schema` as the text of `schema.json`."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a mapping: each property without its generated title, its default as YAML has it."""
+    properties = {name: _property(value) for name, value in block.get("properties", {}).items()}
+    return {**{key: value for key, value in block.items() if key != "title"}, "properties": properties}
+
+
+def _property(schema: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = _scalar({key: value for key, value in schema.items() if key != "title"})
+    default = schema.get("default")
+    if type(default) is int and "#/$defs/Duration" in json.dumps(result):
+        result["default"] = format_duration(default)
+    return result
+
+
+def _scalar(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema, with `${...}` allowed where a number, a word of a list or a pattern stands."""
+    keep = {key: value for key, value in schema.items() if key in {"description", "default", "examples"}}
+    core = {key: value for key, value in schema.items() if key not in keep}
+    if core.get("pattern") in _UNITS:
+        return {"$ref": f"#/$defs/{_UNITS[core['pattern']][0]}", **keep}
+    for key in ("anyOf", "oneOf"):
+        if key in core:
+            return {**core, key: [_scalar(each) for each in core[key]], **keep}
+    if isinstance(core.get("items"), dict):
+        return {**core, "items": _scalar(core["items"]), **keep}
+    if core.get("type") in _SCALARS or "enum" in core or "pattern" in core:
+        return {"anyOf": [core, _VARIABLE], **keep}
+    return {**core, **keep}

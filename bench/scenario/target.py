@@ -1,0 +1,162 @@
+"""Whom a scenario calls: protocol, address, model and credentials.
+
+Secrets are references (`env:`, `file:`) until `auth_headers`, `headers_with_secrets` or `query_with_secrets` is asked.
+Trap: what those return holds secrets; it goes to the socket and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from bench.scenario.base import Block, Complaint, ScenarioPath, Text, raise_all, refusal
+from bench.scenario.dialects import DialectName
+from bench.scenario.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_credential
+
+_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+
+
+def _url(value: object) -> object:
+    """A ws or wss URL; http and https are read as ws and wss. Credentials inside are refused and not repeated."""
+    if not isinstance(value, str):
+        return value
+    allowed = "allowed: wss://host/path (also ws, http, https)"
+    try:
+        parts = urlsplit(value.strip())
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise refusal(f"not a URL ({error}); {allowed}") from error
+    if parts.username is not None or parts.password is not None:
+        raise refusal(f"a user name or password in the URL (not shown); allowed in api_key: {REFERENCE_HELP}")
+    for name, text in parse_qsl(parts.query):
+        if looks_like_key(text) or names_credential(name):
+            raise refusal(f"a secret in the URL's parameter '{name}' (not shown); put it under query as env:NAME")
+    if parts.scheme.lower() not in _SCHEMES:
+        found = f"'{parts.scheme}'" if parts.scheme else "none"
+        raise refusal(f"the URL's scheme is {found}; {allowed}")
+    if not parts.hostname or not port_ok:
+        raise refusal(f"the URL names no {'port' if parts.hostname else 'host'} to call; {allowed}")
+    if parts.fragment:
+        raise refusal(f"the URL has a fragment (#...), which cannot be sent to a server; {allowed}")
+    return urlunsplit((_SCHEMES[parts.scheme.lower()], parts.netloc, parts.path, parts.query, ""))
+
+
+def _text_or_secret(value: object) -> str | SecretRef:
+    if isinstance(value, SecretRef):
+        return value
+    if not isinstance(value, str):
+        raise refusal("not a text; allowed: a text in quotes, env:NAME or file:PATH")
+    if not is_reference(value):
+        if looks_like_key(value):
+            raise refusal(f"a secret must not be written into a scenario (not shown); allowed: {REFERENCE_HELP}")
+        return value
+    try:
+        return SecretRef.parse(value)
+    except ValueError as error:
+        raise refusal(f"{error}; allowed: {REFERENCE_HELP}") from error
+
+
+def _no_credentials(values: dict[str, str | SecretRef]) -> dict[str, str | SecretRef]:
+    """Refuse a literal under a name that holds a secret, and what cannot be sent in one line."""
+    found = []
+    for name, value in values.items():
+        if isinstance(value, str) and names_credential(name):
+            found.append(Complaint((name,), f"'{name}' must not be written out (not shown); allowed: {REFERENCE_HELP}"))
+        elif not name or any(character in f"{name}{value}" for character in "\r\n\0"):
+            found.append(Complaint((name,), "an empty name or a line break; allowed: a name and one line of text"))
+    raise_all("values", found)
+    return values
+
+
+Url = Annotated[
+    str,
+    BeforeValidator(_url),
+    WithJsonSchema({"type": "string", "pattern": r"^(wss?|https?)://|\$\{"}),
+]
+Value = Annotated[
+    str | SecretRef,
+    PlainValidator(_text_or_secret),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+"""A text, or a reference to a secret."""
+Values = Annotated[dict[str, Value], AfterValidator(_no_credentials)]
+
+
+class Target(Block):
+    """A server to call. Left out of a scenario, the embedded reference server is started for the run."""
+
+    dialect: DialectName = Field(default="openai", description="The wire protocol.", examples=["openai"])
+    url: Url | None = Field(
+        default=None,
+        description="Address, ws or wss (http and https are read as such); may be given with --url instead.",
+        examples=["wss://api.openai.com/v1/realtime"],
+    )
+    model: Text | None = Field(default=None, description="Model to ask for.", examples=["gpt-realtime-mini"])
+    api_key: SecretRef | None = Field(
+        default=None, description="Where the key is kept: env:NAME or file:PATH.", examples=["env:OPENAI_API_KEY"]
+    )
+    auth_header: Text = Field(
+        default="Authorization", description="Header that carries the key.", examples=["Authorization", "api-key"]
+    )
+    auth_scheme: Text | None = Field(
+        default="Bearer", description="Word before the key in that header; null for the key alone.", examples=["Bearer"]
+    )
+    headers: Values = Field(
+        default_factory=dict,
+        description="More headers of the handshake; a value may be env:NAME or file:PATH.",
+        examples=[{"OpenAI-Project": "proj_123"}],
+    )
+    query: Values = Field(
+        default_factory=dict,
+        description="Parameters added to the URL; a value may be env:NAME or file:PATH.",
+        examples=[{"api-version": "2025-04-01-preview"}],
+    )
+    provider: Text | None = Field(
+        default=None,
+        description="Label of this target in rows and reports; default: its name under targets, else the host.",
+        examples=["openai", "azure-sweden"],
+    )
+    ca_file: ScenarioPath | None = Field(
+        default=None, description="PEM file of certificate authorities to trust.", examples=["company-ca.pem"]
+    )
+    verify_tls: bool = Field(default=True, description="Whether the server's certificate must be valid.")
+    subprotocols: tuple[Text, ...] = Field(
+        default=(), description="WebSocket subprotocols to offer, in order.", examples=[["realtime"]]
+    )
+
+    def complaints(self) -> Iterator[Complaint]:
+        """A key that would be sent twice, and TLS settings that cancel each other."""
+        if self.api_key is not None and self.auth_header.lower() in {name.lower() for name in self.headers}:
+            yield Complaint(("headers",), f"'{self.auth_header}' is also what api_key is sent in; allowed: one of them")
+        if self.ca_file is not None and not self.verify_tls:
+            yield Complaint(("ca_file",), "has no effect with verify_tls: false; remove one of them")
+
+    @property
+    def provider_name(self) -> str:
+        """The label of rows: `provider`, else the host of `url`, else the dialect."""
+        host = urlsplit(self.url).hostname if self.url else None
+        return self.provider or host or self.dialect
+
+    def auth_headers(self, env: Mapping[str, str], base: Path) -> dict[str, str]:
+        """The header that carries the key, with the key in it; empty without `api_key`."""
+        if self.api_key is None:
+            return {}
+        key = self.api_key.resolve(env, base)
+        return {self.auth_header: f"{self.auth_scheme} {key}" if self.auth_scheme else key}
+
+    def headers_with_secrets(self, env: Mapping[str, str], base: Path) -> dict[str, str]:
+        """`headers` and `auth_headers` as they go on the wire; BenchError when a secret cannot be had."""
+        return _resolved(self.headers, env, base) | self.auth_headers(env, base)
+
+    def query_with_secrets(self, env: Mapping[str, str], base: Path) -> dict[str, str]:
+        """`query` as it goes on the wire; BenchError when a secret cannot be had."""
+        return _resolved(self.query, env, base)
+
+
+def _resolved(values: Mapping[str, str | SecretRef], env: Mapping[str, str], base: Path) -> dict[str, str]:
+    return {name: value.resolve(env, base) if isinstance(value, SecretRef) else value for name, value in values.items()}

@@ -1,0 +1,87 @@
+"""Ending a run: spool lines become parquet tables and a CSV, and the manifest says `finished`.
+
+In: a run folder whose writers have closed, and its manifest. Out: the tables, and the run read back from them.
+Trap: the order is the safety. Tables are written and their row counts verified, then the manifest is replaced, and
+only then is the spool removed; a kill at any point leaves a folder that reads as what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from bench.errors import BenchError, ExitCode
+from bench.measure.records import SessionRecord, TurnRecord
+from bench.store.columns import schema_of
+from bench.store.folder import RunFolder
+from bench.store.manifest import Manifest, write_manifest
+from bench.store.reader import Run, read_run
+from bench.store.rows import Damage, spool_tables
+
+
+def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
+    """Turn the spool into `turns.parquet`, `sessions.parquet` and `turns.csv`, and close the manifest.
+
+    A run in which rows were damaged keeps its spool as evidence. Raises `BenchError` (incomplete) when a table
+    does not hold the rows that were put into it, and leaves the spool alone.
+    """
+    losses = []
+    for what, path, record in (
+        ("turn", folder.turns_parquet, TurnRecord),
+        ("session", folder.sessions_parquet, SessionRecord),
+    ):
+        damage = Damage()
+        _to_parquet(sorted(folder.spool.glob(f"*-{what}s.jsonl")), path, schema_of(record), damage)
+        losses += damage.sentences(what)
+    write_csv(folder)
+    manifest.losses = [*manifest.losses, *losses]
+    manifest.ended_at = manifest.ended_at or datetime.now(UTC)
+    manifest.state = "finished"
+    write_manifest(folder, manifest)
+    if not losses and folder.spool.is_dir():
+        shutil.rmtree(folder.spool)
+    return read_run(folder.root)
+
+
+def write_csv(folder: RunFolder, *, from_spool: bool = False) -> None:
+    """`turns.csv` from the turn rows, batch by batch; null is an empty field, an empty text is `""`."""
+    part = folder.turns_csv.with_name(f".{folder.turns_csv.name}.part")
+    schema = schema_of(TurnRecord)
+    if from_spool:
+        _csv(part, schema, spool_tables(sorted(folder.spool.glob("*-turns.jsonl")), schema, Damage()))
+    elif folder.turns_parquet.exists():
+        with pyarrow.parquet.ParquetFile(folder.turns_parquet) as table:
+            _csv(part, table.schema_arrow, table.iter_batches())
+    else:
+        _csv(part, schema, ())
+    os.replace(part, folder.turns_csv)
+
+
+def _csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> None:
+    with pyarrow.csv.CSVWriter(path, schema) as writer:
+        for table in tables:
+            writer.write(table)
+
+
+def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Damage) -> None:
+    part = path.with_name(f".{path.name}.part")
+    rows = 0
+    with pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as writer:
+        for table in spool_tables(sources, schema, damage):
+            writer.write_table(table)
+            rows += table.num_rows
+    stored = pyarrow.parquet.read_metadata(part).num_rows
+    if stored != rows:
+        raise BenchError(
+            f"{path}: holds {stored} rows of {rows}",
+            hint=f"the rows are still in {path.parent / 'spool'}; check the disk, then render the folder again",
+            exit_code=ExitCode.INCOMPLETE,
+        )
+    os.replace(part, path)

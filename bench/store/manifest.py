@@ -1,0 +1,180 @@
+"""The manifest of a run, `run.json`: what was asked, where it ran, what was counted, how it ended.
+
+In: facts from the run as it starts, goes and ends. Out: one JSON file, replaced atomically each time.
+Trap: a run that was killed leaves `state: running` behind; that is evidence and nothing may tidy it away. Secrets
+never enter: addresses and command lines pass through `bench.store.redact` first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bench.errors import BenchError
+from bench.store.folder import RunFolder, write_atomic
+from bench.store.redact import safe_command, safe_url
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    # A newer version may add keys; keep them when an older one rewrites the file.
+    model_config = ConfigDict(extra="allow", validate_assignment=True)
+
+
+class Target(_Part):
+    """Who was called. `embedded` is the reference server that the run started itself."""
+
+    url: str | None = None
+    model: str | None = None
+    dialect: str | None = None
+    provider: str | None = None
+    embedded: bool = False
+
+    @field_validator("url")
+    @classmethod
+    def _without_secrets(cls, url: str | None) -> str | None:
+        return safe_url(url) if url else url
+
+
+class GitState(_Part):
+    """The commit of the working directory; `dirty` when tracked files differed from it."""
+
+    commit: str
+    dirty: bool
+
+
+class Host(_Part):
+    """The machine that placed the calls."""
+
+    hostname: str | None = None
+    platform: str | None = None
+    kernel: str | None = None
+    cpu_model: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+
+
+class WorkerAnchor(_Part):
+    """One reading of both clocks in a worker: `unix_s` is the wall clock at its `monotonic_ns`."""
+
+    monotonic_ns: int
+    unix_s: float
+    pid: int
+    kernel_stamps: bool | None = None
+    """Whether arrival times came from the kernel; false means they include this process's own delay."""
+
+
+class WorkerCounts(_Part):
+    """Rows one worker says it sent, and rows that arrived; a difference makes the run incomplete."""
+
+    turns_sent: int | None = None
+    turns_received: int | None = None
+    sessions_sent: int | None = None
+    sessions_received: int | None = None
+
+
+class Counts(_Part):
+    """Row counts by worker; totals follow from them."""
+
+    workers: dict[str, WorkerCounts] = Field(default_factory=dict)
+
+    def total(self, name: Literal["turns_sent", "turns_received", "sessions_sent", "sessions_received"]) -> int | None:
+        """The sum over workers, or None when any worker did not say."""
+        values: list[int | None] = [getattr(worker, name) for worker in self.workers.values()]
+        known = [value for value in values if value is not None]
+        return sum(known) if known and len(known) == len(values) else None
+
+
+class PriceBook(_Part):
+    """Which prices were used and of which day; `example` prices belong to no vendor and are labelled so."""
+
+    name: str
+    date: str | None = None
+    example: bool = False
+    source: str | None = None
+
+
+class Manifest(_Part):
+    """Everything of a run that is not a row."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    bench_version: str
+    scenario_name: str
+    scenario: dict[str, Any] = Field(default_factory=dict)
+    """The scenario as expanded, references to secrets still references."""
+    seed: int | None = None
+    command: list[str] = Field(default_factory=list)
+    started_at: datetime
+    ended_at: datetime | None = None
+    state: Literal["running", "finished"] = "running"
+    stop_reason: str | None = None
+    """Why the run stopped: `completed`, `interrupted`, `budget`, or another word of the runner's."""
+    verdict: str | None = None
+    exit_code: int | None = None
+    reasons: list[str] = Field(default_factory=list)
+    python: str | None = None
+    libraries: dict[str, str] = Field(default_factory=dict)
+    git: GitState | None = None
+    host: Host = Field(default_factory=Host)
+    target: Target = Field(default_factory=Target)
+    workers: dict[str, WorkerAnchor] = Field(default_factory=dict)
+    counts: Counts = Field(default_factory=Counts)
+    losses: list[str] = Field(default_factory=list)
+    """What is known to be lost: damaged rows, a worker that vanished. Any line here makes the run incomplete."""
+    health: dict[str, Any] = Field(default_factory=dict)
+    price_books: list[PriceBook] = Field(default_factory=list)
+    fixtures: dict[str, str] = Field(default_factory=dict)
+    """Fixture id -> sha256 of its audio."""
+    notes: list[str] = Field(default_factory=list)
+    """Lines for the reader, such as a model without a known price."""
+
+    @field_validator("command")
+    @classmethod
+    def _without_secrets(cls, command: list[str]) -> list[str]:
+        return safe_command(command)
+
+    @property
+    def duration_s(self) -> float | None:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+
+def write_manifest(folder: RunFolder, manifest: Manifest) -> None:
+    """Replace `run.json` in one step."""
+    write_atomic(folder.manifest, manifest.model_dump_json(indent=2) + "\n")
+
+
+def read_manifest(folder: RunFolder) -> Manifest:
+    """The stored manifest. Raises `BenchError` when there is none, or it is not one this version can read."""
+    path = folder.manifest
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise BenchError(f"{folder.root}: not a run folder (no run.json in it)", hint=_where(folder.root)) from None
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror})", hint="check its permissions") from error
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BenchError(
+            f"{path}: not a run manifest: {key}: {first['msg']}", hint="name a folder written by `bench run`"
+        ) from error
+    if manifest.schema_version > SCHEMA_VERSION:
+        raise BenchError(
+            f"{path}: written by a newer version (schema {manifest.schema_version}, this one reads {SCHEMA_VERSION})",
+            hint="install the newer realtime-voice-bench to read it",
+        )
+    return manifest
+
+
+def _where(root: Path) -> str:
+    inside = sorted(entry.parent.name for entry in root.glob("*/run.json")) if root.is_dir() else []
+    if inside:
+        return f"it holds runs; name one of them, the newest is {root / inside[-1]}"
+    return "name a folder that `bench run` made; they are in reports/ unless --out was used"

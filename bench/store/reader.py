@@ -1,0 +1,151 @@
+"""Reading a run back: a finished one, a killed one, one of an older version.
+
+In: a run folder. Out: a `Run` whose tables have every column of the row classes with its own type.
+Trap: a run is complete only when that was proved: finished, every worker's count matched, no row damaged or twice;
+otherwise `incomplete` is true and `reasons` says why, in sentences for the reader.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from bench.errors import BenchError
+from bench.measure.records import SessionRecord, TurnRecord
+from bench.store.columns import RowClass, conform, schema_of, to_frame
+from bench.store.folder import RunFolder
+from bench.store.manifest import Manifest, read_manifest
+from bench.store.rows import Damage, spool_tables
+from bench.timeline import Timeline, timeline_from_dict
+
+_READ_BYTES = 1 << 20
+_GZIP_WRAPPER = 31
+
+
+@dataclass(slots=True)
+class Run:
+    """A stored run: one frame row per turn and per session, in order of arrival."""
+
+    folder: RunFolder
+    manifest: Manifest
+    turns: pd.DataFrame
+    sessions: pd.DataFrame
+    incomplete: bool
+    reasons: list[str]
+
+
+def read_run(path: Path) -> Run:
+    """The run in folder `path`. Raises `BenchError` when it is not a run folder or a table cannot be read."""
+    folder = RunFolder(path)
+    manifest = read_manifest(folder)
+    reasons: list[str] = []
+    if manifest.state == "running":
+        reasons.append("the run was killed or is still under way")
+    from_spool = reads_spool(folder, manifest)
+    tables = {}
+    for what, parquet, record in (
+        ("turn", folder.turns_parquet, TurnRecord),
+        ("session", folder.sessions_parquet, SessionRecord),
+    ):
+        table, said = _table(folder, parquet, record, what, from_spool=from_spool)
+        tables[what] = to_frame(table)
+        del table
+        reasons += said
+    reasons += manifest.losses
+    if manifest.state == "finished":
+        reasons += _disagreements(manifest, tables["turn"], tables["session"])
+    reasons += _duplicates(tables["turn"], tables["session"])
+    return Run(folder, manifest, tables["turn"], tables["session"], bool(reasons), reasons)
+
+
+def reads_spool(folder: RunFolder, manifest: Manifest) -> bool:
+    """Whether the rows to be trusted are still in the spool: they are until the manifest says `finished`."""
+    return manifest.state == "running" and folder.spool.is_dir()
+
+
+def iter_timelines(path: Path) -> Iterator[Timeline]:
+    """Every stored call of the run, worker by worker; a file cut off by a kill gives the calls before the cut.
+
+    Raises `BenchError` when a whole line is not a timeline.
+    """
+    for file in sorted(RunFolder(path).events.glob("*.jsonl.gz")):
+        for line in _members(file):
+            try:
+                yield timeline_from_dict(orjson.loads(line))
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                raise BenchError(f"{file}: a stored call cannot be read ({error})") from error
+
+
+def _table(
+    folder: RunFolder, parquet: Path, record: RowClass, what: str, *, from_spool: bool
+) -> tuple[pa.Table, list[str]]:
+    schema = schema_of(record)
+    if from_spool:
+        damage = Damage()
+        parts = list(spool_tables(sorted(folder.spool.glob(f"*-{what}s.jsonl")), schema, damage))
+        return pa.concat_tables([schema.empty_table(), *parts]), damage.sentences(what)
+    if not parquet.exists():
+        return schema.empty_table(), [f"{parquet.name} is missing"] if folder.manifest.exists() else []
+    try:
+        return conform(pyarrow.parquet.read_table(parquet), schema), []
+    except (pa.ArrowException, OSError) as error:
+        raise BenchError(
+            f"{parquet}: cannot be read ({error})", hint="copy the run folder again from where it was made"
+        ) from error
+
+
+def _disagreements(manifest: Manifest, turns: pd.DataFrame, sessions: pd.DataFrame) -> list[str]:
+    said = [
+        f"worker {name} never confirmed its rows" for name in manifest.workers if name not in manifest.counts.workers
+    ]
+    for name, counts in manifest.counts.workers.items():
+        for what, frame, sent, received in (
+            ("turn", turns, counts.turns_sent, counts.turns_received),
+            ("session", sessions, counts.sessions_sent, counts.sessions_received),
+        ):
+            kept = int((frame["worker"] == name).sum())
+            if sent is None:
+                said.append(f"worker {name} never confirmed how many {what} rows it had; {kept} are here")
+            elif sent != kept:
+                said.append(f"worker {name} wrote {sent} {what} rows and {kept} are here")
+            elif received is not None and received != sent:
+                said.append(f"worker {name} sent {sent} {what} rows and {received} arrived")
+    orphans = int((~turns["session_id"].isin(sessions["session_id"])).sum())
+    if orphans:
+        said.append(f"{orphans} turns belong to calls that have no session row")
+    return said
+
+
+def _duplicates(turns: pd.DataFrame, sessions: pd.DataFrame) -> list[str]:
+    said = []
+    for what, frame, keys in (("turn", turns, ["session_id", "turn"]), ("session", sessions, ["session_id"])):
+        twice = int(frame.duplicated(keys).sum())
+        if twice:
+            said.append(f"{twice} {what} rows are here twice")
+    return said
+
+
+def _members(file: Path) -> Iterator[bytes]:
+    """The content of each whole gzip member; a truncated or damaged last one is left out."""
+    with file.open("rb") as stream:
+        data = stream.read(_READ_BYTES)
+        while data:
+            inflater = zlib.decompressobj(_GZIP_WRAPPER)
+            content = bytearray()
+            try:
+                while data and not inflater.eof:
+                    content += inflater.decompress(data)
+                    data = stream.read(_READ_BYTES) if not inflater.eof else b""
+            except zlib.error:
+                return
+            if not inflater.eof:
+                return
+            yield bytes(content)
+            data = inflater.unused_data or stream.read(_READ_BYTES)

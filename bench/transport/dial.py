@@ -1,0 +1,165 @@
+"""From a host name to a wire that reaches it: DNS, TCP, proxy tunnel, TLS, each timed and each failing by name.
+
+In: target and `Progress`, which learns what is under way; out: a `Wire`, and the stamps of `Connection` filled in.
+Trap: there is no timeout in here but TCP's share per address; the caller bounds the whole and asks `Progress` what
+the time was spent on.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gevent import Timeout
+from gevent import socket as green
+
+from bench.timeline import Connection, Failure
+from bench.transport import stamps
+from bench.transport.base import ConnectOptions, TransportError
+from bench.transport.failures import MAX_MESSAGE_CHARS, Part, Redactor, of_os_error, of_tls
+from bench.transport.http import NotHttpError, read_body
+from bench.transport.proxy import Proxy, open_tunnel, proxy_for
+from bench.transport.tls import TlsWire, context_for
+from bench.transport.wire import RECEIVE_BUFFER, SEND_BUFFER, SocketWire, Wire
+
+_LEAST_SHARE_S = 0.25
+
+
+@dataclass(slots=True)
+class Progress:
+    """What connecting is busy with, and how to undo what it has so far."""
+
+    deadline_ns: int
+    part: Part = "dns"
+    undo: Callable[[], None] | None = None
+
+    def abandon(self) -> None:
+        """Close whatever is open."""
+        if self.undo is not None:
+            self.undo()
+
+
+def dial(
+    host: str,
+    port: int,
+    *,
+    secure: bool,
+    options: ConnectOptions,
+    connection: Connection,
+    progress: Progress,
+    redactor: Redactor,
+) -> Wire:
+    """Reach `host:port`, through TLS when `secure`. Raises `TransportError`; `BenchError` for unusable settings."""
+    context = context_for(options.ca_file, verify=options.verify_tls) if secure else None
+    proxy = proxy_for(host, port, secure=secure) if options.proxies else None
+    first = (proxy.host, proxy.port) if proxy else (host, port)
+    addresses = _resolve(*first)
+    connection.resolved_ns = time.monotonic_ns()
+
+    progress.part = "tcp"
+    sock, stamped, peer = _connect_any(addresses, first, progress)
+    connection.tcp_ns = time.monotonic_ns()
+    connection.peer = peer
+    wire: Wire = SocketWire(sock, send_timeout_s=options.send_timeout_s, stamped=stamped)
+    progress.undo = wire.close
+    if proxy is not None:
+        progress.part = "proxy"
+        redactor.add(proxy.password)
+        wire = _through(wire, proxy, host, port, options=options, redactor=redactor)
+        progress.undo = wire.close
+    if context is not None:
+        progress.part = "tls"
+        wire = _secured(wire, context, host, f"{host}:{port}")
+        progress.undo = wire.close
+        connection.tls_ns = time.monotonic_ns()
+    return wire
+
+
+def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Every address of `host`, in the resolver's order of preference."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return [(family, (host, port) if family == socket.AF_INET else (host, port, 0, 0))]
+    try:
+        found = green.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        if isinstance(error, UnicodeError):
+            raise TransportError(Failure("connect", "connect", "dns", f"{host}: not a host name")) from error
+        raise TransportError(of_os_error(error, "dns", host)) from error
+    return list(dict.fromkeys((entry[0], entry[4]) for entry in found))
+
+
+def _connect_any(
+    addresses: list[tuple[Any, ...]], where: tuple[str, int], progress: Progress
+) -> tuple[green.socket, bool, str]:
+    """The first address that answers; each gets an equal share of the time that is left."""
+    last: OSError = OSError(errno.EADDRNOTAVAIL, "no address")
+    for index, (family, address) in enumerate(addresses):
+        left_s = (progress.deadline_ns - time.monotonic_ns()) / 1e9
+        share_s = max(left_s / (len(addresses) - index), _LEAST_SHARE_S)
+        try:
+            sock = green.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            last = error
+            continue
+        progress.undo = sock.close
+        try:
+            stamped = _prepare(sock)
+            with Timeout.start_new(share_s, TimeoutError(errno.ETIMEDOUT, "no answer")):
+                sock.connect(address)
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        shown = f"[{address[0]}]:{address[1]}" if family == socket.AF_INET6 else f"{address[0]}:{address[1]}"
+        return sock, stamped, shown
+    raise TransportError(of_os_error(last, "tcp", f"{where[0]}:{where[1]}")) from last
+
+
+def _prepare(sock: green.socket) -> bool:
+    """Options that must precede the connection (the window's scale is settled in the SYN); True when stamps are on."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # A reply comes as a burst. Were the buffer small, its arrival times would tell of our reading, not of its sending.
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < RECEIVE_BUFFER:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return stamps.enable(sock)
+
+
+def _through(wire: Wire, proxy: Proxy, host: str, port: int, *, options: ConnectOptions, redactor: Redactor) -> Wire:
+    """Tunnel through `proxy`. Raises `TransportError`."""
+    name = f"proxy {proxy.host}:{proxy.port}"
+    if proxy.secure:
+        wire = _secured(wire, context_for(options.ca_file, verify=options.verify_tls), proxy.host, name)
+    try:
+        head = open_tunnel(wire, proxy, host, port)
+        if 200 <= head.status < 300:
+            return wire
+        body = read_body(wire, head)
+    except NotHttpError as error:
+        raise TransportError(Failure("connect", "connect", f"proxy_{error.code}", f"{name}: {error}")) from error
+    except OSError as error:
+        raise TransportError(of_os_error(error, "proxy", name)) from error
+    text = redactor.clean(body.decode("utf-8", "replace").strip())[:MAX_MESSAGE_CHARS]
+    detail = f"{name} refused the tunnel with HTTP status {head.status}: {text}".rstrip(": ")
+    raise TransportError(Failure("connect", "connect", f"proxy_http_{head.status}", detail, http_status=head.status))
+
+
+def _secured(wire: Wire, context: ssl.SSLContext, server_name: str, where: str) -> Wire:
+    tls = TlsWire(wire, context, server_name)
+    try:
+        tls.handshake()
+    except ssl.SSLError as error:
+        raise TransportError(of_tls(error, where)) from error
+    except OSError as error:
+        raise TransportError(of_os_error(error, "tls", where)) from error
+    return tls

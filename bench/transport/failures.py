@@ -1,0 +1,183 @@
+"""Failures of connecting, typed from the fields of exceptions and responses; and the keys that must not leak.
+
+In go `OSError`s, `SSLError`s and HTTP responses, out come `bench.timeline.Failure`s.
+Trap: servers echo keys in error bodies, and URLs carry them in their query; every text goes through `Redactor`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from bench.timeline import ErrorKind, Failure
+
+Part = Literal["dns", "tcp", "proxy", "tls", "upgrade"]
+"""What a connection was busy with; finer than a stage."""
+
+MAX_MESSAGE_CHARS = 500
+_QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "quota_exceeded", "credits_exhausted"}
+)
+_REFUSALS: Mapping[int, tuple[ErrorKind, str]] = {
+    errno.ECONNREFUSED: ("connect", "refused"),
+    errno.ENETUNREACH: ("connect", "unreachable"),
+    errno.EHOSTUNREACH: ("connect", "unreachable"),
+    errno.ENETDOWN: ("connect", "unreachable"),
+    errno.ECONNRESET: ("connect", "reset"),
+    errno.EPIPE: ("connect", "reset"),
+    errno.ETIMEDOUT: ("timeout", "connect_timeout"),
+    # This machine's own limits: not the target's fault.
+    errno.EADDRNOTAVAIL: ("harness", "no_local_port"),
+    errno.EMFILE: ("harness", "too_many_open_files"),
+    errno.ENFILE: ("harness", "too_many_open_files"),
+    errno.ENOBUFS: ("harness", "no_buffers"),
+    errno.ENOMEM: ("harness", "no_memory"),
+}
+# X509_V_ERR_* of OpenSSL's x509_vfy.h, as found in `SSLCertVerificationError.verify_code`.
+_VERIFY_CODES: Mapping[int, str] = {
+    9: "not_yet_valid",
+    10: "expired",
+    18: "self_signed",
+    19: "self_signed",
+    20: "unknown_issuer",
+    21: "unknown_issuer",
+    23: "revoked",
+    62: "hostname_mismatch",
+    64: "hostname_mismatch",
+}
+_TLS_REASONS: Mapping[str, str] = {
+    "WRONG_VERSION_NUMBER": "wrong_version",
+    "HTTP_REQUEST": "wrong_version",
+    "UNSUPPORTED_PROTOCOL": "unsupported_version",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "unsupported_version",
+}
+_SECRET_WORDS = ("key", "token", "secret", "auth", "password", "signature", "sig", "cookie", "credential")
+_SHORTEST_SECRET = 6
+
+
+class Redactor:
+    """Replace the secrets of one connection by `***` in any text that may reach a report."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], subprotocols: tuple[str, ...]) -> None:
+        self._secrets: list[str] = []
+        for name, value in headers.items():
+            if any(word in name.lower() for word in _SECRET_WORDS):
+                self.add(value)
+                # "Bearer abc": the key itself, for servers that echo it without its scheme.
+                self.add(value.rpartition(" ")[2])
+        for protocol in subprotocols:
+            # Browser-style keys travel as "openai-insecure-api-key.<key>".
+            if any(word in protocol.lower() for word in _SECRET_WORDS):
+                self.add(protocol.partition(".")[2] or protocol)
+        parts = urlsplit(url)
+        self.add(parts.password)
+        for name, value in parse_qsl(parts.query):
+            if any(word in name.lower() for word in _SECRET_WORDS):
+                self.add(value)
+        for pair in parts.query.split("&"):
+            name, _, raw = pair.partition("=")
+            if any(word in name.lower() for word in _SECRET_WORDS):
+                self.add(raw)
+
+    def add(self, secret: str | None) -> None:
+        """Hide `secret`, and its percent-decoded form, from now on; one too short to be a secret is let through."""
+        for form in {secret or "", unquote(secret or "")}:
+            if len(form) >= _SHORTEST_SECRET and form not in self._secrets:
+                self._secrets.append(form)
+        self._secrets.sort(key=len, reverse=True)
+
+    def clean(self, text: str) -> str:
+        """`text` without any of the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def of_timeout(part: Part, seconds: float) -> Failure:
+    """The whole budget of connecting was spent, and `part` was under way."""
+    code = "connect_timeout" if part == "tcp" else f"{part}_timeout"
+    return Failure(
+        "timeout", "upgrade" if part == "upgrade" else "connect", code, f"no end of {part} within {seconds:g} s in all"
+    )
+
+
+def of_os_error(error: OSError, part: Part, where: str) -> Failure:
+    """A refusal by the network, the peer or this machine while `part` was under way with `where`."""
+    if isinstance(error, ssl.SSLError):
+        return of_tls(error, where)
+    if isinstance(error, socket.gaierror):
+        return Failure("connect", "connect", "dns", f"{where}: {error.strerror or 'name not resolved'}")
+    number = error.errno or 0
+    kind, code = _REFUSALS.get(number, ("connect", errno.errorcode.get(number, "os_error").lower()))
+    if isinstance(error, TimeoutError):
+        kind, code = "timeout", "connect_timeout"
+    if part == "tls" and code == "reset":
+        kind = "tls"
+    if part == "upgrade" and code == "reset":
+        return Failure("handshake", "upgrade", "reset", f"{where}: connection reset before the upgrade was answered")
+    if part == "proxy" and kind == "connect":
+        code = f"proxy_{code}"
+    stage: Literal["connect", "upgrade"] = "upgrade" if part == "upgrade" else "connect"
+    return Failure(kind, stage, code, f"{where}: {error.strerror or code}")
+
+
+def of_tls(error: ssl.SSLError, where: str) -> Failure:
+    """A TLS handshake that failed, by OpenSSL's own code for it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        code = _VERIFY_CODES.get(error.verify_code, "certificate_verify_failed")
+        return Failure("tls", "connect", code, f"{where}: {error.verify_message}")
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return Failure("tls", "connect", "eof", f"{where}: the connection ended in the TLS handshake")
+    reason = error.reason or ""
+    code = _TLS_REASONS.get(reason, reason.lower() or "tls_error")
+    return Failure("tls", "connect", code, f"{where}: {reason.replace('_', ' ').lower() or 'TLS handshake failed'}")
+
+
+def of_status(status: int, headers: Mapping[str, str], body: bytes, *, redactor: Redactor) -> Failure:
+    """An HTTP answer to the upgrade request other than 101. `headers` in lower case."""
+    code, names = _json_error(body)
+    text = body[: 4 * MAX_MESSAGE_CHARS].decode("utf-8", "replace").strip()
+    kind: ErrorKind
+    if status in (401, 403):
+        kind = "auth"
+    elif status == 429:
+        kind = "rate_limit"
+    elif status >= 500:
+        kind = "server"
+    else:
+        kind = "handshake"
+    if status in (402, 403, 429) and names & _QUOTA_CODES:
+        kind = "quota"
+    if 300 <= status < 400:
+        text = f"redirected to {_without_query(headers.get('location', 'nowhere'))}; redirects are not followed"
+    return Failure(
+        kind,
+        "upgrade",
+        redactor.clean(code) if code else f"http_{status}",
+        redactor.clean(text)[:MAX_MESSAGE_CHARS] or f"HTTP status {status}",
+        http_status=status,
+    )
+
+
+def _json_error(body: bytes) -> tuple[str | None, set[str]]:
+    """The code of a JSON error body, and every name it goes by (code and type), empty when it is not one."""
+    try:
+        data: Any = json.loads(body)
+    except ValueError:
+        return None, set()
+    if not isinstance(data, dict):
+        return None, set()
+    error = data.get("error")
+    source: Mapping[str, Any] = error if isinstance(error, dict) else data
+    names = [value for key in ("code", "type") if isinstance(value := source.get(key), str) and value]
+    return (names[0] if names else None), set(names)
+
+
+def _without_query(location: str) -> str:
+    parts = urlsplit(location)
+    return parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,140 @@
+"""Proxies by the usual variables: which one is chosen, and tunnels through real ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.errors import BenchError
+from bench.transport.base import ConnectOptions, Message
+from bench.transport.proxy import Proxy, bypassed, proxy_for
+from bench.transport.websocket import connect
+from tests.transport.conftest import CA, failure_of, fresh_connection
+
+LOGIN = "caller:s3cret%20word@"
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "expected"),
+    [
+        ("api.example.com", "example.com", True),
+        ("api.example.com", ".example.com", True),
+        ("example.com", ".example.com", True),
+        ("api.example.com", "*.example.com", True),
+        ("notexample.com", "example.com", False),
+        ("API.Example.com", "example.COM", True),
+        ("api.example.com", "other.org, example.com", True),
+        ("api.example.com", "other.org example.com", True),
+        ("api.example.com", "*", True),
+        ("api.example.com", "", False),
+        ("api.example.com", "example.com:443", True),
+        ("api.example.com", "example.com:8443", False),
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("11.1.2.3", "10.0.0.0/8", False),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "localhost", False),
+        ("27.0.0.1", "7.0.0.1", False),
+        ("::1", "::1", True),
+        ("fd00::7", "fd00::/8", True),
+        ("::1", "[::1]:443", True),
+        ("127.0.0.1", "127.0.0.1:80", False),
+    ],
+)
+def test_no_proxy(host: str, no_proxy: str, expected: bool) -> None:
+    assert bypassed(host, 443, no_proxy) is expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "secure", "expected"),
+    [
+        ({"https": "http://p:1"}, True, Proxy("p", 1, False)),
+        ({"https": "http://p:1"}, False, None),
+        ({"http": "http://p:1"}, False, Proxy("p", 1, False)),
+        ({"http": "http://p:1"}, True, None),
+        ({"all": "p:3128"}, True, Proxy("p", 3128, False)),
+        ({"all": "http://a", "https": "https://b"}, True, Proxy("b", 443, True)),
+        ({"https": "http://u:p%40w@p:1"}, True, Proxy("p", 1, False, "u", "p@w")),
+        ({"https": "http://p:1", "no": "host.example"}, True, None),
+    ],
+)
+def test_the_proxy_for_a_target(environment: dict[str, str], secure: bool, expected: Proxy | None) -> None:
+    assert proxy_for("host.example", 443, secure=secure, environment=environment) == expected
+
+
+@pytest.mark.parametrize("url", ["socks5://p:1080", "ftp://p", "http://", "http://p:port"])
+def test_a_proxy_that_cannot_be_used_is_the_users_error(url: str) -> None:
+    with pytest.raises(BenchError, match="ALL_PROXY"):
+        proxy_for("host.example", 443, secure=True, environment={"all": url})
+
+
+def speak_through(url: str) -> None:
+    connection = fresh_connection()
+    ws = connect(ConnectOptions(url, ca_file=CA), connection)
+    ws.send_text("through")
+    message = ws.receive(5)
+    assert isinstance(message, Message)
+    assert message.data == "through"
+    assert connection.kernel_stamps
+    assert ws.close().clean
+
+
+# Neither name resolves: only the proxy knows where they are, so an answer proves that it was used.
+@pytest.mark.parametrize(
+    ("variable", "proxy", "target"),
+    [
+        ("http_proxy", "http://{login}127.0.0.1:{proxy}", "ws://plain.invalid:1/echo"),
+        ("HTTPS_PROXY", "http://{login}127.0.0.1:{proxy}", "wss://localhost:{tls}/echo"),
+        ("ALL_PROXY", "https://{login}localhost:{tls_proxy}", "ws://plain.invalid:1/echo"),
+        ("https_proxy", "https://{login}localhost:{tls_proxy}", "wss://localhost:{tls}/echo"),
+    ],
+)
+def test_a_tunnel(
+    ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, target: str
+) -> None:
+    monkeypatch.setenv(variable, proxy.format(login=LOGIN, **ports))
+    speak_through(target.format(**ports))
+
+
+def test_the_certificate_is_checked_against_the_target_not_the_proxy(
+    ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://{LOGIN}127.0.0.1:{ports['proxy']}")
+    failure = failure_of("wss://tls.invalid:1/echo", ca_file=CA)
+    assert (failure.error_kind, failure.error_code) == ("tls", "hostname_mismatch")
+
+
+def test_no_proxy_leads_past_it(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    failure = failure_of(f"ws://127.0.0.1:{ports['plain']}/echo")
+    assert (failure.error_kind, failure.error_code) == ("connect", "refused")
+    monkeypatch.setenv("no_proxy", "127.0.0.0/8")
+    speak_through(f"ws://127.0.0.1:{ports['plain']}/echo")
+
+
+def test_proxies_can_be_ignored(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    options = ConnectOptions(f"ws://127.0.0.1:{ports['plain']}/echo", proxies=False)
+    assert connect(options, fresh_connection()).close().clean
+
+
+@pytest.mark.parametrize(
+    ("login", "host", "kind", "code", "status"),
+    [
+        ("caller:wrongpass@", "plain", "connect", "proxy_http_407", 407),
+        (LOGIN, "garbage", "connect", "proxy_not_http", None),
+        (LOGIN, "silent", "timeout", "proxy_timeout", None),
+    ],
+)
+def test_a_proxy_that_fails(
+    ports: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    login: str,
+    host: str,
+    kind: str,
+    code: str,
+    status: int | None,
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{login}127.0.0.1:{ports['proxy']}")
+    failure = failure_of(f"ws://{host}.invalid:1/echo", connect_timeout_s=0.5)
+    assert (failure.error_kind, failure.stage, failure.error_code) == (kind, "connect", code)
+    assert failure.http_status == status
+    assert "wrongpass" not in repr(failure)
