@@ -15,6 +15,7 @@ from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
 from bench.pricing.book import Books
+from bench.session.call import Delays
 from bench.store.spool import SpoolWriter
 from bench.timeline import Timeline, TurnFacts
 
@@ -76,15 +77,18 @@ class Recorder:
         books: Books,
         *,
         on_turn: Callable[[TurnRecord], None] | None = None,
+        on_session: Callable[[SessionRecord], None] | None = None,
     ) -> None:
         self.open_sessions = 0
         self.talking_sessions = 0
-        self.most_open_sessions = 0
+        self.kernel_stamps: bool | None = None
+        self.delays = Delays()
         self.tally = Tally()
         self._spool = spool
         self._anchor = anchor
         self._books = books
         self._on_turn = on_turn
+        self._on_session = on_session
         self._rows: dict[str, list[TurnRecord]] = {}
 
     def turn_ended(self, timeline: Timeline, turn: TurnFacts) -> None:
@@ -110,4 +114,8 @@ class Recorder:
         self._spool.session(row)
         self._spool.timeline(timeline)
         self.tally.add_session(row)
+        if timeline.connection.upgraded_ns is not None:
+            self.kernel_stamps = row.kernel_stamps and self.kernel_stamps is not False
+        if self._on_session is not None:
+            self._on_session(row)
         return row

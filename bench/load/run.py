@@ -18,13 +18,14 @@ import gevent
 
 from bench import __version__
 from bench.errors import BenchError, ExitCode
+from bench.load.crew import Crew, SoloCrew
 from bench.load.embedded import EmbeddedServer, start_embedded
 from bench.load.factory import fixtures_of
+from bench.load.health import raise_file_limit
 from bench.load.live import View, make_view
-from bench.load.worker import WorkerRun
 from bench.pricing.book import Books, book_of, books_for
 from bench.scenario.load import expanded
-from bench.scenario.model import Scenario
+from bench.scenario.model import Load, Scenario
 from bench.scenario.target import Target
 from bench.store import manifest as stored
 from bench.store.environment import git_state, host_facts, library_versions
@@ -34,9 +35,11 @@ from bench.store.folder import RunFolder, create_run_folder
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.report.summary import Summary
+    from bench.report.model import Summary
 
 TICK_S = 0.2
+SPARE_FILES = 128
+"""Open files of a process besides its calls: libraries, the spool, the event loop, pipes."""
 
 
 @dataclass(slots=True)
@@ -63,74 +66,87 @@ class Outcome:
 
 
 def run_scenario(scenario: Scenario, *, out: Path | None, command: list[str], console: Console) -> Outcome:
-    """Run `scenario` in this process and report. Raises `BenchError` for what is wrong before the first call."""
+    """Run `scenario` and report. Raises `BenchError` for what is wrong before the first call."""
     fixtures = fixtures_of(scenario)
+    check_file_limit(scenario.load, workers=1)
+    folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     server: EmbeddedServer | None = None
     target = scenario.target
-    if target is not None and target.url is None:
-        raise BenchError("the target has no url", hint="add target.url to the scenario, or give --url")
-    folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     try:
         if target is None:
             console.print("starting the embedded server ...", highlight=False)
             server = start_embedded()
             target = server.target
         books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)
-        worker = WorkerRun(scenario, target, folder, run_id=folder.run_id, books=books)
-        manifest = _manifest(scenario, target, folder, command, worker, embedded=server is not None)
+        manifest = _manifest(scenario, target, folder, command, embedded=server is not None)
         manifest.price_books = _books_used(scenario, target, books)
         manifest.fixtures = {fixture.id: fixture.sha256 for fixture in fixtures.values()}
+        crew = SoloCrew(scenario, target, folder, run_id=folder.run_id, books=books)
+        manifest.workers = crew.facts().anchors
         stored.write_manifest(folder, manifest)
-        view = make_view(console, scenario.name)
-        manifest.stop_reason = _play(worker, view)
+        manifest.stop_reason = _play(crew, scenario, make_view(console, scenario.name))
     finally:
         if server is not None:
             server.stop()
-    _count(manifest, worker)
+    facts = crew.facts()
+    manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
+    manifest.losses, manifest.health = facts.losses, facts.health
     return _report(folder, manifest)
 
 
-def _play(worker: WorkerRun, view: View) -> str:
+def check_file_limit(load: Load, *, workers: int) -> None:
+    """Raise the limit on open files and refuse a load that cannot fit under it."""
+    limit = raise_file_limit()
+    most = load.callers if load.arrival == "closed" else (load.max_open or 0)
+    need = -(-most // workers) + SPARE_FILES
+    if need > limit:
+        raise BenchError(
+            f"{most} calls at a time need about {need} open files in a process; the limit is {limit}",
+            hint="raise it (ulimit -n), spread the load with --workers, or lower the number of callers",
+        )
+
+
+def _play(crew: Crew, scenario: Scenario, view: View) -> str:
     """Run the calls to their end; why they ended."""
     stop = Stop()
     previous = [gevent.signal_handler(number, stop.interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
-        worker.start()
-        _until_admission_ends(worker, view, stop)
-        worker.admit_no_more()
-        _until_calls_end(worker, view, stop)
-        worker.drain()
+        crew.start()
+        _until_admission_ends(crew, view, stop)
+        crew.admit_no_more()
+        _until_calls_end(crew, scenario, view, stop)
+        crew.drain()
     finally:
         for handler in previous:
             handler.cancel()
-        view.update(worker.progress())
+        view.update(crew.progress())
         view.close()
     return stop.reason or "completed"
 
 
-def _until_admission_ends(worker: WorkerRun, view: View, stop: Stop) -> None:
-    while not worker.finished and not worker.admission_over and stop.reason is None:
-        if worker.nobody_answers:
+def _until_admission_ends(crew: Crew, view: View, stop: Stop) -> None:
+    while not crew.finished and not crew.admission_over and stop.reason is None:
+        if crew.nobody_answers:
             stop.reason = "unreachable"
             view.note("no call has got through: giving up early")
             return
-        view.update(worker.progress())
-        worker.playing.done.wait(TICK_S)
+        view.update(crew.progress())
+        crew.wait(TICK_S)
 
 
-def _until_calls_end(worker: WorkerRun, view: View, stop: Stop) -> None:
+def _until_calls_end(crew: Crew, scenario: Scenario, view: View, stop: Stop) -> None:
     """Open calls finish within `graceful_stop`; a second Ctrl-C ends them at once."""
-    deadline = time.monotonic() + worker.scenario.load.graceful_stop_ms / 1000
-    if stop.presses:
-        view.note("stopping: open calls may finish; press Ctrl-C again to hang up now")
-    pressed = stop.presses
-    while not worker.finished:
-        unreachable = stop.reason == "unreachable"
-        if stop.presses > max(1, pressed) or time.monotonic() >= deadline or unreachable:
-            worker.hang_up()
+    deadline = time.monotonic() + scenario.load.graceful_stop_ms / 1000
+    told = False
+    while not crew.finished:
+        if stop.presses and not told:
+            told = True
+            view.note("stopping: open calls may finish; press Ctrl-C again to hang up now")
+        if stop.presses > 1 or time.monotonic() >= deadline or stop.reason == "unreachable":
+            crew.hang_up()
             return
-        view.update(worker.progress())
-        worker.playing.done.wait(TICK_S)
+        view.update(crew.progress())
+        crew.wait(TICK_S)
 
 
 def _books_used(scenario: Scenario, target: Target, books: Books) -> list[stored.PriceBook]:
@@ -145,7 +161,6 @@ def _manifest(
     target: Target,
     folder: RunFolder,
     command: list[str],
-    worker: WorkerRun,
     *,
     embedded: bool,
 ) -> stored.Manifest:
@@ -168,25 +183,7 @@ def _manifest(
             provider=target.provider_name,
             embedded=embedded,
         ),
-        workers={
-            worker.name: stored.WorkerAnchor(
-                monotonic_ns=worker.anchor.monotonic_ns, unix_s=worker.anchor.unix_s, pid=worker.pid
-            )
-        },
-        notes=[],
     )
-
-
-def _count(manifest: stored.Manifest, worker: WorkerRun) -> None:
-    spool = worker.spool
-    manifest.counts.workers[worker.name] = stored.WorkerCounts(
-        turns_sent=spool.turns_written,
-        turns_received=spool.turns_written,
-        sessions_sent=spool.sessions_written,
-        sessions_received=spool.sessions_written,
-    )
-    manifest.health["dropped_arrivals"] = worker.playing.dropped
-    manifest.health["most_open_sessions"] = worker.recorder.most_open_sessions
 
 
 def _report(folder: RunFolder, manifest: stored.Manifest) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import gevent
@@ -71,11 +71,20 @@ class CallPlan:
     close_timeout_s: float
 
 
+@dataclass(slots=True)
+class Delays:
+    """Where calls leave the harness's own delays, microseconds, one per frame sent and per message read."""
+
+    frame_late_us: list[int] = field(default_factory=list)
+    recv_lag_us: list[int] = field(default_factory=list)
+
+
 class Observer(Protocol):
     """Who is told of a call's progress. `turn_ended` is called once per ended turn, in order of ending."""
 
     open_sessions: int
     talking_sessions: int
+    delays: Delays
 
     def turn_ended(self, timeline: Timeline, turn: TurnFacts) -> None: ...
 
@@ -169,6 +178,7 @@ class Call:
                 self._closed = message
                 self._changed.set()
                 return
+            self._observer.delays.recv_lag_us.append((message.read_ns - message.at_ns) // 1000)
             signals = self._dialect.receive(message.data, message.at_ns)
             for signal in signals:
                 self._take(signal, message.read_ns)
@@ -201,7 +211,7 @@ class Call:
     # the microphone
 
     def _pace(self, socket: WebSocket) -> None:
-        microphone, timeline = self._microphone, self.timeline
+        microphone, timeline, delays = self._microphone, self.timeline, self._observer.delays
         monotonic_ns, sleep_until = time.monotonic_ns, shared_alarm().sleep_until
         try:
             while True:
@@ -214,9 +224,11 @@ class Call:
                 speaking = microphone.speaking
                 socket.send_frame(microphone.take())
                 timeline.frames_sent += 1
+                late_us = max(0, monotonic_ns() - due_ns) // 1000
+                delays.frame_late_us.append(late_us)
                 turn = self._tracker.current
                 if turn is not None and turn.end is None and due_ns > turn.t0_ns:
-                    turn.frame_late_us.append(max(0, monotonic_ns() - due_ns) // 1000)
+                    turn.frame_late_us.append(late_us)
                     turn.frames += 1
                 if speaking and not microphone.speaking and turn is not None:
                     self._finish_utterance(socket, turn)

@@ -1,0 +1,180 @@
+"""The health certificate of one worker: was the generator itself in the way?
+
+Probed while the run goes on: how late our own loop is (every 50 ms), the process's CPU and the host's steal, garbage
+collection pauses, frame lateness, receive lag, open files, memory. Trap: a load generator that slows down under its
+own load reports its own delay as the vendor's; so every report carries this, and turns beyond the bound leave
+the percentiles.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+import psutil
+
+from bench.load.histogram import Histogram
+from bench.session.call import Delays
+
+_OPEN_FILES = Path("/proc/self/fd")
+PROBE_S = 0.05
+FOLD_EVERY = 20
+"""Probes between two readings of the counters that cost a system call."""
+
+
+@dataclass(slots=True)
+class _Gc:
+    """Garbage collection pauses, from the interpreter's own callbacks."""
+
+    began_ns: int = 0
+    pauses: int = 0
+    total_ns: int = 0
+    longest_ns: int = 0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        now_ns = time.monotonic_ns()
+        if phase == "start":
+            self.began_ns = now_ns
+        elif self.began_ns:
+            took_ns = now_ns - self.began_ns
+            self.pauses += 1
+            self.total_ns += took_ns
+            self.longest_ns = max(self.longest_ns, took_ns)
+
+
+class HealthProbe:
+    """Watches one worker process from `start` to `stop`; `certificate` may be asked at any time."""
+
+    def __init__(self, delays: Delays, *, frame_ms: float) -> None:
+        self._delays = delays
+        self._frame_ms = frame_ms
+        self._process = psutil.Process()
+        self._gc = _Gc()
+        self._greenlet: gevent.Greenlet | None = None
+        self._cpu_began = 0.0
+        self._began_s = 0.0
+        self._most_cpu = 0.0
+        self._steal: tuple[float, float] = (0.0, 0.0)
+        self._window = (0.0, 0.0)
+        self.loop_lag = Histogram()
+        self.frame_late = Histogram()
+        self.recv_lag = Histogram()
+        self._most_files = 0
+        self._most_rss = 0
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._began_s = time.monotonic()
+        self._cpu_began = self._cpu_s()
+        self._window = (self._began_s, self._cpu_began)
+        self._steal = _steal_s()
+        gc.callbacks.append(self._gc)
+        self._greenlet = gevent.spawn(self._probe)
+
+    def stop(self) -> None:
+        """Watch no more; the certificate stays as it is."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+            self._greenlet = None
+            gc.callbacks.remove(self._gc)
+            self._fold()
+
+    def _probe(self) -> None:
+        lags: list[int] = []
+        due_ns = time.monotonic_ns()
+        while True:
+            due_ns += round(PROBE_S * 1e9)
+            wait_s = (due_ns - time.monotonic_ns()) / 1e9
+            gevent.sleep(max(0.0, wait_s))
+            now_ns = time.monotonic_ns()
+            lags.append((now_ns - due_ns) // 1000)
+            if now_ns - due_ns > PROBE_S * 1e9:
+                due_ns = now_ns  # one long stall is one sample, not a train of them
+            if len(lags) >= FOLD_EVERY:
+                self.loop_lag.add(lags)
+                lags.clear()
+                self._fold()
+
+    def _fold(self) -> None:
+        delays = self._delays
+        late, delays.frame_late_us = delays.frame_late_us, []
+        lag, delays.recv_lag_us = delays.recv_lag_us, []
+        self.frame_late.add(late)
+        self.recv_lag.add(lag)
+        now_s, cpu_s = time.monotonic(), self._cpu_s()
+        elapsed_s = now_s - self._window[0]
+        if elapsed_s >= 0.5:
+            self._most_cpu = max(self._most_cpu, (cpu_s - self._window[1]) / elapsed_s)
+            self._window = (now_s, cpu_s)
+        if _OPEN_FILES.is_dir():
+            self._most_files = max(self._most_files, len(os.listdir(_OPEN_FILES)))
+        self._most_rss = max(self._most_rss, self._process.memory_info().rss)
+
+    def _cpu_s(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    def certificate(self) -> dict[str, Any]:
+        """The figures of this worker so far; shares are of one core."""
+        elapsed_s = max(1e-9, time.monotonic() - self._began_s)
+        steal_s, total_s = _steal_s()
+        host_s = total_s - self._steal[1]
+        return {
+            "loop_lag": self.loop_lag.to_wire(),
+            "frame_late": self.frame_late.to_wire(),
+            "recv_lag": self.recv_lag.to_wire(),
+            "missed_deadlines_share": self.frame_late.share_over(self._frame_ms),
+            "cpu_share": round((self._cpu_s() - self._cpu_began) / elapsed_s, 4),
+            "cpu_share_peak": round(self._most_cpu, 4),
+            "steal_share": round((steal_s - self._steal[0]) / host_s, 4) if host_s > 0 else None,
+            "gc_pauses": self._gc.pauses,
+            "gc_pause_total_ms": round(self._gc.total_ns / 1e6, 3),
+            "gc_pause_longest_ms": round(self._gc.longest_ns / 1e6, 3),
+            "open_files_most": self._most_files or None,
+            "open_files_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "rss_most_bytes": self._most_rss or None,
+        }
+
+
+def _steal_s() -> tuple[float, float]:
+    """CPU seconds taken from this machine by its host, and all CPU seconds counted, since boot."""
+    times = psutil.cpu_times()
+    return float(getattr(times, "steal", 0.0)), float(sum(times[:8]))
+
+
+def combined(certificates: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The certificate of a run: histograms of all workers merged, and each worker's own figures.
+
+    A certificate's histograms are replaced by their summaries, since buckets are of no use to a reader.
+    """
+    merged: dict[str, Any] = {}
+    for name in ("loop_lag", "frame_late", "recv_lag"):
+        whole = Histogram()
+        for certificate in certificates.values():
+            whole.merge(Histogram.from_wire(certificate[name]))
+        merged[f"{name}_ms"] = whole.summary()
+    workers = {}
+    for worker, certificate in certificates.items():
+        plain = {key: value for key, value in certificate.items() if key not in {"loop_lag", "frame_late", "recv_lag"}}
+        for name in ("loop_lag", "frame_late", "recv_lag"):
+            plain[f"{name}_ms"] = Histogram.from_wire(certificate[name]).summary()
+        workers[worker] = plain
+    return {**merged, "workers": workers}
+
+
+def raise_file_limit() -> int:
+    """Lift the soft limit on open files to the hard one where the system allows it; the limit now in force."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 1_048_576
+    if soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError):
+            return soft
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,0 +1,179 @@
+"""The points of the charts, small enough to sit in a page whatever the size of the run.
+
+In: a `View`. Out: `Charts`.
+Trap: dots are a sample of a large run, and the chart says so; medians, distributions and failures counted beside them
+are over every row. Nothing here is drawn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.measure.metrics import METRICS
+from bench.report.model import Charts, Curve, LoadBin, LoadChart, Mark, SlowTurn, TimeChart
+from bench.report.stats import Floats, percentile, supported
+from bench.report.view import View, floats, text
+
+HEADLINE = ("first_audible_ms", "first_audio_ms", "ttft_ms")
+CURVES = ("endpoint_ms", "ttft_ms", "first_audio_ms", "first_audible_ms")
+MARKS = (
+    ("endpoint_ms", "turn end seen"),
+    ("response_created_ms", "response created"),
+    ("ttft_ms", "first text"),
+    ("first_audio_ms", "first audio"),
+    ("first_audible_ms", "first audible"),
+    ("response_done_ms", "reply sent"),
+    ("reply_heard_ms", "reply heard"),
+)
+MIN_DOTS = 3
+MOST_DOTS = 1500
+MOST_FAILURES = 400
+MOST_SLICES = 60
+CURVE_POINTS = 160
+LOAD_BINS = 12
+SLOWEST = 15
+_SEED = 7
+
+
+def charts(view: View) -> Charts:
+    """Everything that is drawn. A chart without any point is None or empty."""
+    metric = headline(view)
+    if metric is None:
+        return Charts(over_time=None, distribution=[], by_load=None, slowest=[])
+    return Charts(
+        over_time=_over_time(view, metric),
+        distribution=[curve for curve in (_curve(view, name) for name in CURVES) if curve],
+        by_load=_by_load(view, metric),
+        slowest=_slowest(view, metric),
+    )
+
+
+def headline(view: View) -> str | None:
+    """The latency that stands for the run: first audible, or the nearest thing that was measured."""
+    for name in HEADLINE:
+        if (view.answered & ~np.isnan(floats(view.turns, name))).any():
+            return name
+    return HEADLINE[0] if len(view.turns) else None
+
+
+def title_of(name: str) -> str:
+    """A metric's title, from its declaration."""
+    return METRICS[name].title
+
+
+def _over_time(view: View, metric: str) -> TimeChart | None:
+    values = floats(view.turns, metric)
+    begun = floats(view.turns, "started_at") - view.origin_s
+    shown = view.answered & ~np.isnan(values) & ~np.isnan(begun)
+    failed = view.measured & ~view.answered & ~np.isnan(begun)
+    if int(shown.sum()) < MIN_DOTS:
+        return None
+    at, ms = begun[shown], values[shown]
+    dots = _sample(len(at), MOST_DOTS)
+    end = float(np.nanmax(begun))
+    medians = _medians(at, ms, end)
+    warm = begun[view.warmup & ~np.isnan(begun)]
+    lost = np.sort(begun[failed])
+    return TimeChart(
+        metric=metric,
+        title=title_of(metric),
+        n=len(at),
+        shown=len(dots),
+        at_s=_rounded(at[dots], 2),
+        ms=_rounded(ms[dots], 1),
+        median_at_s=[at_s for at_s, _ in medians],
+        median_ms=[value for _, value in medians],
+        failed_at_s=_rounded(lost[_sample(len(lost), MOST_FAILURES)], 2),
+        failed_n=len(lost),
+        warmup_until_s=round(float(warm.max()), 2) if len(warm) else None,
+        end_s=round(end, 2),
+    )
+
+
+def _medians(at: Floats, ms: Floats, end: float) -> list[tuple[float, float]]:
+    """The median of each slice of the run that holds at least three turns, at the middle of the slice."""
+    slices = int(np.clip(len(at) // 8, 1, MOST_SLICES))
+    width = max(end, 1e-9) / slices
+    codes = np.clip((at / width).astype(np.intp), 0, slices - 1)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(ms[order], np.cumsum(np.bincount(codes, minlength=slices))[:-1])
+    return [
+        (round((number + 0.5) * width, 2), round(float(np.median(part)), 1))
+        for number, part in enumerate(parts)
+        if len(part) >= 3
+    ]
+
+
+def _curve(view: View, name: str) -> Curve | None:
+    values = floats(view.turns, name)
+    known = view.answered & ~np.isnan(values)
+    if int(known.sum()) < MIN_DOTS:
+        return None
+    ordered = np.sort(values[known])
+    # Unanswered turns stay in the denominator: the curve levels off at the share that was answered.
+    asked = len(ordered) + int((view.measured & ~view.answered).sum())
+    ranks = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), CURVE_POINTS)).round().astype(np.intp))
+    return Curve(
+        name=name,
+        title=title_of(name),
+        n=len(ordered),
+        ms=_rounded(ordered[ranks], 1),
+        share=_rounded((ranks + 1) / asked, 5),
+    )
+
+
+def _by_load(view: View, metric: str) -> LoadChart | None:
+    values, load = floats(view.turns, metric), floats(view.turns, "open_sessions")
+    known = view.answered & ~np.isnan(values) & ~np.isnan(load)
+    if not known.any():
+        return None
+    values, load = values[known], load[known]
+    low, high = int(load.min()), int(load.max())
+    width = max(1, -(-(high - low + 1) // LOAD_BINS))
+    codes = ((load - low) // width).astype(np.intp)
+    bins = []
+    for code in np.unique(codes):
+        part = np.sort(values[codes == code])
+        first = low + int(code) * width
+        p50, p95 = (round(percentile(part, p), 1) if supported(len(part), p) else None for p in (50, 95))
+        bins.append(LoadBin(low=first, high=min(high, first + width - 1), n=len(part), p50=p50, p95=p95))
+    return LoadChart(metric=metric, title=title_of(metric), bins=bins)
+
+
+def _slowest(view: View, metric: str) -> list[SlowTurn]:
+    values = floats(view.turns, metric)
+    rows = np.flatnonzero(view.answered & ~np.isnan(values))
+    rows = rows[np.lexsort((rows, -values[rows]))][:SLOWEST]
+    columns = {name: floats(view.turns, name)[rows] for name, _ in MARKS}
+    load = floats(view.turns, "open_sessions")[rows]
+    slow = []
+    for number, at in enumerate(rows):
+        row = view.turns.iloc[int(at)]
+        marks = [
+            Mark(name=name, title=title, at_ms=round(float(columns[name][number]), 1))
+            for name, title in MARKS
+            if not np.isnan(columns[name][number])
+        ]
+        slow.append(
+            SlowTurn(
+                session_id=str(row["session_id"]),
+                turn=int(row["turn"]),
+                fixture=text(row["fixture"]) or "-",
+                open_sessions=None if np.isnan(load[number]) else int(load[number]),
+                first_audible_ms=round(float(values[at]), 1),
+                marks=sorted(marks, key=lambda mark: mark.at_ms),
+            )
+        )
+    return slow
+
+
+def _sample(n: int, most: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Indices of at most `most` of `n` rows, the same ones every time."""
+    if n <= most:
+        return np.arange(n, dtype=np.intp)
+    return np.sort(np.random.default_rng(_SEED).choice(n, most, replace=False)).astype(np.intp)
+
+
+def _rounded(values: Floats, decimals: int) -> list[float]:
+    rounded: list[float] = np.round(values, decimals).tolist()
+    return rounded

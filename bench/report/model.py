@@ -1,0 +1,319 @@
+"""What a report says, as data: the content of `summary.json`, and all that any renderer may use.
+
+In: nothing. Out: the types that `summarise` fills and the renderers read.
+Trap: `None` is "not measured" and is shown as "-"; an unanswered turn is +infinity in `with_unanswered`, written
+"Infinity" in JSON. Keys are a contract: add freely, never rename.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.store.manifest import Manifest
+
+SUMMARY_VERSION = 1
+
+Group = Literal["latency", "connect", "delivery", "rates", "words", "harness", "other"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class Interval(_Part):
+    """95 % limits."""
+
+    low: float
+    high: float
+
+
+class Percentile(_Part):
+    """One percentile over answered turns, and the same with unanswered ones as +infinity (None: not applicable)."""
+
+    percent: float
+    value: float | None = None
+    interval: Interval | None = None
+    with_unanswered: float | None = None
+    with_unanswered_interval: Interval | None = None
+
+    @property
+    def label(self) -> str:
+        return f"p{self.percent:g}"
+
+
+class MetricRow(_Part):
+    """A metric's distribution. `percentiles` run from the median to the worse tail; `worst` is the worst value."""
+
+    name: str
+    title: str
+    unit: str
+    definition: str
+    decimals: int
+    worse: Literal["higher", "lower", "none"]
+    group: Group
+    per: Literal["turn", "call"]
+    n: int
+    unanswered: int
+    """Rows that have no value because nobody answered; 0 where the metric does not ask for an answer."""
+    percentiles: list[Percentile]
+    worst: float | None = None
+    mean: float | None = None
+    method: str | None = None
+
+
+class Rate(_Part):
+    """`events` of `n`, with a Wilson interval."""
+
+    name: str
+    title: str
+    events: int
+    n: int
+    rate: float | None = None
+    interval: Interval | None = None
+
+
+class ErrorRow(_Part):
+    """One kind of failure and how often it came; `message` is one example in the server's words."""
+
+    level: Literal["turn", "call"]
+    status: str
+    error_kind: str | None
+    error_code: str | None
+    stage: str | None
+    count: int
+    message: str | None = None
+
+
+class VerdictInfo(_Part):
+    """The run's verdict. `reasons` are what decided it, with observed values; `warnings` did not decide it."""
+
+    name: str
+    exit_code: int
+    reasons: list[str]
+    warnings: list[str]
+
+
+class TurnCounts(_Part):
+    """How many turns there are and which of them the statistics stand on (`measured`)."""
+
+    total: int
+    warmup: int
+    client_late: int
+    measured: int
+    answered: int
+    by_status: dict[str, int]
+
+
+class CallCounts(_Part):
+    """Calls, warm-up apart. `ready` were configured and acknowledged by the server."""
+
+    total: int
+    warmup: int
+    measured: int
+    ready: int
+    by_status: dict[str, int]
+
+
+class WordRow(_Part):
+    """A pooled word error rate: (substitutions + deletions + insertions) / reference words."""
+
+    name: str
+    turns: int
+    reference_words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    wer: float | None = None
+    interval: Interval | None = None
+    wer_raw: float | None = None
+    """The same on the texts as they are, pooled by the words of each reference."""
+    cer: float | None = None
+    """Pooled character error rate, for languages that put no spaces between words."""
+
+
+class AlignedWords(_Part):
+    op: Literal["equal", "substitute", "delete", "insert"]
+    reference: str
+    hypothesis: str
+
+
+class BadlyHeard(_Part):
+    """A turn with many word errors and how its two texts line up."""
+
+    session_id: str
+    turn: int
+    fixture: str
+    voice: str
+    accent: str
+    errors: int
+    wer: float | None
+    alignment: list[AlignedWords]
+
+
+class Words(_Part):
+    """Recognition of the caller's words. `expected` turns could have been transcribed, `scored` were."""
+
+    expected: int
+    scored: int
+    failed: int
+    normalisers: list[str] = Field(default_factory=list)
+    overall: WordRow | None = None
+    method: str | None = None
+    cuts: dict[str, list[WordRow]] = Field(default_factory=dict)
+    """By accent, voice, fixture, language, condition: only cuts with more than one value, and accent and voice."""
+    not_shown: dict[str, int] = Field(default_factory=dict)
+    """By cut: how many better rows were left out of a long table."""
+    worst: list[BadlyHeard] = Field(default_factory=list)
+
+
+class Meter(_Part):
+    name: str
+    title: str
+    usd: float | None
+    tokens: int | None = None
+
+
+class Cost(_Part):
+    """Money. Totals are of everything that was sent, warm-up too; the unit prices are of measured rows."""
+
+    total_usd: float | None
+    warmup_usd: float | None
+    priced_turns: int
+    unpriced_turns: int
+    unpriced_answered: int
+    """Turns with an answer and no known price: while there are any, the total is a lower bound."""
+    notes: dict[str, int]
+    """Why turns could not be priced in full, with how many of them."""
+    meters: list[Meter]
+    usage: dict[str, float]
+    """Sum of each usage column that was reported at all."""
+    per_turn_usd: float | None
+    per_session_usd: float | None
+    per_conversation_minute_usd: float | None
+    per_conversation_minute_interval: Interval | None = None
+    per_1000_sessions_usd: float | None
+    conversation_minutes: float
+    books: list[str]
+    example_prices: bool
+
+
+class Load(_Part):
+    """Offered as the scenario says, achieved as the rows show."""
+
+    offered: dict[str, str]
+    callers_seen: int
+    calls: int
+    peak_open_calls: int | None
+    peak_talking: int | None
+    elapsed_s: float | None
+    calls_per_min: float | None
+    turns_per_min: float | None
+    caller_audio_min: float | None
+    reply_audio_min: float | None
+
+
+class Health(_Part):
+    """The harness's own delays: what part of every number above is its doing."""
+
+    client_late_turns: int
+    client_late_share: float | None
+    client_late_bound: float
+    kernel_stamps: dict[str, bool | None]
+    facts: dict[str, Any]
+
+
+class Mark(_Part):
+    name: str
+    title: str
+    at_ms: float
+
+
+class SlowTurn(_Part):
+    """One of the slowest answered turns, with its milestones in the order in which they came."""
+
+    session_id: str
+    turn: int
+    fixture: str
+    open_sessions: int | None
+    first_audible_ms: float
+    marks: list[Mark]
+
+
+class Curve(_Part):
+    """A distribution: `share` of turns answered within `ms`; it ends below 1 when some were never answered."""
+
+    name: str
+    title: str
+    n: int
+    ms: list[float]
+    share: list[float]
+
+
+class TimeChart(_Part):
+    """Latency over the run. Dots are a sample when `shown < n`; medians are over every turn of their slice."""
+
+    metric: str
+    title: str
+    n: int
+    shown: int
+    at_s: list[float]
+    ms: list[float]
+    median_at_s: list[float]
+    median_ms: list[float]
+    failed_at_s: list[float]
+    failed_n: int
+    warmup_until_s: float | None
+    end_s: float
+
+
+class LoadBin(_Part):
+    low: int
+    high: int
+    n: int
+    p50: float | None
+    p95: float | None
+
+
+class LoadChart(_Part):
+    """Latency by how many calls were open at the turn's start."""
+
+    metric: str
+    title: str
+    bins: list[LoadBin]
+
+
+class Charts(_Part):
+    over_time: TimeChart | None
+    distribution: list[Curve]
+    by_load: LoadChart | None
+    slowest: list[SlowTurn]
+
+
+class Summary(_Part):
+    """All of a report."""
+
+    summary_version: int = SUMMARY_VERSION
+    run: Manifest
+    started_at: datetime
+    elapsed_s: float | None
+    verdict: VerdictInfo
+    turns: TurnCounts
+    calls: CallCounts
+    rates: list[Rate]
+    errors: list[ErrorRow]
+    metrics: list[MetricRow]
+    continuity: list[Rate]
+    words: Words
+    cost: Cost
+    load: Load
+    health: Health
+    charts: Charts
+    definitions: dict[str, str]
+    files: list[str]
+
+    def metric(self, name: str) -> MetricRow | None:
+        """The row of metric `name`, if the run has any value (or unanswered turn) of it."""
+        return next((row for row in self.metrics if row.name == name), None)

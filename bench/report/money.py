@@ -1,0 +1,83 @@
+"""What the run cost: totals by meter, and unit prices for planning.
+
+In: a `View` and the manifest's price books. Out: `Cost`.
+Trap: an unpriced turn is unknown, not free: the total is then a lower bound and the report says so. Warm-up costs
+money and is in the total, but unit prices stand on measured rows only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.report.latency import interval
+from bench.report.model import Cost, Meter
+from bench.report.stats import Floats, pooled
+from bench.report.view import View, counts, floats, total
+
+METERS = (
+    ("cost_input_usd", "Input, not cached", ("in_text", "in_audio", "in_image")),
+    ("cost_cached_usd", "Cached input", ("in_cached_text", "in_cached_audio", "in_cached_image")),
+    ("cost_output_usd", "Output", ("out_text", "out_audio")),
+    (
+        "cost_transcription_usd",
+        "Transcription",
+        ("transcription_in_text", "transcription_in_audio", "transcription_out_text"),
+    ),
+)
+USAGE = (*(column for _, _, columns in METERS for column in columns), "transcription_seconds")
+
+
+def cost(view: View) -> Cost:
+    """Totals over every row; per turn, call and conversation minute over measured rows that have a price."""
+    turns, sessions = view.turns, view.sessions
+    spent, per_call = floats(turns, "cost_usd"), floats(sessions, "cost_usd")
+    known_turns, known_calls = _known(turns), _known(sessions)
+    with_row = turns["session_id"].isin(sessions["session_id"]).to_numpy(dtype=np.bool_)
+    priced_call = turns["session_id"].isin(sessions["session_id"][~np.isnan(per_call)]).to_numpy(dtype=np.bool_)
+    unpriced = np.isnan(spent) & ~priced_call
+    minutes = floats(sessions, "duration_ms") / 60_000
+    calls = view.calls_measured & ~np.isnan(per_call)
+    timed = calls & ~np.isnan(minutes)
+    per_minute, _ = pooled(per_call[timed], minutes[timed], np.flatnonzero(timed))
+    usage = {name: total(floats(turns, name)) for name in USAGE}
+    own = spent[~np.isnan(spent) & ~view.warmup]
+    per_session = float(per_call[calls].mean()) if calls.any() else None
+    books = view.run.manifest.price_books
+    return Cost(
+        # A call's own sum also holds what is billed by the minute; turns of a call that was cut off have no other.
+        total_usd=total(np.concatenate([known_calls, known_turns[~with_row]])),
+        warmup_usd=total(np.concatenate([known_calls[view.calls_warmup], known_turns[~with_row & view.warmup]])),
+        priced_turns=int((~unpriced).sum()),
+        unpriced_turns=int(unpriced.sum()),
+        unpriced_answered=int((view.answered & unpriced).sum()),
+        notes=counts(turns["cost_note"]),
+        meters=[
+            Meter(name=name, title=title, usd=total(floats(turns, name)), tokens=_tokens(usage, columns))
+            for name, title, columns in METERS
+        ],
+        usage={name: value for name, value in usage.items() if value is not None},
+        per_turn_usd=float(own.mean()) if len(own) else None,
+        per_session_usd=per_session,
+        per_conversation_minute_usd=per_minute.value,
+        per_conversation_minute_interval=interval(per_minute),
+        per_1000_sessions_usd=None if per_session is None else per_session * 1000,
+        conversation_minutes=float(np.nansum(minutes[view.calls_measured])),
+        books=[f"{book.name} of {book.date}" if book.date else book.name for book in books],
+        example_prices=any(book.example for book in books),
+    )
+
+
+def _known(frame: pd.DataFrame) -> Floats:
+    """The cost of each row, or the part of it that could be priced."""
+    whole = floats(frame, "cost_usd")
+    return np.where(np.isnan(whole), floats(frame, "cost_partial_usd"), whole)
+
+
+def _tokens(usage: dict[str, float | None], columns: tuple[str, ...]) -> int | None:
+    """Tokens behind one meter; servers count cached tokens inside the input, meters count them apart."""
+    known = [value for value in (usage[column] for column in columns) if value is not None]
+    if not known:
+        return None
+    cached = sum(usage[column] or 0 for column in METERS[1][2]) if columns == METERS[0][2] else 0
+    return int(sum(known) - cached)

@@ -1,0 +1,123 @@
+"""The verdict of a run: one word, its exit code, and the observed values that decided it.
+
+In: facts counted from a stored run. Out: a `Verdict`.
+Trap: the order matters. A run that lost rows is incomplete whatever they would have said, and a run in which nobody
+answered has no data; neither may pass because no rule was broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bench.errors import ExitCode
+
+Name = Literal["pass", "fail", "no data", "invalid", "incomplete", "budget", "regression", "unreachable", "interrupted"]
+
+EXIT_CODES: dict[Name, ExitCode] = {
+    "pass": ExitCode.PASS,
+    "fail": ExitCode.THRESHOLD_FAILED,
+    "no data": ExitCode.NO_DATA,
+    "invalid": ExitCode.INVALID_GENERATOR,
+    "incomplete": ExitCode.INCOMPLETE,
+    "budget": ExitCode.BUDGET,
+    "regression": ExitCode.REGRESSION,
+    "unreachable": ExitCode.UNREACHABLE,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+CLIENT_LATE_BOUND = 0.05
+"""The share of turns spoiled by our own lateness above which the generator, not the target, was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a verdict rests on. Turns exclude warm-up; `late_turns` are part of `turns`, `answered` excludes them."""
+
+    stop_reason: str | None
+    losses: tuple[str, ...]
+    calls: int
+    calls_ready: int
+    commonest_call_error: str | None
+    turns: int
+    answered: int
+    late_turns: int
+    commonest_turn_error: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reasons` decided it; `warnings` are for the reader and decided nothing."""
+
+    name: Name
+    exit_code: int
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def decide(facts: Facts) -> Verdict:
+    """The first rule that applies, in the order of `_RULES`; none applies: pass."""
+    for name, rule in _RULES:
+        reasons = rule(facts)
+        if reasons:
+            return Verdict(name, EXIT_CODES[name], tuple(reasons), facts.warnings)
+    # Here at least one turn was answered, or "no data" would have applied.
+    measured = facts.turns - facts.late_turns
+    return Verdict("pass", EXIT_CODES["pass"], (f"{facts.answered} of {measured} turns answered",), facts.warnings)
+
+
+def _interrupted(facts: Facts) -> list[str]:
+    if facts.stop_reason != "interrupted":
+        return []
+    return [f"the run was interrupted after {facts.turns} turns in {facts.calls} calls", *facts.losses]
+
+
+def _incomplete(facts: Facts) -> list[str]:
+    return list(facts.losses)
+
+
+def _budget(facts: Facts) -> list[str]:
+    return [f"the budget stopped the run after {facts.turns} turns"] if facts.stop_reason == "budget" else []
+
+
+def _unreachable(facts: Facts) -> list[str]:
+    if facts.calls == 0 or facts.calls_ready > 0:
+        return []
+    error = facts.commonest_call_error
+    return [f"none of {facts.calls} calls became ready" + (f"; most often: {error}" if error else "")]
+
+
+def _no_data(facts: Facts) -> list[str]:
+    if facts.answered > 0:
+        return []
+    if facts.calls == 0:
+        return ["no call was placed after warm-up"]
+    if facts.turns == 0:
+        return [f"no turn was spoken in {facts.calls} calls after warm-up"]
+    error = facts.commonest_turn_error
+    return [
+        f"none of {facts.turns} turns was answered"
+        + (f" ({facts.late_turns} left out: frames sent late)" if facts.late_turns else "")
+        + (f"; most often: {error}" if error else "")
+    ]
+
+
+def _invalid(facts: Facts) -> list[str]:
+    share = facts.late_turns / facts.turns if facts.turns else 0.0
+    if share <= CLIENT_LATE_BOUND:
+        return []
+    return [
+        f"the generator was overloaded: it sent audio late in {facts.late_turns} of {facts.turns} turns"
+        f" ({100 * share:.1f} %; the bound is {100 * CLIENT_LATE_BOUND:.0f} %)"
+    ]
+
+
+_RULES: tuple[tuple[Name, Callable[[Facts], list[str]]], ...] = (
+    ("interrupted", _interrupted),
+    ("incomplete", _incomplete),
+    ("unreachable", _unreachable),
+    ("budget", _budget),
+    ("invalid", _invalid),
+    ("no data", _no_data),
+)

@@ -1,0 +1,107 @@
+"""Which rows a statistic stands on: the stored tables with their masks, made once per report.
+
+In: a stored `Run`. Out: a `View` with plain numpy columns and the three masks that every section shares.
+Trap: `measured` leaves out warm-up turns and turns that our own lateness spoiled; `answered` is the part of it that
+got a reply. Whatever is measured and not answered stays in every denominator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.report.stats import Codes, Floats
+from bench.store.reader import Run
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A run as the statistics see it; all arrays are aligned with the rows of their table."""
+
+    run: Run
+    warmup: Mask
+    late: Mask
+    measured: Mask
+    answered: Mask
+    calls_of_turns: Codes
+    """A code per turn: which call it belongs to."""
+    calls_warmup: Mask
+    calls_measured: Mask
+
+    @property
+    def turns(self) -> pd.DataFrame:
+        return self.run.turns
+
+    @property
+    def sessions(self) -> pd.DataFrame:
+        return self.run.sessions
+
+    @property
+    def origin_s(self) -> float:
+        """Wall-clock seconds at which the run began: time zero of its charts."""
+        return self.run.manifest.started_at.timestamp()
+
+
+def view_of(run: Run) -> View:
+    """The masks of `run`."""
+    warmup, late = truth(run.turns, "warmup"), truth(run.turns, "client_late")
+    measured = ~warmup & ~late
+    answered = measured & equals(run.turns, "status", "ok")
+    calls_warmup = truth(run.sessions, "warmup")
+    return View(
+        run=run,
+        warmup=warmup,
+        late=late,
+        measured=measured,
+        answered=answered,
+        calls_of_turns=codes_of(run.turns["session_id"])[0],
+        calls_warmup=calls_warmup,
+        calls_measured=~calls_warmup,
+    )
+
+
+def floats(frame: pd.DataFrame, name: str) -> Floats:
+    """A numeric column as float64, NaN where it is null."""
+    values: Floats = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def truth(frame: pd.DataFrame, name: str) -> Mask:
+    """A boolean column; null counts as false."""
+    values: Mask = frame[name].to_numpy(dtype=np.bool_, na_value=False)
+    return values
+
+
+def equals(frame: pd.DataFrame, name: str, value: str) -> Mask:
+    """Where a text column is `value`; null is not."""
+    values: Mask = (frame[name] == value).to_numpy(dtype=np.bool_, na_value=False)
+    return values
+
+
+def codes_of(column: pd.Series) -> tuple[Codes, list[str]]:
+    """Each row's category as a code, and the categories by code; null is a category of its own, shown as "-"."""
+    codes, names = pd.factorize(column, use_na_sentinel=False)
+    return np.asarray(codes, dtype=np.intp), ["-" if pd.isna(name) else str(name) for name in names]
+
+
+def counts(column: pd.Series) -> dict[str, int]:
+    """How many rows there are of each value, most frequent first."""
+    found = column.value_counts()
+    return {str(name): int(count) for name, count in sorted(found.items(), key=lambda item: (-item[1], str(item[0])))}
+
+
+def total(values: Floats) -> float | None:
+    """The sum of what is known; None when nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.sum()) if len(known) else None
+
+
+def text(value: Any) -> str | None:
+    """A cell as text, None when null."""
+    return None if pd.isna(value) else str(value)

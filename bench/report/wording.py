@@ -1,0 +1,150 @@
+"""How numbers and verdicts are put into words, the same in the terminal, in markdown and on the page.
+
+In: values of a `Summary`. Out: short texts.
+Trap: None is "-" and infinity is "∞", everywhere; and words that came from outside (messages, transcripts) may hold
+control characters, which `plain` takes out before they reach a terminal.
+"""
+
+from __future__ import annotations
+
+import math
+
+from bench.report.model import Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
+
+MISSING = "-"
+INFINITE = "∞"
+GROUP_TITLES = {
+    "latency": "Latency",
+    "connect": "Connecting",
+    "delivery": "Speech delivery",
+    "rates": "Speed (higher is better)",
+    "harness": "The harness's own delay",
+    "other": "Other",
+}
+VERDICT_MEANINGS = {
+    "pass": "The run is complete and its numbers can be used.",
+    "fail": "A threshold was crossed.",
+    "no data": "There is nothing to judge: no measured turn was answered.",
+    "invalid": "The machine that placed the calls was overloaded; these numbers describe it, not the target.",
+    "incomplete": "Rows are missing; the numbers describe what is left.",
+    "budget": "The run was stopped by its budget.",
+    "regression": "The run is worse than its baseline.",
+    "unreachable": "The target could not be reached.",
+    "interrupted": "The run was stopped by hand; the numbers describe what had ended by then.",
+}
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """With thousands separated; "-" when not measured, "∞" when it never came."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return INFINITE if value > 0 else f"-{INFINITE}"
+    shown = f"{value:,.{decimals}f}"
+    return shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown
+
+
+def percent(share: float | None, decimals: int = 1) -> str:
+    return MISSING if share is None else f"{number(share * 100, decimals)} %"
+
+
+def amount(count: int, noun: str) -> str:
+    """`1 turn`, `2,000 turns`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def usd(value: float | None) -> str:
+    """Four digits that mean something: `$12.35`, `$0.002706`."""
+    if value is None:
+        return MISSING
+    if value == 0:
+        return "$0"
+    decimals = max(2, min(8, 3 - math.floor(math.log10(abs(value)))))
+    return f"${value:,.{decimals if abs(value) < 10 else 2}f}"
+
+
+def seconds(value: float | None) -> str:
+    """`4.2 s`, `2 min 6 s`, `1 h 5 min`."""
+    if value is None:
+        return MISSING
+    if value < 60:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def between(limits: Interval | None, decimals: int = 0) -> str:
+    """An interval of plain numbers, "-" when there is none or it says nothing."""
+    return (
+        MISSING
+        if limits is None or math.isinf(limits.low)
+        else f"{number(limits.low, decimals)}..{number(limits.high, decimals)}"
+    )
+
+
+def between_percent(limits: Interval | None, decimals: int = 1) -> str:
+    if limits is None:
+        return MISSING
+    return f"{number(limits.low * 100, decimals)}..{number(limits.high * 100, decimals)} %"
+
+
+def capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
+
+
+def label(row: MetricRow) -> str:
+    """A metric's title with its unit, unless the title already says it."""
+    title = capital(row.title)
+    return title if row.unit in {"count", row.title} or row.unit in row.title else f"{title}, {row.unit}"
+
+
+def digits(row: MetricRow) -> int:
+    """Decimals for a whole row: times that all lie below 100 ms would lose their meaning when rounded."""
+    return max(row.decimals, 1) if row.unit == "ms" and row.worst is not None and row.worst < 100 else row.decimals
+
+
+def tail(row: MetricRow) -> Percentile:
+    """The percentile of the bad tail that is quoted: p95, or p5 where low is bad."""
+    return row.percentiles[2]
+
+
+def has_unanswered(rows: list[MetricRow]) -> bool:
+    """Whether a table needs its column of percentiles with unanswered turns as +infinity."""
+    return any(row.unanswered for row in rows)
+
+
+def of(rate: Rate) -> str:
+    return f"{rate.events:,} of {rate.n:,}"
+
+
+def plain(text: str | None) -> str:
+    """Text from outside on one line, without control characters."""
+    if text is None:
+        return MISSING
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def verdict_line(verdict: VerdictInfo) -> str:
+    return f"{verdict.name.upper()} (exit code {verdict.exit_code})"
+
+
+def headline(summary: Summary) -> str:
+    """One sentence with the numbers that are asked for first."""
+    row = next(
+        (
+            found
+            for name in ("first_audible_ms", "first_audio_ms", "ttft_ms")
+            if (found := summary.metric(name)) and found.n
+        ),
+        None,
+    )
+    if row is None:
+        return "No reply was measured."
+    said = f"{capital(row.title)} after {number(row.percentiles[0].value)} ms at the median"
+    if row.percentiles[2].value is not None:
+        said += f" and {number(row.percentiles[2].value)} ms at p95"
+    if row.percentiles[0].value is None:
+        said = f"{capital(row.title)} after {number(row.worst)} ms at worst"
+    return f"{said}, over {amount(row.n, 'answered turn')}."

@@ -1,0 +1,124 @@
+"""How well the callers were understood: pooled word error rates and the turns that were heard worst.
+
+In: a `View`. Out: `Words`. Counts come from the stored rows; only the few
+turns that are shown are aligned again, word by word.
+Trap: a turn without a transcription is not a turn without errors; it is left out and the coverage is printed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.measure.wer import alignment
+from bench.report.latency import interval
+from bench.report.model import AlignedWords, BadlyHeard, WordRow, Words
+from bench.report.stats import Codes, Floats, Method, pooled
+from bench.report.view import Mask, View, codes_of, counts, floats, text
+
+WORST_TURNS = 8
+MOST_ROWS = 40
+CUTS = ("accent", "voice", "fixture", "language", "condition")
+ALWAYS_CUT = ("accent", "voice")
+
+
+def words(view: View) -> Words:
+    """Pooled WER overall and by each cut, over turns after warm-up that have a score."""
+    turns = view.turns
+    expected = ~view.warmup
+    words_of = {name: floats(turns, name) for name in ("hits", "substitutions", "deletions", "insertions")}
+    scored = expected & ~np.isnan(np.sum([*words_of.values()], axis=0))
+    found = Words(
+        expected=int(expected.sum()),
+        scored=int(scored.sum()),
+        failed=int((expected & turns["transcription_error"].notna().to_numpy(dtype=np.bool_)).sum()),
+    )
+    if not scored.any():
+        return found
+    tally = _Tally(view, words_of)
+    found.overall, method = tally.row("all", scored)
+    found.method = method
+    found.normalisers = list(counts(turns["normaliser"][scored]))
+    for cut in CUTS:
+        rows, dropped = _cut(tally, turns[cut], scored)
+        if len(rows) > 1 or (rows and cut in ALWAYS_CUT):
+            found.cuts[cut] = rows
+            if dropped:
+                found.not_shown[cut] = dropped
+    found.worst = _worst(view, scored, tally.errors)
+    return found
+
+
+def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:
+    """A row per value of `column`, worst first, and how many better ones are not shown."""
+    codes, names = codes_of(column)
+    here = codes[scored]
+    wrong = np.bincount(here, weights=tally.errors[scored], minlength=len(names))
+    reference = np.bincount(here, weights=tally.reference[scored], minlength=len(names))
+    seen: Mask = np.bincount(here, minlength=len(names)) > 0
+    present = [code for code in np.argsort(-wrong / np.maximum(reference, 1), kind="stable") if seen[code]]
+    rows = [tally.row(names[code], scored & (codes == code))[0] for code in present[:MOST_ROWS]]
+    return sorted(rows, key=lambda row: (-(row.wer or 0.0), row.name)), max(0, len(present) - MOST_ROWS)
+
+
+class _Tally:
+    """The word counts of a run, ready to be pooled over any part of it."""
+
+    def __init__(self, view: View, words_of: dict[str, Floats]) -> None:
+        self.counts = words_of
+        self.errors: Floats = words_of["substitutions"] + words_of["deletions"] + words_of["insertions"]
+        self.reference: Floats = words_of["hits"] + words_of["substitutions"] + words_of["deletions"]
+        self.calls: Codes = view.calls_of_turns
+        self.raw = floats(view.turns, "wer_raw")
+        spoken = view.turns["reference"].str.count(r"\S+")
+        self.chars, self.char_errors = floats(view.turns, "reference_chars"), floats(view.turns, "char_errors")
+        self.raw_words = np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+    def row(self, name: str, part: Mask) -> tuple[WordRow, Method | None]:
+        found, method = pooled(self.errors[part], self.reference[part], self.calls[part])
+        raw = part & ~np.isnan(self.raw) & ~np.isnan(self.raw_words)
+        spelt = part & ~np.isnan(self.chars) & ~np.isnan(self.char_errors)
+        unnormalised = pooled((self.raw * self.raw_words)[raw], self.raw_words[raw], self.calls[raw])[0]
+        row = WordRow(
+            name=name,
+            turns=int(part.sum()),
+            reference_words=int(self.reference[part].sum()),
+            substitutions=int(self.counts["substitutions"][part].sum()),
+            deletions=int(self.counts["deletions"][part].sum()),
+            insertions=int(self.counts["insertions"][part].sum()),
+            wer=found.value,
+            interval=interval(found),
+            wer_raw=unnormalised.value,
+            cer=pooled(self.char_errors[spelt], self.chars[spelt], self.calls[spelt])[0].value,
+        )
+        return row, method
+
+
+def _worst(view: View, scored: Mask, wrong: Floats) -> list[BadlyHeard]:
+    """The turns with most word errors; between equals the higher rate first, then the order of the rows."""
+    rate = floats(view.turns, "wer")
+    found = np.flatnonzero(scored & (wrong > 0))
+    rows = found[np.lexsort((found, -np.nan_to_num(rate[found], nan=np.inf), -wrong[found]))][:WORST_TURNS]
+    shown = []
+    for at in rows:
+        row = view.turns.iloc[int(at)]
+        language = text(row["language"]) or "unknown"
+        chunks = alignment(text(row["reference"]) or "", text(row["hypothesis"]) or "", language)
+        shown.append(
+            BadlyHeard(
+                session_id=str(row["session_id"]),
+                turn=int(row["turn"]),
+                fixture=text(row["fixture"]) or "-",
+                voice=text(row["voice"]) or "-",
+                accent=text(row["accent"]) or "-",
+                errors=int(wrong[at]),
+                wer=None if np.isnan(rate[at]) else float(rate[at]),
+                alignment=[
+                    AlignedWords(
+                        op=chunk.op, reference=" ".join(chunk.reference), hypothesis=" ".join(chunk.hypothesis)
+                    )
+                    for chunk in chunks
+                ],
+            )
+        )
+    return shown
