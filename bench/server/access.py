@@ -1,0 +1,123 @@
+"""Who may come in: the bearer key and the short-lived client secrets made with it.
+
+A secret carries the session configuration it was made for; it limits when a socket may be opened, not how long one
+lives. Trap: browsers cannot set headers, so the key may also arrive as an offered WebSocket subprotocol.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.server.protocol import config
+from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type
+
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+SECRET_PREFIX = "ek_"
+DEFAULT_SECRET_S = 600
+SECRET_LIMITS_S = (10, 7200)
+MAX_SECRETS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A caller that was let in; `settings` is the configuration baked into a client secret."""
+
+    settings: config.Json | None = None
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    expires_at_s: float
+    settings: config.Json
+
+
+@dataclass(slots=True)
+class Access:
+    """The key of this server (None: open to all) and the secrets in force."""
+
+    api_key: str | None
+    default_model: str
+    _secrets: dict[str, _Secret] = field(default_factory=dict)
+
+    def admit(self, headers: Mapping[str, str]) -> Grant | None:
+        """The grant for a request's credentials, or None when they are missing or wrong."""
+        token = presented_key(headers)
+        if token is not None and token.startswith(SECRET_PREFIX):
+            secret = self._secrets.get(token)
+            if secret is None or secret.expires_at_s < time.time():
+                return None
+            return Grant(secret.settings, is_secret=True)
+        if self.api_key is None:
+            return Grant()
+        if token is None or not hmac.compare_digest(token.encode(), self.api_key.encode()):
+            return None
+        return Grant()
+
+    def make_secret(self, body: object) -> dict[str, Any]:
+        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body."""
+        if not isinstance(body, dict):
+            raise invalid_type("body", "an object", body)
+        seconds = _lifetime_s(body.get("expires_after"))
+        session = body.get("session")
+        session = {"type": "realtime"} if session is None else session
+        if not isinstance(session, dict):
+            raise invalid_type("session", "an object", session)
+        model = session.get("model", self.default_model)
+        if not isinstance(model, str) or not model:
+            raise invalid_type("session.model", "a string", model)
+        settings = config.merged(config.default_session(model), session, voice_locked=False)
+        now_s = time.time()
+        self._forget_expired(now_s)
+        value = SECRET_PREFIX + secrets.token_hex(20)
+        self._secrets[value] = _Secret(now_s + seconds, settings)
+        identity = {"id": f"sess_{secrets.token_hex(8)}", "object": "realtime.session", "expires_at": 0}
+        return {"value": value, "expires_at": int(now_s) + seconds, "session": {**identity, **settings}}
+
+    def _forget_expired(self, now_s: float) -> None:
+        if len(self._secrets) >= MAX_SECRETS:
+            self._secrets = {key: known for key, known in self._secrets.items() if known.expires_at_s >= now_s}
+        if len(self._secrets) >= MAX_SECRETS:
+            raise ProtocolError("Too many client secrets are in force.", code="rate_limit_exceeded")
+
+
+def presented_key(headers: Mapping[str, str]) -> str | None:
+    """The key of a request: bearer header, `api-key` header, or subprotocol."""
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    if headers.get("api-key"):
+        return headers["api-key"]
+    for offered in offered_subprotocols(headers):
+        if offered.startswith(KEY_SUBPROTOCOL):
+            return offered.removeprefix(KEY_SUBPROTOCOL)
+    return None
+
+
+def offered_subprotocols(headers: Mapping[str, str]) -> list[str]:
+    listed = headers.get("Sec-WebSocket-Protocol", "")
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _lifetime_s(value: Any) -> int:
+    if value is None:
+        return DEFAULT_SECRET_S
+    if not isinstance(value, dict):
+        raise invalid_type("expires_after", "an object", value)
+    if value.get("anchor", "created_at") != "created_at":
+        raise invalid_choice("expires_after.anchor", value["anchor"], ["created_at"])
+    seconds = value.get("seconds", DEFAULT_SECRET_S)
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise invalid_type("expires_after.seconds", "an integer", seconds)
+    if not SECRET_LIMITS_S[0] <= seconds <= SECRET_LIMITS_S[1]:
+        raise ProtocolError(
+            f"Invalid 'expires_after.seconds': expected {SECRET_LIMITS_S[0]} to {SECRET_LIMITS_S[1]}, got {seconds}.",
+            code="integer_out_of_range",
+            param="expires_after.seconds",
+        )
+    return seconds

@@ -1,0 +1,133 @@
+"""Session updates: what merges, what replaces, and how each mistake is named."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from bench.server.protocol import config
+from bench.server.protocol.errors import ProtocolError
+
+
+def merged(update: Any, *, voice_locked: bool = False, current: config.Json | None = None) -> config.Json:
+    return config.merged(current or config.default_session("m"), update, voice_locked=voice_locked)
+
+
+def test_only_the_keys_that_are_present_change() -> None:
+    before = config.default_session("m")
+    after = merged({"type": "realtime", "instructions": "Be brief.", "audio": {"output": {"voice": "cedar"}}})
+    assert after["instructions"] == "Be brief."
+    assert after["audio"]["output"] == {**before["audio"]["output"], "voice": "cedar"}
+    assert after["audio"]["input"] == before["audio"]["input"]
+    assert before == config.default_session("m")
+
+
+def test_null_turn_detection_is_a_value_and_absence_is_not() -> None:
+    manual = merged({"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+    assert manual["audio"]["input"]["turn_detection"] is None
+    still = merged({"type": "realtime", "audio": {"input": {"transcription": {"model": "whisper-1"}}}}, current=manual)
+    assert still["audio"]["input"]["turn_detection"] is None
+    back = merged({"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}, current=still)
+    assert back["audio"]["input"]["turn_detection"] == config.SERVER_VAD
+
+
+def test_turn_detection_merges_within_a_type_and_starts_afresh_across_types() -> None:
+    def detection(value: config.Json) -> config.Json:
+        return {"type": "realtime", "audio": {"input": {"turn_detection": value}}}
+
+    first = merged(detection({"type": "server_vad", "silence_duration_ms": 200}))
+    second = merged(detection({"type": "server_vad", "threshold": 0.7}), current=first)
+    known = second["audio"]["input"]["turn_detection"]
+    assert (known["silence_duration_ms"], known["threshold"]) == (200, 0.7)
+    third = merged(detection({"type": "semantic_vad", "eagerness": "high"}), current=second)
+    assert third["audio"]["input"]["turn_detection"] == {**config.SEMANTIC_VAD, "eagerness": "high"}
+    assert config.silence_ms(third["audio"]["input"]["turn_detection"]) == config.EAGERNESS_SILENCE_MS["high"]
+
+
+WRONG: list[tuple[Any, str | None, str]] = [
+    ({}, "session.type", "missing_required_parameter"),
+    ([], "session", "invalid_type"),
+    ({"type": "transcription"}, "session.type", "invalid_value"),
+    ({"type": "realtime", "model": "other"}, "session.model", "cannot_update_model"),
+    ({"type": "realtime", "temperature": 1}, "session.temperature", "unknown_parameter"),
+    ({"type": "realtime", "audio": 3}, "session.audio", "invalid_type"),
+    ({"type": "realtime", "audio": {"input": None}}, "session.audio.input", "invalid_type"),
+    ({"type": "realtime", "audio": {"output": {"voice": "bob"}}}, "session.audio.output.voice", "invalid_value"),
+    ({"type": "realtime", "audio": {"output": {"speed": 9}}}, "session.audio.output.speed", "decimal_out_of_range"),
+    ({"type": "realtime", "audio": {"input": {"format": "pcm16"}}}, "session.audio.input.format", "invalid_value"),
+    (
+        {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}}},
+        "session.audio.input.format.rate",
+        "invalid_value",
+    ),
+    (
+        {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 2}}}},
+        "session.audio.input.turn_detection.threshold",
+        "decimal_out_of_range",
+    ),
+    (
+        {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "none"}}}},
+        "session.audio.input.turn_detection.type",
+        "invalid_value",
+    ),
+    (
+        {"type": "realtime", "audio": {"input": {"transcription": {"language": "en"}}}},
+        "session.audio.input.transcription.model",
+        "missing_required_parameter",
+    ),
+    ({"type": "realtime", "output_modalities": ["audio", "text"]}, "session.output_modalities", "invalid_value"),
+    ({"type": "realtime", "max_output_tokens": 0}, "session.max_output_tokens", "integer_out_of_range"),
+    ({"type": "realtime", "max_output_tokens": True}, "session.max_output_tokens", "invalid_type"),
+    ({"type": "realtime", "tools": [{"type": "function"}]}, "session.tools[0].name", "missing_required_parameter"),
+    ({"type": "realtime", "tools": [{"type": "mcp"}]}, "session.tools[0].type", "invalid_value"),
+    ({"type": "realtime", "tool_choice": "always"}, "session.tool_choice", "invalid_value"),
+    ({"type": "realtime", "instructions": None}, "session.instructions", "invalid_type"),
+]
+
+
+@pytest.mark.parametrize(("update", "param", "code"), WRONG, ids=[str(row[1]) + "-" + row[2] for row in WRONG])
+def test_a_wrong_update_names_the_parameter(update: Any, param: str, code: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        merged(update)
+    assert (caught.value.param, caught.value.code) == (param, code)
+    assert str(caught.value)
+
+
+def test_a_wrong_update_changes_nothing() -> None:
+    current = config.default_session("m")
+    kept = copy.deepcopy(current)
+    with pytest.raises(ProtocolError):
+        merged({"type": "realtime", "instructions": "x", "audio": {"output": {"voice": "bob"}}}, current=current)
+    assert current == kept
+
+
+def test_the_voice_is_locked_after_the_first_sound() -> None:
+    update = {"type": "realtime", "audio": {"output": {"voice": "cedar"}}}
+    with pytest.raises(ProtocolError) as caught:
+        merged(update, voice_locked=True)
+    assert caught.value.code == "cannot_update_voice"
+    same = {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
+    assert merged(same, voice_locked=True)["audio"]["output"]["voice"] == "marin"
+
+
+@pytest.mark.parametrize(
+    ("value", "fine"),
+    [
+        (None, True),
+        ({"a": "b"}, True),
+        ({str(n): "" for n in range(16)}, True),
+        ({str(n): "" for n in range(17)}, False),
+        ({"k" * 65: ""}, False),
+        ({"k": "v" * 513}, False),
+        ({"k": 1}, False),
+        ([], False),
+    ],
+)
+def test_metadata_bounds(value: Any, fine: bool) -> None:
+    if fine:
+        assert config.metadata(value, "m") == value
+    else:
+        with pytest.raises(ProtocolError):
+            config.metadata(value, "m")

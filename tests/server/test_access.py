@@ -1,0 +1,91 @@
+"""Keys and client secrets: who is let in, with what, for how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.server import access
+from bench.server.access import Access, presented_key
+from bench.server.protocol.errors import ProtocolError
+
+KEY = {"Authorization": "Bearer sk-right"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({}, None),
+        ({"Authorization": "Bearer abc"}, "abc"),
+        ({"Authorization": "bearer  abc "}, "abc"),
+        ({"Authorization": "Basic abc"}, None),
+        ({"api-key": "abc"}, "abc"),
+        ({"Sec-WebSocket-Protocol": "realtime, openai-insecure-api-key.abc"}, "abc"),
+        ({"Sec-WebSocket-Protocol": "realtime"}, None),
+    ],
+)
+def test_a_key_may_come_in_several_ways(headers: dict[str, str], key: str | None) -> None:
+    assert presented_key(headers) == key
+
+
+@pytest.mark.parametrize(
+    ("api_key", "headers", "admitted"),
+    [
+        (None, {}, True),
+        (None, {"Authorization": "Bearer whatever"}, True),
+        ("sk-right", KEY, True),
+        ("sk-right", {}, False),
+        ("sk-right", {"Authorization": "Bearer sk-wrong"}, False),
+        (None, {"Authorization": "Bearer ek_unknown"}, False),
+    ],
+)
+def test_admission(api_key: str | None, headers: dict[str, str], admitted: bool) -> None:
+    assert (Access(api_key, "m").admit(headers) is not None) == admitted
+
+
+def test_a_secret_opens_many_sessions_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(access.time, "time", lambda: now_s[0])
+    door = Access("sk-right", "local-pipeline")
+    body = {
+        "expires_after": {"anchor": "created_at", "seconds": 60},
+        "session": {"type": "realtime", "instructions": "Baked."},
+    }
+    made = door.make_secret(body)
+    assert made["expires_at"] == 1060
+    assert made["value"].startswith("ek_")
+    assert made["session"]["object"] == "realtime.session"
+    assert made["session"]["instructions"] == "Baked."
+    for _ in range(2):
+        grant = door.admit({"Authorization": f"Bearer {made['value']}"})
+        assert grant is not None
+        assert grant.is_secret
+        assert grant.settings is not None
+        assert grant.settings["instructions"] == "Baked."
+    now_s[0] = 1061
+    assert door.admit({"Authorization": f"Bearer {made['value']}"}) is None
+
+
+def test_both_parts_of_the_request_are_optional() -> None:
+    made = Access(None, "local-pipeline").make_secret({})
+    assert made["session"]["model"] == "local-pipeline"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"expires_after": 5},
+        {"expires_after": {"anchor": "now"}},
+        {"expires_after": {"seconds": 9}},
+        {"expires_after": {"seconds": 7201}},
+        {"expires_after": {"seconds": "60"}},
+        {"session": {"instructions": "no type"}},
+        {"session": {"type": "realtime", "model": ""}},
+        {"session": []},
+    ],
+)
+def test_a_wrong_request_is_refused(body: Any) -> None:
+    with pytest.raises(ProtocolError):
+        Access(None, "m").make_secret(body)
