@@ -116,7 +116,7 @@ def run(
 
     console = Console(stderr=False)
     outcome = run_scenario(loaded, out=out, command=sys.argv, console=console)
-    print(render_terminal(outcome.summary))
+    print(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
 
@@ -139,21 +139,30 @@ def _dry_run(scenario: Scenario) -> int:
 def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     recompute: Annotated[
-        bool, typer.Option("--recompute", help="Measure every turn again from the raw events, with today's prices.")
+        bool, typer.Option("--recompute", help="Measure every turn again from the raw events.")
     ] = False,
+    book: Annotated[
+        str | None, typer.Option("--book", metavar="BOOK", help="With --recompute: price with this book.")
+    ] = None,
+    price_as: Annotated[
+        str | None, typer.Option("--price-as", metavar="MODEL", help="With --recompute: price as this model.")
+    ] = None,
 ) -> int:
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import write_reports
     from bench.report.terminal import render_terminal
     from bench.store.reader import read_run
 
-    stored = read_run(run_folder)
+    if (book or price_as) and not recompute:
+        raise BenchError("--book and --price-as go with --recompute", hint="add --recompute")
     if recompute:
-        from bench.report.recompute import recomputed
+        from bench.recompute import recompute as measure_again
 
-        stored = recomputed(stored)
+        stored = measure_again(run_folder, book=book, price_as=price_as)
+    else:
+        stored = read_run(run_folder)
     summary = write_reports(stored)
-    print(render_terminal(summary))
+    print(render_terminal(summary, run_folder))
     return summary.verdict.exit_code
 
 
@@ -208,7 +217,8 @@ def serve(
     import os
 
     from bench.scenario.secrets import SecretRef
-    from bench.server.run import ServeOptions, serve as serve_forever
+    from bench.server.options import ServeOptions
+    from bench.server.run import serve as serve_forever
 
     key = None
     if api_key is not None:

@@ -137,6 +137,8 @@ class Timeline:
     frames_sent: int = 0
     """Frames of the whole call, silence included."""
     jitter_buffer_ms: float = 60.0
+    client_late_ms: float | None = None
+    """A turn whose decisive frames were sent later than this is the harness's fault and leaves the percentiles."""
     turns: list[TurnFacts] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None

@@ -114,6 +114,7 @@ class CallFactory:
             connect=self._connect,
             bank=self._bank,
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
+            client_late_ms=scenario.health.client_late_ms,
             transcription_model=transcription.model if transcription is not None else None,
             ready_timeout_s=timeouts.ready_ms / 1000,
             reply_timeout_s=timeouts.reply_ms / 1000,

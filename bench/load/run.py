@@ -28,6 +28,7 @@ from bench.scenario.load import expanded
 from bench.scenario.model import Load, Scenario
 from bench.scenario.target import Target
 from bench.store import manifest as stored
+from bench.store.calibration import newest_calibration
 from bench.store.environment import git_state, host_facts, library_versions
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder, create_run_folder
@@ -79,6 +80,8 @@ def run_scenario(scenario: Scenario, *, out: Path | None, command: list[str], co
             target = server.target
         books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)
         manifest = _manifest(scenario, target, folder, command, embedded=server is not None)
+        newest = newest_calibration(manifest.host)
+        manifest.calibration = newest.model_dump(mode="json") if newest is not None else None
         manifest.price_books = _books_used(scenario, target, books)
         manifest.fixtures = {fixture.id: fixture.sha256 for fixture in fixtures.values()}
         crew = SoloCrew(scenario, target, folder, run_id=folder.run_id, books=books)

@@ -182,7 +182,7 @@ _WORDS = (
         "wer_raw",
         "share",
         "raw WER",
-        "the same on the texts as they are, case and punctuation included; the mean of the turns",
+        "the same on the texts as they are, case and punctuation included; pooled by reference words",
         "higher",
         "percentile",
         decimals=4,
@@ -239,6 +239,11 @@ _MONEY = (
 
 _HARNESS = (
     _ms("send_late_ms", "worst frame lateness", "our worst lateness of an audio frame against its deadline in a turn"),
+    _ms(
+        "decisive_late_ms",
+        "decisive frame lateness",
+        "our worst lateness of the frames a latency rests on: from the end of speech until the server reacted",
+    ),
     _ms("recv_lag_ms", "worst receive lag", "our worst delay between a message's arrival and its reading in a turn"),
 )
 

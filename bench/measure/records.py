@@ -138,6 +138,9 @@ class TurnRecord:
 
     # the harness itself
     send_late_ms: float | None = None
+    """Worst lateness of any frame of the turn."""
+    decisive_late_ms: float | None = None
+    """Worst lateness of the frames that a latency rests on: from the end of speech until the server reacted."""
     recv_lag_ms: float | None = None
     frames: int = 0
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from bench.dialects.signals import (
     AudioDelta,
+    InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
+    ResponseStarted,
     SessionCreated,
     SpeechStopped,
     TextDelta,
@@ -30,6 +32,8 @@ from bench.measure.wer import WordScore, score_words
 from bench.pricing.book import Books, find_rates, find_transcription, why_unpriced
 from bench.pricing.price import Cost, price_turn
 from bench.timeline import Entry, Timeline, TurnFacts
+
+_REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
 
 __all__ = ["WallAnchor", "measure_session", "measure_turn", "turn_ended"]
 
@@ -100,9 +104,42 @@ def measure_turn(
     _put_cost(record, cost)
     record.frames = turn.frames
     record.send_late_ms = max(turn.frame_late_us) / 1000 if turn.frame_late_us else None
+    record.decisive_late_ms = _decisive_late_ms(timeline, turn, entries)
+    record.client_late = _client_late(timeline, record)
     lags = [entry.read_ns - entry.signal.at_ns for entry in entries]
     record.recv_lag_ms = max(lags) / NS_PER_MS if lags else None
     return record
+
+
+def _decisive_late_ms(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry]) -> float | None:
+    """How late the frames were that carried the end of speech, and those after it until the server reacted.
+
+    A server cannot react to what it has not been sent: the lateness of these frames, and of no others, is part of
+    every latency of the turn.
+    """
+    if not turn.frame_late_us or timeline.frame_ms is None:
+        return None
+    frame_ns = timeline.frame_ms * NS_PER_MS
+    first = int((turn.speech_end_ns - turn.t0_ns - 1) // frame_ns)
+    reactions = [
+        entry.signal.at_ns
+        for entry in entries
+        if isinstance(entry.signal, _REACTIONS) and entry.signal.at_ns >= turn.speech_end_ns
+    ]
+    last = int((min(reactions) - turn.t0_ns) // frame_ns) if reactions else len(turn.frame_late_us)
+    decisive = turn.frame_late_us[max(0, first) : max(first + 1, last)]
+    return max(decisive) / 1000 if decisive else None
+
+
+def _client_late(timeline: Timeline, record: TurnRecord) -> bool:
+    """Whether the harness itself, by sending late or by stamping late, moved this turn's numbers beyond the bound."""
+    bound_ms = timeline.client_late_ms
+    if bound_ms is None:
+        return False
+    if record.decisive_late_ms is not None and record.decisive_late_ms > bound_ms:
+        return True
+    unstamped = not timeline.connection.kernel_stamps
+    return unstamped and record.recv_lag_ms is not None and record.recv_lag_ms > bound_ms
 
 
 def _in_time(timeline: Timeline, turn: TurnFacts) -> list[Entry]:

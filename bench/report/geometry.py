@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bench.report.chartdata import MARKS
 from bench.report.model import Curve, LoadChart, SlowTurn, TimeChart
 from bench.report.wording import number
 
@@ -19,6 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0
 WATER_WIDTH = 800.0
 ROW, BAR = 24.0, 13.0
 LABELS, VALUES = 200.0, 66.0
+# In the order in which a reply usually passes them; a bar has them in the order in which they came.
+MILESTONES = tuple(name.removesuffix("_ms") for name, _ in MARKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +254,7 @@ def waterfall(turns: Sequence[SlowTurn]) -> Waterfall | None:
     return Waterfall(
         rows=tuple(rows),
         ticks=x.marks(),
-        legend=tuple(legend.items()),
+        legend=tuple((style, legend[style]) for style in MILESTONES if style in legend),
         width=WATER_WIDTH,
         height=bottom + 38,
         left=left,

@@ -141,10 +141,11 @@ class AlignedWords(_Part):
 
 
 class BadlyHeard(_Part):
-    """A turn with many word errors and how its two texts line up."""
+    """A turn with many word errors and how its two texts line up; `turns` were heard in exactly this way."""
 
     session_id: str
     turn: int
+    turns: int
     fixture: str
     voice: str
     accent: str

@@ -130,6 +130,7 @@ def _verdict(
             losses=tuple(view.run.reasons),
             calls=calls.total if every else calls.measured,
             calls_ready=ready,
+            late_bound=_late_bound(view),
             commonest_call_error=_commonest(errors, "call"),
             turns=turns.total - turns.warmup,
             answered=turns.answered,
@@ -239,6 +240,13 @@ def _peak(frame: pd.DataFrame, name: str) -> int | None:
     return None if np.isnan(values).all() else int(np.nanmax(values))
 
 
+def _late_bound(view: View) -> float:
+    """The scenario's own bound on late turns, the default where an older run has none."""
+    health = view.run.manifest.scenario.get("health")
+    bound = health.get("max_client_late") if isinstance(health, dict) else None
+    return float(bound) if isinstance(bound, int | float) else CLIENT_LATE_BOUND
+
+
 def _health(view: View) -> Health:
     late = view.late & ~view.warmup
     asked = int((~view.warmup).sum())
@@ -248,7 +256,7 @@ def _health(view: View) -> Health:
     return Health(
         client_late_turns=int(late.sum()),
         client_late_share=int(late.sum()) / asked if asked else None,
-        client_late_bound=CLIENT_LATE_BOUND,
+        client_late_bound=_late_bound(view),
         kernel_stamps=stamps,
         facts=view.run.manifest.health,
     )

@@ -38,6 +38,8 @@ class Facts:
     losses: tuple[str, ...]
     calls: int
     calls_ready: int
+    late_bound: float
+    """Share of late turns beyond which the run is invalid; the scenario may set it."""
     commonest_call_error: str | None
     turns: int
     answered: int
@@ -105,11 +107,11 @@ def _no_data(facts: Facts) -> list[str]:
 
 def _invalid(facts: Facts) -> list[str]:
     share = facts.late_turns / facts.turns if facts.turns else 0.0
-    if share <= CLIENT_LATE_BOUND:
+    if share <= facts.late_bound:
         return []
     return [
         f"the generator was overloaded: it sent audio late in {facts.late_turns} of {facts.turns} turns"
-        f" ({100 * share:.1f} %; the bound is {100 * CLIENT_LATE_BOUND:.0f} %)"
+        f" ({100 * share:.1f} %; the bound is {100 * facts.late_bound:.0f} %)"
     ]
 
 

@@ -95,19 +95,24 @@ class _Tally:
 
 
 def _worst(view: View, scored: Mask, wrong: Floats) -> list[BadlyHeard]:
-    """The turns with most word errors; between equals the higher rate first, then the order of the rows."""
+    """The mishearings with most word errors, each shown once; between equals the higher rate first, then row order."""
     rate = floats(view.turns, "wer")
     found = np.flatnonzero(scored & (wrong > 0))
-    rows = found[np.lexsort((found, -np.nan_to_num(rate[found], nan=np.inf), -wrong[found]))][:WORST_TURNS]
+    rows = found[np.lexsort((found, -np.nan_to_num(rate[found], nan=np.inf), -wrong[found]))]
+    texts = view.turns[["fixture", "reference", "hypothesis"]].iloc[rows].reset_index(drop=True)
+    same = texts.groupby(list(texts.columns), sort=False, dropna=False)
     shown = []
-    for at in rows:
-        row = view.turns.iloc[int(at)]
-        language = text(row["language"]) or "unknown"
-        chunks = alignment(text(row["reference"]) or "", text(row["hypothesis"]) or "", language)
+    for _, group in list(same.groups.items())[:WORST_TURNS]:
+        at = int(rows[int(group[0])])
+        row = view.turns.iloc[at]
+        chunks = alignment(
+            text(row["reference"]) or "", text(row["hypothesis"]) or "", text(row["language"]) or "unknown"
+        )
         shown.append(
             BadlyHeard(
                 session_id=str(row["session_id"]),
                 turn=int(row["turn"]),
+                turns=len(group),
                 fixture=text(row["fixture"]) or "-",
                 voice=text(row["voice"]) or "-",
                 accent=text(row["accent"]) or "-",

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from bench.scenario.base import Block, Complaint, ScenarioPath, refusal
 from bench.scenario.dialects import DIALECTS, VOICES
-from bench.scenario.run_config import Arrival, Listener, Load, Pricing, RateStep, Timeouts, Warmup
+from bench.scenario.run_config import Arrival, Health, Listener, Load, Pricing, RateStep, Timeouts, Warmup
 from bench.scenario.secrets import SecretRef
 from bench.scenario.session_config import (
     AudioFormatName,
@@ -83,6 +83,9 @@ class Scenario(Block):
     load: Load = Field(default_factory=Load, description="How many calls, and when; absent: a single call.")
     listener: Listener = Field(default_factory=Listener, description="The simulated listener.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long each thing is waited for.")
+    health: Health = Field(
+        default_factory=Health, description="How late the harness may be before a turn, or the run, is not counted."
+    )
     pricing: Pricing = Field(default_factory=Pricing, description="What the usage is priced with.")
     tags: dict[str, str] = Field(
         default_factory=dict, description="Labels of the run, kept in its manifest.", examples=[{"release": "42"}]
@@ -134,6 +137,7 @@ __all__ = [
     "VOICES",
     "Arrival",
     "AudioFormatName",
+    "Health",
     "Listener",
     "Load",
     "Manual",

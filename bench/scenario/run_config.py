@@ -209,6 +209,22 @@ class Listener(Block):
     )
 
 
+class Health(Block):
+    """When the load generator itself is to blame."""
+
+    client_late_ms: Annotated[DurationMs, Field(gt=0)] = Field(
+        default=20,
+        alias="client_late",
+        description="A turn whose decisive frames were sent later than this leaves the percentiles (it is counted).",
+        examples=["20ms"],
+    )
+    max_client_late: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.05,
+        description="Share of such turns, 0 to 1, beyond which the whole run is invalid (exit code 4).",
+        examples=[0.05],
+    )
+
+
 class Timeouts(Block):
     """How long each thing is waited for before it counts as failed."""
 

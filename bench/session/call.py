@@ -62,6 +62,7 @@ class CallPlan:
     connect: ConnectOptions
     bank: FrameBank
     jitter_buffer_ms: float
+    client_late_ms: float
     transcription_model: str | None
     """None when the server was not asked to transcribe the caller."""
     ready_timeout_s: float
@@ -108,6 +109,7 @@ class Call:
             audio_expected=dialect.expects_audio,
             frame_ms=plan.bank.frame_ms,
             jitter_buffer_ms=plan.jitter_buffer_ms,
+            client_late_ms=plan.client_late_ms,
         )
         bounds = Bounds(
             reply_ns=round(plan.reply_timeout_s * 1e9),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     if not losses and folder.spool.is_dir():
         shutil.rmtree(folder.spool)
     return read_run(folder.root)
+
+
+def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[SessionRecord]) -> None:
+    """Put new rows in place of a finished run's tables, and its CSV with them."""
+    for path, record, rows in (
+        (folder.turns_parquet, TurnRecord, turns),
+        (folder.sessions_parquet, SessionRecord, sessions),
+    ):
+        part = path.with_name(f".{path.name}.part")
+        table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema_of(record))
+        pyarrow.parquet.write_table(table, part, compression="zstd")
+        os.replace(part, path)
+    write_csv(folder)
 
 
 def write_csv(folder: RunFolder, *, from_spool: bool = False) -> None:

@@ -127,6 +127,8 @@ class Manifest(_Part):
     losses: list[str] = Field(default_factory=list)
     """What is known to be lost: damaged rows, a worker that vanished. Any line here makes the run incomplete."""
     health: dict[str, Any] = Field(default_factory=dict)
+    calibration: dict[str, Any] | None = None
+    """The newest calibration of the host when the run was made (`bench.store.calibration`); None when there was none."""
     price_books: list[PriceBook] = Field(default_factory=list)
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""

@@ -91,6 +91,12 @@ def test_wer_is_pooled_and_every_cut_adds_up(run: Run, summary: Summary) -> None
     worst = summary.words.worst[0]
     assert worst.errors == int((own["substitutions"] + own["deletions"] + own["insertions"]).max())
     assert any(part.op != "equal" for part in worst.alignment)
+    alike = own[own["hypothesis"] == own.loc[(own["session_id"] == worst.session_id) & (own["turn"] == worst.turn)][
+        "hypothesis"
+    ].iloc[0]]  # fmt: skip
+    assert worst.turns == int((alike["fixture"] == worst.fixture).sum())
+    shown = [(found.fixture, tuple(str(part) for part in found.alignment)) for found in summary.words.worst]
+    assert len(set(shown)) == len(shown), "a mishearing is shown once, however often it came"
 
 
 def test_cost_sums_and_unit_prices(run: Run, summary: Summary) -> None:

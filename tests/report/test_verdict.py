@@ -15,6 +15,7 @@ GOOD = Facts(
     losses=(),
     calls=20,
     calls_ready=20,
+    late_bound=0.05,
     commonest_call_error=None,
     turns=100,
     answered=100,
