@@ -101,6 +101,18 @@ def run(
     set_: SetOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder, used exactly as given.")] = None,
     seed: SeedOption = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=0, help="Make the calls from N processes of this machine.")
+    ] = 0,
+    master: Annotated[
+        bool, typer.Option("--master", help="Wait for workers on other machines (bench worker) and lead them.")
+    ] = False,
+    expect_workers: Annotated[
+        int, typer.Option("--expect-workers", metavar="N", min=1, help="With --master: how many to wait for.")
+    ] = 1,
+    bind: Annotated[
+        str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
+    ] = "*:5557",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
@@ -111,11 +123,16 @@ def run(
     import locust  # noqa: F401
     from rich.console import Console
 
-    from bench.load.run import run_scenario
+    from bench.load.run import Workforce, run_scenario
     from bench.report.terminal import render_terminal
 
-    console = Console(stderr=False)
-    outcome = run_scenario(loaded, out=out, command=sys.argv, console=console)
+    workforce = Workforce(local=workers)
+    if master:
+        host, _, port = bind.rpartition(":")
+        if not port.isdecimal() or not host:
+            raise BenchError(f"--bind {bind}: not HOST:PORT", hint="such as --bind '*:5557' or --bind 10.0.0.1:5557")
+        workforce = Workforce(local=workers, remote=expect_workers, bind_host=host, bind_port=int(port))
+    outcome = run_scenario(loaded, out=out, command=sys.argv, console=Console(), workforce=workforce)
     print(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
@@ -133,6 +150,24 @@ def _dry_run(scenario: Scenario) -> int:
     speech_s = sum(fixture.duration_ms for fixture in fixtures.values()) / 1000
     print(f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent")
     return int(ExitCode.PASS)
+
+
+@app.command()
+def worker(
+    master_host: Annotated[str, typer.Option("--master-host", metavar="HOST", help="Where the master is.")],
+    master_port: Annotated[int, typer.Option("--master-port", metavar="PORT", help="Its port.")] = 5557,
+    spool: Annotated[
+        Path | None, typer.Option("--spool", metavar="DIR", help="Where this worker keeps its own copy of its rows.")
+    ] = None,
+    local_index: Annotated[int | None, typer.Option("--local-index", hidden=True)] = None,
+    burner: Annotated[float, typer.Option("--burner", hidden=True)] = 0.0,
+) -> int:
+    """Make calls for a master on another machine, until it says that the run is over."""
+    import locust  # noqa: F401
+
+    from bench.load.hired import serve_worker
+
+    return serve_worker(master_host, master_port, spool=spool, index=local_index, burner_ms=burner)
 
 
 @app.command()

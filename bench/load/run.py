@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 import gevent
 
 from bench import __version__
+from bench.audio.catalogue import Fixture
 from bench.errors import BenchError, ExitCode
 from bench.load.crew import Crew, SoloCrew
 from bench.load.embedded import EmbeddedServer, start_embedded
 from bench.load.factory import fixtures_of
 from bench.load.health import raise_file_limit
 from bench.load.live import View, make_view
-from bench.pricing.book import Books, book_of, books_for
+from bench.pricing.book import Books, BookShelf, book_of, books_for
 from bench.scenario.load import expanded
 from bench.scenario.model import Load, Scenario
 from bench.scenario.target import Target
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from bench.report.model import Summary
 
 TICK_S = 0.2
+HIRE_TIMEOUT_S = 60.0
 SPARE_FILES = 128
 """Open files of a process besides its calls: libraries, the spool, the event loop, pipes."""
 
@@ -66,10 +68,27 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def run_scenario(scenario: Scenario, *, out: Path | None, command: list[str], console: Console) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """Who makes the calls: this process (the default), `local` processes of its own, `remote` ones that come to it."""
+
+    local: int = 0
+    remote: int = 0
+    bind_host: str = "127.0.0.1"
+    bind_port: int = 0
+
+    @property
+    def processes(self) -> int:
+        return max(1, self.local + self.remote)
+
+
+def run_scenario(
+    scenario: Scenario, *, out: Path | None, command: list[str], console: Console, workforce: Workforce | None = None
+) -> Outcome:
     """Run `scenario` and report. Raises `BenchError` for what is wrong before the first call."""
+    workforce = workforce or Workforce()
     fixtures = fixtures_of(scenario)
-    check_file_limit(scenario.load, workers=1)
+    check_file_limit(scenario.load, workers=workforce.processes)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     server: EmbeddedServer | None = None
     target = scenario.target
@@ -84,7 +103,7 @@ def run_scenario(scenario: Scenario, *, out: Path | None, command: list[str], co
         manifest.calibration = newest.model_dump(mode="json") if newest is not None else None
         manifest.price_books = _books_used(scenario, target, books)
         manifest.fixtures = {fixture.id: fixture.sha256 for fixture in fixtures.values()}
-        crew = SoloCrew(scenario, target, folder, run_id=folder.run_id, books=books)
+        crew = _hire(scenario, target, folder, books, fixtures, workforce, console)
         manifest.workers = crew.facts().anchors
         stored.write_manifest(folder, manifest)
         manifest.stop_reason = _play(crew, scenario, make_view(console, scenario.name))
@@ -95,6 +114,39 @@ def run_scenario(scenario: Scenario, *, out: Path | None, command: list[str], co
     manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
     manifest.losses, manifest.health = facts.losses, facts.health
     return _report(folder, manifest)
+
+
+def _hire(
+    scenario: Scenario,
+    target: Target,
+    folder: RunFolder,
+    books: BookShelf,
+    fixtures: dict[str, Fixture],
+    workforce: Workforce,
+    console: Console,
+) -> Crew:
+    """The callers of this run, ready to begin."""
+    if workforce.local + workforce.remote == 0:
+        return SoloCrew(scenario, target, folder, run_id=folder.run_id, books=books)
+    from bench.load.master import MasterCrew
+
+    crew = MasterCrew(
+        scenario,
+        target,
+        folder,
+        run_id=folder.run_id,
+        books=books,
+        fixtures=fixtures,
+        local=workforce.local,
+        remote=workforce.remote,
+        bind_host=workforce.bind_host,
+        bind_port=workforce.bind_port,
+    )
+    if workforce.remote:
+        host, port = crew.address
+        console.print(f"waiting for {workforce.remote} workers on {host}:{port}", highlight=False)
+    crew.await_workers(None if workforce.remote else HIRE_TIMEOUT_S)
+    return crew
 
 
 def check_file_limit(load: Load, *, workers: int) -> None:

@@ -12,10 +12,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.store.calibration import Level
 from bench.store.manifest import Manifest
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
+"""2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
 
+Trust = Literal["yes", "with care", "no", "unknown"]
 Group = Literal["latency", "connect", "delivery", "rates", "words", "harness", "other"]
 
 
@@ -204,6 +207,8 @@ class Cost(_Part):
 class Load(_Part):
     """Offered as the scenario says, achieved as the rows show."""
 
+    sentence: str = "-"
+    """What was offered, in words."""
     offered: dict[str, str]
     callers_seen: int
     calls: int
@@ -216,14 +221,98 @@ class Load(_Part):
     reply_audio_min: float | None
 
 
+class Delays(_Part):
+    """How late the harness was, over every frame, message or probe of the run."""
+
+    n: int
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
+
+
+class WorkerHealth(_Part):
+    """The health certificate of one worker process. Shares are of one core, or of the host's CPU time (steal)."""
+
+    name: str
+    calls_at_once: int | None = None
+    kernel_stamps: bool | None = None
+    """Whether the kernel stamped arrivals; None when nobody said."""
+    frame_late: Delays | None = None
+    loop_lag: Delays | None = None
+    recv_lag: Delays | None = None
+    missed_deadlines_share: float | None = None
+    """Frames that left later than a whole frame's length."""
+    cpu_share: float | None = None
+    cpu_share_peak: float | None = None
+    steal_share: float | None = None
+    gc_pauses: int | None = None
+    gc_pause_total_ms: float | None = None
+    gc_pause_longest_ms: float | None = None
+    open_files_most: int | None = None
+    open_files_limit: int | None = None
+    rss_most_bytes: int | None = None
+
+
+class Arrivals(_Part):
+    """Calls that were due, that were begun, and that were dropped because `max_open` calls were open."""
+
+    offered: int | None = None
+    achieved: int | None = None
+    dropped: int | None = None
+
+
 class Health(_Part):
-    """The harness's own delays: what part of every number above is its doing."""
+    """The harness's own delays: what part of every number above is its doing, and whether that is too much."""
 
     client_late_turns: int
     client_late_share: float | None
     client_late_bound: float
+    client_late_of: int = 0
+    """Turns after warm-up, of which `client_late_turns` were sent late."""
+    client_late_after: str | None = None
+    """The lateness from which a turn is left out, as the scenario says it; None in an older run."""
     kernel_stamps: dict[str, bool | None]
+    frame_late: Delays | None = None
+    loop_lag: Delays | None = None
+    recv_lag: Delays | None = None
+    missed_deadlines_share: float | None = None
+    workers: list[WorkerHealth] = Field(default_factory=list)
+    arrivals: Arrivals | None = None
+    overload: list[str] = Field(default_factory=list)
+    """Signs that the machine, not the target, was at its limit."""
+    cautions: list[str] = Field(default_factory=list)
+    """What else a reader must know before trusting the numbers."""
+    trust: Trust = "unknown"
+    conclusion: list[str] = Field(default_factory=list)
+    """Plain sentences: can the numbers be trusted, and why."""
     facts: dict[str, Any]
+
+
+class CalibrationInfo(_Part):
+    """The newest calibration of the host that placed the calls, beside what this run asked of it."""
+
+    created_at: datetime
+    bench_version: str
+    hostname: str | None
+    transport: str
+    frame_ms: int
+    workers: int
+    error_bound_ms: float
+    late_bound_ms: float
+    highest_level: int | None
+    quoted_level: int | None
+    """The level nearest to this run's load: its errors are the ones that are quoted."""
+    run_calls_per_worker: int | None
+    exceeded: bool
+    """Whether a worker of this run held more calls than a worker of the highest passed level."""
+    differences: list[str] = Field(default_factory=list)
+    """How this run differed from the calibration."""
+    levels: list[Level]
+
+    @property
+    def quoted(self) -> Level | None:
+        return next((level for level in self.levels if level.calls == self.quoted_level), None)
 
 
 class Mark(_Part):
@@ -311,6 +400,7 @@ class Summary(_Part):
     cost: Cost
     load: Load
     health: Health
+    calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]
     files: list[str]

@@ -64,6 +64,7 @@ class WorkerAnchor(_Part):
     monotonic_ns: int
     unix_s: float
     pid: int
+    host: str | None = None
     kernel_stamps: bool | None = None
     """Whether arrival times came from the kernel; false means they include this process's own delay."""
 
@@ -128,7 +129,7 @@ class Manifest(_Part):
     """What is known to be lost: damaged rows, a worker that vanished. Any line here makes the run incomplete."""
     health: dict[str, Any] = Field(default_factory=dict)
     calibration: dict[str, Any] | None = None
-    """The newest calibration of the host when the run was made (`bench.store.calibration`); None when there was none."""
+    """The newest calibration of the host when the run was made (`bench.store.calibration`); None without one."""
     price_books: list[PriceBook] = Field(default_factory=list)
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""

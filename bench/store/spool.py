@@ -36,7 +36,8 @@ class SpoolWriter:
         self.sessions_written = 0
         self._turns = _open(folder.spool_turns(worker))
         self._sessions = _open(folder.spool_sessions(worker))
-        self._events = _open(folder.events_of(worker))
+        self.events_path = folder.events_of(worker)
+        self._events = _open(self.events_path)
 
     def turn(self, record: TurnRecord) -> None:
         """Append one turn row; it is with the kernel when this returns."""
@@ -52,6 +53,10 @@ class SpoolWriter:
         """Append one call's raw events as a gzip member of its own."""
         line = _line(timeline_to_dict(timeline))
         _append(self._events, gzip.compress(line, compresslevel=_GZIP_LEVEL, mtime=0))
+
+    def timelines(self, members: bytes) -> None:
+        """Append whole gzip members that another process made with `timeline`."""
+        _append(self._events, members)
 
     def close(self) -> None:
         for stream in (self._turns, self._sessions, self._events):

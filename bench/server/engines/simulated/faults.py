@@ -1,0 +1,171 @@
+"""What goes wrong, and when: the faults of a profile, and which of them strike a session or a turn.
+
+In: a profile's `faults`, the seed, the numbers of session and turn (both from 0). Out: the faults that apply. What
+a fault does to a reply is in `script`, to a connection in `call`.
+Trap: a choice depends on nothing but seed, session, turn and the fault's place in the list, so adding a fault at the
+end of a profile changes no earlier decision.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from bench.scenario.base import Block, Complaint, Count, DurationMs, Text
+
+SessionKind = Literal["refuse", "http", "error_then_close", "slow_handshake", "expire"]
+TurnKind = Literal[
+    "no_reply",
+    "early_reply",
+    "slow_first_byte",
+    "stall",
+    "cut",
+    "close",
+    "broken_json",
+    "unknown_events",
+    "duplicate_events",
+    "missing_usage",
+    "transcription",
+    "split_turn",
+    "done",
+    "error_event",
+    "silent_reply",
+]
+SESSION_KINDS: tuple[str, ...] = get_args(SessionKind)
+TURN_KINDS: tuple[str, ...] = get_args(TurnKind)
+# The keys a kind takes beside `kind` and the ones that say when; of a list, the first value is the default.
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "refuse": ("how",),
+    "http": ("status",),
+    "error_then_close": ("code", "error_code"),
+    "slow_handshake": ("delay",),
+    "expire": ("delay",),
+    "no_reply": (),
+    "early_reply": ("after",),
+    "slow_first_byte": ("delay",),
+    "stall": ("after", "delay"),
+    "cut": ("after",),
+    "close": ("after", "code"),
+    "broken_json": ("after",),
+    "unknown_events": (),
+    "duplicate_events": (),
+    "missing_usage": (),
+    "transcription": ("how", "delay"),
+    "split_turn": ("after",),
+    "done": ("status", "error_code"),
+    "error_event": ("after", "error_code"),
+    "silent_reply": (),
+}
+HOW: dict[str, tuple[str, ...]] = {
+    "refuse": ("reset", "not_listening"),
+    "transcription": ("late", "after_done", "out_of_order", "never", "failed"),
+}
+STATUS: dict[str, tuple[int | str, ...]] = {
+    "http": (503, 401, 403, 429),
+    "done": ("failed", "incomplete", "cancelled"),
+}
+CLOSE_CODES: dict[str, tuple[int, ...]] = {"close": (1011, 1006, 1008, 4000), "error_then_close": (1008, 1011, 4000)}
+
+
+class Fault(Block):
+    """One fault; it strikes where all of `rate`, `at_turn` and `sessions` that are given agree."""
+
+    kind: SessionKind | TurnKind = Field(description="What goes wrong.")
+    rate: float | None = Field(None, description="Share of the sessions, or turns, that it strikes.", ge=0, le=1)
+    at_turn: int | None = Field(None, description="The turn that it strikes, counted from 0.", ge=0)
+    sessions: tuple[int, ...] | None = Field(None, description="Sessions that it strikes, counted from 0.")
+    after: DurationMs | None = Field(None, description="How far into the reply's audio, or the caller's speech.")
+    delay: DurationMs | None = Field(None, description="How long, or how late.")
+    how: Text | None = Field(None, description="Which form of it.")
+    status: int | str | None = Field(None, description="Of the HTTP answer, or of `response.done`.")
+    code: Count | None = Field(None, description="Of the WebSocket close.")
+    error_code: Text | None = Field(None, description="`error.code` of the error that is sent.")
+
+    def complaints(self) -> Iterator[Complaint]:
+        if self.rate is None and self.at_turn is None and self.sessions is None:
+            yield Complaint(("kind",), "nothing says when; allowed: rate, at_turn or sessions beside it")
+        if self.kind in SESSION_KINDS and self.at_turn is not None:
+            yield Complaint(("at_turn",), f"found with '{self.kind}', which strikes a whole session; leave it out")
+        for key in ("after", "delay", "how", "status", "code", "error_code"):
+            if getattr(self, key) is not None and key not in PARAMETERS[self.kind]:
+                allowed = ", ".join(PARAMETERS[self.kind]) or "none"
+                yield Complaint((key,), f"found with '{self.kind}', which does not take it; allowed: {allowed}")
+        for key, table in (("how", HOW), ("status", STATUS), ("code", CLOSE_CODES)):
+            value, choices = getattr(self, key), table.get(self.kind, ())  # type: ignore[attr-defined]
+            if value is not None and choices and value not in choices:
+                listed = ", ".join(str(choice) for choice in choices)
+                yield Complaint((key,), f"found {value!r}; allowed: {listed}")
+        if self.how == "not_listening" and (self.rate != 1 or self.sessions is not None):
+            yield Complaint(("how",), "found 'not_listening', which concerns the whole server; allowed: with rate: 1")
+
+    @property
+    def form(self) -> str:
+        """`how`, or its default."""
+        return self.how or HOW[self.kind][0]
+
+    @property
+    def chosen_status(self) -> int | str:
+        """`status`, or its default."""
+        return self.status if self.status is not None else STATUS[self.kind][0]
+
+    @property
+    def close_code(self) -> int:
+        """`code`, or its default."""
+        return self.code if self.code is not None else CLOSE_CODES[self.kind][0]
+
+    def after_ms(self, default_ms: int) -> int:
+        """`after`, or the given default."""
+        return self.after if self.after is not None else default_ms
+
+    def delay_ms(self, default_ms: int) -> int:
+        """`delay`, or the given default."""
+        return self.delay if self.delay is not None else default_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """The faults of one session or turn, at most one of a kind (the first in the profile)."""
+
+    by_kind: dict[str, Fault]
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self.by_kind
+
+    def get(self, kind: str) -> Fault | None:
+        return self.by_kind.get(kind)
+
+    @property
+    def kinds(self) -> list[str]:
+        return list(self.by_kind)
+
+
+NOTHING = Struck({})
+
+
+def session_faults(faults: Sequence[Fault], seed: int, session: int) -> Struck:
+    """What strikes the whole of session `session`."""
+    return _struck(faults, SESSION_KINDS, seed, session, None)
+
+
+def turn_faults(faults: Sequence[Fault], seed: int, session: int, turn: int) -> Struck:
+    """What strikes turn `turn` of session `session`."""
+    return _struck(faults, TURN_KINDS, seed, session, turn)
+
+
+def _struck(faults: Sequence[Fault], kinds: tuple[str, ...], seed: int, session: int, turn: int | None) -> Struck:
+    found: dict[str, Fault] = {}
+    for place, fault in enumerate(faults):
+        if fault.kind not in kinds or fault.kind in found:
+            continue
+        if fault.at_turn is not None and fault.at_turn != turn:
+            continue
+        if fault.sessions is not None and session not in fault.sessions:
+            continue
+        if fault.rate is not None and random.Random(f"{seed}/{session}/{turn}/fault/{place}").random() >= fault.rate:
+            continue
+        found[fault.kind] = fault
+    return Struck(found) if found else NOTHING

@@ -1,0 +1,145 @@
+"""A profile: what the simulated engine is to do, in one YAML file that is checked whole before the server listens.
+
+In: a path, or none for the defaults. Out: a frozen `Profile`. Every problem is named with file, line, key, what was
+found, what is allowed and the nearest match.
+Trap: `first_token` and `first_audio` count from the end of the caller's speech, not from the endpoint: with
+`endpointing: 400ms` a `first_audio: 300ms` is late by nature and goes out at once; the truth log says when it left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from bench.errors import BenchError
+from bench.scenario.base import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.scenario.source import Document, Mark, Problem, read_yaml
+from bench.server.engines.simulated.distributions import DelayField, constant
+from bench.server.engines.simulated.faults import Fault
+from bench.server.engines.simulated.problems import problems_of
+
+DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
+
+
+class Recognition(Block):
+    """How the engine decides what was said, and that it was."""
+
+    silence: LongerMs = Field(160, description="Silence after which it asks what was said.")
+    confidence: float = Field(0.6, description="Correlation below which the audio is unknown.", gt=0, lt=1)
+    unknown_after: LongerMs = Field(600, description="Silence that ends a turn which nobody recognised.")
+
+
+class Errors(Block):
+    """Word errors put into every transcript: a number per turn, or a share of the words below 1."""
+
+    substitutions: float = Field(0, description="Words replaced.", ge=0, examples=[1, 0.05])
+    deletions: float = Field(0, description="Words left out.", ge=0, examples=[0, 0.02])
+    insertions: float = Field(0, description="Words added.", ge=0, examples=[1])
+
+    def complaints(self) -> Iterator[Complaint]:
+        for key in ("substitutions", "deletions", "insertions"):
+            value = getattr(self, key)
+            if value >= 1 and value != int(value):
+                yield Complaint((key,), f"found {value:g}; allowed: a whole number of words, or a share below 1")
+
+
+class Transcription(Block):
+    """The caller's words as the server reports them."""
+
+    delay: DelayField = Field(constant(150), description="From the commit to the transcription.")
+    errors: Errors = Field(Errors(), description="Word errors, exact in number.")
+
+
+class Reply(Block):
+    """What is answered to one fixture."""
+
+    text: Text = Field(DEFAULT_REPLY, description="The words.")
+    length: DelayField | None = Field(None, description="Length of the audio; default: `reply_length`.")
+
+
+class Limits(Block):
+    """What the server refuses, and how."""
+
+    max_sessions: int | None = Field(None, description="Open sessions; one more is refused.", ge=1)
+    refuse_with: Literal["error", "429", "503"] = Field(
+        "error", description="`error`: upgrade, then the event `session_limit_reached` and close 1008; else HTTP."
+    )
+    requests_per_min: int | None = Field(None, description="Responses per minute of the whole server process.", ge=1)
+    tokens_per_min: int | None = Field(
+        None, description="Tokens per minute; max_output_tokens are reserved when a response starts.", ge=1
+    )
+    reserve_tokens: int = Field(4096, description="Reserved where max_output_tokens is `inf`.", ge=0)
+    session_lifetime: LongerMs | None = Field(None, description="Then `session_expired` and a close.")
+
+
+class Profile(Block):
+    """Everything the simulated engine can be told."""
+
+    name: Text = Field("default", description="For the log.")
+    seed: int = Field(1, description="Of every draw; the same seed and calls give the same delays and errors.")
+    model: Text = Field("simulated", description="Model name the server goes by.")
+    catalogue: ScenarioPath | None = Field(None, description="Fixtures it recognises; default: the project's own.")
+    recognition: Recognition = Field(Recognition(), description="Finding out what was said.")
+    delays_from: Literal["speech_end", "commit"] = Field(
+        "speech_end", description="Zero of first_token and first_audio in manual mode."
+    )
+    endpointing: DelayField = Field(constant(400), description="End of speech to speech_stopped.")
+    first_token: DelayField = Field(constant(550), description="End of speech to the first transcript delta.")
+    first_audio: DelayField = Field(constant(650), description="End of speech to the first audio delta.")
+    leading_silence: DelayField = Field(constant(100), description="Silence at the start of the reply's audio.")
+    chunk: LongerMs = Field(200, description="Audio in one delta.")
+    chunk_gap: DelayField | None = Field(None, description="Between two deltas; default: chunk / delivery_speed.")
+    delivery_speed: float = Field(4.0, description="Audio sent, times real time.", gt=0, le=1000)
+    reply: Text = Field(DEFAULT_REPLY, description="The words of every reply.")
+    reply_length: DelayField = Field(constant(2000), description="Length of the reply's audio.")
+    replies: dict[str, Reply] = Field({}, description="Replies by fixture id.")
+    transcription: Transcription = Field(Transcription(), description="The caller's words.")
+    limits: Limits = Field(Limits(), description="What is refused.")
+    faults: tuple[Fault, ...] = Field((), description="What goes wrong, and when.")
+
+    def complaints(self) -> Iterator[Complaint]:
+        if self.chunk_gap is not None and "delivery_speed" in self.model_fields_set:
+            yield Complaint(("chunk_gap",), "found with delivery_speed; allowed: one of the two")
+
+
+def load_profile(path: Path | None) -> Profile:
+    """The profile in `path`, the defaults for None; raises `BenchError` with everything that is wrong in it."""
+    if path is None:
+        return Profile()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(
+            f"--profile {path}: cannot be read: {error}", hint="docs/simulator.md shows what a profile looks like"
+        ) from error
+    return parse_profile(text, path)
+
+
+def parse_profile(text: str, path: Path) -> Profile:
+    """`load_profile` for a text; `path` names it in problems and is where relative paths start."""
+    document = read_yaml(text, name=str(path), env=os.environ)
+    data: Any = {} if document.data is None and not document.problems else document.data
+    profile: Profile | None = None
+    if isinstance(data, dict):
+        try:
+            profile = Profile.model_validate(data, context={"base": path.parent})
+        except ValidationError as error:
+            document.problems += problems_of(error.errors(include_url=False), document, Profile)
+    elif not document.problems:
+        document.problems.append(Problem(Mark(f"{path}:1", 1), (), "found no mapping; allowed: keys and values"))
+    if document.problems or profile is None:
+        raise _refused(document, path)
+    return profile
+
+
+def _refused(document: Document, path: Path) -> BenchError:
+    lines = [str(problem) for problem in sorted(document.problems, key=lambda problem: problem.mark.order)]
+    head = [f"{len(lines)} problems in {path}"] if len(lines) > 1 else []
+    return BenchError("\n".join(head + lines), hint="docs/simulator.md lists every key")
+
+
+__all__ = ["DurationMs", "Errors", "Limits", "Profile", "Reply", "load_profile", "parse_profile"]

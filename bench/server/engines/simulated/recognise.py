@@ -1,0 +1,164 @@
+"""Which fixture was spoken, from the audio itself, and where exactly it ended on the stream.
+
+In: the last stretch of caller audio before a silence. Out: the fixture whose recording correlates best with it
+at any shift, how well (0..1), and the true end of speech as a position on the stream: the fixture's annotation, moved by
+the shift. The same recording comes back through G.711, added noise and any frame phase with nearly the same
+waveform, so a matched filter at 4 kHz needs no model.
+Trap: an utterance is asked about at every pause. A pause inside a known fixture is found by `inside`, never by `ended`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.audio.catalogue import Fixture
+from bench.audio.formats import AudioFormat
+
+RATE_HZ = 4000
+WINDOW_MS = 600  # of audio that is compared
+EARLIER_MS = 450  # a weak last syllable under noise: the detector heard the end this much too early
+LATER_MS = 450  # noise that goes on behind the speech: this much too late
+SOURCE_HZ = 24_000
+_PER_MS = RATE_HZ // 1000
+_WINDOW = WINDOW_MS * _PER_MS
+_LAGS = (EARLIER_MS + LATER_MS) * _PER_MS
+_REGION = _WINDOW + _LAGS
+_QUIET_SHARE = 0.05  # a window holding less than this of the region's energy cannot match
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A recognised fixture; `end_offset_ms` is its end of speech counted from the end of the window that was given."""
+
+    fixture: Fixture
+    confidence: float
+    end_offset_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    fixture: Fixture
+    samples: Floats  # at 4 kHz, with silence around it
+    start: int
+    end: int
+
+
+class Recogniser:
+    """Compares against a catalogue; made once per process."""
+
+    def __init__(self, fixtures: Iterable[Fixture], *, confidence: float) -> None:
+        self._confidence = confidence
+        self._known = [_known(fixture) for fixture in fixtures]
+        self._lengths_ms = np.array([(known.end - known.start) / _PER_MS for known in self._known], dtype=np.float32)
+        regions = [
+            known.samples[known.end - _WINDOW - EARLIER_MS * _PER_MS : known.end + LATER_MS * _PER_MS]
+            for known in self._known
+        ]
+        self._ends = _Templates(np.stack(regions)) if regions else None
+
+    def ended(self, window: Floats, speech_ms: float) -> Match | None:
+        """The fixture whose end lies within the last half second of `window`; None when none is certain enough.
+
+        `speech_ms`, how long the caller has spoken, only decides which fixtures are tried first.
+        """
+        if self._ends is None:
+            return None
+        near = np.abs(self._lengths_ms - speech_ms) <= 700
+        first = np.flatnonzero(near)
+        match = self._best(window, first) if len(first) else None
+        if match is not None:
+            return match
+        rest = np.flatnonzero(~near)
+        return self._best(window, rest) if len(rest) else None
+
+    def inside(self, window: Floats, speech_ms: float) -> Match | None:
+        """The fixture in the middle of which `window` ends after `speech_ms` of speech; its end is still to come."""
+        later = [known for known in self._known if (known.end - known.start) / _PER_MS > speech_ms + LATER_MS]
+        if not later:
+            return None
+        here = round(speech_ms * _PER_MS)
+        starts = [known.start + here - _WINDOW - EARLIER_MS * _PER_MS for known in later]
+        regions = np.stack([known.samples[at : at + _REGION] for known, at in zip(later, starts, strict=True)])
+        row, lag, score = _Templates(regions).best(window, None)
+        if score < self._confidence:
+            return None
+        known = later[row]
+        return Match(known.fixture, score, (known.end - (starts[row] + lag + _WINDOW)) / _PER_MS)
+
+    def _best(self, window: Floats, rows: NDArray[np.intp]) -> Match | None:
+        assert self._ends is not None
+        row, lag, score = self._ends.best(window, rows)
+        if score < self._confidence:
+            return None
+        known = self._known[rows[row]]
+        return Match(known.fixture, score, (EARLIER_MS * _PER_MS - lag) / _PER_MS)
+
+
+class _Templates:
+    """Stretches of recordings, ready to be compared with a window at every lag."""
+
+    def __init__(self, regions: Floats) -> None:
+        self._spectra = np.fft.rfft(regions, axis=1).astype(np.complex64)
+        energy = np.cumsum(np.pad(regions.astype(np.float64) ** 2, ((0, 0), (1, 0))), axis=1)
+        power = energy[:, _WINDOW : _WINDOW + _LAGS + 1] - energy[:, : _LAGS + 1]
+        floor = np.maximum(power.max(axis=1, keepdims=True) * _QUIET_SHARE, 1e-9)
+        self._inverse_norms = (1.0 / np.sqrt(np.maximum(power, floor))).astype(np.float32)
+
+    def best(self, window: Floats, rows: NDArray[np.intp] | None) -> tuple[int, float, float]:
+        """Row, lag (with its fraction) and correlation of the best agreement."""
+        spectra, norms = self._spectra, self._inverse_norms
+        if rows is not None:
+            spectra, norms = spectra[rows], norms[rows]
+        length = float(np.sqrt(np.dot(window, window)))
+        if length <= 0:
+            return 0, 0.0, 0.0
+        query = np.conj(np.fft.rfft(window, _REGION)).astype(np.complex64)
+        found = np.fft.irfft(spectra * query, _REGION, axis=1)[:, : _LAGS + 1] * norms
+        row, lag = np.unravel_index(int(np.argmax(found)), found.shape)
+        score = float(found[row, lag]) / length
+        return int(row), int(lag) + _peak_offset(found[row], int(lag)), score
+
+
+def window_of(samples: NDArray[np.int16], rate_hz: int) -> Floats:
+    """The last `WINDOW_MS` of `samples` at 4 kHz, with silence in front when there is less."""
+    step = rate_hz // RATE_HZ
+    wanted = samples[-_WINDOW * step :]
+    wanted = wanted[len(wanted) % step :]
+    reduced = wanted.reshape(-1, step).mean(axis=1, dtype=np.float32)
+    reduced = reduced - reduced.mean() if len(reduced) else reduced
+    return np.pad(reduced, (_WINDOW - len(reduced), 0)).astype(np.float32)
+
+
+def window_bytes(audio_format: AudioFormat) -> int:
+    """How much encoded audio a window takes."""
+    return WINDOW_MS * audio_format.rate_hz // 1000 * audio_format.bytes_per_sample
+
+
+def _peak_offset(row: Floats, lag: int) -> float:
+    """Where between samples a parabola through the peak is highest."""
+    if not 0 < lag < len(row) - 1:
+        return 0.0
+    before, peak, after = float(row[lag - 1]), float(row[lag]), float(row[lag + 1])
+    bend = before - 2 * peak + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+def _known(fixture: Fixture) -> _Known:
+    step = SOURCE_HZ // RATE_HZ
+    pcm = fixture.load_pcm(SOURCE_HZ)
+    pcm = np.pad(pcm, (0, -len(pcm) % step))
+    reduced = pcm.reshape(-1, step).mean(axis=1, dtype=np.float32)
+    around = _REGION
+    samples = np.pad(reduced, (around, around))
+    return _Known(
+        fixture,
+        samples,
+        around + round(fixture.speech_start_ms * _PER_MS),
+        around + round(fixture.speech_end_ms * _PER_MS),
+    )
