@@ -1,0 +1,113 @@
+"""The command line: verbs, exit codes, errors as sentences, and how light its import is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import yaml
+
+from bench.errors import ExitCode
+from tests.integration.conftest import RATE, noise_burst
+from tests.support.processes import ROOT, bench
+
+QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, bench.cli; print(*(m for m in sys.modules if m in set(sys.argv[1:])))"
+    heavy = ["locust", "gevent", "pandas", "numpy", "matplotlib", "pyarrow", "pydantic", "jiwer", "aiohttp", "yaml"]
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_help_names_every_verb() -> None:
+    done = bench("--help")
+    assert done.returncode == 0
+    for verb in ("run", "report", "serve", "validate", "schema", "init", "fixtures", "worker"):
+        assert verb in done.stdout
+
+
+def test_validate_says_what_would_run() -> None:
+    done = bench("validate", QUICKSTART)
+    assert done.returncode == 0
+    assert "12 calls, 2 turns each, 6 callers at a time" in done.stdout
+
+
+def test_a_bad_scenario_is_told_by_line_with_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: x\nconversation: [say: balance-rms]\nload: {callerz: 5}\nsession: {voice: marinn}\n")
+    done = bench("validate", path)
+    assert done.returncode == ExitCode.USAGE
+    assert "bad.yaml:3" in done.stderr
+    assert "callers" in done.stderr
+    assert "bad.yaml:4" in done.stderr
+    assert "did you mean 'marin'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "no-such.yaml"],
+        ["report", "no-such-folder"],
+        ["frobnicate"],
+        ["run"],
+        ["fixtures", "check", "--catalogue", "x"],
+    ],
+)
+def test_bad_usage_is_exit_2_and_no_traceback(words: list[str]) -> None:
+    done = bench(*words)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_dry_run_prints_the_plan_and_sends_nothing(tmp_path: Path) -> None:
+    done = bench("run", QUICKSTART, "--dry-run", "--seed", "9", "--set", "load.callers=4", "--out", tmp_path / "x")
+    assert done.returncode == 0
+    plan = yaml.safe_load(done.stdout)
+    assert (plan["seed"], plan["load"]["callers"]) == (9, 4)
+    assert not (tmp_path / "x").exists()
+
+
+def test_schema_is_json() -> None:
+    assert json.loads(bench("schema").stdout)["properties"]["load"]
+
+
+def test_init_writes_a_scenario_that_is_valid(tmp_path: Path) -> None:
+    assert bench("init", tmp_path / "mine.yaml").returncode == 0
+    assert bench("validate", tmp_path / "mine.yaml").returncode == 0
+    assert bench("init", tmp_path / "mine.yaml").returncode == ExitCode.USAGE
+
+
+def test_fixtures_are_listed_checked_and_added(tmp_path: Path) -> None:
+    listed = bench("fixtures", "list")
+    assert "balance-rms" in listed.stdout
+    recording = tmp_path / "my recording.flac"
+    soundfile.write(recording, noise_burst(300, 900, 400), RATE)
+    catalogue = tmp_path / "catalogue.yaml"
+    added = bench("fixtures", "add", recording, "--text", "hello", "--accent", "welsh", "--catalogue", catalogue)
+    assert added.returncode == 0, added.stderr
+    entry = yaml.safe_load(catalogue.read_text())["fixtures"][0]
+    assert abs(entry["speech_end_ms"] - 1200) < 2
+    assert entry["accent"] == "welsh"
+    again = bench("fixtures", "add", recording, "--text", "hello", "--catalogue", catalogue)
+    assert again.returncode == ExitCode.USAGE
+    assert "my-recording" in again.stderr
+
+
+def test_a_tampered_recording_fails_the_check(tmp_path: Path) -> None:
+    recording = tmp_path / "one.wav"
+    soundfile.write(recording, noise_burst(300, 900, 400), RATE, subtype="PCM_16")
+    catalogue = tmp_path / "catalogue.yaml"
+    bench("fixtures", "add", recording, "--text", "hello", "--catalogue", catalogue)
+    stored = tmp_path / yaml.safe_load(catalogue.read_text())["fixtures"][0]["file"]
+    soundfile.write(stored, noise_burst(300, 700, 600), RATE, subtype="PCM_16")
+    done = bench("fixtures", "check", "--catalogue", catalogue)
+    assert done.returncode == ExitCode.THRESHOLD_FAILED
+    assert "sha256" in done.stdout
