@@ -54,19 +54,26 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
     except Exception as error:
-        sys.exit(_usage_error(error))
+        sys.exit(_unexpected(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _usage_error(error: Exception) -> int:
-    """Exit code of a complaint of the command-line parser, which is shown; anything else is a bug and is raised."""
+def _unexpected(error: Exception) -> int:
+    """Exit code of a complaint of the command-line parser, which is shown; anything else is a bug, with its traceback.
+
+    A bug must not look like a failed threshold to a CI job, so it does not end with Python's own code 1.
+    """
     show = getattr(error, "show", None)
     if show is not None:
         show()
         return int(ExitCode.USAGE)
     if type(error).__name__ == "Abort":
         return int(ExitCode.INTERRUPTED)
-    raise error
+    import traceback
+
+    traceback.print_exception(error)
+    print("error: this is a bug in realtime-voice-bench; rows written so far are kept", file=sys.stderr)
+    return int(ExitCode.BUG)
 
 
 def _version(wanted: bool) -> None:

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     BUDGET = 6
     REGRESSION = 7
     UNREACHABLE = 8
+    BUG = 70
     INTERRUPTED = 130
 
 

@@ -126,7 +126,8 @@ class PanelView:
             (self._title, "bold"), "  ", (progress.phase, "cyan"), f"  {seconds(progress.elapsed_s)} elapsed"
         )
         head.append(f"  {time_left(progress)} left", "dim")
-        bar = ProgressBar(total=1.0, completed=progress.done or 0.0, width=60, pulse=progress.done is None)
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=1.0, completed=progress.done or 0.0, width=60, pulse=progress.done is None))
         grid = Table.grid(padding=(0, 2))
         for _ in range(4):
             grid.add_column()

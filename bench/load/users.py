@@ -7,6 +7,7 @@ wait for their own planned instant, and every number of a report comes from the 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 
@@ -23,6 +24,8 @@ from bench.scenario.model import Scenario
 from bench.session.call import Call
 
 NS_PER_S = 1_000_000_000
+# Locust advises on its own spawn rates and resets; neither is used here, and its lines would break the live view.
+logging.getLogger("locust").setLevel(logging.CRITICAL)
 
 
 class Playing:
