@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jiwer
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from whisper_normalizer.english import EnglishTextNormalizer
 
 from tests.support.processes import bench, voice_server
 
@@ -67,3 +70,39 @@ def test_the_summary_says_what_the_rows_say(scenario: Path, tmp_path: Path) -> N
     again = bench("report", out)
     assert again.returncode == 0
     assert again.stdout.strip() in done.stdout
+
+
+def test_wer_is_jiwers_on_the_same_normalised_texts(scenario: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    heard = "hello their, mister Smith owes 25 dollars"
+    catalogue = tmp_path / "catalogue.yaml"
+    spoken = ["Hello there! Mr. Smith owes twenty-five dollars.", "HELLO, it's Mr Smith's $25."]
+    body = yaml.safe_load(catalogue.read_text())
+    for entry, text in zip(body["fixtures"], spoken, strict=True):
+        entry["text"] = text
+    catalogue.write_text(yaml.safe_dump(body))
+    with voice_server(transcript=heard) as url:
+        assert bench("run", scenario, "--url", url, "--out", out).returncode == 0
+    normalise = EnglishTextNormalizer()
+    turns = turns_of(out)
+    expected = jiwer.process_words(
+        [normalise(text) for text in turns["reference"]], [normalise(text) for text in turns["hypothesis"]]
+    )
+    summary = json.loads((out / "summary.json").read_text())
+    errors = turns[["substitutions", "deletions", "insertions"]].sum().sum()
+    words = turns[["hits", "substitutions", "deletions"]].sum().sum()
+    assert errors / words == pytest.approx(expected.wer)
+    assert expected.wer > 0
+    assert f"{expected.wer:.4f}"[:5] in json.dumps(summary)
+
+
+def test_the_same_events_measured_again_give_the_same_rows(scenario: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with voice_server() as url:
+        assert bench("run", scenario, "--url", url, "--out", out).returncode == 0
+    before = turns_of(out).sort_values(["session_index", "turn"]).reset_index(drop=True)
+    assert bench("report", out, "--recompute", "--price-as", "gpt-realtime-mini").returncode == 0
+    after = turns_of(out).sort_values(["session_index", "turn"]).reset_index(drop=True)
+    costs = [column for column in before if column.startswith("cost_")]
+    pd.testing.assert_frame_equal(before.drop(columns=costs), after.drop(columns=costs))
+    assert (out / "turns.as-run.parquet").exists()

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.measure.wer import score_words
+from bench.store.calibration import Calibration, Level, Spread
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder
 from bench.store.manifest import Host, Manifest, PriceBook, Target, WorkerAnchor, WorkerCounts, write_manifest
@@ -155,6 +156,83 @@ def rows(calls: int = 60, turns: int = 5, *, fails: float = 0.04, warm: int = 4,
     return said, placed
 
 
+HOST = Host(
+    hostname="bench-1", cpu_model="Example CPU 3.0 GHz", cores=2, memory_bytes=8 << 30, kernel="6.8", platform="Linux"
+)
+
+
+def spread(p99_ms: float, n: int = 2000) -> dict[str, Any]:
+    return {"n": n, "p50_ms": p99_ms / 5, "p95_ms": p99_ms / 2, "p99_ms": p99_ms, "max_ms": p99_ms * 3}
+
+
+def certificate(**changes: Any) -> dict[str, Any]:
+    """One healthy worker's certificate, as it lies in `run.json`."""
+    usual: dict[str, Any] = {
+        "missed_deadlines_share": 0.0,
+        "cpu_share": 0.31,
+        "cpu_share_peak": 0.44,
+        "steal_share": 0.001,
+        "gc_pauses": 41,
+        "gc_pause_total_ms": 96.0,
+        "gc_pause_longest_ms": 6.5,
+        "open_files_most": 61,
+        "open_files_limit": 20_000,
+        "rss_most_bytes": 181 << 20,
+        "loop_lag_ms": spread(1.9),
+        "frame_late_ms": spread(1.4, 48_000),
+        "recv_lag_ms": spread(0.9, 21_000),
+    }
+    return {**usual, **changes}
+
+
+def health(*workers: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A run's certificate of these workers, or of two healthy ones."""
+    each = workers or (certificate(), certificate(cpu_share_peak=0.47))
+    usual = {name: each[0][name] for name in ("loop_lag_ms", "frame_late_ms", "recv_lag_ms")}
+    return {**usual, "workers": {f"w{n}": one for n, one in enumerate(each)}, "dropped_arrivals": 0, **changes}
+
+
+def level(calls: int, error_ms: float, *, ok: bool = True, reasons: tuple[str, ...] = ()) -> Level:
+    return Level(
+        calls=calls,
+        turns=calls * 4,
+        errors={
+            name: Spread(**spread(error_ms * factor))
+            for name, factor in (("ttft_ms", 1.0), ("first_audio_ms", 1.1), ("endpoint_ms", 0.8))
+        },
+        frame_late=Spread(**spread(error_ms * 12)),
+        recv_lag=Spread(**spread(error_ms * 6)),
+        client_cpu={"w0": min(1.0, calls / 500)},
+        server_cpu={"truth-0": min(1.0, calls / 420)},
+        rss_per_call_bytes=260_000,
+        ok=ok,
+        reasons=list(reasons),
+    )
+
+
+def calibration(**changes: Any) -> Calibration:
+    """A calibration of the made-up host: good up to 200 calls in one worker, not beyond."""
+    values: dict[str, Any] = {
+        "created_at": datetime(2026, 11, 19, 8, 0, tzinfo=UTC),
+        "bench_version": "0.1.0",
+        "host": HOST,
+        "transport": "ws",
+        "frame_ms": 20,
+        "workers": 1,
+        "error_bound_ms": 1.0,
+        "late_bound_ms": 10.0,
+        "levels": [
+            level(50, 0.11),
+            level(200, 0.4),
+            level(
+                500, 3.2, ok=False, reasons=("error p99 of first_audio_ms 3.5 ms", "the server used 100 % of a core")
+            ),
+        ],
+        "highest_level": 200,
+    }
+    return Calibration(**{**values, **changes})
+
+
 def manifest(**changes: Any) -> Manifest:
     values: dict[str, Any] = {
         "run_id": RUN_ID,
@@ -172,14 +250,15 @@ def manifest(**changes: Any) -> Manifest:
         "stop_reason": "completed",
         "python": "3.11.9",
         "libraries": {"locust": "2.40.1", "gevent": "25.1", "numpy": "2.1"},
-        "host": Host(cpu_model="Example CPU 3.0 GHz", cores=2, memory_bytes=8 << 30, kernel="6.8", platform="Linux"),
+        "host": HOST,
         "target": Target(
             url="ws://127.0.0.1:8765/v1/realtime", model="reference-voice", dialect="openai", embedded=True
         ),
         "workers": {
             f"w{n}": WorkerAnchor(monotonic_ns=1, unix_s=1.0, pid=10 + n, kernel_stamps=True) for n in range(2)
         },
-        "health": {"loop_lag_p99_ms": 0.8, "cpu_share_max": 0.61},
+        "health": health(),
+        "calibration": calibration().model_dump(mode="json"),
         "price_books": [PriceBook(name="example-embedded", date="2026-11-01", example=True)],
         "fixtures": {"balance-rms": "9f" * 32},
     }
@@ -217,7 +296,7 @@ def finished(root: Path, turns: Sequence[TurnRecord], sessions: Sequence[Session
 def killed(root: Path, turns: Sequence[TurnRecord], sessions: Sequence[SessionRecord]) -> Run:
     """A run whose processes vanished while they wrote a row."""
     folder = RunFolder(root)
-    write_spool(folder, manifest(ended_at=None, stop_reason=None), turns, sessions)
+    write_spool(folder, manifest(ended_at=None, stop_reason=None, health={}), turns, sessions)
     with folder.spool_turns("w0").open("ab") as stream:
         stream.write(b'{"run_id": "torn')
     return read_run(root)
