@@ -15,9 +15,11 @@ import pytest
 from bench.timeline import Connection, Failure
 from bench.transport.base import ConnectOptions, TransportError
 from bench.transport.websocket import WebSocket, connect
+from tests.support.certificates import CA as CA_FILE
+from tests.support.certificates import certificates
 
 HERE = Path(__file__).parent
-CA = str(HERE / "certs" / "test-only-ca.pem")
+CA = str(certificates() / CA_FILE)
 PROXY_NAMES = ("http", "https", "all", "no", "ws", "wss")
 
 
@@ -25,7 +27,10 @@ PROXY_NAMES = ("http", "https", "all", "no", "ws", "wss")
 def ports() -> Iterator[dict[str, int]]:
     """Ports of the scripted server by name, as it printed them."""
     with subprocess.Popen(
-        [sys.executable, str(HERE / "scripted_server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "scripted_server.py"), str(certificates())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdin is not None

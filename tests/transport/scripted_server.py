@@ -20,7 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-CERTS = Path(__file__).parent / "certs"
+CERTS = Path(sys.argv[1]) if __name__ == "__main__" else Path()
+"""Where the certificates lie that the tests made for this run."""
 PROXY_CREDENTIALS = base64.b64encode(b"caller:s3cret word").decode()
 
 
@@ -386,16 +387,16 @@ def listen(handle: Callable[[socket.socket], None], context: ssl.SSLContext | No
 
 def server_context(certificate: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTS / certificate, CERTS / "test-only-server.key")
+    context.load_cert_chain(CERTS / certificate)
     return context
 
 
 def main() -> None:
-    trusted = server_context("test-only-server.pem")
+    trusted = server_context("server.pem")
     ports = {
         "plain": listen(serve_websocket),
         "tls": listen(serve_websocket, trusted),
-        "self_signed": listen(serve_websocket, server_context("test-only-self-signed.pem")),
+        "self_signed": listen(serve_websocket, server_context("self-signed.pem")),
     }
     proxy = serve_proxy(dict(ports))
     ports |= {"proxy": listen(proxy), "tls_proxy": listen(proxy, trusted)}
