@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -246,8 +246,69 @@ def init(
 
 
 @app.command()
+def calibrate(
+    at: Annotated[
+        str, typer.Option("--at", metavar="N,N,...", help="Numbers of simultaneous calls.")
+    ] = "25,50,100,200",
+    frame: Annotated[str, typer.Option(metavar="DURATION", help="Audio in each message.")] = "20ms",
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes that make the calls.")] = 1,
+    servers: Annotated[int, typer.Option(min=1, help="Processes of the truth server.")] = 1,
+    seconds: Annotated[float, typer.Option(min=2, help="Time at each level, after its ramp.")] = 20.0,
+    tls: Annotated[bool, typer.Option("--tls", help="Over wss, with a certificate made for the occasion.")] = False,
+    burner: Annotated[
+        float, typer.Option(metavar="MS", help="Hold each worker's loop for so long, again and again.")
+    ] = 0.0,
+    error_bound: Annotated[float, typer.Option(metavar="MS", help="Error p99 within which a level passes.")] = 1.0,
+) -> int:
+    """Measure this machine's own measurement error, by number of calls; reports cite the newest."""
+    import locust  # noqa: F401
+    from rich.console import Console
+
+    from bench.load.calibrate import CalibrateOptions
+    from bench.load.calibrate import calibrate as measure
+    from bench.report.calibration import render_calibration
+    from bench.scenario.units import parse_duration
+
+    try:
+        levels = tuple(sorted({int(level) for level in at.split(",")}))
+        frame_ms = parse_duration(frame)
+    except ValueError as error:
+        raise BenchError(f"--at {at} --frame {frame}: {error}", hint="such as --at 50,200 --frame 20ms") from error
+    console = Console(soft_wrap=True, highlight=False)
+    found = measure(
+        CalibrateOptions(
+            levels=levels,
+            frame_ms=frame_ms,
+            workers=workers,
+            servers=servers,
+            seconds=seconds,
+            tls=tls,
+            burner_ms=burner,
+            error_bound_ms=error_bound,
+        ),
+        lambda line: console.print(line, markup=False),
+    )
+    print(render_calibration(found))
+    return int(ExitCode.PASS if found.highest_level is not None else ExitCode.INVALID_GENERATOR)
+
+
+@app.command()
 def serve(
-    engine: Annotated[str, typer.Option(help="What answers: local (recognise, think, speak).")] = "local",
+    engine: Annotated[
+        str,
+        typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
+    ] = "local",
+    profile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults.")
+    ] = None,
+    truth_log: Annotated[
+        Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="With --engine simulated: processes on one port.")] = 1,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="With --engine simulated: serve wss.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its key, if apart.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
     api_key: Annotated[
@@ -268,10 +329,20 @@ def serve(
             key = SecretRef.parse(api_key).resolve(os.environ, Path.cwd())
         except ValueError as error:
             raise BenchError(f"--api-key: {error}", hint="allowed: env:NAME or file:PATH") from error
-    options: dict[str, Any] = {"engine": engine, "host": host, "port": port, "api_key": key}
-    if workers is not None:
-        options["workers"] = workers
-    serve_forever(ServeOptions(**options))
+    serve_forever(
+        ServeOptions(
+            engine=engine,
+            host=host,
+            port=port,
+            api_key=key,
+            workers=workers,
+            profile=str(profile) if profile is not None else None,
+            truth_log=truth_log,
+            processes=processes,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
+    )
     return int(ExitCode.PASS)
 
 

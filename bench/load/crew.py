@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from bench.load.health import combined
 from bench.load.worker import Progress, WorkerRun
+from bench.scenario.model import Load
 from bench.store.manifest import WorkerAnchor, WorkerCounts
 
 
@@ -51,6 +52,13 @@ class Crew(Protocol):
     def nobody_answers(self) -> bool: ...
 
 
+def arrivals_of(load: Load, offered: int, achieved: int, dropped: int) -> dict[str, Any]:
+    """Open arrivals as the manifest keeps them: planned so far, begun, dropped at the cap. A closed pool has none."""
+    if load.arrival == "closed":
+        return {}
+    return {"arrivals": {"offered": offered, "achieved": achieved, "dropped": dropped}, "dropped_arrivals": dropped}
+
+
 def anchor_of(worker: WorkerRun) -> WorkerAnchor:
     """The clocks of one worker as the manifest keeps them."""
     return WorkerAnchor(
@@ -76,5 +84,8 @@ class SoloCrew(WorkerRun):
                     sessions_received=spool.sessions_written,
                 )
             },
-            health={**combined({self.name: self.health.certificate()}), "dropped_arrivals": self.playing.dropped},
+            health={
+                **combined({self.name: self.health.certificate()}),
+                **arrivals_of(self.scenario.load, self.playing.offered, self.playing.started, self.playing.dropped),
+            },
         )

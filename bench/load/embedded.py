@@ -6,19 +6,14 @@ given the reading end of a pipe and exits when that pipe closes, whatever became
 
 from __future__ import annotations
 
-import re
-import select
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
-from bench.errors import BenchError, ExitCode
+from bench.load.server_process import listening_url
 from bench.scenario.target import Target
 
 EMBEDDED_MODEL = "local-pipeline"
-START_TIMEOUT_S = 60.0
-_LISTENING = re.compile(r"listening on (ws://\S+)")
 
 
 @dataclass(slots=True)
@@ -47,22 +42,9 @@ class EmbeddedServer:
 def start_embedded(engine: str = "local") -> EmbeddedServer:
     """Start the server on a free loopback port. Raises `BenchError` when it does not come up."""
     command = [sys.executable, "-m", "bench.server", "--engine", engine, "--port", "0", "--exit-with-stdin"]
+    # Its standard error stays ours: a pipe that nobody reads would stop the server once it is full.
+    # A session of its own: Ctrl-C is for the run, whose open calls still need the server to finish.
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
     )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    assert process.stdout is not None
-    while time.monotonic() < deadline and process.poll() is None:
-        ready, _, _ = select.select([process.stdout], [], [], 0.2)
-        if not ready:
-            continue
-        match = _LISTENING.search(process.stdout.readline())
-        if match:
-            return EmbeddedServer(process, match.group(1))
-    process.kill()
-    _, complaint = process.communicate(timeout=10)
-    raise BenchError(
-        f"the embedded server did not start: {complaint.strip()[-800:] or 'it said nothing'}",
-        hint="run `bench serve` to see it by itself",
-        exit_code=ExitCode.UNREACHABLE,
-    )
+    return EmbeddedServer(process, listening_url(process, what="the embedded server"))

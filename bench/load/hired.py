@@ -179,6 +179,7 @@ class Hired:
                 "health": run.health.certificate(),
                 "kernel_stamps": run.recorder.kernel_stamps,
                 "dropped": run.playing.dropped,
+                "offered": run.playing.offered,
             },
         )
 

@@ -23,7 +23,7 @@ from locust.env import Environment
 from bench.audio.catalogue import Fixture
 from bench.errors import BenchError, ExitCode
 from bench.load import messages
-from bench.load.crew import CrewFacts
+from bench.load.crew import CrewFacts, arrivals_of
 from bench.load.health import combined
 from bench.load.plan import admission_s
 from bench.load.recorder import Tally
@@ -128,7 +128,8 @@ class MasterCrew:
         command = [sys.executable, "-m", "bench", "worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
         command += ["--local-index", str(index), "--burner", f"{burner_ms:g}"]
         # stdin is the worker's lifeline; its stderr is ours, so that a crash is seen.
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        # A session of its own: Ctrl-C reaches the master alone, which decides what it means for open calls.
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def await_workers(self, timeout_s: float | None = HIRE_TIMEOUT_S) -> None:
         """Block until every expected worker is ready. Raises `BenchError` when one fails or none comes."""
@@ -358,7 +359,13 @@ class MasterCrew:
             if said is not None:
                 certificates[worker.name] = said["health"]
         facts.health = combined(certificates) if certificates else {}
-        facts.health["dropped_arrivals"] = sum(worker.counts[3] for worker in self._workers.values())
+        said_last = [worker.flushed for worker in self._workers.values() if worker.flushed is not None]
+        facts.health |= arrivals_of(
+            self.scenario.load,
+            sum(last["offered"] for last in said_last),
+            sum(worker.counts[2] for worker in self._workers.values()),
+            sum(worker.counts[3] for worker in self._workers.values()),
+        )
         return facts
 
 

@@ -41,6 +41,8 @@ class Playing:
         self.no_more = Event()
         """No new call may begin; open ones go on."""
         self.done = Event()
+        self.offered = 0
+        """Open arrivals whose planned instant has come."""
         self.dropped = 0
         self.started = 0
         self._calls: set[Call] = set()
@@ -133,6 +135,7 @@ class Dispatcher(_VoiceUser):
                 intended_ns = playing.start_ns + round(offset_s * NS_PER_S)
                 if not playing.sleep_until(intended_ns):
                     break
+                playing.offered += 1
                 if load.max_open is not None and len(calls) >= load.max_open:
                     playing.dropped += 1
                     continue
