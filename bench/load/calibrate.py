@@ -30,7 +30,7 @@ from bench.load.health import raise_file_limit
 from bench.load.master import MasterCrew
 from bench.load.server_process import listening_url
 from bench.pricing.book import books_for
-from bench.report.truth import Truth, compare, read_truth
+from bench.report.truth import check_turns, log_files, read_truth
 from bench.scenario.load import scenario_from_dict
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.store.calibration import Calibration, Level, Spread, write_calibration
@@ -38,7 +38,7 @@ from bench.store.environment import host_facts
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder, create_run_folder
 from bench.store.manifest import Manifest, write_manifest
-from bench.store.reader import Run
+from bench.store.reader import Run, iter_timelines
 
 METRICS = ("ttft_ms", "first_audio_ms", "first_audible_ms", "endpoint_ms", "response_done_ms")
 DECISIVE = ("ttft_ms", "first_audio_ms", "endpoint_ms")
@@ -161,21 +161,22 @@ def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
         server.stop()
         manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
         manifest.losses, manifest.health = facts.losses, facts.health
-        return _judge(calls, options, finish_run(folder, manifest), read_truth(server.logs()), used)
+        return _judge(calls, options, finish_run(folder, manifest), server.log, used)
 
 
-def _judge(calls: int, options: CalibrateOptions, run: Run, truth: Truth, server_cpu: dict[str, float]) -> Level:
-    found = compare(run, truth)
+def _judge(calls: int, options: CalibrateOptions, run: Run, log: Path, server_cpu: dict[str, float]) -> Level:
+    checked = check_turns(run, iter_timelines(run.folder.root), read_truth(log_files(log)))
+    matched = checked[checked["matched"].astype(bool)]
     health = run.manifest.health
     workers: dict[str, dict[str, Any]] = health["workers"]
-    errors = {name: _spread(found.errors_ms(name)) for name in METRICS}
+    errors = {name: _spread(matched[f"{name}_error"]) for name in METRICS}
     late = Spread(**health["frame_late_ms"])
     rss = [worker["rss_most_bytes"] for worker in workers.values() if worker.get("rss_most_bytes")]
     client_cpu = {name: float(worker["cpu_share_peak"]) for name, worker in workers.items()}
     level = Level(
         calls=calls,
         turns=len(run.turns),
-        turns_unmatched=found.unmatched,
+        turns_unmatched=len(checked) - len(matched),
         errors=errors,
         frame_late=late,
         recv_lag=Spread(**health["recv_lag_ms"]),
@@ -283,9 +284,9 @@ class _Server:
     def __init__(self, options: CalibrateOptions, root: Path) -> None:
         profile = root / "profile.yaml"
         profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
-        self._log = root / "truth.jsonl"
+        self.log = root / "truth.jsonl"
         command = [sys.executable, "-m", "bench.server", "--engine", "simulated", "--profile", str(profile)]
-        command += ["--port", "0", "--exit-with-stdin", "--truth-log", str(self._log)]
+        command += ["--port", "0", "--exit-with-stdin", "--truth-log", str(self.log)]
         command += ["--processes", str(options.servers)]
         if options.tls:
             authority = trustme.CA()
@@ -319,10 +320,6 @@ class _Server:
         elapsed_s = time.monotonic() - self._marked_s
         shares = {pid: (used - self._marks.get(pid, 0.0)) / elapsed_s for pid, used in self._cpu_s().items()}
         return {f"pid {pid}": round(share, 4) for pid, share in shares.items() if share > 0.005}
-
-    def logs(self) -> list[Path]:
-        """The parts of the truth log, one per process."""
-        return sorted(self._log.parent.glob(f"{self._log.stem}*{self._log.suffix}"))
 
     def stop(self) -> None:
         """End the server; its log is complete afterwards."""
