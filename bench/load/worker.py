@@ -19,7 +19,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner
 
 from bench.load.factory import CallFactory, RunIdentity
-from bench.load.health import HealthProbe
+from bench.load.health import HealthProbe, raise_priority
 from bench.load.plan import admission_s, share_of, total_sessions
 from bench.load.recorder import Recorder, Tally
 from bench.load.users import Playing, user_class
@@ -133,6 +133,7 @@ class WorkerRun:
         gc.collect()
         # What exists now lives as long as the run; the collector need not walk it again and again.
         gc.freeze()
+        raise_priority()
         runner = self.environment.runner or self.environment.create_local_runner()
         users = max(1, len(self.playing.share.callers)) if self.playing.share.offsets_s else 0
         self.health.start()

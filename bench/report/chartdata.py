@@ -41,6 +41,7 @@ def charts(view: View) -> Charts:
     if metric is None:
         return Charts(over_time=None, distribution=[], by_load=None, slowest=[])
     return Charts(
+        metric_title=title_of(metric),
         over_time=_over_time(view, metric),
         distribution=[curve for curve in (_curve(view, name) for name in CURVES) if curve],
         by_load=_by_load(view, metric),

@@ -151,8 +151,9 @@ def over_time(chart: TimeChart) -> Plot:
         notes.append(f"Crosses are {len(chart.failed_at_s):,} of {chart.failed_n:,} turns without an answer.")
     return Plot(
         title=f"{chart.title} over the run",
-        about=f"{chart.n:,} answered turns as dots, the median of each part of the run as a line, "
-        f"{chart.failed_n:,} turns without an answer as crosses at the top.",
+        about=f"{chart.n:,} answered turns as dots"
+        + (", the median of each part of the run as a line" if len(median) > 1 else "")
+        + (f", {chart.failed_n:,} turns without an answer as crosses at the top." if chart.failed_n else "."),
         x_title="seconds since the run began",
         y_title=f"{chart.title}, ms",
         x_ticks=x.marks(),
@@ -243,8 +244,10 @@ def waterfall(turns: Sequence[SlowTurn]) -> Waterfall | None:
             style = mark.name.removesuffix("_ms")
             if end > begin:
                 title = f"{mark.title} at {number(mark.at_ms)} ms (+{number(mark.at_ms - before)} ms)"
-                spans.append(Span(x.at(begin), round(x.at(end) - x.at(begin), 1), style, title))
-                legend.setdefault(style, mark.title)
+                span = Span(x.at(begin), round(x.at(end) - x.at(begin), 1), style, title)
+                spans.append(span)
+                if span.width >= 1:  # a colour that no eye can find needs no entry
+                    legend.setdefault(style, mark.title)
             before = max(before, mark.at_ms)
         early = any(mark.at_ms < 0 for mark in turn.marks)
         rows.append(

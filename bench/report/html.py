@@ -13,13 +13,15 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.report import geometry, wording
+from bench.report import geometry, trust, wording
 from bench.report.model import MetricRow, Summary
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "regression": "✗", "unreachable": "✗"}
 OTHER_SYMBOL = "!"
 TONES = {"pass": "good", "fail": "bad", "regression": "bad", "unreachable": "bad", "no data": "bad"}
 OTHER_TONE = "doubtful"
+SHOWN = frozenset({"loop_lag_ms", "frame_late_ms", "recv_lag_ms", "workers", "dropped_arrivals", "arrivals"})
+"""Parts of the stored certificate that have a place in a table; others are printed as they are."""
 
 Card = tuple[str, str, str]
 
@@ -42,7 +44,9 @@ def render_html(summary: Summary) -> str:
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
             scenario=_readable(summary.run.scenario),
-            health=_readable(summary.health.facts),
+            t=trust,
+            readings=trust.readings(summary.health),
+            other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
         )
     )
 
@@ -82,8 +86,11 @@ def _cards(summary: Summary) -> list[Card]:
             cards.append((wording.capital(rate.title), wording.percent(rate.rate), wording.of(rate)))
     speed = summary.metric("text_tokens_per_s")
     if speed is not None:
-        value = wording.number(speed.percentiles[0].value, 1)
-        cards.append(("Text tokens/s", value, f"median · p5 {wording.number(speed.percentiles[2].value, 1)}"))
+        middle = speed.percentiles[0].value
+        under = f"median · p5 {wording.number(speed.percentiles[2].value, 1)}"
+        if middle is None:
+            middle, under = speed.worst, f"slowest of n={speed.n}; too few for percentiles"
+        cards.append(("Text tokens/s", wording.number(middle, 1), under))
     overall, cost = summary.words.overall, summary.cost
     words = f"{overall.reference_words:,} words" if overall else "not measured"
     cards.append(("WER", wording.percent(overall.wer if overall else None), words))

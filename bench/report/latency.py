@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from bench.measure.metrics import METRICS, Metric
-from bench.report.model import Group, Interval, MetricRow, Percentile, Rate
+from bench.report.model import Group, Interval, LatencyCut, LatencyCuts, MetricRow, Percentile, Rate
 from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles, wilson
-from bench.report.view import Mask, View, equals, floats
+from bench.report.view import Mask, View, codes_of, equals, floats
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
@@ -47,7 +47,7 @@ GROUPS: dict[Group, tuple[str, ...]] = {
     ),
     "delivery": ("stalls", "stall_ms", "longest_stall_ms", "underrun_ms", "reply_audio_ms"),
     "rates": ("text_tokens_per_s", "audio_tokens_per_s", "audio_rtf"),
-    "harness": ("send_late_ms", "recv_lag_ms", "start_late_ms"),
+    "harness": ("decisive_late_ms", "send_late_ms", "recv_lag_ms", "start_late_ms"),
 }
 
 # A turn without an answer has no end of these waits: it counts as +infinity beside the plain percentile.
@@ -63,6 +63,8 @@ ELSEWHERE = frozenset({"wer_raw"})
 ALSO_SPREAD = ("stalls",)
 # Statuses that are errors; an early reply and an interrupted one are not, and have no answer either.
 ERRORS = ("failed", "no_reply", "cancelled", "incomplete")
+CUTS = ("accent", "voice", "language", "condition")
+MOST_CUT_ROWS = 20
 CONTINUITY_MS = (50, 100, 200)
 
 
@@ -74,6 +76,40 @@ def metric_rows(view: View) -> list[MetricRow]:
         if row is not None:
             rows.append(row)
     return rows
+
+
+def latency_cuts(view: View, metric: str | None) -> LatencyCuts | None:
+    """The headline latency by what was said and by whom, slowest first; None where it was not measured."""
+    if metric is None or not (view.answered & ~np.isnan(floats(view.turns, metric))).any():
+        return None
+    found = LatencyCuts(metric=metric, title=METRICS[metric].title, cuts={})
+    values = floats(view.turns, metric)
+    known = view.answered & ~np.isnan(values)
+    for cut in CUTS:
+        codes, names = codes_of(view.turns[cut])
+        asked = np.bincount(codes[view.measured], minlength=len(names))
+        if int((asked > 0).sum()) < 2:
+            continue
+        rows = []
+        for code in np.flatnonzero(asked):
+            part = known & (codes == code)
+            middle, bad = percentiles(values[part], view.calls_of_turns[part], (50.0, 95.0)).estimates
+            rows.append(
+                LatencyCut(
+                    name=names[code],
+                    n=int(part.sum()),
+                    unanswered=int((view.measured & ~view.answered & (codes == code)).sum()),
+                    p50=middle.value,
+                    p95=bad.value,
+                    p50_interval=interval(middle),
+                    p95_interval=interval(bad),
+                )
+            )
+        rows.sort(key=lambda row: (row.p50 is None, -(row.p50 or 0.0), row.name))
+        found.cuts[cut] = rows[:MOST_CUT_ROWS]
+        if len(rows) > MOST_CUT_ROWS:
+            found.not_shown[cut] = len(rows) - MOST_CUT_ROWS
+    return found if found.cuts else None
 
 
 def continuity(view: View) -> list[Rate]:

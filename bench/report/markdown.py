@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bench.report import trust
 from bench.report.model import MetricRow, Summary
 from bench.report.wording import (
     GROUP_TITLES,
@@ -18,9 +19,11 @@ from bench.report.wording import (
     between_percent,
     capital,
     digits,
+    failure,
     has_unanswered,
     headline,
     label,
+    no_words,
     number,
     of,
     percent,
@@ -40,10 +43,13 @@ def render_markdown(summary: Summary) -> str:
         _verdict(summary),
         _table("Turns and errors", ("", "share", "count", "95 % interval"), _rates(summary)),
         *(_metrics(summary, group) for group in GROUP_TITLES),
+        _latency_cuts(summary),
         _table("Continuity of speech", ("", "share", "count", "95 % interval"), _continuity(summary)),
         _words(summary),
         _table(_cost_title(summary), ("", "USD", "tokens"), _cost(summary)),
         _table("Load", ("", ""), _load(summary)),
+        _trust(summary),
+        _calibration(summary),
         _table("Errors", ("count", "of", "status", "kind", "code", "stage", "example"), _errors(summary)),
         _definitions(summary),
     ]
@@ -75,11 +81,16 @@ def _verdict(summary: Summary) -> str:
 
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    grid = _grid(heads, rows)
+    return f"## {title}\n\n{grid}" if grid else ""
+
+
+def _grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [f"| {' | '.join(row)} |" for row in rows]
     if not cells:
         return ""
     rule = "| --- |" + " ---: |" * (len(heads) - 1)
-    return "\n".join([f"## {title}", "", f"| {' | '.join(heads)} |", rule, *cells])
+    return "\n".join([f"| {' | '.join(heads)} |", rule, *cells])
 
 
 def _rates(summary: Summary) -> list[tuple[str, ...]]:
@@ -136,6 +147,26 @@ def _row(row: MetricRow, lost: bool) -> list[str]:
     return [*cells, between(middle.interval, places), between(bad.interval, places)]
 
 
+def _latency_cuts(summary: Summary) -> str:
+    found = summary.latency_cuts
+    if found is None:
+        return ""
+    rows = [
+        (
+            escape(f"{cut} {row.name}"),
+            number(row.p50),
+            number(row.p95),
+            f"{row.n:,}",
+            f"{row.unanswered:,}",
+            between(row.p50_interval),
+        )
+        for cut, rows in found.cuts.items()
+        for row in rows
+    ]
+    heads = ("", "p50", "p95", "n", "unanswered", "p50, 95 %")
+    return _table(f"{capital(found.title)} by accent and voice, ms", heads, rows)
+
+
 def _continuity(summary: Summary) -> list[tuple[str, ...]]:
     return [
         (capital(rate.title), percent(rate.rate), of(rate), between_percent(rate.interval))
@@ -146,7 +177,7 @@ def _continuity(summary: Summary) -> list[tuple[str, ...]]:
 def _words(summary: Summary) -> str:
     words = summary.words
     if words.overall is None:
-        return f"## Words\n\nWER was not measured: {words.scored} of {words.expected} turns have a transcription."
+        return f"## Words\n\nWER: -. Not measured: {escape(no_words(summary.run.scenario, words.expected))}."
     heads = ("", "WER", "95 % interval", "turns", "words", "wrong", "lost", "added", "raw WER")
     cut_rows = [(f"{cut} {row.name}", row) for cut, found in words.cuts.items() for row in found]
     rows = [
@@ -188,9 +219,8 @@ def _cost(summary: Summary) -> list[tuple[str, str, str]]:
 
 def _load(summary: Summary) -> list[tuple[str, str]]:
     load = summary.load
-    offered = ", ".join(f"{name} {value}" for name, value in load.offered.items())
     return [
-        ("Offered", escape(offered) or MISSING),
+        ("Offered", escape(load.sentence)),
         ("Calls open at once, most", number(load.peak_open_calls)),
         ("Elapsed", seconds(load.elapsed_s)),
         ("Turns per minute", number(load.turns_per_min, 1)),
@@ -198,12 +228,60 @@ def _load(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
+def _trust(summary: Summary) -> str:
+    health = summary.health
+    said = [
+        "## Can these numbers be trusted?",
+        "",
+        f"**{trust.ANSWERS[health.trust]}** {escape(health.conclusion[0])}",
+        "",
+        *(f"- {escape(sentence)}" for sentence in health.conclusion[1:]),
+        "",
+        f"Turns left out because their audio was sent late: {escape(trust.left_out(health))}.",
+    ]
+    offered = trust.arrivals(health)
+    if offered:
+        said.append(f"Arrivals: {escape(offered)}.")
+    heads = ("Reading", *(escape(name) for name in trust.columns(health)), "what it means")
+    rows = [(row.title, *map(_cell, row.cells), escape(row.meaning)) for row in trust.readings(health)]
+    table = _grid(heads, rows)
+    return "\n".join([*said, "", table] if table else said)
+
+
+def _calibration(summary: Summary) -> str:
+    known = summary.calibration
+    if known is None:
+        return f"## Calibration\n\nCalibration: {trust.NO_CALIBRATION}."
+    names = trust.calibration_heads(known)
+    heads = ["calls at once", *(escape(trust.title_of(name)) for name in names)]
+    heads += ["frames late", "read late", "worker CPU", "server CPU", "MiB per call", "passed"]
+    said = [
+        "## Calibration",
+        "",
+        *(f"- {title}: {escape(value)}" for title, value in trust.calibration_lines(known)),
+        "",
+        "Errors and delays in ms: p99 (p50).",
+        "",
+        _grid(
+            heads, [(f"{level.calls:,}", *map(_cell, trust.calibration_cells(level, names))) for level in known.levels]
+        ),
+        "",
+        *(f"- {level.calls:,} calls: {escape('; '.join(level.reasons))}" for level in known.levels if level.reasons),
+    ]
+    return "\n".join(said).rstrip()
+
+
+def _cell(cell: trust.Cell) -> str:
+    return ("! " if cell.bad else "") + escape(cell.value) + (f" ({escape(cell.under)})" if cell.under else "")
+
+
 def _errors(summary: Summary) -> list[tuple[str, ...]]:
     return [
         (
             f"{row.count:,}",
             row.level,
-            *(escape(part or MISSING) for part in (row.status, row.error_kind, row.error_code, row.stage, row.message)),
+            *(escape(part or MISSING) for part in (row.status, row.error_kind, row.error_code, row.stage)),
+            escape(failure(row)),
         )
         for row in summary.errors
     ]

@@ -67,6 +67,28 @@ class MetricRow(_Part):
     method: str | None = None
 
 
+class LatencyCut(_Part):
+    """The headline latency of one part of the run, such as one accent."""
+
+    name: str
+    n: int
+    unanswered: int
+    p50: float | None = None
+    p95: float | None = None
+    p50_interval: Interval | None = None
+    p95_interval: Interval | None = None
+
+
+class LatencyCuts(_Part):
+    """The headline latency by accent, voice, language and condition: cuts with more than one value."""
+
+    metric: str
+    title: str
+    cuts: dict[str, list[LatencyCut]]
+    not_shown: dict[str, int] = Field(default_factory=dict)
+    """By cut: how many faster rows were left out of a long table."""
+
+
 class Rate(_Part):
     """`events` of `n`, with a Wilson interval."""
 
@@ -376,6 +398,8 @@ class LoadChart(_Part):
 
 
 class Charts(_Part):
+    metric_title: str | None = None
+    """The latency that stands for the run in every chart."""
     over_time: TimeChart | None
     distribution: list[Curve]
     by_load: LoadChart | None
@@ -396,6 +420,7 @@ class Summary(_Part):
     errors: list[ErrorRow]
     metrics: list[MetricRow]
     continuity: list[Rate]
+    latency_cuts: LatencyCuts | None = None
     words: Words
     cost: Cost
     load: Load

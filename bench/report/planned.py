@@ -58,11 +58,7 @@ def _pool(load: dict[str, Any]) -> str | None:
     if not isinstance(callers, int):
         return None
     ramp = load.get("ramp")
-    over = f", the first ones begun over {spaced(ramp)}" if ramp and callers > 1 and _PART.match(str(ramp)) else ""
-    pool = f"{callers:,} caller{'' if callers == 1 else 's'} at a time, each calling again when a call has ended"
-    if load.get("sessions") == callers:
-        pool = f"{callers:,} caller{'' if callers == 1 else 's'} at a time"
-    return pool + ("" if over.endswith(" 0 ms") else over)
+    return f"{callers:,} at a time" + (f", ramped up over {spaced(ramp)}" if callers > 1 and not _none(ramp) else "")
 
 
 def _arrivals(load: dict[str, Any]) -> str | None:
@@ -73,18 +69,30 @@ def _arrivals(load: dict[str, Any]) -> str | None:
         return f"arriving {kinds[load['arrival']]} at {load['rate']}{bound}"
     steps = load.get("schedule")
     if load["arrival"] == "schedule" and isinstance(steps, list) and all(isinstance(step, dict) for step in steps):
-        rates = ", then ".join(f"{step.get('rate')} from {spaced(step.get('at'))}" for step in steps[:6])
+        rates = ", then ".join(f"{step.get('rate')} from {_instant(step.get('at'))}" for step in steps[:6])
         more = f" and {len(steps) - 6} more steps" if len(steps) > 6 else ""
         return f"arriving at {rates}{more}{bound}"
     return None
 
 
+def _instant(at: object) -> str:
+    return "the start" if _none(at) else spaced(at)
+
+
+def _none(duration: object) -> bool:
+    return not duration or str(duration) in {"0", "0ms"}
+
+
 def _warmup(load: dict[str, Any]) -> str:
     """Warm-up comes on top of the bound of its own kind, and is the first part of the other one."""
     warmup = load.get("warmup")
-    if not warmup or str(warmup) in {"0", "0ms"}:
+    if _none(warmup):
         return ""
     counted = isinstance(warmup, int)
     shown = f"{warmup:,} call{'' if warmup == 1 else 's'}" if isinstance(warmup, int) else spaced(warmup)
     on_top = load.get("sessions" if counted else "duration") is not None
-    return f"; before that {shown} of warm-up" if on_top else f"; the first {shown} are warm-up"
+    return (
+        f"; before that {shown} of warm-up"
+        if on_top
+        else f"; the first {shown} {'is' if warmup == 1 else 'are'} warm-up"
+    )

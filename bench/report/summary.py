@@ -7,14 +7,13 @@ shown and kept out of every statistic.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.chartdata import charts
-from bench.report.latency import continuity, error_rates, metric_rows
+from bench.report.certificate import calibration_of, health, peak_open
+from bench.report.chartdata import charts, headline
+from bench.report.latency import continuity, error_rates, latency_cuts, metric_rows
 from bench.report.model import (
     CallCounts,
     Cost,
@@ -28,9 +27,11 @@ from bench.report.model import (
     Words,
 )
 from bench.report.money import cost
+from bench.report.planned import load_sentence, settings
 from bench.report.stats import supported
-from bench.report.verdict import CLIENT_LATE_BOUND, Facts, decide
-from bench.report.view import View, counts, floats, text, total, truth, view_of
+from bench.report.verdict import Facts, decide
+from bench.report.view import View, counts, floats, text, total, view_of
+from bench.report.wording import amount, failure, no_words
 from bench.report.words import words
 from bench.store.reader import Run
 
@@ -47,22 +48,26 @@ def summarise(run: Run) -> Summary:
     errors = _errors(view)
     turn_counts, call_counts = _turn_counts(view), _call_counts(view)
     heard, money = words(view), cost(view)
+    calibration, unreadable = calibration_of(view)
+    certificate = health(view, calibration, unreadable)
     warnings = _warnings(view, turn_counts, metrics, heard, money)
     return Summary(
         run=run.manifest,
         started_at=run.manifest.started_at,
         elapsed_s=_elapsed_s(view),
-        verdict=_verdict(view, turn_counts, call_counts, errors, warnings),
+        verdict=_verdict(view, turn_counts, call_counts, errors, certificate, warnings),
         turns=turn_counts,
         calls=call_counts,
         rates=error_rates(view),
         errors=errors,
         metrics=metrics,
         continuity=continuity(view),
+        latency_cuts=latency_cuts(view, headline(view)),
         words=heard,
         cost=money,
         load=_load(view),
-        health=_health(view),
+        health=certificate,
+        calibration=calibration,
         charts=charts(view),
         definitions={metric.name: metric.definition for metric in METRICS.values()},
         files=[name for name in FILES if name not in TABLES or run.manifest.state == "finished"],
@@ -118,7 +123,12 @@ def _errors(view: View) -> list[ErrorRow]:
 
 
 def _verdict(
-    view: View, turns: TurnCounts, calls: CallCounts, errors: list[ErrorRow], warnings: list[str]
+    view: View,
+    turns: TurnCounts,
+    calls: CallCounts,
+    errors: list[ErrorRow],
+    certificate: Health,
+    warnings: list[str],
 ) -> VerdictInfo:
     # A run that was killed in its warm-up has calls and no measured ones: whether the target answered is then
     # judged by all of them.
@@ -130,13 +140,15 @@ def _verdict(
             losses=tuple(view.run.reasons),
             calls=calls.total if every else calls.measured,
             calls_ready=ready,
-            late_bound=_late_bound(view),
+            late_bound=certificate.client_late_bound,
             commonest_call_error=_commonest(errors, "call"),
             turns=turns.total - turns.warmup,
             answered=turns.answered,
             late_turns=turns.client_late,
             commonest_turn_error=_commonest(errors, "turn"),
-            warnings=tuple(warnings),
+            overload=tuple(certificate.overload),
+            latest_frame_ms=certificate.frame_late.max_ms if certificate.frame_late else None,
+            warnings=(*certificate.cautions, *warnings),
         )
     )
     return VerdictInfo(
@@ -151,38 +163,43 @@ def _commonest(errors: list[ErrorRow], level: str) -> str | None:
         return None
     kind = row.error_kind or row.status.replace("_", " ")
     said = kind + (f" ({row.error_code})" if row.error_code else "") + (f" at {row.stage}" if row.stage else "")
-    return f"{said}: {row.message}" if row.message else said
+    return f"{said}: {failure(row)}" if row.message or row.error_kind is None else said
 
 
 def _warnings(view: View, turns: TurnCounts, metrics: list[MetricRow], heard: Words, money: Cost) -> list[str]:
     said = []
     if 0 < turns.answered < turns.measured:
         lost = turns.measured - turns.answered
-        said.append(f"{lost} of {turns.measured} turns were not answered ({100 * lost / turns.measured:.1f} %)")
+        share = 100 * lost / turns.measured
+        said.append(f"{lost:,} of {amount(turns.measured, 'turn')} {_were(lost)} not answered ({share:.1f} %)")
     if turns.client_late:
-        said.append(f"{turns.client_late} turns are left out of the statistics: their audio was sent late")
-    headline = next((row for row in metrics if row.name == "first_audible_ms"), None)
-    if headline is not None and headline.n and not supported(headline.n, 95):
-        said.append(f"p95 is blank: it needs 20 answered turns, and there are {headline.n}")
+        late = turns.client_late
+        said.append(f"{amount(late, 'turn')} {_were(late)} left out of the statistics: the audio was sent late")
+    first = next((row for row in metrics if row.name == headline(view)), None)
+    if first is not None and first.n and not supported(first.n, 95):
+        said.append(f"p95 is blank: it needs 20 answered turns, and there {'is' if first.n == 1 else 'are'} {first.n}")
     if turns.answered:
-        said += _coverage(heard, money, turns)
-    unstamped = [name for name, anchor in view.run.manifest.workers.items() if anchor.kernel_stamps is False]
-    if unstamped:
-        said.append(f"no kernel arrival times in {', '.join(unstamped)}: latencies include the harness's own delay")
+        said += _coverage(view, heard, money, turns)
     return said + [note for note in view.run.manifest.notes if note not in said]
 
 
-def _coverage(heard: Words, money: Cost, turns: TurnCounts) -> list[str]:
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _coverage(view: View, heard: Words, money: Cost, turns: TurnCounts) -> list[str]:
     said = []
     if heard.scored == 0:
-        said.append("WER was not measured: no turn has a transcription of the caller")
+        said.append(f"WER was not measured: {no_words(view.run.manifest.scenario, heard.expected)}")
     elif heard.scored < heard.expected:
-        said.append(f"WER covers {heard.scored} of {heard.expected} turns: the others have no transcription")
+        said.append(
+            f"WER covers {heard.scored:,} of {amount(heard.expected, 'turn')}: the others have no transcription"
+        )
     if money.unpriced_answered == turns.answered:
         said.append("cost is unknown: no answered turn has a known price")
     elif money.unpriced_answered:
-        said.append(f"cost is a lower bound: {money.unpriced_answered} answered turns have no known price")
-    said += [f"{note} ({number} turns)" for note, number in list(money.notes.items())[:MOST_COST_NOTES]]
+        said.append(f"cost is a lower bound: {amount(money.unpriced_answered, 'answered turn')} without a known price")
+    said += [f"{note} ({amount(number, 'turn')})" for note, number in list(money.notes.items())[:MOST_COST_NOTES]]
     return said
 
 
@@ -190,10 +207,14 @@ def _load(view: View) -> Load:
     sessions = view.sessions
     elapsed = _elapsed_s(view)
     minutes = elapsed / 60 if elapsed else None
-    open_calls = [_peak_open(view), _peak(view.turns, "open_sessions")]
+    open_calls = [
+        peak_open(floats(sessions, "started_at"), floats(sessions, "ended_at")),
+        _peak(view.turns, "open_sessions"),
+    ]
     caller, reply = total(floats(sessions, "caller_audio_ms")), total(floats(sessions, "reply_audio_ms"))
     return Load(
-        offered=dict(_flat(view.run.manifest.scenario.get("load") or {})),
+        sentence=load_sentence(view.run.manifest.scenario),
+        offered=dict(settings(view.run.manifest.scenario.get("load") or {})),
         callers_seen=int(sessions["caller"].nunique()),
         calls=len(sessions),
         peak_open_calls=max((peak for peak in open_calls if peak is not None), default=None),
@@ -206,13 +227,6 @@ def _load(view: View) -> Load:
     )
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Settings of the scenario's load, nested ones dotted, absent ones left out."""
-    if isinstance(value, dict):
-        return [pair for key, item in value.items() for pair in _flat(item, f"{name}.{key}" if name else str(key))]
-    return [] if value is None or value in ([], "") else [(name, str(value))]
-
-
 def _elapsed_s(view: View) -> float | None:
     """From the first row's beginning to the last row's end; the run's own clock where rows do not say."""
     starts = [floats(frame, "started_at") for frame in (view.turns, view.sessions)]
@@ -223,40 +237,6 @@ def _elapsed_s(view: View) -> float | None:
     return round(float(np.nanmax(ended) - np.nanmin(begun)), 3)
 
 
-def _peak_open(view: View) -> int | None:
-    """The most calls that were open at one moment, from their own beginnings and ends."""
-    begun, ended = floats(view.sessions, "started_at"), floats(view.sessions, "ended_at")
-    known = ~np.isnan(begun) & ~np.isnan(ended)
-    if not known.any():
-        return None
-    moments = np.concatenate([begun[known], ended[known]])
-    steps = np.concatenate([np.ones(known.sum()), -np.ones(known.sum())])
-    # At one instant an end comes before a beginning: a call that replaces another was never beside it.
-    return int(np.cumsum(steps[np.lexsort((steps, moments))]).max())
-
-
 def _peak(frame: pd.DataFrame, name: str) -> int | None:
     values = floats(frame, name)
     return None if np.isnan(values).all() else int(np.nanmax(values))
-
-
-def _late_bound(view: View) -> float:
-    """The scenario's own bound on late turns, the default where an older run has none."""
-    health = view.run.manifest.scenario.get("health")
-    bound = health.get("max_client_late") if isinstance(health, dict) else None
-    return float(bound) if isinstance(bound, int | float) else CLIENT_LATE_BOUND
-
-
-def _health(view: View) -> Health:
-    late = view.late & ~view.warmup
-    asked = int((~view.warmup).sum())
-    stamps: dict[str, bool | None] = {name: anchor.kernel_stamps for name, anchor in view.run.manifest.workers.items()}
-    if not stamps and len(view.sessions):
-        stamps = {"all": bool(truth(view.sessions, "kernel_stamps").all())}
-    return Health(
-        client_late_turns=int(late.sum()),
-        client_late_share=int(late.sum()) / asked if asked else None,
-        client_late_bound=_late_bound(view),
-        kernel_stamps=stamps,
-        facts=view.run.manifest.health,
-    )

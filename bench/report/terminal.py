@@ -11,15 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.report.model import MetricRow, Summary
+from bench.report.trust import ANSWERS, calibration_lines, harness_lines
 from bench.report.wording import (
     GROUP_TITLES,
     between,
     between_percent,
     capital,
     digits,
+    failure,
     has_unanswered,
     headline,
     label,
+    no_words,
     number,
     of,
     percent,
@@ -45,7 +48,8 @@ def render_terminal(summary: Summary, folder: Path | None = None) -> str:
         _section("WORDS (what the server understood)", _words(summary)),
         _section("COST" + (" at EXAMPLE PRICES" if summary.cost.example_prices else ""), _cost(summary)),
         _section("LOAD", _load(summary)),
-        _section("HARNESS (its own delays are part of every latency above)", _harness(summary)),
+        _section(f"HARNESS (can the numbers be trusted? {ANSWERS[summary.health.trust]})", harness_lines(summary)),
+        _section("CALIBRATION (how wrong the harness itself is)", calibration_lines(summary.calibration)),
         _section("ERRORS", _errors(summary)),
         _section("FILES", _files(summary, folder)),
     ]
@@ -125,7 +129,7 @@ def _words(summary: Summary) -> list[tuple[str, str]]:
     words = summary.words
     covered = f"{words.scored:,} of {words.expected:,}"
     if words.overall is None:
-        return [("WER", "-"), ("Turns with a transcription", covered)]
+        return [("WER", f"-  not measured: {no_words(summary.run.scenario, words.expected)}")]
     row = words.overall
     lines = [
         ("WER, pooled", f"{percent(row.wer):>8}{_limits(between_percent(row.interval))}"),
@@ -169,9 +173,8 @@ def _cost(summary: Summary) -> list[tuple[str, str]]:
 
 def _load(summary: Summary) -> list[tuple[str, str]]:
     load = summary.load
-    offered = ", ".join(f"{plain(name)} {plain(value)}" for name, value in load.offered.items())
     return [
-        ("Offered", offered or "-"),
+        ("Offered", plain(load.sentence)),
         ("Calls open at once, most", number(load.peak_open_calls)),
         ("Callers talking at once, most", number(load.peak_talking)),
         ("Elapsed", seconds(load.elapsed_s)),
@@ -180,31 +183,11 @@ def _load(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def _harness(summary: Summary) -> list[tuple[str, str]]:
-    lines = []
-    for name, title in (("send_late_ms", "Frames sent late, ms"), ("recv_lag_ms", "Messages read late, ms")):
-        row = summary.metric(name)
-        if row is not None:
-            shown = [f"{found.label} {number(found.value, 1)}" for found in row.percentiles if found.percent != 90]
-            lines.append((title, "  ".join([*shown, f"max {number(row.worst, 1)}"])))
-    stamps = summary.health.kernel_stamps
-    if stamps:
-        lines.append(("Arrival times", "from the kernel" if all(stamps.values()) else "from the process (less exact)"))
-    lines += [(plain(name), plain(str(value))) for name, value in summary.health.facts.items() if _short(value)]
-    return lines
-
-
-def _short(value: object) -> bool:
-    return isinstance(value, int | float | str) and len(str(value)) < 60
-
-
 def _errors(summary: Summary) -> list[tuple[str, str]]:
     lines = []
     for row in summary.errors[:8]:
         kind = " ".join(plain(part) for part in (row.status, row.error_kind, row.error_code) if part)
-        lines.append(
-            (f"{row.count:>5,} x {row.level}", kind + (f": {plain(row.message)[:100]}" if row.message else ""))
-        )
+        lines.append((f"{row.count:>5,} x {row.level}", f"{kind}: {failure(row)[:100]}"))
     return lines
 
 

@@ -8,8 +8,9 @@ control characters, which `plain` takes out before they reach a terminal.
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from bench.report.model import Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
+from bench.report.model import ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
 
 MISSING = "-"
 INFINITE = "∞"
@@ -20,6 +21,14 @@ GROUP_TITLES = {
     "rates": "Speed (higher is better)",
     "harness": "The harness's own delay",
     "other": "Other",
+}
+STATUS_MEANINGS = {
+    "early": "the reply began before the caller had finished speaking",
+    "no_reply": "the server never answered",
+    "interrupted": "the caller spoke into the reply",
+    "cancelled": "the server cancelled its reply",
+    "incomplete": "the reply broke off before its end",
+    "stopped": "the run ended while the call was open",
 }
 VERDICT_MEANINGS = {
     "pass": "The run is complete and its numbers can be used.",
@@ -126,6 +135,21 @@ def plain(text: str | None) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+def failure(row: ErrorRow) -> str:
+    """What went wrong, in the server's words or, where it said nothing, in ours."""
+    return plain(row.message or STATUS_MEANINGS.get(row.status))
+
+
+def no_words(scenario: dict[str, Any], expected: int) -> str:
+    """Why there is no word error rate: `expected` turns could have been transcribed and none was."""
+    session = scenario.get("session")
+    if isinstance(session, dict) and "transcription" in session and session["transcription"] is None:
+        return "the scenario asks for no transcription of the caller (transcription: null)"
+    if not expected:
+        return "no turn was spoken after warm-up"
+    return f"none of {amount(expected, 'turn')} has a transcription of the caller"
+
+
 def verdict_line(verdict: VerdictInfo) -> str:
     return f"{verdict.name.upper()} (exit code {verdict.exit_code})"
 
@@ -147,4 +171,5 @@ def headline(summary: Summary) -> str:
         said += f" and {number(row.percentiles[2].value)} ms at p95"
     if row.percentiles[0].value is None:
         said = f"{capital(row.title)} after {number(row.worst)} ms at worst"
-    return f"{said}, over {amount(row.n, 'answered turn')}."
+    unheard = " No reply held audio that could be heard." if row.name == "ttft_ms" else ""
+    return f"{said}, over {amount(row.n, 'answered turn')}.{unheard}"

@@ -11,6 +11,7 @@ import pytest
 from bench.report.model import Summary
 from bench.report.render import write_reports
 from bench.report.summary import summarise
+from bench.report.wording import headline
 from bench.store.reader import Run, read_run
 from tests.report import build
 
@@ -97,6 +98,35 @@ def test_wer_is_pooled_and_every_cut_adds_up(run: Run, summary: Summary) -> None
     assert worst.turns == int((alike["fixture"] == worst.fixture).sum())
     shown = [(found.fixture, tuple(str(part) for part in found.alignment)) for found in summary.words.worst]
     assert len(set(shown)) == len(shown), "a mishearing is shown once, however often it came"
+
+
+def test_latency_by_voice_is_that_of_its_own_turns(run: Run, summary: Summary) -> None:
+    found = summary.latency_cuts
+    assert found is not None
+    assert (found.metric, list(found.cuts)) == ("first_audible_ms", ["accent", "voice"]), "one language is no cut"
+    own = run.turns[~run.turns["warmup"] & ~run.turns["client_late"]]
+    for cut, rows in found.cuts.items():
+        assert sum(row.n + row.unanswered for row in rows) == summary.turns.measured
+        for row in rows:
+            part = own[(own[cut] == row.name) & (own["status"] == "ok")]
+            assert row.n == len(part)
+            assert row.p50 == pytest.approx(part["first_audible_ms"].median())
+        medians = [row.p50 or 0.0 for row in rows]
+        assert medians == sorted(medians, reverse=True)
+
+
+def test_text_only_replies_are_said_to_be_so(tmp_path: Path) -> None:
+    turns, sessions = build.rows(calls=12, fails=0)
+    assert "No reply held audio" not in headline(summarise(build.finished(tmp_path / "a", turns, sessions)))
+    for row in turns:
+        row.first_audio_ms = row.first_audible_ms = None
+    found = summarise(build.finished(tmp_path / "b", turns, sessions))
+    assert found.verdict.name == "pass"
+    assert headline(found).startswith("TTFT after")
+    assert "No reply held audio" in headline(found)
+    assert found.metric("first_audible_ms") is None
+    assert found.latency_cuts is not None
+    assert found.latency_cuts.metric == "ttft_ms"
 
 
 def test_cost_sums_and_unit_prices(run: Run, summary: Summary) -> None:

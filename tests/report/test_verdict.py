@@ -43,6 +43,9 @@ GOOD = Facts(
         ({"turns": 0, "answered": 0}, "no data", 3, "no turn was spoken in 20 calls"),
         ({"late_turns": 5, "answered": 95}, "pass", 0, "95 of 95"),
         ({"late_turns": 6, "answered": 94}, "invalid", 4, "6 of 100 turns (6.0 %; the bound is 5 %)"),
+        ({"turns": 24, "late_turns": 2, "answered": 22}, "pass", 0, "22 of 24"),
+        ({"turns": 24, "late_turns": 3, "answered": 21}, "invalid", 4, "3 of 24 turns"),
+        ({"turns": 1, "late_turns": 1, "answered": 0}, "invalid", 4, "1 of 1 turn"),
         ({"late_turns": 100, "answered": 0}, "invalid", 4, "100 of 100"),
         ({"stop_reason": "budget"}, "budget", 6, "budget stopped the run after 100 turns"),
     ],
@@ -59,4 +62,18 @@ def test_warnings_never_decide() -> None:
 
 
 def test_every_exit_code_belongs_to_one_verdict() -> None:
-    assert sorted(EXIT_CODES.values()) == sorted(set(ExitCode) - {ExitCode.USAGE})
+    of_commands = {"USAGE", "BUG"}
+    assert sorted(EXIT_CODES.values()) == sorted(code for code in ExitCode if code.name not in of_commands)
+
+
+def test_overload_is_a_reason_of_an_invalid_run_and_a_warning_of_any_other() -> None:
+    busy = replace(GOOD, overload=("worker w0 used 99 % of its core",), warnings=("mind the gap",))
+    fine, spoiled = decide(busy), decide(replace(busy, late_turns=6, answered=94))
+    assert (fine.name, fine.warnings) == ("pass", ("worker w0 used 99 % of its core", "mind the gap"))
+    assert (spoiled.name, spoiled.warnings) == ("invalid", ("mind the gap",))
+    assert spoiled.reasons[1] == "worker w0 used 99 % of its core"
+
+
+def test_invalid_without_any_other_sign_says_so() -> None:
+    verdict = decide(replace(GOOD, late_turns=6, answered=94, latest_frame_ms=28.9))
+    assert verdict.reasons[1].startswith("the latest frame left 28.9 ms late; nothing was at its limit for long")
