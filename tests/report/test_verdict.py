@@ -43,7 +43,7 @@ GOOD = Facts(
         ({"turns": 0, "answered": 0}, "no data", 3, "no turn was spoken in 20 calls"),
         ({"late_turns": 5, "answered": 95}, "pass", 0, "95 of 95"),
         ({"late_turns": 6, "answered": 94}, "invalid", 4, "6 of 100 turns (6.0 %; the bound is 5 %)"),
-        ({"turns": 24, "late_turns": 2, "answered": 22}, "pass", 0, "22 of 24"),
+        ({"turns": 24, "late_turns": 2, "answered": 22}, "pass", 0, "22 of 22 turns answered"),
         ({"turns": 24, "late_turns": 3, "answered": 21}, "invalid", 4, "3 of 24 turns"),
         ({"turns": 1, "late_turns": 1, "answered": 0}, "invalid", 4, "1 of 1 turn"),
         ({"late_turns": 100, "answered": 0}, "invalid", 4, "100 of 100"),
