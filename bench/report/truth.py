@@ -168,7 +168,7 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
     answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected)
     truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
     truth |= _true_latencies(timeline, turn, events, answer)
-    truth["status"] = _status(answer, turn, audio_expected=timeline.audio_expected)
+    truth["status"] = _status(answer, responses, turn, audio_expected=timeline.audio_expected)
     if heard:
         truth["fixture"] = heard[0]["fixture"]
         if heard[0]["speech_end_ns"] is not None:
@@ -252,8 +252,20 @@ def _audible_ns(answer: _Response | None, rate_hz: int) -> float | None:
     return None
 
 
-def _status(answer: _Response | None, turn: TurnFacts, *, audio_expected: bool) -> str:
+def _status(answer: _Response | None, responses: Sequence[_Response], turn: TurnFacts, *, audio_expected: bool) -> str:
     """What the turn's status must be, judged from what was sent; a reply that never ended is `failed`."""
+    status = _of_answer(answer, audio_expected=audio_expected)
+    if status == "failed":
+        return status
+    if any((response.first_output_ns or math.inf) < turn.speech_end_ns for response in responses):
+        return "early"
+    taken_back = (response for response in responses if response.status == "cancelled")
+    if any((response.created_ns or math.inf) < turn.speech_end_ns for response in taken_back):
+        return "cancelled"
+    return status
+
+
+def _of_answer(answer: _Response | None, *, audio_expected: bool) -> str:
     if answer is None or (answer.first_output_ns is None and answer.status in (None, "completed")):
         return "no_reply"
     if answer.status is None:
@@ -261,9 +273,7 @@ def _status(answer: _Response | None, turn: TurnFacts, *, audio_expected: bool) 
     if answer.status != "completed":
         return answer.status
     delivered = bool(answer.audio) if audio_expected else answer.words_ns is not None
-    if not delivered:
-        return "no_reply"
-    return "ok" if (answer.first_output_ns or 0) >= turn.speech_end_ns else "early"
+    return "ok" if delivered else "no_reply"
 
 
 def _true_counts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from bench.errors import BenchError
 from bench.server.options import ENGINES, ServeOptions
@@ -21,6 +22,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="processes for recognition and speech")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--session-lifetime-s", type=int, default=defaults.session_lifetime_s)
+    parser.add_argument("--truth-log", type=Path, help="write what was heard and sent, and when")
+    parser.add_argument("--processes", type=int, default=defaults.processes, help="server processes on one port")
+    parser.add_argument("--process", type=int, help=argparse.SUPPRESS)  # a process of several, started by the first
+    parser.add_argument("--tls-cert", type=Path, help="certificate chain (PEM): serve wss")
+    parser.add_argument("--tls-key", type=Path, help="its key, if not in the same file")
     given = parser.parse_args(argv)
     try:
         key = None
@@ -37,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
             workers=given.workers,
             exit_with_stdin=given.exit_with_stdin,
             session_lifetime_s=given.session_lifetime_s,
+            truth_log=given.truth_log,
+            processes=given.processes,
+            process=given.process or 0,
+            shared_port=given.process is not None,
+            tls_cert=given.tls_cert,
+            tls_key=given.tls_key,
         )
         from bench.server.run import serve  # loads the web framework: not needed to print help
 

@@ -104,6 +104,36 @@ def offered_subprotocols(headers: Mapping[str, str]) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
+def late_refusal(headers: Mapping[str, str], model: str | None, grant: Grant) -> ProtocolError | None:
+    """What the vendor refuses only once the socket is open; `model` is the one named in the query."""
+    if "realtime=v1" in headers.get("OpenAI-Beta", "") or "openai-beta.realtime-v1" in offered_subprotocols(headers):
+        return ProtocolError(
+            "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
+            code="beta_api_shape_disabled",
+        )
+    if not model and grant.settings is None:
+        return ProtocolError("You must provide a model parameter.", code="missing_model", param="model")
+    return None
+
+
+def accepted_subprotocols(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """One of the offered ones is echoed, or a browser drops the connection; never the one that holds the key."""
+    offered = [name for name in offered_subprotocols(headers) if not name.startswith(KEY_SUBPROTOCOL)]
+    return ("realtime",) if "realtime" in offered else tuple(offered[:1])
+
+
+def unauthorized() -> dict[str, Any]:
+    """The body of a 401."""
+    return {
+        "error": {
+            "message": "Incorrect API key provided.",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "invalid_api_key",
+        }
+    }
+
+
 def _lifetime_s(value: Any) -> int:
     if value is None:
         return DEFAULT_SECRET_S

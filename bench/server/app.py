@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from bench.server.access import KEY_SUBPROTOCOL, Access, Grant, offered_subprotocols
+from bench.server.access import Access, Grant, accepted_subprotocols, late_refusal, unauthorized
 from bench.server.connection import Connection, close_socket
 from bench.server.engines.base import Engine
 from bench.server.limits import Allowance
@@ -22,6 +22,7 @@ from bench.server.options import REALTIME_PATH, ServeOptions
 from bench.server.protocol import config
 from bench.server.protocol.errors import ProtocolError
 from bench.server.protocol.session import Session
+from bench.server.truth import TruthLog
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # an append of 15 MiB and its envelope
 REFUSED = 4000  # the vendor's close code after an upgrade that is then refused
@@ -38,6 +39,8 @@ class Edge:
         self._allowance = Allowance()
         self._connections: dict[Connection, asyncio.Task[Any]] = {}
         self._started_at_s = time.monotonic()
+        self._accepted = 0
+        self._truth = TruthLog(options.truth_log, engine=engine.name, settings={})
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[_json_errors])
@@ -53,6 +56,7 @@ class Edge:
             connection.close(WSCloseCode.GOING_AWAY, "server shutdown")
         if tasks:
             await asyncio.wait(tasks, timeout=DRAIN_TIMEOUT_S)
+        self._truth.close()
 
     async def _health(self, _request: web.Request) -> web.Response:
         facts = {
@@ -84,9 +88,9 @@ class Edge:
         if grant is None:
             return _unauthorized()
         socket = web.WebSocketResponse(
-            compress=False, max_msg_size=MAX_MESSAGE_BYTES, protocols=_accepted_subprotocols(request)
+            compress=False, max_msg_size=MAX_MESSAGE_BYTES, protocols=accepted_subprotocols(request.headers)
         )
-        socket_error = _refusal(request, grant)
+        socket_error = late_refusal(request.headers, request.query.get("model"), grant)
         await socket.prepare(request)
         if socket_error is not None:
             event = {"type": "error", "event_id": "event_refused", "error": socket_error.body()}
@@ -96,12 +100,22 @@ class Edge:
         transport = request.transport
         if transport is None:  # gone since the upgrade
             return socket
+        session = self._session(request, grant)
+        peer = transport.get_extra_info("peername")
+        self._truth.session(
+            session.id,
+            at_ns=time.monotonic_ns(),
+            peer=f"{peer[0]}:{peer[1]}" if peer else "",
+            number=self._accepted,
+        )
+        self._accepted += 1
         connection = Connection(
             socket,
-            self._session(request, grant),
+            session,
             self._engine.session(),
             lifetime_s=float(self._options.session_lifetime_s),
             abort=transport.abort,
+            truth=self._truth,
         )
         task = asyncio.current_task()
         assert task is not None
@@ -110,6 +124,7 @@ class Edge:
             await connection.run()
         finally:
             del self._connections[connection]
+            self._truth.closed(session.id, at_ns=time.monotonic_ns(), how="client", code=socket.close_code)
         return socket
 
     def _session(self, request: web.Request, grant: Grant) -> Session:
@@ -139,34 +154,8 @@ async def _json_errors(
         return _json({"error": error}, status=problem.status)
 
 
-def _refusal(request: web.Request, grant: Grant) -> ProtocolError | None:
-    """What the vendor refuses only once the socket is open."""
-    if "realtime=v1" in request.headers.get("OpenAI-Beta", "") or "openai-beta.realtime-v1" in offered_subprotocols(
-        request.headers
-    ):
-        return ProtocolError(
-            "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
-            code="beta_api_shape_disabled",
-        )
-    if not request.query.get("model") and grant.settings is None:
-        return ProtocolError("You must provide a model parameter.", code="missing_model", param="model")
-    return None
-
-
-def _accepted_subprotocols(request: web.Request) -> tuple[str, ...]:
-    """One of the offered ones is echoed, or a browser drops the connection; never the one that holds the key."""
-    offered = [name for name in offered_subprotocols(request.headers) if not name.startswith(KEY_SUBPROTOCOL)]
-    return ("realtime",) if "realtime" in offered else tuple(offered[:1])
-
-
 def _unauthorized() -> web.Response:
-    error = {
-        "message": "Incorrect API key provided.",
-        "type": "invalid_request_error",
-        "param": None,
-        "code": "invalid_api_key",
-    }
-    return _json({"error": error}, status=401)
+    return _json(unauthorized(), status=401)
 
 
 def _without_event_id(problem: ProtocolError) -> dict[str, Any]:

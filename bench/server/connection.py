@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +20,13 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from bench.server.engines.base import EngineError, EngineSession, ReplyAudio, ReplyEnd, ReplyText
+from bench.server.protocol import config
 from bench.server.protocol.commands import (
     CloseSocket,
     Command,
     CommitTake,
     DropTake,
+    Event,
     FeedTake,
     OpenTake,
     ReplyRequest,
@@ -34,11 +37,13 @@ from bench.server.protocol.commands import (
 )
 from bench.server.protocol.response import Ending
 from bench.server.protocol.session import Session
+from bench.server.truth import TruthLog
 
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_BYTES = 64 * 1024 * 1024  # a client that does not read is let go before it fills the memory
 CLOSE_TIMEOUT_S = 2.0
+MAX_LOGGED_FRAMES = 4096
 
 
 class Connection:
@@ -52,13 +57,17 @@ class Connection:
         *,
         lifetime_s: float,
         abort: Callable[[], None],
+        truth: TruthLog,
     ) -> None:
         self._socket = socket
         self._abort = abort
         self._session = session
         self._engine = engine
         self._lifetime_s = lifetime_s
-        self._outgoing: deque[bytes | CloseSocket] = deque()
+        self._truth = truth
+        self._arrivals: deque[int] = deque(maxlen=MAX_LOGGED_FRAMES)  # of the caller's frames since the last commit
+        self._turns = 0
+        self._outgoing: deque[tuple[bytes, Event] | CloseSocket] = deque()
         self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._replies: dict[str, asyncio.Task[None]] = {}
@@ -74,6 +83,7 @@ class Connection:
             self._apply(self._session.open())
             async for message in self._socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self._arrivals.append(time.monotonic_ns())
                     self._apply(self._session.handle_text(message.data))
         finally:
             expiry.cancel()
@@ -90,7 +100,7 @@ class Connection:
 
     def _apply(self, step: Step) -> None:
         for event in step.events:
-            self._queue(orjson.dumps(event))
+            self._queue((orjson.dumps(event), event))
         for command in step.commands:
             self._carry_out(command)
 
@@ -167,9 +177,9 @@ class Connection:
             loop = asyncio.get_running_loop()
             self._idle_timer = loop.call_later(after_ms / 1000, lambda: self._apply(self._session.idle()))
 
-    def _queue(self, outgoing: bytes | CloseSocket) -> None:
-        if isinstance(outgoing, bytes):
-            self._queued_bytes += len(outgoing)
+    def _queue(self, outgoing: tuple[bytes, Event] | CloseSocket) -> None:
+        if not isinstance(outgoing, CloseSocket):
+            self._queued_bytes += len(outgoing[0])
             if self._queued_bytes > MAX_QUEUED_BYTES:
                 # No closing handshake: its frame would wait behind everything that is not being read.
                 logger.warning("%d bytes of events were not read: the connection is cut", self._queued_bytes)
@@ -189,11 +199,38 @@ class Connection:
                 if isinstance(outgoing, CloseSocket):
                     await close_socket(self._socket, outgoing.code, outgoing.reason)
                     return
-                self._queued_bytes -= len(outgoing)
+                data, event = outgoing
+                self._queued_bytes -= len(data)
+                at_ns = time.monotonic_ns()
                 try:
-                    await self._socket.send_frame(outgoing, WSMsgType.TEXT)
+                    await self._socket.send_frame(data, WSMsgType.TEXT)
                 except ConnectionError:  # the peer has gone; the reading side ends the connection
                     return
+                self._log(event, at_ns, len(data))
+
+    def _log(self, event: Event, at_ns: int, size: int) -> None:
+        """The truth of a written event, and with a commit that of the turn behind it."""
+        if not self._truth.wanted:
+            return
+        kind, audio = event["type"], None
+        if kind == "response.output_audio.delta":
+            output = config.audio_format(self._session.settings["audio"]["output"]["format"])
+            audio = (len(event["delta"].rstrip("=")) * 3 // 4 // output.bytes_per_sample, None)
+        self._truth.event(self._session.id, at_ns, size, event, audio)
+        if kind == "input_audio_buffer.committed":
+            self._truth.turn(
+                self._session.id,
+                turn=self._turns,
+                items=[event["item_id"]],
+                fixture=None,
+                known_by="detector",
+                speech_end_ns=None,
+                commit_ns=at_ns,
+                frame_arrivals_ns=list(self._arrivals),
+                expected=None,
+            )
+            self._turns += 1
+            self._arrivals.clear()
 
 
 async def close_socket(socket: web.WebSocketResponse, code: int, reason: str) -> None:

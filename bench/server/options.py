@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 LISTENING_PREFIX = "listening on "
 REALTIME_PATH = "/v1/realtime"
-ENGINES = ("local",)
+ENGINES = ("local", "simulated")
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """Options of one server process."""
+    """Options of one server."""
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -26,9 +27,21 @@ class ServeOptions:
     exit_with_stdin: bool = False
     """Stop when standard input ends, so that a parent that was killed leaves no server behind."""
     session_lifetime_s: int = 3600
+    truth_log: Path | None = None
+    """A file for what was heard and sent, and when; with several processes one for each."""
+    processes: int = 1
+    """Server processes on one port; only for the engine `simulated`."""
+    process: int = 0
+    """Which of them this one is."""
+    shared_port: bool = False
+    """Other processes listen on the same port."""
+    tls_cert: Path | None = None
+    """A certificate chain in PEM: serve `wss`; only for the engine `simulated`."""
+    tls_key: Path | None = None
+    """Its key, where that is not in the same file."""
 
 
-def listening_line(host: str, port: int) -> str:
+def listening_line(host: str, port: int, *, tls: bool = False) -> str:
     """The one line on standard output that tells a parent process the address."""
     shown = f"[{host}]" if ":" in host else host
-    return f"{LISTENING_PREFIX}ws://{shown}:{port}{REALTIME_PATH}"
+    return f"{LISTENING_PREFIX}{'wss' if tls else 'ws'}://{shown}:{port}{REALTIME_PATH}"

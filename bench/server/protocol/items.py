@@ -81,11 +81,17 @@ class Item:
 class Conversation:
     """Items in order, found by id, with the kept audio bounded."""
 
-    __slots__ = ("_items", "_retained_bytes")
+    __slots__ = ("_items", "_most_bytes", "_retained_bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = RETAINED_AUDIO_BYTES) -> None:
         self._items: list[Item] = []
+        self._most_bytes = most_bytes
         self._retained_bytes = 0
+
+    @property
+    def keeps_audio(self) -> bool:
+        """Whether any audio is kept at all."""
+        return self._most_bytes > 0
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
@@ -141,10 +147,12 @@ class Conversation:
 
     def _retain(self, part: Part, audio: bytes) -> None:
         """Keep `audio` with `part`, letting go of the oldest audio when the session holds too much."""
+        if not self._most_bytes:
+            return
         self._retained_bytes += len(audio) - len(part.audio)
         part.audio = audio
         for old in (part for item in self._items for part in item.parts):
-            if self._retained_bytes <= RETAINED_AUDIO_BYTES:
+            if self._retained_bytes <= self._most_bytes:
                 return
             if old is not part:
                 self._retained_bytes -= len(old.audio)

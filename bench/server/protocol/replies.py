@@ -114,12 +114,12 @@ class Replies:
         response = self._responses.get(response_id)
         return response.text(delta) if response is not None and delta else []
 
-    def audio(self, response_id: str, data: bytes) -> list[Event]:
+    def audio(self, response_id: str, data: bytes, in_base64: str | None = None) -> list[Event]:
         response = self._responses.get(response_id)
         if response is None or not data or response.modality == "text":
             return []
         self.has_spoken = True
-        return response.audio(data)
+        return response.audio(data, in_base64)
 
     def over_limit(self, response_id: str) -> bool:
         response = self._responses.get(response_id)

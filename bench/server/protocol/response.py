@@ -44,6 +44,7 @@ class Response:
 
     __slots__ = (
         "_audio",
+        "_audio_bytes",
         "_conversation",
         "_item",
         "_item_id",
@@ -78,6 +79,7 @@ class Response:
         self._item_id = item_id
         self._item: Item | None = None
         self._audio = bytearray()
+        self._audio_bytes = 0
         self._new_event = new_event
 
     @property
@@ -96,7 +98,7 @@ class Response:
 
     @property
     def audio_ms(self) -> float:
-        return duration_ms(len(self._audio), self.format)
+        return duration_ms(self._audio_bytes, self.format)
 
     @property
     def out_audio_tokens(self) -> int:
@@ -123,12 +125,15 @@ class Response:
         events.append(self._part_event(kind, delta=delta))
         return events
 
-    def audio(self, data: bytes) -> list[Event]:
+    def audio(self, data: bytes, in_base64: str | None = None) -> list[Event]:
         """More of the reply's sound, encoded in `format`."""
         item, events = self._opened()
-        self._audio += data
+        self._audio_bytes += len(data)
+        if self._conversation is not None and self._conversation.keeps_audio:
+            self._audio += data
         item.parts[0].audio_ms = self.audio_ms
-        events.append(self._part_event("response.output_audio.delta", delta=base64.b64encode(data).decode("ascii")))
+        delta = base64.b64encode(data).decode("ascii") if in_base64 is None else in_base64
+        events.append(self._part_event("response.output_audio.delta", delta=delta))
         return events
 
     def ended(self, ending: Ending, ledger: UsageLedger) -> list[Event]:

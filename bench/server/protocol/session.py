@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -29,8 +29,15 @@ from bench.server.protocol.commands import (
     StopReply,
 )
 from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type, missing
-from bench.server.protocol.input_audio import Heard, InputAudio, SpeechStarted, SpeechStopped, Take
-from bench.server.protocol.items import Conversation, Item, Part, decode_base64, parse_item
+from bench.server.protocol.input_audio import Heard, InputAudio, Outcome, SpeechStarted, SpeechStopped, Take
+from bench.server.protocol.items import (
+    RETAINED_AUDIO_BYTES,
+    Conversation,
+    Item,
+    Part,
+    decode_base64,
+    parse_item,
+)
 from bench.server.protocol.replies import Replies
 from bench.server.protocol.response import Ending
 from bench.server.protocol.usage import transcription_usage
@@ -53,6 +60,8 @@ class Session:
         lifetime_s: int = LIFETIME_S,
         rate_limits: RateLimits | None = None,
         seed: str | None = None,
+        input_audio: Callable[[AudioFormat, config.Json | None], InputAudio] = InputAudio,
+        retained_audio_bytes: int = RETAINED_AUDIO_BYTES,
     ) -> None:
         self._id_base = seed if seed is not None else secrets.token_hex(6)
         self._counter = itertools.count(1)
@@ -61,8 +70,8 @@ class Session:
         self._lifetime_s = lifetime_s
         self.settings = settings or config.default_session(model)
         self._rate_limits = rate_limits
-        self._conversation = Conversation()
-        self._input = InputAudio(self._input_format, self._turn_detection)
+        self._conversation = Conversation(retained_audio_bytes)
+        self._input = input_audio(self._input_format, self._turn_detection)
         self._take_id: str | None = None  # the item that the caller's present speech will become
         self._transcribing: dict[str, tuple[str, float]] = {}  # item id -> transcription model, audio ms
         self._replies = Replies(self._conversation, self._new_id, self._event)
@@ -144,9 +153,9 @@ class Session:
         """The engine's next words; nothing once the response has ended."""
         return self._after_piece(response_id, self._replies.text(response_id, delta))
 
-    def reply_audio(self, response_id: str, data: bytes) -> Step:
-        """The engine's next sound, encoded in the response's format."""
-        return self._after_piece(response_id, self._replies.audio(response_id, data))
+    def reply_audio(self, response_id: str, data: bytes, in_base64: str | None = None) -> Step:
+        """The engine's next sound, encoded in the response's format; `in_base64` where the caller has that already."""
+        return self._after_piece(response_id, self._replies.audio(response_id, data, in_base64))
 
     def reply_ended(self, response_id: str, ending: Ending) -> Step:
         """The engine is finished with this response; nothing if it had ended before."""
@@ -157,6 +166,12 @@ class Session:
     def is_replying(self, response_id: str) -> bool:
         """Whether that response is still in progress."""
         return self._replies.knows(response_id)
+
+    def heard(self, outcomes: Iterable[Outcome]) -> Step:
+        """What a detector outside of the input buffer found: speech edges and complete takes."""
+        step = Step()
+        self._take_outcomes(outcomes, step)
+        return step
 
     def idle(self) -> Step:
         """The caller said nothing for `idle_timeout_ms` after the last reply: answer the silence."""
@@ -211,7 +226,10 @@ class Session:
                 code="string_above_max_length",
                 param="audio",
             )
-        for outcome in self._input.append(decode_base64(audio, "audio", self._input.format)):
+        self._take_outcomes(self._input.append(decode_base64(audio, "audio", self._input.format)), step)
+
+    def _take_outcomes(self, outcomes: Iterable[Outcome], step: Step) -> None:
+        for outcome in outcomes:
             if isinstance(outcome, Heard):
                 if self._take_id is not None:
                     step.commands.append(FeedTake(self._take_id, outcome.pcm))

@@ -43,11 +43,11 @@ class Growth(Block):
 class Delay(Block):
     """One distribution of delays; exactly one kind."""
 
-    constant: DurationMs | None = Field(None, description="Always this.", examples=["400ms"])
-    lognormal: Lognormal | None = Field(None, description="Median and sigma.")
-    gamma: Gamma | None = Field(None, description="Mean and shape.")
-    mixture: Mixture | None = Field(None, description="Mostly one distribution, sometimes a slow tail.")
-    growth: Growth | None = Field(None, description="More with every open session above a number: a knee.")
+    constant: DurationMs | None = Field(default=None, description="Always this.", examples=["400ms"])
+    lognormal: Lognormal | None = Field(default=None, description="Median and sigma.")
+    gamma: Gamma | None = Field(default=None, description="Mean and shape.")
+    mixture: Mixture | None = Field(default=None, description="Mostly one distribution, sometimes a slow tail.")
+    growth: Growth | None = Field(default=None, description="More with every open session above a number: a knee.")
 
     def complaints(self) -> Iterator[Complaint]:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]

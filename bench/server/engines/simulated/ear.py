@@ -28,7 +28,7 @@ def _power(dbfs: float) -> float:
     return float(10 ** (dbfs / 10) * 32768.0**2)
 
 
-FLOOR_RANGE = (_power(-65.0), _power(-34.0))
+FLOOR_RANGE = (_power(-65.0), _power(-31.0))
 ABOVE_FLOOR_START = 10**0.9
 ABOVE_FLOOR_STAY = 10**0.5
 BELOW_PEAK_STAY = 10**-2.8
@@ -74,7 +74,7 @@ class Ear:
         self._recent: deque[tuple[int, int, bytes]] = deque()  # end position, arrival, encoded audio
         self.set_format(audio_format)
         self._floor = FLOOR_RANGE[0]
-        self._smooth = 0.0
+        self._smooth = -1.0  # nothing heard yet
         self._span_min = float("inf")
         self._span_count = 0
         self._floor_spans: deque[float] = deque(maxlen=FLOOR_SPANS)
@@ -138,16 +138,18 @@ class Ear:
 
     def _step(self, power: float, end: int, size: int) -> bool:
         """One block; True when speech begins with it."""
-        self._smooth += 0.4 * (power - self._smooth)
-        self._span_min = min(self._span_min, self._smooth)
+        self._smooth = self._smooth + 0.4 * (power - self._smooth) if self._smooth >= 0 else power
+        if self._smooth < self._span_min:
+            self._span_min = self._smooth
+            if not self._floor_spans:  # the first noise is believed at once, or it would open a turn
+                self._floor = min(max(self._span_min, FLOOR_RANGE[0]), FLOOR_RANGE[1])
         self._span_count += 1
         if self._span_count == SPAN_BLOCKS:
             self._floor_spans.append(self._span_min)
             self._span_min, self._span_count = float("inf"), 0
             self._floor = min(max(min(self._floor_spans), FLOOR_RANGE[0]), FLOOR_RANGE[1])
         if self.speaking:
-            if power > self._peak:
-                self._peak = power
+            self._peak = max(self._peak, power)
             if (
                 power >= LEAST_SPEECH
                 and power >= self._floor * ABOVE_FLOOR_STAY
@@ -170,10 +172,10 @@ class Ear:
         self._peak = power
         self._next_ask = self._ask_ms * self.rate_hz // 1000
         # Frames that held the first samples came before it was known that they were speech.
-        for position, at_ns, data in self._recent:
-            if position > self.onset and position < self.position:
+        for position, arrived_ns, _ in self._recent:
+            if self.onset < position < self.position:
                 self.ends.append(position)
-                self.arrivals.append(at_ns)
+                self.arrivals.append(arrived_ns)
         return True
 
     @property

@@ -75,15 +75,19 @@ class Fault(Block):
     """One fault; it strikes where all of `rate`, `at_turn` and `sessions` that are given agree."""
 
     kind: SessionKind | TurnKind = Field(description="What goes wrong.")
-    rate: float | None = Field(None, description="Share of the sessions, or turns, that it strikes.", ge=0, le=1)
-    at_turn: int | None = Field(None, description="The turn that it strikes, counted from 0.", ge=0)
-    sessions: tuple[int, ...] | None = Field(None, description="Sessions that it strikes, counted from 0.")
-    after: DurationMs | None = Field(None, description="How far into the reply's audio, or the caller's speech.")
-    delay: DurationMs | None = Field(None, description="How long, or how late.")
-    how: Text | None = Field(None, description="Which form of it.")
-    status: int | str | None = Field(None, description="Of the HTTP answer, or of `response.done`.")
-    code: Count | None = Field(None, description="Of the WebSocket close.")
-    error_code: Text | None = Field(None, description="`error.code` of the error that is sent.")
+    rate: float | None = Field(
+        default=None, description="Share of the sessions, or turns, that it strikes.", ge=0, le=1
+    )
+    at_turn: int | None = Field(default=None, description="The turn that it strikes, counted from 0.", ge=0)
+    sessions: tuple[int, ...] | None = Field(default=None, description="Sessions that it strikes, counted from 0.")
+    after: DurationMs | None = Field(
+        default=None, description="How far into the reply's audio, or the caller's speech."
+    )
+    delay: DurationMs | None = Field(default=None, description="How long, or how late.")
+    how: Text | None = Field(default=None, description="Which form of it.")
+    status: int | str | None = Field(default=None, description="Of the HTTP answer, or of `response.done`.")
+    code: Count | None = Field(default=None, description="Of the WebSocket close.")
+    error_code: Text | None = Field(default=None, description="`error.code` of the error that is sent.")
 
     def complaints(self) -> Iterator[Complaint]:
         if self.rate is None and self.at_turn is None and self.sessions is None:
@@ -95,7 +99,7 @@ class Fault(Block):
                 allowed = ", ".join(PARAMETERS[self.kind]) or "none"
                 yield Complaint((key,), f"found with '{self.kind}', which does not take it; allowed: {allowed}")
         for key, table in (("how", HOW), ("status", STATUS), ("code", CLOSE_CODES)):
-            value, choices = getattr(self, key), table.get(self.kind, ())  # type: ignore[attr-defined]
+            value, choices = getattr(self, key), table.get(self.kind, ())
             if value is not None and choices and value not in choices:
                 listed = ", ".join(str(choice) for choice in choices)
                 yield Complaint((key,), f"found {value!r}; allowed: {listed}")

@@ -28,17 +28,17 @@ DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will
 class Recognition(Block):
     """How the engine decides what was said, and that it was."""
 
-    silence: LongerMs = Field(160, description="Silence after which it asks what was said.")
-    confidence: float = Field(0.6, description="Correlation below which the audio is unknown.", gt=0, lt=1)
-    unknown_after: LongerMs = Field(600, description="Silence that ends a turn which nobody recognised.")
+    silence: LongerMs = Field(default=160, description="Silence after which it asks what was said.")
+    confidence: float = Field(default=0.6, description="Correlation below which the audio is unknown.", gt=0, lt=1)
+    unknown_after: LongerMs = Field(default=600, description="Silence that ends a turn which nobody recognised.")
 
 
 class Errors(Block):
     """Word errors put into every transcript: a number per turn, or a share of the words below 1."""
 
-    substitutions: float = Field(0, description="Words replaced.", ge=0, examples=[1, 0.05])
-    deletions: float = Field(0, description="Words left out.", ge=0, examples=[0, 0.02])
-    insertions: float = Field(0, description="Words added.", ge=0, examples=[1])
+    substitutions: float = Field(default=0, description="Words replaced.", ge=0, examples=[1, 0.05])
+    deletions: float = Field(default=0, description="Words left out.", ge=0, examples=[0, 0.02])
+    insertions: float = Field(default=0, description="Words added.", ge=0, examples=[1])
 
     def complaints(self) -> Iterator[Complaint]:
         for key in ("substitutions", "deletions", "insertions"):
@@ -50,56 +50,63 @@ class Errors(Block):
 class Transcription(Block):
     """The caller's words as the server reports them."""
 
-    delay: DelayField = Field(constant(150), description="From the commit to the transcription.")
-    errors: Errors = Field(Errors(), description="Word errors, exact in number.")
+    delay: DelayField = Field(default=constant(150), description="From the commit to the transcription.")
+    errors: Errors = Field(default=Errors(), description="Word errors, exact in number.")
 
 
 class Reply(Block):
     """What is answered to one fixture."""
 
-    text: Text = Field(DEFAULT_REPLY, description="The words.")
-    length: DelayField | None = Field(None, description="Length of the audio; default: `reply_length`.")
+    text: Text = Field(default=DEFAULT_REPLY, description="The words.")
+    length: DelayField | None = Field(default=None, description="Length of the audio; default: `reply_length`.")
 
 
 class Limits(Block):
     """What the server refuses, and how."""
 
-    max_sessions: int | None = Field(None, description="Open sessions; one more is refused.", ge=1)
+    max_sessions: int | None = Field(default=None, description="Open sessions; one more is refused.", ge=1)
     refuse_with: Literal["error", "429", "503"] = Field(
-        "error", description="`error`: upgrade, then the event `session_limit_reached` and close 1008; else HTTP."
+        default="error",
+        description="`error`: upgrade, then the event `session_limit_reached` and close 1008; else HTTP.",
     )
-    requests_per_min: int | None = Field(None, description="Responses per minute of the whole server process.", ge=1)
+    requests_per_min: int | None = Field(
+        default=None, description="Responses per minute of the whole server process.", ge=1
+    )
     tokens_per_min: int | None = Field(
-        None, description="Tokens per minute; max_output_tokens are reserved when a response starts.", ge=1
+        default=None, description="Tokens per minute; max_output_tokens are reserved when a response starts.", ge=1
     )
-    reserve_tokens: int = Field(4096, description="Reserved where max_output_tokens is `inf`.", ge=0)
-    session_lifetime: LongerMs | None = Field(None, description="Then `session_expired` and a close.")
+    reserve_tokens: int = Field(default=4096, description="Reserved where max_output_tokens is `inf`.", ge=0)
+    session_lifetime: LongerMs | None = Field(default=None, description="Then `session_expired` and a close.")
 
 
 class Profile(Block):
     """Everything the simulated engine can be told."""
 
-    name: Text = Field("default", description="For the log.")
-    seed: int = Field(1, description="Of every draw; the same seed and calls give the same delays and errors.")
-    model: Text = Field("simulated", description="Model name the server goes by.")
-    catalogue: ScenarioPath | None = Field(None, description="Fixtures it recognises; default: the project's own.")
-    recognition: Recognition = Field(Recognition(), description="Finding out what was said.")
-    delays_from: Literal["speech_end", "commit"] = Field(
-        "speech_end", description="Zero of first_token and first_audio in manual mode."
+    name: Text = Field(default="default", description="For the log.")
+    seed: int = Field(default=1, description="Of every draw; the same seed and calls give the same delays and errors.")
+    model: Text = Field(default="simulated", description="Model name the server goes by.")
+    catalogue: ScenarioPath | None = Field(
+        default=None, description="Fixtures it recognises; default: the project's own."
     )
-    endpointing: DelayField = Field(constant(400), description="End of speech to speech_stopped.")
-    first_token: DelayField = Field(constant(550), description="End of speech to the first transcript delta.")
-    first_audio: DelayField = Field(constant(650), description="End of speech to the first audio delta.")
-    leading_silence: DelayField = Field(constant(100), description="Silence at the start of the reply's audio.")
-    chunk: LongerMs = Field(200, description="Audio in one delta.")
-    chunk_gap: DelayField | None = Field(None, description="Between two deltas; default: chunk / delivery_speed.")
-    delivery_speed: float = Field(4.0, description="Audio sent, times real time.", gt=0, le=1000)
-    reply: Text = Field(DEFAULT_REPLY, description="The words of every reply.")
-    reply_length: DelayField = Field(constant(2000), description="Length of the reply's audio.")
-    replies: dict[str, Reply] = Field({}, description="Replies by fixture id.")
-    transcription: Transcription = Field(Transcription(), description="The caller's words.")
-    limits: Limits = Field(Limits(), description="What is refused.")
-    faults: tuple[Fault, ...] = Field((), description="What goes wrong, and when.")
+    recognition: Recognition = Field(default=Recognition(), description="Finding out what was said.")
+    delays_from: Literal["speech_end", "commit"] = Field(
+        default="speech_end", description="Zero of first_token and first_audio in manual mode."
+    )
+    endpointing: DelayField = Field(default=constant(400), description="End of speech to speech_stopped.")
+    first_token: DelayField = Field(default=constant(550), description="End of speech to the first transcript delta.")
+    first_audio: DelayField = Field(default=constant(650), description="End of speech to the first audio delta.")
+    leading_silence: DelayField = Field(default=constant(100), description="Silence at the start of the reply's audio.")
+    chunk: LongerMs = Field(default=200, description="Audio in one delta.")
+    chunk_gap: DelayField | None = Field(
+        default=None, description="Between two deltas; default: chunk / delivery_speed."
+    )
+    delivery_speed: float = Field(default=4.0, description="Audio sent, times real time.", gt=0, le=1000)
+    reply: Text = Field(default=DEFAULT_REPLY, description="The words of every reply.")
+    reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
+    replies: dict[str, Reply] = Field(default={}, description="Replies by fixture id.")
+    transcription: Transcription = Field(default=Transcription(), description="The caller's words.")
+    limits: Limits = Field(default=Limits(), description="What is refused.")
+    faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
 
     def complaints(self) -> Iterator[Complaint]:
         if self.chunk_gap is not None and "delivery_speed" in self.model_fields_set:

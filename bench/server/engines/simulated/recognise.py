@@ -1,8 +1,8 @@
 """Which fixture was spoken, from the audio itself, and where exactly it ended on the stream.
 
 In: the last stretch of caller audio before a silence. Out: the fixture whose recording correlates best with it
-at any shift, how well (0..1), and the true end of speech as a position on the stream: the fixture's annotation, moved by
-the shift. The same recording comes back through G.711, added noise and any frame phase with nearly the same
+at any shift, how well (0..1), and the true end of speech as a position on the stream: the fixture's annotation,
+moved by the shift. The same recording comes back through G.711, added noise and any frame phase with nearly the same
 waveform, so a matched filter at 4 kHz needs no model.
 Trap: an utterance is asked about at every pause. A pause inside a known fixture is found by `inside`, never by `ended`.
 """
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.catalogue import Fixture
-from bench.audio.formats import AudioFormat
 
 RATE_HZ = 4000
-WINDOW_MS = 600  # of audio that is compared
+HEARD_MS = 1_500  # of audio that a verdict rests on
+WINDOW_MS = 600  # of it that finds the candidates
+NEAR_MS = 700
 EARLIER_MS = 450  # a weak last syllable under noise: the detector heard the end this much too early
 LATER_MS = 450  # noise that goes on behind the speech: this much too late
 SOURCE_HZ = 24_000
@@ -27,6 +28,9 @@ _PER_MS = RATE_HZ // 1000
 _WINDOW = WINDOW_MS * _PER_MS
 _LAGS = (EARLIER_MS + LATER_MS) * _PER_MS
 _REGION = _WINDOW + _LAGS
+_HEARD = HEARD_MS * _PER_MS
+_REFINE = 32  # samples around a candidate: noise may have put it one pitch period off
+_CANDIDATES = 3
 _QUIET_SHARE = 0.05  # a window holding less than this of the region's energy cannot match
 
 Floats = NDArray[np.float32]
@@ -34,7 +38,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A recognised fixture; `end_offset_ms` is its end of speech counted from the end of the window that was given."""
+    """A recognised fixture; `end_offset_ms` is its end of speech counted from the end of what was heard."""
 
     fixture: Fixture
     confidence: float
@@ -62,42 +66,51 @@ class Recogniser:
         ]
         self._ends = _Templates(np.stack(regions)) if regions else None
 
-    def ended(self, window: Floats, speech_ms: float) -> Match | None:
-        """The fixture whose end lies within the last half second of `window`; None when none is certain enough.
+    def ended(self, heard: Floats, speech_ms: float, *, thorough: bool = True) -> Match | None:
+        """The fixture whose end lies within half a second of the end of `heard`; None when none is certain enough.
 
-        `speech_ms`, how long the caller has spoken, only decides which fixtures are tried first.
+        `heard` is what `reduced` gives. `speech_ms`, how long the caller has spoken, decides which fixtures are
+        compared; `thorough` compares the others, too.
         """
         if self._ends is None:
             return None
-        near = np.abs(self._lengths_ms - speech_ms) <= 700
-        first = np.flatnonzero(near)
-        match = self._best(window, first) if len(first) else None
-        if match is not None:
-            return match
-        rest = np.flatnonzero(~near)
-        return self._best(window, rest) if len(rest) else None
+        near = np.abs(self._lengths_ms - speech_ms) <= NEAR_MS
+        for rows in (np.flatnonzero(near), np.flatnonzero(~near) if thorough else ()):
+            if len(rows):
+                found = self._ends.best(heard[-_WINDOW:], np.asarray(rows))
+                match = self._surest(
+                    heard, [(self._known[row], self._known[row].end - EARLIER_MS * _PER_MS + lag) for row, lag in found]
+                )
+                if match is not None:
+                    return match
+        return None
 
-    def inside(self, window: Floats, speech_ms: float) -> Match | None:
-        """The fixture in the middle of which `window` ends after `speech_ms` of speech; its end is still to come."""
+    def inside(self, heard: Floats, speech_ms: float) -> Match | None:
+        """The fixture in the middle of which `heard` ends after `speech_ms` of speech; its end is still to come."""
         later = [known for known in self._known if (known.end - known.start) / _PER_MS > speech_ms + LATER_MS]
         if not later:
             return None
         here = round(speech_ms * _PER_MS)
         starts = [known.start + here - _WINDOW - EARLIER_MS * _PER_MS for known in later]
         regions = np.stack([known.samples[at : at + _REGION] for known, at in zip(later, starts, strict=True)])
-        row, lag, score = _Templates(regions).best(window, None)
-        if score < self._confidence:
-            return None
-        known = later[row]
-        return Match(known.fixture, score, (known.end - (starts[row] + lag + _WINDOW)) / _PER_MS)
+        found = _Templates(regions).best(heard[-_WINDOW:], None)
+        return self._surest(heard, [(later[row], starts[row] + lag + _WINDOW) for row, lag in found])
 
-    def _best(self, window: Floats, rows: NDArray[np.intp]) -> Match | None:
-        assert self._ends is not None
-        row, lag, score = self._ends.best(window, rows)
-        if score < self._confidence:
-            return None
-        known = self._known[rows[row]]
-        return Match(known.fixture, score, (EARLIER_MS * _PER_MS - lag) / _PER_MS)
+    def _surest(self, heard: Floats, candidates: list[tuple[_Known, int]]) -> Match | None:
+        """The candidate that agrees best over all of `heard`, each ending near the sample given with it."""
+        best: Match | None = None
+        for known, near in candidates:
+            region = known.samples[near - len(heard) - _REFINE : near + _REFINE]
+            found = np.correlate(region, heard, "valid")
+            energy = np.cumsum(np.pad(region.astype(np.float64) ** 2, (1, 0)))
+            norms = np.sqrt((energy[len(heard) :] - energy[: -len(heard)]) * float(np.dot(heard, heard)))
+            scores = found / np.maximum(norms, 1e-9)
+            lag = int(np.argmax(scores))
+            score = float(scores[lag])
+            if score >= self._confidence and (best is None or score > best.confidence):
+                end = near - _REFINE + lag + _peak_offset(scores.astype(np.float32), lag)
+                best = Match(known.fixture, score, (known.end - end) / _PER_MS)
+        return best
 
 
 class _Templates:
@@ -110,34 +123,27 @@ class _Templates:
         floor = np.maximum(power.max(axis=1, keepdims=True) * _QUIET_SHARE, 1e-9)
         self._inverse_norms = (1.0 / np.sqrt(np.maximum(power, floor))).astype(np.float32)
 
-    def best(self, window: Floats, rows: NDArray[np.intp] | None) -> tuple[int, float, float]:
-        """Row, lag (with its fraction) and correlation of the best agreement."""
+    def best(self, window: Floats, rows: NDArray[np.intp] | None) -> list[tuple[int, int]]:
+        """Row and lag of the best agreements, the best first."""
         spectra, norms = self._spectra, self._inverse_norms
         if rows is not None:
             spectra, norms = spectra[rows], norms[rows]
-        length = float(np.sqrt(np.dot(window, window)))
-        if length <= 0:
-            return 0, 0.0, 0.0
         query = np.conj(np.fft.rfft(window, _REGION)).astype(np.complex64)
         found = np.fft.irfft(spectra * query, _REGION, axis=1)[:, : _LAGS + 1] * norms
-        row, lag = np.unravel_index(int(np.argmax(found)), found.shape)
-        score = float(found[row, lag]) / length
-        return int(row), int(lag) + _peak_offset(found[row], int(lag)), score
+        lags = np.argmax(found, axis=1)
+        order = np.argsort(found[np.arange(len(lags)), lags])[::-1][:_CANDIDATES]
+        return [(int(row) if rows is None else int(rows[row]), int(lags[row])) for row in order]
 
 
-def window_of(samples: NDArray[np.int16], rate_hz: int) -> Floats:
-    """The last `WINDOW_MS` of `samples` at 4 kHz, with silence in front when there is less."""
+def reduced(samples: NDArray[np.int16], rate_hz: int) -> Floats:
+    """The last `HEARD_MS` of `samples` at 4 kHz, with silence in front when there is less."""
     step = rate_hz // RATE_HZ
-    wanted = samples[-_WINDOW * step :]
+    wanted = samples[-_HEARD * step :]
     wanted = wanted[len(wanted) % step :]
-    reduced = wanted.reshape(-1, step).mean(axis=1, dtype=np.float32)
-    reduced = reduced - reduced.mean() if len(reduced) else reduced
-    return np.pad(reduced, (_WINDOW - len(reduced), 0)).astype(np.float32)
-
-
-def window_bytes(audio_format: AudioFormat) -> int:
-    """How much encoded audio a window takes."""
-    return WINDOW_MS * audio_format.rate_hz // 1000 * audio_format.bytes_per_sample
+    if not len(wanted):
+        return np.zeros(_HEARD, dtype=np.float32)
+    means = wanted.reshape(-1, step).mean(axis=1, dtype=np.float32)
+    return np.pad(means - means.mean(), (_HEARD - len(means), 0)).astype(np.float32)
 
 
 def _peak_offset(row: Floats, lag: int) -> float:
@@ -154,7 +160,7 @@ def _known(fixture: Fixture) -> _Known:
     pcm = fixture.load_pcm(SOURCE_HZ)
     pcm = np.pad(pcm, (0, -len(pcm) % step))
     reduced = pcm.reshape(-1, step).mean(axis=1, dtype=np.float32)
-    around = _REGION
+    around = _REGION + _HEARD
     samples = np.pad(reduced, (around, around))
     return _Known(
         fixture,

@@ -1,0 +1,142 @@
+"""One turn of one simulated call: what was drawn for it, what was heard, and its line in the truth log.
+
+In: profile, seed, numbers of session and turn. Out: a `Turn` that the call fills in.
+Trap: everything is drawn when the turn begins and always in the same order, so that a turn's delays depend on the
+seed alone and not on how the call went.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.server.engines.simulated.ear import Ear
+from bench.server.engines.simulated.faults import NOTHING, Struck, turn_faults
+from bench.server.engines.simulated.profile import Profile
+from bench.server.engines.simulated.recognise import Match
+from bench.server.engines.simulated.script import Plan
+from bench.server.engines.simulated.words import Transcript, with_errors
+from bench.server.lean.deadlines import Deadline
+
+GAPS = 64  # drawn chunk gaps; a longer reply repeats the last
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A stretch of caller speech and the reply to it. `end_ns` is its end on the clock of arrivals."""
+
+    number: int
+    rng: random.Random
+    plan: Plan
+    struck: Struck = NOTHING
+    onset: int = 0
+    asked: tuple[int, bool, bool] | None = None
+    """Up to where, and how thoroughly, its audio was compared last."""
+    match: Match | None = None
+    end_position: float | None = None
+    end_ns: int | None = None
+    ended: bool = False
+    """The end of speech is known and has been reached."""
+    committed: bool = False
+    commit_ns: int | None = None
+    items: list[str] = field(default_factory=list)
+    transcribed: list[str] = field(default_factory=list)
+    """Those of `items` whose transcription was asked for."""
+    transcript: Transcript | None = None
+    endpoint: Deadline | None = None
+    logged: bool = False
+    done: bool = False
+    """Its response has ended."""
+
+    def hear_as(self, match: Match | None, end_position: float, end_ns: int) -> None:
+        """What was said, and when it ended."""
+        self.match, self.end_position, self.end_ns = match, end_position, end_ns
+
+    def words(self, profile: Profile) -> Transcript:
+        """The transcript with its errors, made once; empty for audio that nobody recognised."""
+        if self.transcript is None:
+            errors = profile.transcription.errors
+            if self.match is None:
+                self.transcript = Transcript("", 0, 0, 0, 0)
+            else:
+                fixture = self.match.fixture
+                self.transcript = with_errors(
+                    fixture.text,
+                    fixture.language,
+                    substitutions=errors.substitutions,
+                    deletions=errors.deletions,
+                    insertions=errors.insertions,
+                    rng=self.rng,
+                )
+        return self.transcript
+
+    def record(self, ear: Ear, profile: Profile) -> dict[str, Any]:
+        """The turn's line in the truth log."""
+        words, plan = self.words(profile), self.plan
+        return {
+            "turn": self.number,
+            "items": self.items,
+            "fixture": self.match.fixture.id if self.match is not None else None,
+            "confidence": round(self.match.confidence, 4) if self.match is not None else None,
+            "known_by": "recording" if self.match is not None else "level",
+            "rate_hz": ear.rate_hz,
+            "speech_end_sample": self.end_position,
+            "speech_end_ns": self.end_ns,
+            "commit_ns": self.commit_ns,
+            "frame_end_samples": ear.ends,
+            "frame_arrivals_ns": ear.arrivals,
+            "reference": self.match.fixture.text if self.match is not None else None,
+            "transcript": words.text,
+            "expected": {
+                "hits": words.hits,
+                "substitutions": words.substitutions,
+                "deletions": words.deletions,
+                "insertions": words.insertions,
+            },
+            "planned_ms": {
+                "endpoint": plan.endpoint_ms,
+                "first_token": plan.first_token_ms,
+                "first_audio": plan.first_audio_ms,
+                "leading_silence": plan.leading_silence_ms,
+                "reply": plan.reply_ms,
+            },
+            "faults": self.struck.kinds,
+        }
+
+
+def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_sessions: int) -> Turn:
+    """The turn that begins at position `onset`."""
+    rng = random.Random(f"{profile.seed}/{session}/{number}")
+    return Turn(
+        number,
+        rng,
+        _plan(profile, rng, open_sessions),
+        turn_faults(profile.faults, profile.seed, session, number),
+        onset,
+    )
+
+
+def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
+    """A reply that nobody spoke for; no faults strike it."""
+    rng = random.Random(f"{profile.seed}/{session}/greeting")
+    return Turn(-1, rng, _plan(profile, rng, open_sessions))
+
+
+def _plan(profile: Profile, rng: random.Random, open_sessions: int) -> Plan:
+    gap = profile.chunk_gap
+    endpoint_ms = profile.endpointing.draw_ms(rng, open_sessions)
+    first_token_ms = profile.first_token.draw_ms(rng, open_sessions)
+    first_audio_ms = profile.first_audio.draw_ms(rng, open_sessions)
+    return Plan(
+        endpoint_ms=endpoint_ms,
+        first_token_ms=first_token_ms,
+        first_audio_ms=first_audio_ms,
+        leading_silence_ms=profile.leading_silence.draw_ms(rng, open_sessions),
+        reply_ms=profile.reply_length.draw_ms(rng, open_sessions),
+        chunk_ms=profile.chunk,
+        gaps_ms=(profile.chunk / profile.delivery_speed,)
+        if gap is None
+        else tuple(gap.draw_ms(rng, open_sessions) for _ in range(GAPS)),
+        text=profile.reply,
+    )

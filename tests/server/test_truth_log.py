@@ -1,0 +1,72 @@
+"""The truth log of the local engine, and the log itself: parts, nothing without a file, a last flush at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from bench.server.truth import TruthLog, part_path
+from tests.server.support import frames, server_process, silence
+
+AUDIO = "response.output_audio.delta"
+
+
+def test_the_local_engine_logs_what_it_sends(tmp_path: Path) -> None:
+    log = tmp_path / "truth.jsonl"
+
+    async def run(address: str) -> list[dict[str, Any]]:
+        url = f"{address}/v1/realtime?model=m"
+        seen = []
+        async with aiohttp.ClientSession() as client, client.ws_connect(url) as ws, asyncio.timeout(30):
+            manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+            await ws.send_json({"type": "session.update", "session": manual})
+            for message in frames(silence(400)):
+                await ws.send_json(message)
+            await ws.send_json({"type": "input_audio_buffer.commit"})
+            await ws.send_json({"type": "response.create"})
+            while not seen or seen[-1]["type"] != "rate_limits.updated":
+                seen.append(json.loads((await ws.receive()).data))
+        return seen
+
+    with server_process("--workers", "1", "--truth-log", str(log)) as (_, address):
+        seen = asyncio.run(run(address))
+    records = [orjson.loads(line) for line in log.read_bytes().splitlines()]
+    assert records[0]["kind"] == "process"
+    assert records[0]["engine"] == "local"
+    sent = [record for record in records if record["kind"] == "event"]
+    assert [record["type"] for record in sent] == [event["type"] for event in seen]
+    assert sorted(record["at_ns"] for record in sent) == [record["at_ns"] for record in sent]
+    (turn,) = [record for record in records if record["kind"] == "turn"]
+    assert turn["items"] == [event["item_id"] for event in seen if event["type"] == "input_audio_buffer.committed"]
+    assert len(turn["frame_arrivals_ns"]) >= 10
+    heard = sum(record["samples"] for record in sent if record["type"] == AUDIO)
+    assert heard > 24_000 / 2
+    assert [record["kind"] for record in records].count("close") == 1
+
+
+def test_a_log_without_a_file_keeps_nothing() -> None:
+    log = TruthLog(None, engine="x", settings={})
+    assert not log.wanted
+    log.session("s", at_ns=1, peer="", number=0)
+    log.event("s", 1, 2, {"type": "error"}, None)
+    log.close()
+
+
+def test_lines_are_written_at_the_latest_when_it_is_closed(tmp_path: Path) -> None:
+    log = TruthLog(tmp_path / "deep" / "truth.jsonl", engine="x", settings={"a": 1})
+    log.session("s", at_ns=1, peer="p", number=0)
+    log.raw("s", 3, 4, "broken_json")
+    log.close()
+    lines = [orjson.loads(line) for line in (tmp_path / "deep" / "truth.jsonl").read_bytes().splitlines()]
+    assert [line["kind"] for line in lines] == ["process", "session", "event"]
+    assert lines[0]["settings"] == {"a": 1}
+
+
+def test_each_of_several_processes_has_its_part() -> None:
+    assert part_path(Path("a/truth.jsonl"), 0, 1) == Path("a/truth.jsonl")
+    assert part_path(Path("a/truth.jsonl"), 1, 2) == Path("a/truth.1.jsonl")
