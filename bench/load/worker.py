@@ -33,6 +33,8 @@ from bench.store.spool import SpoolWriter
 
 HANG_UP_GRACE_S = 5.0
 ENOUGH_FAILURES = 10
+GC_THRESHOLDS = (20_000, 20, 20)
+"""Calls make few cycles and many short-lived objects; at the interpreter's own thresholds pauses of 50 ms were seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class WorkerRun:
         gc.collect()
         # What exists now lives as long as the run; the collector need not walk it again and again.
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         raise_priority()
         runner = self.environment.runner or self.environment.create_local_runner()
         users = max(1, len(self.playing.share.callers)) if self.playing.share.offsets_s else 0

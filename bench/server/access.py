@@ -104,15 +104,17 @@ def offered_subprotocols(headers: Mapping[str, str]) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
-def late_refusal(headers: Mapping[str, str], model: str | None, grant: Grant) -> ProtocolError | None:
-    """What the vendor refuses only once the socket is open; `model` is the one named in the query."""
+def late_refusal(headers: Mapping[str, str]) -> ProtocolError | None:
+    """What the vendor refuses only once the socket is open.
+
+    It also refuses a query without `model`; here the engine's own model answers then, so that `--url` with nothing
+    but an address works.
+    """
     if "realtime=v1" in headers.get("OpenAI-Beta", "") or "openai-beta.realtime-v1" in offered_subprotocols(headers):
         return ProtocolError(
             "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
             code="beta_api_shape_disabled",
         )
-    if not model and grant.settings is None:
-        return ProtocolError("You must provide a model parameter.", code="missing_model", param="model")
     return None
 
 

@@ -90,7 +90,7 @@ class Edge:
         socket = web.WebSocketResponse(
             compress=False, max_msg_size=MAX_MESSAGE_BYTES, protocols=accepted_subprotocols(request.headers)
         )
-        socket_error = late_refusal(request.headers, request.query.get("model"), grant)
+        socket_error = late_refusal(request.headers)
         await socket.prepare(request)
         if socket_error is not None:
             event = {"type": "error", "event_id": "event_refused", "error": socket_error.body()}

@@ -30,6 +30,7 @@ from tests.support.processes import ROOT
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
 PAGE = ROOT / "docs" / "distributed.md"
+JOBS = ("bench-master", "bench-worker")
 
 
 def parsed(words: list[str]) -> tuple[str, dict[str, Any]]:
@@ -153,9 +154,6 @@ def test_kubernetes_lets_only_workers_reach_the_master() -> None:
     (source,) = rule["from"]
     assert source["podSelector"]["matchLabels"].items() <= labels["bench-worker"].items()
     assert [port["port"] for port in rule["ports"]] == [5557]
-
-
-JOBS = ("bench-master", "bench-worker")
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -119,7 +119,6 @@ def test_a_secret_is_made_with_the_key_and_stands_in_for_it(guarded: str) -> Non
     ("path", "headers", "code"),
     [
         (URL, {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
-        ("/v1/realtime", {}, "missing_model"),
     ],
 )
 def test_some_refusals_come_after_the_upgrade(server: str, path: str, headers: dict[str, str], code: str) -> None:

@@ -293,7 +293,7 @@ class LeanConnection(asyncio.Protocol):
 
     def _begin(self, grant: Grant, headers: CIMultiDict[str], model: str | None) -> None:
         """The socket is open: refuse it late, or begin the call."""
-        problem, code, reason = self._late_refusal(grant, headers, model)
+        problem, code, reason = self._late_refusal(headers)
         if problem is not None:
             event = {"type": "error", "event_id": "event_refused", "error": problem.body()}
             self._write(frame(TEXT, orjson.dumps(event)))
@@ -303,10 +303,8 @@ class LeanConnection(asyncio.Protocol):
         self._call = self._engine.call(self, grant, model, number=self._number, struck=self._struck, peer=self._peer)
         self._call.open()
 
-    def _late_refusal(
-        self, grant: Grant, headers: CIMultiDict[str], model: str | None
-    ) -> tuple[ProtocolError | None, int, str]:
-        problem = late_refusal(headers, model, grant)
+    def _late_refusal(self, headers: CIMultiDict[str]) -> tuple[ProtocolError | None, int, str]:
+        problem = late_refusal(headers)
         if problem is not None:
             return problem, REFUSED, f"{problem.kind}.{problem.code}"
         limits = self._engine.profile.limits
