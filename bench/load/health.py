@@ -80,10 +80,10 @@ class HealthProbe:
 
     def stop(self) -> None:
         """Watch no more; the certificate stays as it is."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-            self._greenlet = None
+        greenlet, self._greenlet = self._greenlet, None
+        if greenlet is not None:
             gc.callbacks.remove(self._gc)
+            greenlet.kill()
             self._fold()
 
     def _probe(self) -> None:

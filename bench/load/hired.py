@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,9 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from locust.env import Environment
+from locust.exception import RPCError
 from locust.runners import WorkerRunner
 
-from bench import __version__
 from bench.errors import BenchError, ExitCode
 from bench.load import messages
 from bench.load.health import raise_file_limit
@@ -44,27 +45,56 @@ class Hired:
         self._burner_ms = burner_ms
         self._environment = Environment()
         self._run: WorkerRun | None = None
+        self._started_run = False
+        self._left: str | None = None
         self._turns: list[TurnRecord] = []
         self._sessions: list[SessionRecord] = []
         self._ship_events = False
         self._dismissed = Event()
+        self._refusal: str | None = None
         self._sent = [0, 0]
         self._event_bytes_sent = 0
-        runner = self._environment.create_worker_runner(host, port)
-        if not isinstance(runner, WorkerRunner):
-            raise TypeError("Locust made a runner that is no worker")
-        self._runner = runner
+        self._scratch = tempfile.TemporaryDirectory(prefix="bench-worker-")
+        # Silence is told by our own monotonic clock: setting the wall clock must not end a run.
+        self._heard_ns = time.monotonic_ns()
+        listen: Callable[..., None] = self._environment.events.heartbeat_received.add_listener
+        listen(self._heartbeat)
+        self._runner = self._join(host, port)
         for name, handler in (
             (messages.ASSIGN, self._assigned),
             (messages.START, self._started),
             (messages.STOP, self._stopped),
-            (messages.DISMISSED, lambda environment, msg, **_: self._dismissed.set()),
+            (messages.DISMISSED, self._on_dismissed),
         ):
-            runner.register_message(name, handler, concurrent=True)
+            self._runner.register_message(name, handler, concurrent=True)
         self._say(
             messages.HELLO,
-            {"pid": os.getpid(), "host": socket.gethostname(), "version": __version__, "index": index},
+            {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "versions": messages.versions(),
+                "index": index,
+            },
         )
+
+    def _join(self, host: str, port: int) -> WorkerRunner:
+        """Connect to the master, trying for some minutes. Raises `BenchError` when nobody answers."""
+        if self._asked is None:
+            print(f"worker: waiting for the master at {host}:{port}", flush=True)
+        try:
+            runner = self._environment.create_worker_runner(host, port)
+        except (ConnectionError, RPCError) as error:
+            raise BenchError(
+                f"no master at {host}:{port}: {error}",
+                hint="start it with: bench run SCENARIO --master --expect-workers N",
+                exit_code=ExitCode.UNREACHABLE,
+            ) from error
+        if not isinstance(runner, WorkerRunner):
+            raise TypeError("Locust made a runner that is no worker")
+        return runner
+
+    def _heartbeat(self, **_: Any) -> None:
+        self._heard_ns = time.monotonic_ns()
 
     def _say(self, kind: str, data: dict[str, Any]) -> None:
         self._runner.send_message(kind, data)
@@ -78,18 +108,29 @@ class Hired:
         self._runner.greenlet.kill(block=True)
         close: Callable[[], None] = self._runner.client.close
         close()
+        self._scratch.cleanup()
+        if self._refusal is not None:
+            raise BenchError(f"the master sent this worker away: {self._refusal}", exit_code=ExitCode.USAGE)
         return int(ExitCode.PASS)
+
+    def _on_dismissed(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self._refusal = (msg.data or {}).get("reason")
+        if self._run is not None and not self._run.finished:
+            self._run.hang_up()
+            self._run.drain()
+        self._dismissed.set()
 
     def _watch_master(self) -> None:
         while True:
             gevent.sleep(1)
-            heard = self._runner.last_heartbeat_timestamp
-            if heard is not None and time.time() - heard > MASTER_SILENCE_S:
+            if time.monotonic_ns() - self._heard_ns > MASTER_SILENCE_S * 1e9:
                 self.abandon("the master fell silent")
 
     def leave(self) -> None:
         """Asked to go (Ctrl-C, a pod that is being moved): hang up, hand over what ended, and say so."""
-        if self._run is None:
+        self._left = "it was asked to leave before its calls were made"
+        if self._run is None or not self._started_run:
+            self._scratch.cleanup()
             os._exit(int(ExitCode.INTERRUPTED))
         self._run.hang_up()
 
@@ -99,6 +140,7 @@ class Hired:
         if self._run is not None:
             self._run.hang_up()
             self._run.drain()
+        self._scratch.cleanup()
         os._exit(int(ExitCode.INCOMPLETE))
 
     # what the master says
@@ -107,7 +149,7 @@ class Hired:
         data = msg.data
         try:
             raise_file_limit()
-            scenario, target = unpack(data["work"])
+            scenario, target = unpack(data["work"], Path(self._scratch.name))
             local = data["folder"] is not None and self._asked is not None
             self._ship_events = not local
             folder = RunFolder(Path(data["folder"])) if local else self._own_folder(data["run_id"])
@@ -139,13 +181,21 @@ class Hired:
         )
 
     def _own_folder(self, run_id: str) -> RunFolder:
-        root = (self._spool or Path.cwd() / "bench-worker") / run_id
-        root.mkdir(parents=True, exist_ok=True)
-        return RunFolder(root)
+        """A new folder below `--spool`: rows of two runs must never share a file."""
+        base = self._spool or Path.cwd() / "bench-worker"
+        for attempt in range(1, 10_000):
+            root = base / (run_id if attempt == 1 else f"{run_id}-{attempt}")
+            try:
+                root.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return RunFolder(root)
+        raise BenchError(f"{base}: too many runs named {run_id}", hint="remove old ones, or name another --spool")
 
     def _started(self, environment: Environment, msg: Any, **_: Any) -> None:
         if self._run is None:
             return
+        self._started_run = True
         self._run.start()
         gevent.spawn(self._ship)
         if self._burner_ms:
@@ -180,6 +230,7 @@ class Hired:
                 "kernel_stamps": run.recorder.kernel_stamps,
                 "dropped": run.playing.dropped,
                 "offered": run.playing.offered,
+                "left": self._left,
             },
         )
 

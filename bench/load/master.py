@@ -19,6 +19,7 @@ import gevent
 from gevent.event import Event
 from locust import runners
 from locust.env import Environment
+from locust.exception import RPCError
 
 from bench.audio.catalogue import Fixture
 from bench.errors import BenchError, ExitCode
@@ -39,6 +40,7 @@ from bench.store.spool import SpoolWriter
 
 HIRE_TIMEOUT_S = 60.0
 FLUSH_TIMEOUT_S = 30.0
+_ANY_HOST = {"*", "0.0.0.0", "::", "[::]"}
 _HEARTBEATS = 10
 """Seconds without a heartbeat until a worker counts as lost; Locust's own 3 mistake a busy worker for a dead one."""
 
@@ -108,8 +110,7 @@ class MasterCrew:
         self._draining = False
         port = bind_port or _free_port(bind_host)
         self.address = (bind_host, port)
-        environment = Environment()
-        self._runner = environment.create_master_runner(bind_host, port)
+        self._runner = _listen(bind_host, port)
         for name, handler in (
             (messages.HELLO, self._hello),
             (messages.READY, self._on_ready),
@@ -121,19 +122,19 @@ class MasterCrew:
         ):
             self._runner.register_message(name, handler)
         for index in range(local):
-            self._children[index] = self._hire(index, port, burner_ms)
+            self._children[index] = _hire(index, bind_host, port, burner_ms)
         self._watch = gevent.spawn(self._watch_workers)
 
-    def _hire(self, index: int, port: int, burner_ms: float) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "bench", "worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
-        command += ["--local-index", str(index), "--burner", f"{burner_ms:g}"]
-        # stdin is the worker's lifeline; its stderr is ours, so that a crash is seen.
-        # A session of its own: Ctrl-C reaches the master alone, which decides what it means for open calls.
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
-
     def await_workers(self, timeout_s: float | None = HIRE_TIMEOUT_S) -> None:
-        """Block until every expected worker is ready. Raises `BenchError` when one fails or none comes."""
-        self._ready.wait(timeout_s)
+        """Block until every expected worker is ready. Raises `BenchError` when one fails or none comes.
+
+        Whatever ends the wait, an interrupt included, workers that did come are sent away.
+        """
+        try:
+            self._ready.wait(timeout_s)
+        except BaseException:
+            self.dismiss()
+            raise
         if self._failures:
             self.dismiss()
             raise BenchError(f"a worker could not make ready: {self._failures[0]}", hint="see the worker's own machine")
@@ -150,7 +151,14 @@ class MasterCrew:
 
     def _hello(self, environment: Environment, msg: Any, **_: Any) -> None:
         data, client_id = msg.data, msg.node_id
-        if client_id in self._workers or len(self._workers) >= self._expected:
+        if client_id in self._workers:
+            return
+        ours = messages.versions()
+        if data.get("versions") != ours:
+            self._send_away(client_id, f"it has {_said(data.get('versions'))}, this master has {_said(ours)}")
+            return
+        if len(self._workers) >= self._expected:
+            self._send_away(client_id, f"{self._expected} workers were expected, and they are here")
             return
         taken = {worker.index for worker in self._workers.values()} | set(self._children)
         index = data["index"] if data["index"] in self._children else min(set(range(self._expected)) - taken)
@@ -167,6 +175,9 @@ class MasterCrew:
             "folder": str(self._folder.root.resolve()) if worker.local is not None else None,
         }
         self._runner.send_message(messages.ASSIGN, assignment, client_id=client_id)
+
+    def _send_away(self, client_id: str, reason: str) -> None:
+        self._runner.send_message(messages.DISMISSED, {"reason": reason}, client_id=client_id)
 
     def _on_ready(self, environment: Environment, msg: Any, **_: Any) -> None:
         worker = self._workers.get(msg.node_id)
@@ -219,6 +230,8 @@ class MasterCrew:
             worker.counts = (0, 0, worker.counts[2], msg.data["dropped"])
             if worker.anchor is not None:
                 worker.anchor.kernel_stamps = msg.data["kernel_stamps"]
+            if msg.data["left"] is not None:
+                self._losses.append(f"worker {worker.title} did not make all of its calls: {msg.data['left']}")
             self._check_done()
 
     def _check_done(self) -> None:
@@ -229,10 +242,14 @@ class MasterCrew:
         """Notice workers that died: a local one by its process, another by its silence."""
         while True:
             gevent.sleep(0.5)
-            for worker in self._workers.values():
+            for worker in list(self._workers.values()):
                 if worker.over:
                     continue
                 gone = self._gone(worker)
+                if gone is not None and not self._ready.is_set() and worker.local is None:
+                    # Before the start its seat is free again for another.
+                    self._forget(worker)
+                    continue
                 if gone is not None:
                     # What a process sent before it died may still be on the way.
                     gevent.sleep(0.5)
@@ -246,6 +263,11 @@ class MasterCrew:
                 if not hired and child.poll() is not None and not self._ready.is_set():
                     self._failures.append(f"worker w{index} ended with code {child.returncode} before it was ready")
                     self._ready.set()
+
+    def _forget(self, worker: _Worker) -> None:
+        del self._workers[worker.client_id]
+        if worker.spool is not None:
+            worker.spool.close()
 
     def _gone(self, worker: _Worker) -> str | None:
         if worker.local is not None:
@@ -322,13 +344,13 @@ class MasterCrew:
         """Send the workers away and end the local ones that do not go."""
         self._watch.kill()
         for worker in self._workers.values():
-            if worker.lost is None:
-                self._runner.send_message(messages.DISMISSED, {}, client_id=worker.client_id)
+            # Also to those that were lost: one whose link came back would wait for ever.
+            self._runner.send_message(messages.DISMISSED, {}, client_id=worker.client_id)
             if worker.spool is not None:
                 worker.spool.close()
         deadline = time.monotonic() + 5
         for child in self._children.values():
-            if child.stdin is not None and not self._workers:
+            if child.stdin is not None and not any(worker.local is child for worker in self._workers.values()):
                 child.stdin.close()
             while child.poll() is None and time.monotonic() < deadline:
                 gevent.sleep(0.05)
@@ -369,7 +391,35 @@ class MasterCrew:
         return facts
 
 
+def _listen(host: str, port: int) -> runners.MasterRunner:
+    """Locust's master on `host:port`. Raises `BenchError` when the address cannot be had."""
+    try:
+        runner = Environment().create_master_runner(host, port)
+    except (RPCError, SystemExit) as error:
+        raise BenchError(
+            f"cannot listen for workers on {host}:{port}: {error or 'the port is in use'}",
+            hint="name a free address of this machine with --bind HOST:PORT",
+        ) from error
+    if not isinstance(runner, runners.MasterRunner):
+        raise TypeError("Locust made a runner that is no master")
+    return runner
+
+
+def _hire(index: int, bind_host: str, port: int, burner_ms: float) -> subprocess.Popen[bytes]:
+    """Start local worker number `index`."""
+    host = "127.0.0.1" if bind_host in _ANY_HOST else bind_host
+    command = [sys.executable, "-m", "bench", "worker", "--master-host", host, "--master-port", str(port)]
+    command += ["--local-index", str(index), "--burner", f"{burner_ms:g}"]
+    # stdin is the worker's lifeline; its stderr is ours, so that a crash is seen. A session of its own: Ctrl-C
+    # reaches the master alone, which decides what it means for open calls.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+
+
 def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind((host if host != "*" else "0.0.0.0", 0))
+        probe.bind(("" if host in _ANY_HOST else host, 0))
         return int(probe.getsockname()[1])
+
+
+def _said(versions: dict[str, str] | None) -> str:
+    return ", ".join(f"{name} {version}" for name, version in (versions or {}).items()) or "no version"

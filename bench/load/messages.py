@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from bench import __version__
 from bench.measure.records import SessionRecord, TurnRecord
 
 HELLO = "bench_hello"
@@ -26,6 +27,14 @@ FLUSHED = "bench_flushed"
 DISMISSED = "bench_dismissed"
 
 MOST_ROWS = 2_000
+
+
+def versions() -> dict[str, str]:
+    """What both sides must have in common, since rows and messages have no other contract."""
+    import locust
+
+    return {"realtime-voice-bench": __version__, "locust": str(locust.__version__)}
+
 
 Row = TypeVar("Row", TurnRecord, SessionRecord)
 

@@ -21,6 +21,8 @@ class Share:
     """Closed pool: the caller of each offset; empty for open arrivals."""
     indices: list[int] = field(default_factory=list)
     """Open arrivals: the run-wide session index of each offset; empty for a closed pool."""
+    max_open: int | None = None
+    """Open arrivals: this worker's part of the cap; the parts of all workers are the cap."""
 
 
 def total_sessions(load: Load) -> int | None:
@@ -52,7 +54,9 @@ def share_of(load: Load, seed: int, *, worker: int, workers: int) -> Share:
         return Share(offsets_s=[offsets[caller] for caller in mine], callers=list(mine))
     offsets = arrival_offsets_s(load, seed)
     mine = range(worker, len(offsets), workers)
-    return Share(offsets_s=[offsets[index] for index in mine], indices=list(mine))
+    cap = load.max_open
+    part = None if cap is None else cap // workers + (worker < cap % workers)
+    return Share(offsets_s=[offsets[index] for index in mine], indices=list(mine), max_open=part)
 
 
 def is_warmup(load: Load, index: int, offset_s: float) -> bool:

@@ -7,7 +7,6 @@ of the master means nothing on a worker, so paths are replaced by content.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -39,12 +38,11 @@ def pack(scenario: Scenario, target: Target, fixtures: Mapping[str, Fixture]) ->
     }
 
 
-def unpack(data: Mapping[str, Any], folder: Path | None = None) -> tuple[Scenario, Target]:
-    """The scenario and the target of `pack`, with the recordings written below `folder` (default: a new temporary one).
+def unpack(data: Mapping[str, Any], root: Path) -> tuple[Scenario, Target]:
+    """The scenario and the target of `pack`, with the recordings written into the folder `root`.
 
     Raises `BenchError` when they are not what this version understands.
     """
-    root = Path(tempfile.mkdtemp(prefix="bench-worker-")) if folder is None else folder
     entries = []
     for number, raw in enumerate(data["fixtures"]):
         name = f"{number:04d}{raw['suffix']}"

@@ -32,7 +32,7 @@ from bench.store import manifest as stored
 from bench.store.calibration import newest_calibration
 from bench.store.environment import git_state, host_facts, library_versions
 from bench.store.finish import finish_run
-from bench.store.folder import RunFolder, create_run_folder
+from bench.store.folder import RunFolder, create_run_folder, discard_unused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,8 +87,14 @@ def run_scenario(
 ) -> Outcome:
     """Run `scenario` and report. Raises `BenchError` for what is wrong before the first call."""
     workforce = workforce or Workforce()
+    if workforce.remote and scenario.target is None:
+        raise BenchError(
+            "the scenario has no target, and workers on other machines cannot reach the embedded server here",
+            hint="name a target in the scenario, or give --url with an address that every worker can reach",
+        )
     fixtures = fixtures_of(scenario)
     check_file_limit(scenario.load, workers=workforce.processes)
+    signal.signal(signal.SIGTERM, _as_interrupt)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     server: EmbeddedServer | None = None
     target = scenario.target
@@ -110,10 +116,16 @@ def run_scenario(
     finally:
         if server is not None:
             server.stop()
+        discard_unused(folder)
     facts = crew.facts()
     manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
     manifest.losses, manifest.health = facts.losses, facts.health
     return _report(folder, manifest)
+
+
+def _as_interrupt(number: int, frame: object) -> None:
+    """A request to terminate before the first call ends like Ctrl-C: with everything stopped that was started."""
+    raise KeyboardInterrupt
 
 
 def _hire(

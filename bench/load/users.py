@@ -127,7 +127,7 @@ class Dispatcher(_VoiceUser):
     @task
     def dispatch(self) -> None:
         playing = self.playing
-        share, load = playing.share, playing.scenario.load
+        share = playing.share
         playing.go.wait()
         calls: set[gevent.Greenlet] = set()
         try:
@@ -136,7 +136,7 @@ class Dispatcher(_VoiceUser):
                 if not playing.sleep_until(intended_ns):
                     break
                 playing.offered += 1
-                if load.max_open is not None and len(calls) >= load.max_open:
+                if share.max_open is not None and len(calls) >= share.max_open:
                     playing.dropped += 1
                     continue
                 greenlet = gevent.spawn(playing.call, index, index, intended_ns)

@@ -113,6 +113,7 @@ class WorkerRun:
         self._user_class = user_class(self.playing)
         self.environment.user_classes = [self._user_class]
         self._draining = False
+        self._drained = False
 
     def _turn_recorded(self, row: TurnRecord) -> None:
         """One event per turn, for Locust's own screens only."""
@@ -202,6 +203,9 @@ class WorkerRun:
 
     def drain(self) -> None:
         """Wait for hung-up calls to be written, stop the users, close the spool: every ended row is on disk."""
+        if self._drained:
+            return
+        self._drained = True
         self.playing.done.wait(HANG_UP_GRACE_S + self.scenario.timeouts.close_ms / 1000)
         self.health.stop()
         runner = self.environment.runner

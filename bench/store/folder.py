@@ -116,6 +116,22 @@ def create_run_folder(out: Path | None, scenario_name: str, now: datetime) -> Ru
     raise BenchError(f"{REPORTS / base}: too many runs of this name in one second", hint="name a folder with --out")
 
 
+def discard_unused(folder: RunFolder) -> None:
+    """Take away what a run left that ended before it began, so that its folder can be named again.
+
+    Only files without a row and folders without a file go; anything else is left as it is.
+    """
+    if folder.manifest.exists():
+        return
+    for part in (folder.spool, folder.events):
+        for file in part.glob("*") if part.is_dir() else ():
+            if file.is_file() and file.stat().st_size == 0:
+                file.unlink()
+    for place in (folder.spool, folder.events, folder.root):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
 def _make(folder: RunFolder) -> None:
     try:
         folder.root.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,12 @@ def start(*words: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 def wait_for(path: Path, at_least: int, timeout_s: float = 40) -> None:
     """Until the files below `path` hold `at_least` turn rows."""
     deadline = time.monotonic() + timeout_s
@@ -148,9 +154,7 @@ def test_time_ends_a_run_and_every_ended_turn_is_in(scenario: Path, tmp_path: Pa
 
 def test_a_worker_of_another_machine_sends_rows_and_events(scenario: Path, tmp_path: Path) -> None:
     out, spool = tmp_path / "run", tmp_path / "elsewhere"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = free_port()
     with voice_server() as url:
         run = start(
             "run", scenario, "--url", url, "--out", out, *LOAD, "--master", "--expect-workers", "2",
@@ -170,3 +174,64 @@ def test_a_worker_of_another_machine_sends_rows_and_events(scenario: Path, tmp_p
     again = bench("report", out, "--recompute")
     assert again.returncode == 0, again.stderr
     assert len(pd.read_parquet(out / "turns.parquet")) == 48
+
+
+def test_a_worker_asked_to_leave_makes_the_run_incomplete(scenario: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    port = free_port()
+    with voice_server() as url:
+        run = start(
+            "run", scenario, "--url", url, "--out", out, *LOAD, "--master", "--expect-workers", "2",
+            "--bind", f"127.0.0.1:{port}",
+        )  # fmt: skip
+        join = ("worker", "--master-host", "127.0.0.1", "--master-port", port, "--spool", tmp_path / "spool")
+        workers = [start(*join) for _ in range(2)]
+        wait_for(out, 6)
+        surplus = start(*join)
+        surplus_says, _ = surplus.communicate(timeout=30)
+        workers[1].send_signal(signal.SIGTERM)
+        output, _ = run.communicate(timeout=90)
+        codes = [worker.wait(20) for worker in workers]
+    assert surplus.returncode == ExitCode.USAGE
+    assert "2 workers were expected" in surplus_says
+    assert run.returncode == ExitCode.INCOMPLETE, output
+    assert "asked to leave" in output
+    assert codes == [0, 0]
+    manifest = json.loads((out / "run.json").read_text())
+    for counts in manifest["counts"]["workers"].values():
+        assert counts["turns_sent"] == counts["turns_received"]
+
+
+def test_mistakes_with_workers_are_sentences(scenario: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        busy = bench(
+            "run", scenario, "--url", "ws://127.0.0.1:9/", "--out", tmp_path / "a", "--master", "--bind",
+            f"127.0.0.1:{port}",
+        )  # fmt: skip
+    assert busy.returncode == ExitCode.USAGE
+    assert "cannot listen" in busy.stderr
+    assert not (tmp_path / "a").exists(), "nothing is left of a run that never began"
+    quickstart = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
+    no_target = bench("run", quickstart, "--master", "--out", tmp_path / "b")
+    assert no_target.returncode == ExitCode.USAGE
+    assert "embedded server" in no_target.stderr
+    for done in (busy, no_target):
+        assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_waiting_for_workers_leaves_nothing(scenario: Path, tmp_path: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        out = tmp_path / "run"
+        run = start(
+            "run", scenario, "--url", "ws://127.0.0.1:9/", "--out", out, "--master", "--bind",
+            f"127.0.0.1:{free_port()}",
+        )  # fmt: skip
+        assert run.stdout is not None
+        assert "waiting for 1 workers" in run.stdout.readline()
+        run.send_signal(number)
+        output, _ = run.communicate(timeout=20)
+        assert run.returncode == ExitCode.INTERRUPTED, output
+        assert not out.exists()
