@@ -9,6 +9,8 @@ from __future__ import annotations
 import platform
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +96,6 @@ def run_scenario(
         )
     fixtures = fixtures_of(scenario)
     check_file_limit(scenario.load, workers=workforce.processes)
-    signal.signal(signal.SIGTERM, _as_interrupt)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     server: EmbeddedServer | None = None
     target = scenario.target
@@ -109,7 +110,8 @@ def run_scenario(
         manifest.calibration = newest.model_dump(mode="json") if newest is not None else None
         manifest.price_books = _books_used(scenario, target, books)
         manifest.fixtures = {fixture.id: fixture.sha256 for fixture in fixtures.values()}
-        crew = _hire(scenario, target, folder, books, fixtures, workforce, console)
+        with _interruptible():
+            crew = _hire(scenario, target, folder, books, fixtures, workforce, console)
         manifest.workers = crew.facts().anchors
         stored.write_manifest(folder, manifest)
         manifest.stop_reason = _play(crew, scenario, make_view(console, scenario.name))
@@ -123,9 +125,22 @@ def run_scenario(
     return _report(folder, manifest)
 
 
-def _as_interrupt(number: int, frame: object) -> None:
-    """A request to terminate before the first call ends like Ctrl-C: with everything stopped that was started."""
-    raise KeyboardInterrupt
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Before the first call, Ctrl-C and a request to terminate end the preparations with `KeyboardInterrupt`.
+
+    Raised in this greenlet and no other: Python would raise it in whichever runs, and Locust's swallow it.
+    """
+    waiting = gevent.getcurrent()
+    handlers = [
+        gevent.signal_handler(number, gevent.kill, waiting, KeyboardInterrupt)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    ]
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.cancel()
 
 
 def _hire(

@@ -63,6 +63,7 @@ def test_any_slices_give_the_messages(messages: list[tuple[Opcode, int, int]], s
         (b"\x89\xfe\x01\x00\x00\x00\x00\x00" + bytes(256), 1002),
         (b"\x81\xff" + (1 << 40).to_bytes(8, "big") + bytes(4), 1009),
     ],
+    ids=["unmasked", "continues nothing", "text in text", "reserved bit", "reserved opcode", "long ping", "too big"],
 )
 def test_a_broken_frame_is_refused(wire: bytes, code: int) -> None:
     with pytest.raises(FramingError) as refused:
