@@ -137,11 +137,14 @@ class Hired:
     def abandon(self, why: str) -> None:
         """The master is gone: hang up, keep what was written, leave."""
         print(f"worker: {why}; hanging up", file=sys.stderr, flush=True)
-        if self._run is not None:
-            self._run.hang_up()
-            self._run.drain()
-        self._scratch.cleanup()
-        os._exit(int(ExitCode.INCOMPLETE))
+        try:
+            if self._run is not None:
+                self._run.hang_up()
+                self._run.drain()
+            self._scratch.cleanup()
+        finally:
+            # Whatever went wrong in tidying up, no call may go on without a master.
+            os._exit(int(ExitCode.INCOMPLETE))
 
     # what the master says
 
