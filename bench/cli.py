@@ -183,6 +183,7 @@ def report(
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Measure every turn again from the raw events.")
     ] = False,
+    png: Annotated[bool, typer.Option("--png", help="Also draw the charts as pictures, into RUN/charts.")] = False,
     book: Annotated[
         str | None, typer.Option("--book", metavar="BOOK", help="With --recompute: price with this book.")
     ] = None,
@@ -205,6 +206,11 @@ def report(
         stored = read_run(run_folder)
     summary = write_reports(stored)
     print(render_terminal(summary, run_folder))
+    if png:
+        from bench.report.figures import write_figures
+
+        for path in write_figures(summary, run_folder / "charts"):
+            print(f"  Chart                            {path}")
     return summary.verdict.exit_code
 
 
