@@ -46,7 +46,8 @@ DECISIVE = ("ttft_ms", "first_audio_ms", "endpoint_ms")
 ERROR_BOUND_MS = 1.0
 LATE_BOUND_MS = 10.0
 CALLS_PER_RAMP_SECOND = 40
-SPOKEN = ("yes", "balance", "order-status", "plan-prices")
+SPOKEN = ("balance", "order-status", "plan-prices", "opening-hours", "appointment")
+TURNS_PER_CALL = 8
 BUSY_CORE = 0.9
 PROFILE = {
     "name": "calibration",
@@ -55,7 +56,9 @@ PROFILE = {
     "first_token": {"lognormal": {"median": "600ms", "sigma": 0.12}},
     "first_audio": {"lognormal": {"median": "720ms", "sigma": 0.12}},
     "leading_silence": "80ms",
-    "reply_length": "1200ms",
+    "reply": "Thank you, I have done that for you.",
+    "reply_length": "5s",
+    "chunk": "800ms",
 }
 
 
@@ -239,7 +242,7 @@ def _spread(values_ms: Any) -> Spread:
 
 
 def _scenario(calls: int, options: CalibrateOptions, root: Path, url: str) -> Scenario:
-    """Callers who speak short fixtures over and over; those whose calls began in the ramp are warm-up."""
+    """Callers in an ordinary conversation: two or three seconds of speech, a reply of five, a breath, and again."""
     ramp_s = max(1.0, calls / CALLS_PER_RAMP_SECOND)
     spoken = _fixture_ids()
     body = {
@@ -252,7 +255,7 @@ def _scenario(calls: int, options: CalibrateOptions, root: Path, url: str) -> Sc
         },
         "fixtures": str(shipped_catalogue()),
         "session": {"frame": f"{options.frame_ms}ms"},
-        "conversation": [{"say": spoken}, {"pause": "200ms"}, {"say": spoken}, {"pause": "200ms"}, {"say": spoken}],
+        "conversation": [step for _ in range(TURNS_PER_CALL) for step in ({"say": spoken}, {"pause": "300ms"})],
         "load": {"callers": calls, "ramp": f"{ramp_s:g}s", "duration": f"{ramp_s + options.seconds:g}s"},
         "timeouts": {"connect": "30s", "ready": "30s"},
     }

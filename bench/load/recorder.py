@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gevent.threadpool import ThreadPool
+
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
@@ -90,6 +92,11 @@ class Recorder:
         self._on_turn = on_turn
         self._on_session = on_session
         self._rows: dict[str, list[TurnRecord]] = {}
+        self._writer = ThreadPool(1)
+
+    def flush(self) -> None:
+        """Wait until every timeline is written."""
+        self._writer.join()
 
     def turn_ended(self, timeline: Timeline, turn: TurnFacts) -> None:
         """Measure and keep one turn."""
@@ -112,7 +119,8 @@ class Recorder:
         rows = self._rows.pop(timeline.labels.session_id, [])
         row = measure_session(timeline, rows, self._anchor, book=self._books)
         self._spool.session(row)
-        self._spool.timeline(timeline)
+        # Some milliseconds of work on a finished call: in the loop it would hold up every other call's frames.
+        self._writer.spawn(self._spool.timeline, timeline)
         self.tally.add_session(row)
         if timeline.connection.upgraded_ns is not None:
             self.kernel_stamps = row.kernel_stamps and self.kernel_stamps is not False

@@ -197,8 +197,9 @@ class WorkerRun:
         self.playing.no_more.set()
 
     def hang_up(self) -> None:
-        """End every open call now."""
+        """End every open call now. The certificate ends here too: all farewells at once are no load of the run."""
         self.admit_no_more()
+        self.health.stop()
         self.playing.hang_up_all()
 
     def drain(self) -> None:
@@ -208,6 +209,7 @@ class WorkerRun:
         self._drained = True
         self.playing.done.wait(HANG_UP_GRACE_S + self.scenario.timeouts.close_ms / 1000)
         self.health.stop()
+        self.recorder.flush()
         runner = self.environment.runner
         if isinstance(runner, LocalRunner):
             runner.quit()

@@ -1,4 +1,4 @@
-"""Waking greenlets at absolute instants, to tens of microseconds.
+"""Waking greenlets at absolute instants, to a fraction of a millisecond.
 
 gevent's timers ride on `epoll_wait`, which counts in whole milliseconds and rounds up: a frame leaves 0.6 ms late on
 average, however idle the machine. One Linux timerfd per process, armed for the earliest of all waiters, does
@@ -19,7 +19,7 @@ from typing import Any
 import gevent
 from gevent.hub import Waiter, get_hub
 
-SLACK_NS = 150_000
+SLACK_NS = 400_000
 _CLOCK_MONOTONIC = 1
 _NONBLOCK_CLOEXEC = 0o2004000
 _ABSOLUTE = 1
