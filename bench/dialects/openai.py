@@ -20,6 +20,15 @@ from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.base import Endpoint
+from bench.dialects.openai_fields import (
+    mapping,
+    number,
+    output_text,
+    parse_error,
+    parse_transcription_usage,
+    parse_usage,
+    text,
+)
 from bench.dialects.signals import (
     AudioDelta,
     AudioDone,
@@ -41,9 +50,7 @@ from bench.dialects.signals import (
     SpeechStopped,
     TextDelta,
     ToolCall,
-    TranscriptionUsage,
     Unrecognised,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -115,86 +122,6 @@ def endpoint(target: Target, headers: Mapping[str, str], query: Mapping[str, str
         headers=dict(headers),
         subprotocols=tuple(target.subprotocols),
     )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _count(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def parse_error(raw: Any) -> ErrorInfo:
-    """An error object as the server sent it; anything that is not one gives its text as the message."""
-    if not isinstance(raw, dict):
-        return ErrorInfo(message=None if raw is None else str(raw)[:500])
-    message = _text(raw.get("message"))
-    return ErrorInfo(
-        type=_text(raw.get("type")),
-        code=_text(raw.get("code")),
-        message=message[:500] if message else None,
-        param=_text(raw.get("param")),
-        event_id=_text(raw.get("event_id")),
-    )
-
-
-def parse_usage(raw: Any) -> Usage | None:
-    """Token counts of a response, or None where the server gave none (null, `{}`, only keys of other APIs)."""
-    if not isinstance(raw, dict) or not raw:
-        return None
-    into, out = _mapping(raw.get("input_token_details")), _mapping(raw.get("output_token_details"))
-    if not into and not out:
-        return None
-    cached = into.get("cached_tokens_details")
-    cached_total = _count(into.get("cached_tokens"))
-    split = isinstance(cached, dict)
-    by = _mapping(cached)
-    return Usage(
-        in_text_tokens=_count(into.get("text_tokens")),
-        in_audio_tokens=_count(into.get("audio_tokens")),
-        in_image_tokens=_count(into.get("image_tokens")),
-        in_cached_text_tokens=_count(by.get("text_tokens")) if split else cached_total,
-        in_cached_audio_tokens=_count(by.get("audio_tokens")),
-        in_cached_image_tokens=_count(by.get("image_tokens")),
-        out_text_tokens=_count(out.get("text_tokens")),
-        out_audio_tokens=_count(out.get("audio_tokens")),
-        cached_split_assumed=not split and bool(cached_total),
-    )
-
-
-def parse_transcription_usage(raw: Any) -> TranscriptionUsage | None:
-    """What transcribing one utterance was billed at: tokens or seconds."""
-    if not isinstance(raw, dict) or not raw:
-        return None
-    details = _mapping(raw.get("input_token_details"))
-    usage = TranscriptionUsage(
-        seconds=_number(raw.get("seconds")),
-        in_text_tokens=_count(details.get("text_tokens")),
-        in_audio_tokens=_count(details.get("audio_tokens")),
-        out_text_tokens=_count(raw.get("output_tokens")),
-    )
-    return None if usage == TranscriptionUsage() else usage
-
-
-def _output_text(response: Mapping[str, Any]) -> str | None:
-    parts: list[str] = []
-    items = response.get("output")
-    for item in items if isinstance(items, list) else []:
-        content = _mapping(item).get("content")
-        for part in content if isinstance(content, list) else []:
-            text = _text(_mapping(part).get("transcript")) or _text(_mapping(part).get("text"))
-            if text:
-                parts.append(text)
-    return " ".join(parts) or None
 
 
 class OpenAIDialect:
@@ -336,33 +263,33 @@ class OpenAIDialect:
         return identity is not None and self._repeated(self._once, (what, identity))
 
     def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        session = _mapping(message.get("session"))
-        return (SessionCreated(at_ns, _text(session.get("id")), _text(session.get("model"))),)
+        session = mapping(message.get("session"))
+        return (SessionCreated(at_ns, text(session.get("id")), text(session.get("model"))),)
 
     def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (SessionReady(at_ns, _mapping(message.get("session"))),)
+        return (SessionReady(at_ns, mapping(message.get("session"))),)
 
     def _speech_started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (SpeechStarted(at_ns, _text(message.get("item_id")), _number(message.get("audio_start_ms"))),)
+        return (SpeechStarted(at_ns, text(message.get("item_id")), number(message.get("audio_start_ms"))),)
 
     def _speech_stopped(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = _text(message.get("item_id"))
+        item_id = text(message.get("item_id"))
         if self._again("speech_stopped", item_id):
             return ()
-        return (SpeechStopped(at_ns, item_id, _number(message.get("audio_end_ms"))),)
+        return (SpeechStopped(at_ns, item_id, number(message.get("audio_end_ms"))),)
 
     def _committed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = _text(message.get("item_id"))
+        item_id = text(message.get("item_id"))
         return () if self._again("committed", item_id) else (InputCommitted(at_ns, item_id),)
 
     def _input_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        text = _text(message.get("delta"))
-        if not text:
+        words = text(message.get("delta"))
+        if not words:
             return ()
-        return (InputTranscript(at_ns, _text(message.get("item_id")), text, final=False),)
+        return (InputTranscript(at_ns, text(message.get("item_id")), words, final=False),)
 
     def _input_completed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = _text(message.get("item_id"))
+        item_id = text(message.get("item_id"))
         transcript = message.get("transcript")
         if not isinstance(transcript, str):
             return (Malformed(at_ns, "a completed transcription without a `transcript`"),)
@@ -372,22 +299,22 @@ class OpenAIDialect:
         return (InputTranscript(at_ns, item_id, transcript, final=True, usage=usage),)
 
     def _input_failed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = _text(message.get("item_id"))
+        item_id = text(message.get("item_id"))
         if self._again("transcribed", item_id):
             return ()
         return (InputTranscriptFailed(at_ns, item_id, parse_error(message.get("error"))),)
 
     def _response_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        response_id = _text(_mapping(message.get("response")).get("id"))
+        response_id = text(mapping(message.get("response")).get("id"))
         return () if self._again("response", response_id) else (ResponseStarted(at_ns, response_id),)
 
     def _transcript_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        text = _text(message.get("delta"))
-        return (TextDelta(at_ns, _text(message.get("response_id")), text, "transcript"),) if text else ()
+        words = text(message.get("delta"))
+        return (TextDelta(at_ns, text(message.get("response_id")), words, "transcript"),) if words else ()
 
     def _text_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        text = _text(message.get("delta"))
-        return (TextDelta(at_ns, _text(message.get("response_id")), text, "text"),) if text else ()
+        words = text(message.get("delta"))
+        return (TextDelta(at_ns, text(message.get("response_id")), words, "text"),) if words else ()
 
     def _audio_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         encoded = message.get("delta") or message.get("audio")
@@ -396,7 +323,7 @@ class OpenAIDialect:
         if not isinstance(encoded, str) or len(encoded) % 4:
             return (Malformed(at_ns, "an audio delta that is not base64"),)
         size = len(encoded) // 4 * 3 - (2 if encoded.endswith("==") else encoded.endswith("="))
-        response_id = _text(message.get("response_id"))
+        response_id = text(message.get("response_id"))
         before = self._received_bytes.get(response_id, 0)
         self._received_bytes[response_id] = before + size
         width = self.output_format.bytes_per_sample
@@ -404,7 +331,7 @@ class OpenAIDialect:
             AudioDelta(
                 at_ns=at_ns,
                 response_id=response_id,
-                item_id=_text(message.get("item_id")),
+                item_id=text(message.get("item_id")),
                 samples=(before + size) // width - before // width,
                 wire_bytes=size,
                 encoded=encoded,
@@ -412,31 +339,31 @@ class OpenAIDialect:
         )
 
     def _audio_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (AudioDone(at_ns, _text(message.get("response_id"))),)
+        return (AudioDone(at_ns, text(message.get("response_id"))),)
 
     def _tool_call(self, response_id: str | None, raw: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        call_id, name = _text(raw.get("call_id")), _text(raw.get("name"))
+        call_id, name = text(raw.get("call_id")), text(raw.get("name"))
         if call_id is None or name is None or self._again("tool_call", call_id):
             return ()
-        return (ToolCall(at_ns, response_id, call_id, name, _text(raw.get("arguments")) or "{}"),)
+        return (ToolCall(at_ns, response_id, call_id, name, text(raw.get("arguments")) or "{}"),)
 
     def _arguments_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return self._tool_call(_text(message.get("response_id")), message, at_ns)
+        return self._tool_call(text(message.get("response_id")), message, at_ns)
 
     def _item_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item = _mapping(message.get("item"))
+        item = mapping(message.get("item"))
         if item.get("type") != "function_call":
             return ()
-        return self._tool_call(_text(message.get("response_id")), item, at_ns)
+        return self._tool_call(text(message.get("response_id")), item, at_ns)
 
     def _response_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        response = _mapping(message.get("response"))
-        response_id = _text(response.get("id"))
+        response = mapping(message.get("response"))
+        response_id = text(response.get("id"))
         if self._again("response_done", response_id):
             return ()
         self._received_bytes.pop(response_id, None)
         self._carry.pop(response_id, None)
-        details = _mapping(response.get("status_details"))
+        details = mapping(response.get("status_details"))
         status = _STATUSES.get(str(response.get("status")), "unknown")
         error = parse_error(details["error"]) if details.get("error") else None
         return (
@@ -444,10 +371,10 @@ class OpenAIDialect:
                 at_ns=at_ns,
                 response_id=response_id,
                 status=status,
-                reason=_text(details.get("reason")),
+                reason=text(details.get("reason")),
                 error=error,
                 usage=parse_usage(response.get("usage")),
-                text=_output_text(response),
+                text=output_text(response),
             ),
         )
 
@@ -456,9 +383,9 @@ class OpenAIDialect:
         limits = tuple(
             RateLimit(
                 name=str(entry.get("name")),
-                limit=_number(entry.get("limit")),
-                remaining=_number(entry.get("remaining")),
-                reset_s=_number(entry.get("reset_seconds")),
+                limit=number(entry.get("limit")),
+                remaining=number(entry.get("remaining")),
+                reset_s=number(entry.get("reset_seconds")),
             )
             for entry in (raw if isinstance(raw, list) else [])
             if isinstance(entry, dict)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.dialects.openai import SESSION_UPDATE_ID, OpenAIDialect, endpoint, parse_usage
+from bench.dialects.openai import SESSION_UPDATE_ID, OpenAIDialect, endpoint
+from bench.dialects.openai_fields import parse_usage
 from bench.dialects.signals import (
     AudioDelta,
     ErrorInfo,

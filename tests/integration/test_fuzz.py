@@ -166,4 +166,5 @@ def test_spoiled_messages_harm_nothing(tmp_path: Path) -> None:
 def test_one_odd_value_in_every_place(value: Any) -> None:
     for message in healthy_turn():
         for key in message:
-            OpenAIDialect(SessionConfig()).receive(json.dumps({**message, key: value}), 7)
+            signals = OpenAIDialect(SessionConfig()).receive(json.dumps({**message, key: value}), 7)
+            assert all(signal.at_ns == 7 for signal in signals)
