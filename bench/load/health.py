@@ -183,20 +183,6 @@ def raise_priority() -> int:
     return WANTED_NICENESS
 
 
-def take_own_core(index: int, processes: int) -> int | None:
-    """Keep this process to one core when there is one for each of `processes`; the core, or None.
-
-    Two workers that the scheduler puts on one core wait for each other for milliseconds while another core is free.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    cores = sorted(os.sched_getaffinity(0))
-    if processes < 2 or len(cores) < processes:
-        return None
-    os.sched_setaffinity(0, {cores[index]})
-    return cores[index]
-
-
 def raise_file_limit() -> int:
     """Lift the soft limit on open files to the hard one where the system allows it; the limit now in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

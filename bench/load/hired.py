@@ -25,7 +25,7 @@ from locust.runners import WorkerRunner
 
 from bench.errors import BenchError, ExitCode
 from bench.load import messages
-from bench.load.health import raise_file_limit, take_own_core
+from bench.load.health import raise_file_limit
 from bench.load.remote import unpack
 from bench.load.worker import WorkerRun
 from bench.measure.records import SessionRecord, TurnRecord
@@ -152,8 +152,6 @@ class Hired:
         data = msg.data
         try:
             raise_file_limit()
-            if self._asked is not None:
-                take_own_core(data["index"], data["workers"])
             scenario, target = unpack(data["work"], Path(self._scratch.name))
             local = data["folder"] is not None and self._asked is not None
             self._ship_events = not local
