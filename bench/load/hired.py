@@ -246,7 +246,8 @@ class Hired:
         for piece in messages.batches(turns):
             self._sent[0] += len(piece)
             self._say(messages.ROWS, {"what": "turns", "columns": messages.to_columns(piece)})
-        if self._ship_events and sessions:
+        # Timelines are written beside the loop and may come after the row of their call: ship whatever is there.
+        if self._ship_events:
             self._ship_timelines(run)
         for some in messages.batches(sessions):
             self._sent[1] += len(some)
