@@ -33,6 +33,25 @@ def enable(sock: socket.socket) -> bool:
     return True
 
 
+def _keep_stamping() -> socket.socket | None:
+    """A socket that asks for stamps as long as the process lives.
+
+    The kernel stamps packets only while some socket asks for it, and begins to do so a moment after the first one asks:
+    without this the first call of a run would lack its first stamps.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        keeper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    enable(keeper)
+    return keeper
+
+
+_KEEPER = _keep_stamping()
+
+
 def stamp_of(ancillary: Sequence[tuple[int, int, bytes]]) -> int | None:
     """The wall-clock stamp of a read in ns, or None when the kernel sent none with it."""
     for level, kind, data in ancillary:
