@@ -42,8 +42,10 @@ faults:
   - {kind: missing_usage, at_turn: 1, sessions: [4]}
   - {kind: duplicate_events, at_turn: 1, sessions: [5]}
   - {kind: silent_reply, at_turn: 1, sessions: [6]}
-  - {kind: split_turn, at_turn: 1, sessions: [7]}
+  - {kind: split_turn, at_turn: 1, sessions: [7, 8]}
 """
+# The kernel deals the calls to two processes, each of which numbers its own (0, 2, 4 ... and 1, 3, 5 ...): of ten calls
+# at least one is number 7 or number 8, whichever way they fall.
 
 
 @pytest.fixture(scope="module")
