@@ -95,6 +95,13 @@ class Deadlines:
                 os.read(self._fd, 8)
             except BlockingIOError:
                 return
+        self.catch_up()
+        self._armed_ns = None
+        if self._heap:
+            self._arm(self._heap[0][0])
+
+    def catch_up(self) -> None:
+        """Call what is due by now: for a loop that has many sockets to serve before it looks at its timers again."""
         heap = self._heap
         while heap and heap[0][0] <= time.monotonic_ns():
             callback = heapq.heappop(heap)[2].callback
@@ -104,6 +111,3 @@ class Deadlines:
                     callback()
                 except Exception as error:
                     self._loop.call_exception_handler({"message": "a deadline's callback failed", "exception": error})
-        self._armed_ns = None
-        if heap:
-            self._arm(heap[0][0])

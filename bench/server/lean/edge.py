@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
+import pybase64
 from multidict import CIMultiDict
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -143,6 +144,7 @@ class LeanConnection(asyncio.Protocol):
                     self._control(opcode, payload)
         except FramingError as problem:
             self.close(problem.code, problem.reason)
+        self._engine.deadlines.catch_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._edge.connections.discard(self)
@@ -164,7 +166,7 @@ class LeanConnection(asyncio.Protocol):
         head = _APPEND.match(payload)
         if head is not None and payload.endswith(b'"}'):
             try:
-                audio = binascii.a2b_base64(payload[head.end() : -2], strict_mode=True)
+                audio = pybase64.b64decode(memoryview(payload)[head.end() : -2], validate=True)
             except binascii.Error:
                 call.text(payload)  # refused there, in the vendor's words
                 return

@@ -6,11 +6,12 @@ Trap: an item's content is `output_audio`, the same thing as a response's conten
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.server.protocol.commands import ContextItem
@@ -35,7 +36,7 @@ class Part:
             return {"type": self.kind, "text": self.text or ""}
         shown: dict[str, Any] = {"type": self.kind, "transcript": self.text}
         if with_audio and self.audio:
-            shown["audio"] = base64.b64encode(self.audio).decode("ascii")
+            shown["audio"] = pybase64.b64encode_as_string(self.audio)
         return shown
 
 
@@ -220,7 +221,7 @@ def _parse_message(item: Item, value: dict[str, Any], audio_format: AudioFormat,
 def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
     """The bytes of strict base64, or the error that a client is told."""
     try:
-        return binascii.a2b_base64(value, strict_mode=True)
+        return pybase64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
         kind = (
             "mono PCM16 at 24kHz" if audio_format is AudioFormat.PCM16 else f"mono G.711 {audio_format.value} at 8kHz"

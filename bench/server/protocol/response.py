@@ -7,10 +7,11 @@ Trap: reply audio arrives here already encoded for the wire; its duration is its
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.server.protocol.commands import Event
@@ -132,7 +133,7 @@ class Response:
         if self._conversation is not None and self._conversation.keeps_audio:
             self._audio += data
         item.parts[0].audio_ms = self.audio_ms
-        delta = base64.b64encode(data).decode("ascii") if in_base64 is None else in_base64
+        delta = pybase64.b64encode_as_string(data) if in_base64 is None else in_base64
         events.append(self._part_event("response.output_audio.delta", delta=delta))
         return events
 

@@ -20,7 +20,7 @@ from bench.audio.catalogue import Fixture
 RATE_HZ = 4000
 HEARD_MS = 1_500  # of audio that a verdict rests on
 WINDOW_MS = 600  # of it that finds the candidates
-NEAR_MS = 700
+NEAR_MS = (200, 700)
 EARLIER_MS = 450  # a weak last syllable under noise: the detector heard the end this much too early
 LATER_MS = 450  # noise that goes on behind the speech: this much too late
 SOURCE_HZ = 24_000
@@ -74,10 +74,14 @@ class Recogniser:
         """
         if self._ends is None:
             return None
-        near = np.abs(self._lengths_ms - speech_ms) <= NEAR_MS
-        for rows in (np.flatnonzero(near), np.flatnonzero(~near) if thorough else ()):
+        off_ms = np.abs(self._lengths_ms - speech_ms)
+        query = self._ends.query(heard)
+        above_ms = -1.0
+        for upto_ms in (*NEAR_MS, np.inf if thorough else 0.0):
+            rows = np.flatnonzero((off_ms > above_ms) & (off_ms <= upto_ms))
+            above_ms = upto_ms
             if len(rows):
-                found = self._ends.best(heard[-_WINDOW:], np.asarray(rows))
+                found = self._ends.best(query, rows)
                 match = self._surest(
                     heard, [(self._known[row], self._known[row].end - EARLIER_MS * _PER_MS + lag) for row, lag in found]
                 )
@@ -93,7 +97,8 @@ class Recogniser:
         here = round(speech_ms * _PER_MS)
         starts = [known.start + here - _WINDOW - EARLIER_MS * _PER_MS for known in later]
         regions = np.stack([known.samples[at : at + _REGION] for known, at in zip(later, starts, strict=True)])
-        found = _Templates(regions).best(heard[-_WINDOW:], None)
+        templates = _Templates(regions)
+        found = templates.best(templates.query(heard), None)
         return self._surest(heard, [(later[row], starts[row] + lag + _WINDOW) for row, lag in found])
 
     def _surest(self, heard: Floats, candidates: list[tuple[_Known, int]]) -> Match | None:
@@ -123,12 +128,15 @@ class _Templates:
         floor = np.maximum(power.max(axis=1, keepdims=True) * _QUIET_SHARE, 1e-9)
         self._inverse_norms = (1.0 / np.sqrt(np.maximum(power, floor))).astype(np.float32)
 
-    def best(self, window: Floats, rows: NDArray[np.intp] | None) -> list[tuple[int, int]]:
+    def query(self, heard: Floats) -> NDArray[np.complex64]:
+        """The last window of `heard`, transformed for `best`."""
+        return np.conj(np.fft.rfft(heard[-_WINDOW:], _REGION)).astype(np.complex64)
+
+    def best(self, query: NDArray[np.complex64], rows: NDArray[np.intp] | None) -> list[tuple[int, int]]:
         """Row and lag of the best agreements, the best first."""
         spectra, norms = self._spectra, self._inverse_norms
         if rows is not None:
             spectra, norms = spectra[rows], norms[rows]
-        query = np.conj(np.fft.rfft(window, _REGION)).astype(np.complex64)
         found = np.fft.irfft(spectra * query, _REGION, axis=1)[:, : _LAGS + 1] * norms
         lags = np.argmax(found, axis=1)
         order = np.argsort(found[np.arange(len(lags)), lags])[::-1][:_CANDIDATES]

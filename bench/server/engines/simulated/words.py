@@ -89,6 +89,7 @@ def _made(words: Sequence[str], numbers: Sequence[int], strangers: Sequence[str]
     return " ".join(made)
 
 
+@lru_cache(maxsize=4096)
 def _scored(reference: str, text: str, language: str) -> Transcript:
     score = score_words(reference, text, language)
     assert score is not None
