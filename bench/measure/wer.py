@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any, Literal
 
@@ -105,6 +105,7 @@ def prepare(language: str = "en") -> None:
     score_words("ready", "ready", language)
 
 
+@lru_cache(maxsize=4096)
 def normalise(text: str, language: str) -> str:
     """`text` as the normaliser of `language` sees it: lower case, no punctuation, numbers and spellings unified."""
     return _normaliser(normaliser_name(language))(text).strip()

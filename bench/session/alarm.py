@@ -1,10 +1,11 @@
-"""Waking greenlets at absolute instants, to a fraction of a millisecond.
+"""Calling at absolute instants, to a fraction of a millisecond.
 
 gevent's timers ride on `epoll_wait`, which counts in whole milliseconds and rounds up: a frame leaves 0.6 ms late on
-average, however idle the machine. One Linux timerfd per process, armed for the earliest of all waiters, does
-not round. Trap: waking for each frame apart costs more than sending it, so waiters within `SLACK_NS` share a wake-up
-- always the later instant, since a microphone cannot send what it has not captured yet.
-Where there is no timerfd the gevent timer is used.
+average, however idle the machine. One Linux timerfd per process, armed for the earliest of all deadlines, does
+not round. Trap: waking for each frame apart costs more than sending it, so deadlines within `SLACK_NS` share a wake-up
+- always the later instant, since a microphone cannot send what it has not captured yet. A loop with many messages to
+read looks at its timers late; readers therefore call `catch_up` between two messages.
+Where there is no timerfd a timer of the loop is used.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import heapq
 import os
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
 
-import gevent
-from gevent.hub import Waiter, get_hub
+from gevent.hub import get_hub
 
 SLACK_NS = 400_000
 _CLOCK_MONOTONIC = 1
@@ -27,73 +27,97 @@ _READ = 1
 _NS_PER_S = 1_000_000_000
 
 
-class _Itimerspec(ctypes.Structure):
-    _fields_ = [("spec", ctypes.c_long * 4)]
-
-
 class Alarm:
-    """The one clock of a process's paced senders; make it with `shared_alarm`."""
+    """The one clock of a process's paced senders; made with `shared_alarm`.
+
+    Callbacks may run in the hub: they must neither block nor switch.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Waiter[Any]]] = []
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = 0
         self._armed_ns = 0
+        self._hub = get_hub()
+
+    def at(self, due_ns: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once at `due_ns` (monotonic), or as soon as possible after it; never from inside `at`."""
+        self._order += 1
+        heapq.heappush(self._heap, (due_ns, self._order, callback))
+        if not self._armed_ns or due_ns < self._armed_ns - SLACK_NS:
+            self._armed_ns = due_ns + SLACK_NS
+            self._arm(self._armed_ns)
+
+    def catch_up(self) -> None:
+        """Call everything that is due by now."""
+        heap = self._heap
+        while heap and heap[0][0] <= time.monotonic_ns():
+            callback = heapq.heappop(heap)[2]
+            try:
+                callback()
+            except Exception:
+                # One call's mishap must not keep the frames of all others, nor surface in whoever catches up.
+                self._hub.handle_error(callback, *sys.exc_info())
+
+    def _ring(self) -> None:
+        """Runs in the hub."""
+        self.catch_up()
+        self._armed_ns = 0
+        if self._heap:
+            self._armed_ns = self._heap[0][0] + SLACK_NS
+            self._arm(self._armed_ns)
+
+    def _arm(self, at_ns: int) -> None:
+        """Have `_ring` called at `at_ns`."""
+        raise NotImplementedError
+
+
+class _TimerfdAlarm(Alarm):
+    def __init__(self) -> None:
+        super().__init__()
         self._spec = _Itimerspec()
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._watcher = get_hub().loop.io(self._fd, _READ)
-        self._watcher.start(self._ring)
+        self._watcher = self._hub.loop.io(self._fd, _READ)
+        self._watcher.start(self._rang)
 
-    def sleep_until(self, due_ns: int) -> None:
-        """Block the calling greenlet until `due_ns` (monotonic); returns at once when that has passed."""
-        if due_ns <= time.monotonic_ns():
-            return
-        waiter: Waiter[Any] = Waiter()
-        self._order += 1
-        heapq.heappush(self._heap, (due_ns, self._order, waiter))
-        if not self._armed_ns or due_ns < self._armed_ns - SLACK_NS:
-            self._arm(due_ns + SLACK_NS)
-        # A greenlet killed here leaves its entry behind; `_ring` drops waiters that nobody waits on.
-        waiter.get()
-
-    def _arm(self, at_ns: int) -> None:
-        self._armed_ns = at_ns
-        self._spec.spec[2], self._spec.spec[3] = divmod(at_ns, _NS_PER_S)
-        self._libc.timerfd_settime(self._fd, _ABSOLUTE, ctypes.byref(self._spec), None)
-
-    def _ring(self) -> None:
-        """Runs in the hub: switch to everyone who is due."""
+    def _rang(self) -> None:
         try:
             os.read(self._fd, 8)
         except BlockingIOError:
             return
-        heap = self._heap
-        while heap and heap[0][0] <= time.monotonic_ns():
-            waiter = heapq.heappop(heap)[2]
-            if waiter.greenlet is not None:
-                waiter.switch(None)
-        self._armed_ns = 0
-        if heap:
-            self._arm(heap[0][0] + SLACK_NS)
+        self._ring()
+
+    def _arm(self, at_ns: int) -> None:
+        self._spec.spec[2], self._spec.spec[3] = divmod(at_ns, _NS_PER_S)
+        self._libc.timerfd_settime(self._fd, _ABSOLUTE, ctypes.byref(self._spec), None)
 
 
-class _CoarseAlarm:
-    """The same over gevent's own timers, for platforms without timerfd."""
-
-    def sleep_until(self, due_ns: int) -> None:
-        wait_ns = due_ns - time.monotonic_ns()
-        if wait_ns > 0:
-            gevent.sleep(wait_ns / _NS_PER_S)
+class _Itimerspec(ctypes.Structure):
+    _fields_ = (("spec", ctypes.c_long * 4),)
 
 
-_alarm: tuple[int, Alarm | _CoarseAlarm] | None = None
+class _CoarseAlarm(Alarm):
+    """The same over the loop's own timer, for platforms without timerfd."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer = self._hub.loop.timer(0.0)
+
+    def _arm(self, at_ns: int) -> None:
+        self._timer.stop()
+        self._timer.close()
+        self._timer = self._hub.loop.timer(max(0.0, (at_ns - time.monotonic_ns()) / _NS_PER_S))
+        self._timer.start(self._ring)
 
 
-def shared_alarm() -> Alarm | _CoarseAlarm:
+_alarm: tuple[int, Alarm] | None = None
+
+
+def shared_alarm() -> Alarm:
     """The alarm of this process; a forked child gets its own."""
     global _alarm  # noqa: PLW0603
     if _alarm is None or _alarm[0] != os.getpid():
-        _alarm = (os.getpid(), Alarm() if sys.platform.startswith("linux") else _CoarseAlarm())
+        _alarm = (os.getpid(), _TimerfdAlarm() if sys.platform.startswith("linux") else _CoarseAlarm())
     return _alarm[1]

@@ -1,8 +1,8 @@
 """One call over a real socket: connect, speak, listen, hang up. The thin edge round sans-I/O cores.
 
-In: a `CallPlan`; out: a `Timeline`, and each turn as soon as nothing more of it is expected. Three greenlets: the
-conversation, the reader (from the first message on) and the paced microphone. Trap: the caller goes on when the
-reply has been *heard*, not when the server has sent it, and a turn's row waits for a late transcription.
+In: a `CallPlan`; out: a `Timeline`, and each turn as soon as nothing more of it is expected. Two greenlets, the
+conversation and the reader (from the first message on), and a `Pacer` for the microphone. Trap: the caller goes on
+when the reply has been *heard*, not when the server has sent it, and a turn's row waits for a late transcription.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from bench.dialects.signals import (
     AudioDelta,
     AudioDone,
     ErrorInfo,
+    InputTranscript,
+    InputTranscriptFailed,
     Malformed,
     ResponseEnded,
+    ResponseStarted,
     ServerError,
     SessionReady,
     Signal,
@@ -30,11 +33,15 @@ from bench.dialects.signals import (
 from bench.session.alarm import shared_alarm
 from bench.session.listener import Listener
 from bench.session.media import Microphone, phase_of
+from bench.session.pacer import Pacer
 from bench.session.tracker import Bounds, Tracker
 from bench.session.utterances import FrameBank, Utterance
 from bench.timeline import Connection, Failure, Labels, Stage, Timeline, TurnEnd, TurnFacts
 from bench.transport.base import Closed, ConnectOptions, TransportError
-from bench.transport.websocket import WebSocket, connect
+from bench.transport.websocket import WebSocket, connect, encode_frame
+
+_DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
+"""Signals after which a waiting conversation may have something to do; deltas only put off what it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +136,12 @@ class Call:
             phase_ns=phase_of(plan.labels.session_index, plan.bank.frame_ns),
         )
         self._changed = Event()
-        self._unmute = Event()
         self._ready = False
         self._refusal: ErrorInfo | None = None
         self._closed: Closed | None = None
         self._unreported: list[TurnFacts] = []
         self._socket: WebSocket | None = None
+        self._pacer: Pacer | None = None
 
     def hang_up(self) -> None:
         """End the call now: the run is over. The turn under way is cut off and says so."""
@@ -144,28 +151,30 @@ class Call:
     def run(self) -> Timeline:
         """Play the whole call and return what happened; failures are facts in the timeline, never exceptions."""
         self._observer.open_sessions += 1
-        greenlets: list[gevent.Greenlet] = []
+        reader: gevent.Greenlet | None = None
         try:
             self._socket = connect(self._plan.connect, self.timeline.connection)
-            greenlets.append(gevent.spawn(self._read, self._socket))
+            reader = gevent.spawn(self._read, self._socket)
             for message in self._dialect.opening():
                 self._socket.send_text(message)
             if self._await_ready():
                 self._microphone.open(time.monotonic_ns())
-                greenlets.append(gevent.spawn(self._pace, self._socket))
+                self._pacer = Pacer(self._socket, self._microphone, self)
+                self._pacer.resume()
                 self._converse()
             self._await_transcriptions()
         except TransportError as error:
             self._fail(error.failure)
         finally:
             self._report(everything=True)
-            self._close(greenlets)
+            self._close(reader)
             self._observer.open_sessions -= 1
         return self.timeline
 
     # the reader
 
     def _read(self, socket: WebSocket) -> None:
+        catch_up = shared_alarm().catch_up
         while True:
             try:
                 message = socket.receive(None)
@@ -184,8 +193,10 @@ class Call:
             signals = self._dialect.receive(message.data, message.at_ns)
             for signal in signals:
                 self._take(signal, message.read_ns)
-            if signals:
-                self._changed.set()
+                if isinstance(signal, _DECISIVE):
+                    self._changed.set()
+            # Messages to read come in heaps; frames that fall due meanwhile must not wait for the last of them.
+            catch_up()
 
     def _take(self, signal: Signal, read_ns: int) -> None:
         if isinstance(signal, AudioDelta):
@@ -212,36 +223,29 @@ class Call:
 
     # the microphone
 
-    def _pace(self, socket: WebSocket) -> None:
-        microphone, timeline, delays = self._microphone, self.timeline, self._observer.delays
-        monotonic_ns, sleep_until = time.monotonic_ns, shared_alarm().sleep_until
-        try:
-            while True:
-                due_ns = microphone.due_ns()
-                if due_ns is None:
-                    self._unmute.wait()
-                    self._unmute.clear()
-                    continue
-                sleep_until(due_ns)
-                speaking = microphone.speaking
-                socket.send_frame(microphone.take())
-                timeline.frames_sent += 1
-                late_us = max(0, monotonic_ns() - due_ns) // 1000
-                delays.frame_late_us.append(late_us)
-                turn = self._tracker.current
-                if turn is not None and turn.end is None and due_ns > turn.t0_ns:
-                    turn.frame_late_us.append(late_us)
-                    turn.frames += 1
-                if speaking and not microphone.speaking and turn is not None:
-                    self._finish_utterance(socket, turn)
-        except TransportError as error:
-            self._fail(error.failure)
-            self._changed.set()
+    def frame_sent(self, due_ns: int, late_us: int, *, last: bool) -> None:
+        """As `Speaker`."""
+        self.timeline.frames_sent += 1
+        self._observer.delays.frame_late_us.append(late_us)
+        turn = self._tracker.current
+        if turn is None:
+            return
+        if turn.end is None and due_ns > turn.t0_ns:
+            turn.frame_late_us.append(late_us)
+            turn.frames += 1
+        if last:
+            self._finish_utterance(turn)
 
-    def _finish_utterance(self, socket: WebSocket, turn: TurnFacts) -> None:
+    def sending_failed(self, failure: Failure) -> None:
+        """As `Speaker`."""
+        self._fail(failure)
+        self._changed.set()
+
+    def _finish_utterance(self, turn: TurnFacts) -> None:
+        assert self._socket is not None
         self._observer.talking_sessions -= 1
         for place, message in enumerate(self._dialect.end_of_turn(turn.index)):
-            socket.send_text(message)
+            self._socket.post_frame(encode_frame(message.encode()))
             if place == 0:
                 turn.commit_ns = time.monotonic_ns()
             turn.response_request_ns = time.monotonic_ns()
@@ -318,7 +322,8 @@ class Call:
             talking_sessions=self._observer.talking_sessions,
         )
         self._tracker.begin(turn)
-        self._unmute.set()
+        if self._pacer is not None:
+            self._pacer.resume()
         return turn
 
     def _end(self, turn: TurnFacts, end: TurnEnd) -> None:
@@ -352,6 +357,7 @@ class Call:
             late = now_ns >= (turn.ended_ns or 0) + bound_ns
             if everything or late or turn.end != "completed" or not self._tracker.transcription_due(turn.index):
                 self._observer.turn_ended(self.timeline, turn)
+                shared_alarm().catch_up()
             else:
                 keep.append(turn)
         self._unreported = keep
@@ -397,14 +403,14 @@ class Call:
         if self.timeline.failure is None:
             self.timeline.failure = failure
 
-    def _close(self, greenlets: list[gevent.Greenlet]) -> None:
-        for greenlet in greenlets[1:]:
-            greenlet.kill(block=True)
+    def _close(self, reader: gevent.Greenlet | None) -> None:
+        if self._pacer is not None:
+            self._pacer.stop()
         socket = self._socket
         if socket is not None:
             if self._closed is None:
-                for greenlet in greenlets[:1]:
-                    greenlet.kill(block=True)
+                if reader is not None:
+                    reader.kill(block=True)
                 self._closed = socket.close(timeout_s=self._plan.close_timeout_s)
             else:
                 socket.abort()

@@ -121,13 +121,12 @@ class TlsWire(Wire):
             self._peeked = self.read(_RECORD_BYTES) or b""
         return self._peeked
 
-    def send(self, data: bytes) -> None:
+    def post(self, data: bytes) -> bool:
         self._tls.write(data)
-        self._inner.send(self._outgoing.read())
+        return self._inner.post(self._outgoing.read())
 
-    def post(self, data: bytes) -> None:
-        self._tls.write(data)
-        self._inner.post(self._outgoing.read())
+    def flush(self) -> None:
+        self._inner.flush()
 
     def close(self, *, hard: bool = False) -> None:
         if not hard:

@@ -198,14 +198,24 @@ class WebSocket:
         Raises `TransportError`: `closed` when the connection is, `timeout` when the peer does not read; its stage is
         `turn`, since the transport cannot know better.
         """
+        if not self.post_frame(wire):
+            self.flush()
+
+    def post_frame(self, wire: bytes) -> bool:
+        """As `send_frame`, but never waits: False when the kernel has not taken all of it yet (see `flush`)."""
         if self._leaving or self._end is not None:
             raise _not_sent("closed", "not_open", "the connection is closed", self._end)
         try:
-            self._wire.send(wire)
-        except SendTimeoutError as error:
-            raise _not_sent("timeout", "send_timeout", "the peer has stopped reading") from error
-        except OSError as error:
-            raise _not_sent("closed", of_os_error(error, "tcp", "").error_code, error.strerror or "not sent") from error
+            return self._wire.post(wire)
+        except (SendTimeoutError, OSError) as error:
+            raise _sending_failed(error) from error
+
+    def flush(self) -> None:
+        """Wait until the kernel has everything that was posted. Raises as `send_frame` does."""
+        try:
+            self._wire.flush()
+        except (SendTimeoutError, OSError) as error:
+            raise _sending_failed(error) from error
 
     def send_text(self, text: str | bytes) -> None:
         """Send one text message; `bytes` must be UTF-8. Raises as `send_frame` does."""
@@ -349,6 +359,12 @@ class WebSocket:
             self._end = Closed(int(code), self._redactor.clean(reason), clean, at_ns)
             self._ended.set()
         return self._end
+
+
+def _sending_failed(error: SendTimeoutError | OSError) -> TransportError:
+    if isinstance(error, SendTimeoutError):
+        return _not_sent("timeout", "send_timeout", "the peer has stopped reading")
+    return _not_sent("closed", of_os_error(error, "tcp", "").error_code, error.strerror or "not sent")
 
 
 def _not_sent(kind: ErrorKind, code: str | None, message: str, end: Closed | None = None) -> TransportError:

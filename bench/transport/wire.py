@@ -56,10 +56,18 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         """Have `data` taken whole. Raises `SendTimeoutError` or `OSError`, after which nothing more can be sent."""
+        if not self.post(data):
+            self.flush()
+
+    def post(self, data: bytes) -> bool:
+        """Send `data` whole, in order, some time soon; never waits. Whether the kernel has all of it already.
+
+        Raises `SendTimeoutError` or `OSError` when the wire is dead.
+        """
         raise NotImplementedError
 
-    def post(self, data: bytes) -> None:
-        """Send `data` whole, in order, some time soon; never waits. Raises `OSError` when the wire is dead."""
+    def flush(self) -> None:
+        """Wait until the kernel has everything that was posted. Raises as `send` does."""
         raise NotImplementedError
 
     def close(self, *, hard: bool = False) -> None:
@@ -186,23 +194,7 @@ class SocketWire(Wire):
             timer.close()
         return True
 
-    def send(self, data: bytes) -> None:
-        if not self._backlog_bytes and self._send_error is None and not self._closed:
-            try:
-                sent = self._sock.send(data)
-            except BlockingIOError:
-                sent = 0
-            if sent == len(data):
-                return
-            self._enqueue(memoryview(data)[sent:])
-        else:
-            self._check_sendable()
-            self._enqueue(memoryview(data))
-        if not self._drained.wait(self._send_timeout_s):
-            self._send_error = self._send_error or SendTimeoutError()
-        self._check_sendable()
-
-    def post(self, data: bytes) -> None:
+    def post(self, data: bytes) -> bool:
         self._check_sendable()
         sent = 0
         if not self._backlog_bytes:
@@ -210,8 +202,15 @@ class SocketWire(Wire):
                 sent = self._sock.send(data)
             except BlockingIOError:
                 sent = 0
-        if sent < len(data):
-            self._enqueue(memoryview(data)[sent:])
+            if sent == len(data):
+                return True
+        self._enqueue(memoryview(data)[sent:])
+        return False
+
+    def flush(self) -> None:
+        if self._backlog_bytes and not self._drained.wait(self._send_timeout_s):
+            self._send_error = self._send_error or SendTimeoutError()
+        self._check_sendable()
 
     def _check_sendable(self) -> None:
         if self._send_error is not None:

@@ -99,6 +99,10 @@ class Peer:
 
 def echo(peer: Peer) -> None:
     peer.sock.sendall(peer.switching(x_request_id="req-7", openai_processing_ms="12", set_cookie="c=1"))
+    echo_on(peer)
+
+
+def echo_on(peer: Peer) -> None:
     while (got := peer.next_frame()) is not None:
         peer.sock.sendall(frame(got[1], got[0]))
         if got[0] == 8:
@@ -263,6 +267,13 @@ def deaf(peer: Peer) -> None:
     time.sleep(30)
 
 
+def drowsy(peer: Peer) -> None:
+    """Reads nothing for 300 ms after the upgrade, and echoes from then on."""
+    peer.sock.sendall(peer.switching())
+    time.sleep(0.3)
+    echo_on(peer)
+
+
 def chatty(peer: Peer) -> None:
     """Never stops sending, ignores our close frame."""
     peer.sock.sendall(peer.switching())
@@ -313,6 +324,7 @@ PLAYS: dict[str, Callable[[Peer], None]] = {
     "lone-continuation": raw(frame(b"x", 0)),
     "ping-then-close": ping_then_close,
     "deaf": deaf,
+    "drowsy": drowsy,
     "chatty": chatty,
     "clock": clock,
 }

@@ -1,0 +1,97 @@
+"""The paced sender of one call: each frame of the microphone at its deadline. The thin edge between clock and socket.
+
+In: a `Microphone` and an open `WebSocket`. Out: frames on the wire, and word of each to a `Speaker`. It has no
+greenlet of its own: at hundreds of calls two switches per frame cost more than the frame. Only when the peer does not
+read does a greenlet wait for it, with the rest of this call's frames behind.
+Trap: `_tick` runs in the hub or in another call's reader, so nothing in it may block or switch.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import gevent
+
+from bench.session.alarm import shared_alarm
+from bench.session.media import Microphone
+from bench.timeline import Failure
+from bench.transport.base import TransportError
+from bench.transport.websocket import WebSocket
+
+
+class Speaker(Protocol):
+    """Who owns the microphone. Its methods must not block either."""
+
+    def frame_sent(self, due_ns: int, late_us: int, *, last: bool) -> None:
+        """The kernel has a frame; `last` of its utterance. May raise `TransportError` by sending what follows it."""
+
+    def sending_failed(self, failure: Failure) -> None:
+        """No frame will be sent any more."""
+
+
+class Pacer:
+    """Sends until `stop`; `resume` after the microphone was opened or has something new to say."""
+
+    def __init__(self, socket: WebSocket, microphone: Microphone, speaker: Speaker) -> None:
+        self._socket = socket
+        self._microphone = microphone
+        self._speaker = speaker
+        self._alarm = shared_alarm()
+        self._running = False
+        self._stopped = False
+        self._waiting: gevent.Greenlet | None = None
+
+    def resume(self) -> None:
+        """Go on with the next frame that is due; nothing while frames are on their way already."""
+        if not self._running and not self._stopped:
+            self._running = True
+            self._schedule()
+
+    def stop(self) -> None:
+        """Send no more frames."""
+        self._stopped = True
+        if self._waiting is not None:
+            self._waiting.kill(block=False)
+
+    def _schedule(self) -> None:
+        due_ns = self._microphone.due_ns()
+        if due_ns is None:
+            self._running = False
+        else:
+            # By way of the alarm even when it is overdue: others may have waited longer.
+            self._alarm.at(due_ns, self._tick)
+
+    def _tick(self) -> None:
+        microphone = self._microphone
+        due_ns = microphone.due_ns()
+        if self._stopped or due_ns is None:
+            self._running = False
+            return
+        speaking = microphone.speaking
+        frame = microphone.take()
+        last = speaking and not microphone.speaking
+        try:
+            if self._socket.post_frame(frame):
+                self._sent(due_ns, last=last)
+            else:
+                self._waiting = gevent.spawn(self._await_peer, due_ns, last)
+        except TransportError as error:
+            self._fail(error.failure)
+
+    def _sent(self, due_ns: int, *, last: bool) -> None:
+        late_us = max(0, time.monotonic_ns() - due_ns) // 1000
+        self._speaker.frame_sent(due_ns, late_us, last=last)
+        self._schedule()
+
+    def _await_peer(self, due_ns: int, last: bool) -> None:
+        """Body of the greenlet that waits while the peer does not read."""
+        try:
+            self._socket.flush()
+            self._sent(due_ns, last=last)
+        except TransportError as error:
+            self._fail(error.failure)
+
+    def _fail(self, failure: Failure) -> None:
+        self._stopped = True
+        self._speaker.sending_failed(failure)
