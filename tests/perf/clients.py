@@ -33,8 +33,7 @@ class Meter:
     def __init__(self, calls: int, frame_ms: int, seconds: float) -> None:
         self.calls, self.frame_ns, self.seconds = calls, frame_ms * 1_000_000, seconds
         self.late_us: list[int] = []
-        self.from_ns = 0
-        self.until_ns = 0
+        self.from_ns = self.until_ns = 2**63  # nothing counts while callers still dial in
 
     def begin(self) -> None:
         now = time.monotonic_ns()
@@ -46,7 +45,7 @@ class Meter:
         return int(index * GOLDEN % 1 * self.frame_ns)
 
     def sent(self, due_ns: int) -> None:
-        if due_ns >= self.from_ns:
+        if self.from_ns <= due_ns < self.until_ns:
             self.late_us.append((time.monotonic_ns() - due_ns) // 1000)
 
     def report(self, cpu_s: float) -> dict[str, Any]:
