@@ -55,7 +55,7 @@ WAITS = frozenset(
     {"first_audible_ms", "first_audio_ms", "ttft_ms", "commit_to_first_audio_ms", "response_done_ms", "reply_heard_ms"}
 )
 CALL_WAITS = frozenset({"connect_ms", "session_ready_ms"})
-# Shown even when no turn at all has a value: that nobody answered is the finding.
+# Shown even when no value counts: that nobody answered, or that every turn was sent late, is the finding.
 ALWAYS_SHOWN = frozenset({"first_audible_ms", "first_audio_ms", "ttft_ms", "connect_ms", "session_ready_ms"})
 # Pooled or summed in sections of their own; a percentile of them would be another number under the same name.
 ELSEWHERE = frozenset({"wer_raw"})
@@ -185,7 +185,7 @@ def _row(view: View, group: Group, metric: Metric) -> MetricRow | None:
     values = floats(frame, name)
     clusters = view.calls_of_turns if per_turn else np.arange(len(values), dtype=np.intp)
     here, missing = _rows_of(view, name, values, per_turn=per_turn)
-    if not here.any() and not (missing.any() and name in ALWAYS_SHOWN):
+    if not here.any() and (name not in ALWAYS_SHOWN or not (missing.any() or (~np.isnan(values)).any())):
         return None
     percents = LOW_TAIL if metric.worse == "lower" else HIGH_TAIL
     plain = percentiles(values[here], clusters[here], percents)

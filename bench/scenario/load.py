@@ -90,7 +90,7 @@ def _checked(
     try:
         scenario = Scenario.model_validate(document.data, context=context)
     except ValidationError as error:
-        document.problems += problems_of(error.errors(include_url=False), document)
+        document.problems += problems_of(error.errors(include_url=False), document, Scenario)
     if scenario is not None and choose_target:
         scenario = _with_target(scenario, target_name, document)
     if document.problems or scenario is None:

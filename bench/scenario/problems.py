@@ -1,6 +1,7 @@
 """Validation errors as sentences: where, which key, what was found, what is allowed, the nearest match.
 
-In: pydantic's error list and the marks of the document. Out: `Problem`s, and one `ScenarioError` with all of them.
+In: pydantic's error list, the marks of the document, the class of the whole. Out: `Problem`s, and one
+`ScenarioError` with all of them.
 Trap: an error's input may be a secret; values under credentials, headers and query are never repeated.
 """
 
@@ -18,7 +19,6 @@ from pydantic_core import ErrorDetails
 
 from bench.errors import BenchError, ExitCode
 from bench.scenario.base import Block, nearest
-from bench.scenario.model import Scenario
 from bench.scenario.secrets import looks_like_key
 from bench.scenario.source import Document, Loc, Mark, Problem
 
@@ -62,7 +62,7 @@ def unreadable(name: str, sentence: str) -> ScenarioError:
     return ScenarioError([Problem(Mark(name, 0), (), sentence)], name=name)
 
 
-def problems_of(errors: Sequence[ErrorDetails], document: Document) -> list[Problem]:
+def problems_of(errors: Sequence[ErrorDetails], document: Document, root: type[Block]) -> list[Problem]:
     """One problem for each pydantic error, except where reading the document has already complained."""
     known = {problem.loc for problem in document.problems}
     found = []
@@ -71,7 +71,7 @@ def problems_of(errors: Sequence[ErrorDetails], document: Document) -> list[Prob
         if any(loc[: len(bad)] == bad for bad in known if bad):
             continue
         place = loc[:-1] if error["type"] == "missing" else loc
-        found.append(Problem(document.mark_at(place), loc, _sentence(error, loc)))
+        found.append(Problem(document.mark_at(place), loc, _sentence(error, loc, root)))
     return found
 
 
@@ -84,15 +84,15 @@ def _is_tag(part: str | int) -> bool:
     return isinstance(part, str) and part.startswith("<") and part.endswith(">")
 
 
-def _sentence(error: ErrorDetails, loc: Loc) -> str:
+def _sentence(error: ErrorDetails, loc: Loc, root: type[Block]) -> str:
     kind, context, found = error["type"], error.get("ctx", {}), _shown(error["input"], loc)
     if kind in {"sentence", "secret"}:
         return error["msg"]
     if kind == "extra_forbidden":
-        keys = _keys(_block_at(error["loc"][:-1]))
+        keys = _keys(_block_at(root, error["loc"][:-1]))
         return f"unknown key; allowed: {', '.join(keys)}{nearest(str(loc[-1]), keys)}"
     if kind == "missing":
-        return f"required, but missing{_about(_block_at(error['loc'][:-1]), str(loc[-1]))}"
+        return f"required, but missing{_about(_block_at(root, error['loc'][:-1]), str(loc[-1]))}"
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         return f"found {found}; allowed: {', '.join(words)}{nearest(str(error['input']), words)}"
@@ -143,9 +143,9 @@ def _about(block: type[Block] | None, key: str) -> str:
     return ""
 
 
-def _block_at(loc: tuple[str | int, ...]) -> type[Block] | None:
-    """The class of the mapping at pydantic's `loc`, found by walking the annotations of `Scenario`."""
-    candidates: dict[str | None, type[Block]] = {None: Scenario}
+def _block_at(root: type[Block], loc: tuple[str | int, ...]) -> type[Block] | None:
+    """The class of the mapping at pydantic's `loc`, found by walking the annotations of `root`."""
+    candidates: dict[str | None, type[Block]] = {None: root}
     skip = False
     for part in loc:
         if _is_tag(part):

@@ -214,7 +214,7 @@ def test_a_client_that_does_not_read_is_let_go(server: str) -> None:
         async with client.get(f"{server}/healthz") as answer:
             return int((await answer.json())["open_sessions"])
 
-    async def run() -> None:
+    async def run() -> tuple[int, int]:
         async with call(server, audio_input(turn_detection=None)) as caller, aiohttp.ClientSession() as client:
             before = await open_sessions(client)
             # silence, 14 MiB of it: cheap to hear, and sent back whole at each request
@@ -223,10 +223,13 @@ def test_a_client_that_does_not_read_is_let_go(server: str) -> None:
             with contextlib.suppress(ConnectionError):
                 await caller.send(*[{"type": "conversation.item.retrieve", "item_id": item_id}] * 8)
             async with asyncio.timeout(TIMEOUT_S):
-                while await open_sessions(client) >= before:
+                while (after := await open_sessions(client)) >= before:
                     await asyncio.sleep(0.05)
+        return before, after
 
-    asyncio.run(run())
+    before, after = asyncio.run(run())
+    assert before >= 1
+    assert after == before - 1
 
 
 def test_an_item_deleted_before_it_was_understood_fails_its_reply_and_not_the_call(server: str) -> None:

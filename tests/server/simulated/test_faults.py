@@ -65,6 +65,12 @@ CASES: list[tuple[str, str, str, Check]] = [
             and s.transcripts() == ["What is the balance of my checking account?"]
         ),
     ),
+    (
+        "early_reply",  # due in the silence behind a short word, before the turn's own end
+        "{after: 650ms, at_turn: 0}",
+        "yes-rms hours-friday-slt",
+        lambda s: s.statuses() == ["completed"] * 2 and s.transcripts() == ["Yes.", "When do you close on Friday?"],
+    ),
     ("slow_first_byte", "delay: 1s", "yes-rms", lambda s: later(s, "response.created", AUDIO) > 1000),
     ("stall", "delay: 800ms", "yes-rms", lambda s: gap_ms(s) > 790 and s.statuses() == ["completed"]),
     ("stall", "", "yes-rms", lambda s: len(s.of(AUDIO)) == 1 and not s.statuses() and s.close_code == 1000),

@@ -254,7 +254,7 @@ class Call:
         outcomes: list[Outcome] = [SpeechStopped(round(hearing.ms(hearing.ear.position)))]
         outcomes.append(hearing.take(hearing.lead_in(turn.onset)))
         self.apply(self.session.heard(outcomes))
-        if not early:
+        if not early or turn.ended:  # early before the end of speech: it is still to be heard
             self._log(turn)
             hearing.ear.forget()
 

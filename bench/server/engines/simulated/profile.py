@@ -17,10 +17,10 @@ from pydantic import Field, ValidationError
 
 from bench.errors import BenchError
 from bench.scenario.base import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.scenario.problems import problems_of
 from bench.scenario.source import Document, Mark, Problem, read_yaml
 from bench.server.engines.simulated.distributions import DelayField, constant
 from bench.server.engines.simulated.faults import Fault
-from bench.server.engines.simulated.problems import problems_of
 
 DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
 
