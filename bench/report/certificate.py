@@ -54,7 +54,12 @@ def health(view: View, calibration: CalibrationInfo | None, unreadable: str | No
         facts=kept,
     )
     found.overload = _overload(workers)
-    found.cautions = [*_load_cautions(found), *_stamp_cautions(workers), *_calibration_cautions(calibration)]
+    found.cautions = [
+        *_silence_cautions(workers),
+        *_load_cautions(found),
+        *_stamp_cautions(workers),
+        *_calibration_cautions(calibration),
+    ]
     found.cautions += [unreadable] if unreadable else []
     found.trust, found.conclusion = _conclusion(found, calibration)
     return found
@@ -232,6 +237,14 @@ def _overload(workers: list[WorkerHealth]) -> list[str]:
             f"(steal, bound {percent(STEAL_BOUND, 0)})"
         )
     return said
+
+
+def _silence_cautions(workers: list[WorkerHealth]) -> list[str]:
+    """Workers that were lost before they could certify anything, beside others that did."""
+    silent = [worker.name for worker in workers if worker.frame_late is None]
+    if not silent or len(silent) == len(workers):
+        return []
+    return [f"no certificate from {', '.join(silent)}: the readings below are of the other workers alone"]
 
 
 def _load_cautions(found: Health) -> list[str]:

@@ -136,6 +136,8 @@ def test_worker_that_vanished_has_a_column_of_dashes(tmp_path: Path) -> None:
     assert columns(found.health) == ("all", "w0", "w1")
     cpu = next(row for row in readings(found.health) if row.title == "CPU at its busiest")
     assert [cell.value for cell in cpu.cells] == ["", "44 %", "-"]
+    assert found.health.trust == "with care"
+    assert "no certificate from w1" in "; ".join(found.health.cautions)
 
 
 def test_calibration_quotes_the_nearest_level(tmp_path: Path) -> None:
