@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.reader import Run, read_run
 from bench.store.rows import Damage, spool_tables
+from bench.store.together import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 
 
 def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
@@ -41,6 +42,7 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
         damage = Damage()
         _to_parquet(sorted(folder.spool.glob(f"*-{what}s.jsonl")), path, schema_of(record), damage)
         losses += damage.sentences(what)
+    _join_workers(folder)
     write_csv(folder)
     manifest.losses = [*manifest.losses, *losses]
     manifest.ended_at = manifest.ended_at or datetime.now(UTC)
@@ -52,13 +54,14 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
 
 
 def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[SessionRecord]) -> None:
-    """Put new rows in place of a finished run's tables, and its CSV with them."""
-    for path, record, rows in (
-        (folder.turns_parquet, TurnRecord, turns),
-        (folder.sessions_parquet, SessionRecord, sessions),
-    ):
+    """Put newly measured rows in place of a finished run's tables, and its CSV with them."""
+    measured = pa.Table.from_pylist([asdict(row) for row in turns], schema=schema_of(TurnRecord))
+    calls = pa.Table.from_pylist([asdict(row) for row in sessions], schema=schema_of(SessionRecord))
+    others = elsewhere([measured], [calls])
+    if others is not None:
+        measured = others.added_to(measured)
+    for path, table in ((folder.turns_parquet, measured), (folder.sessions_parquet, calls)):
         part = path.with_name(f".{path.name}.part")
-        table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema_of(record))
         pyarrow.parquet.write_table(table, part, compression="zstd")
         os.replace(part, path)
     write_csv(folder)
@@ -69,13 +72,32 @@ def write_csv(folder: RunFolder, *, from_spool: bool = False) -> None:
     part = folder.turns_csv.with_name(f".{folder.turns_csv.name}.part")
     schema = schema_of(TurnRecord)
     if from_spool:
-        _csv(part, schema, spool_tables(sorted(folder.spool.glob("*-turns.jsonl")), schema, Damage()))
+        _csv(part, schema, [spooled_turns(folder, Damage())])
     elif folder.turns_parquet.exists():
         with pyarrow.parquet.ParquetFile(folder.turns_parquet) as table:
             _csv(part, table.schema_arrow, table.iter_batches())
     else:
         _csv(part, schema, ())
     os.replace(part, folder.turns_csv)
+
+
+def _join_workers(folder: RunFolder) -> None:
+    """Count the calls of all workers in the rows of each; the tables are there, and stay so if this is cut off."""
+    turns, sessions = folder.turns_parquet, folder.sessions_parquet
+    others = elsewhere(
+        [pyarrow.parquet.read_table(turns, columns=list(TURN_COLUMNS))],
+        [pyarrow.parquet.read_table(sessions, columns=list(SESSION_COLUMNS))],
+    )
+    if others is not None:
+        with pyarrow.parquet.ParquetFile(turns) as table:
+            _write_parquet(turns, table.schema_arrow, _joined(table, others))
+
+
+def _joined(table: pyarrow.parquet.ParquetFile, others: Elsewhere) -> Iterator[pa.Table]:
+    first = 0
+    for batch in table.iter_batches():
+        yield others.added_to(pa.Table.from_batches([batch]), first)
+        first += batch.num_rows
 
 
 def _csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> None:
@@ -85,10 +107,14 @@ def _csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBat
 
 
 def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Damage) -> None:
+    _write_parquet(path, schema, spool_tables(sources, schema, damage))
+
+
+def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     part = path.with_name(f".{path.name}.part")
     rows = 0
     with pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as writer:
-        for table in spool_tables(sources, schema, damage):
+        for table in tables:
             writer.write_table(table)
             rows += table.num_rows
     stored = pyarrow.parquet.read_metadata(part).num_rows

@@ -23,6 +23,7 @@ from bench.store.columns import RowClass, conform, schema_of, to_frame
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
 from bench.store.rows import Damage, spool_tables
+from bench.store.together import spooled_turns
 from bench.timeline import Timeline, timeline_from_dict
 
 _READ_BYTES = 1 << 20
@@ -89,6 +90,8 @@ def _table(
     schema = schema_of(record)
     if from_spool:
         damage = Damage()
+        if record is TurnRecord:
+            return spooled_turns(folder, damage), damage.sentences(what)
         parts = list(spool_tables(sorted(folder.spool.glob(f"*-{what}s.jsonl")), schema, damage))
         return pa.concat_tables([schema.empty_table(), *parts]), damage.sentences(what)
     if not parquet.exists():
