@@ -14,6 +14,7 @@ from typing import Protocol
 
 import gevent
 from gevent.event import Event
+from gevent.hub import get_hub
 
 from bench.dialects.base import Dialect
 from bench.dialects.errors import classify_error
@@ -165,6 +166,11 @@ class Call:
             self._await_transcriptions()
         except TransportError as error:
             self._fail(error.failure)
+        except Exception as error:
+            self.crashed(error)
+            turn = self._tracker.current
+            if turn is not None and turn.end is None:
+                self._end(turn, "closed")
         finally:
             self._report(everything=True)
             self._close(reader)
@@ -174,6 +180,12 @@ class Call:
     # the reader
 
     def _read(self, socket: WebSocket) -> None:
+        try:
+            self._read_on(socket)
+        except Exception as error:
+            self.crashed(error)
+
+    def _read_on(self, socket: WebSocket) -> None:
         catch_up = shared_alarm().catch_up
         while True:
             try:
@@ -239,6 +251,12 @@ class Call:
     def sending_failed(self, failure: Failure) -> None:
         """As `Speaker`."""
         self._fail(failure)
+        self._changed.set()
+
+    def crashed(self, error: Exception) -> None:
+        """An error of our own: it ends this call, is shown, and must not be taken for a server that does not answer."""
+        get_hub().handle_error(self, type(error), error, error.__traceback__)
+        self._fail(Failure("harness", "turn", type(error).__name__, str(error)[:200]))
         self._changed.set()
 
     def _finish_utterance(self, turn: TurnFacts) -> None:

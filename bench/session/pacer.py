@@ -29,6 +29,9 @@ class Speaker(Protocol):
     def sending_failed(self, failure: Failure) -> None:
         """No frame will be sent any more."""
 
+    def crashed(self, error: Exception) -> None:
+        """Nor any after an error of our own."""
+
 
 class Pacer:
     """Sends until `stop`; `resume` after the microphone was opened or has something new to say."""
@@ -63,6 +66,15 @@ class Pacer:
             self._alarm.at(due_ns, self._tick)
 
     def _tick(self) -> None:
+        try:
+            self._send_next()
+        except TransportError as error:
+            self._fail(error.failure)
+        except Exception as error:
+            self._stopped = True
+            self._speaker.crashed(error)
+
+    def _send_next(self) -> None:
         microphone = self._microphone
         due_ns = microphone.due_ns()
         if self._stopped or due_ns is None:
@@ -71,13 +83,10 @@ class Pacer:
         speaking = microphone.speaking
         frame = microphone.take()
         last = speaking and not microphone.speaking
-        try:
-            if self._socket.post_frame(frame):
-                self._sent(due_ns, last=last)
-            else:
-                self._waiting = gevent.spawn(self._await_peer, due_ns, last)
-        except TransportError as error:
-            self._fail(error.failure)
+        if self._socket.post_frame(frame):
+            self._sent(due_ns, last=last)
+        else:
+            self._waiting = gevent.spawn(self._await_peer, due_ns, last)
 
     def _sent(self, due_ns: int, *, last: bool) -> None:
         late_us = max(0, time.monotonic_ns() - due_ns) // 1000
@@ -91,6 +100,9 @@ class Pacer:
             self._sent(due_ns, last=last)
         except TransportError as error:
             self._fail(error.failure)
+        except Exception as error:
+            self._stopped = True
+            self._speaker.crashed(error)
 
     def _fail(self, failure: Failure) -> None:
         self._stopped = True

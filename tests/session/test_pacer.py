@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import gevent
+import pytest
 
 from bench.session.media import Microphone
 from bench.session.pacer import Pacer
@@ -46,7 +47,7 @@ class Heard:
     late_us: list[int] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    raising: TransportError | None = None
+    raising: Exception | None = None
 
     def frame_sent(self, due_ns: int, late_us: int, *, last: bool) -> None:
         self.due_ns.append(due_ns)
@@ -58,6 +59,9 @@ class Heard:
 
     def sending_failed(self, failure: Failure) -> None:
         self.failures.append(failure)
+
+    def crashed(self, error: Exception) -> None:
+        self.failures.append(Failure("harness", "turn", type(error).__name__, str(error)))
 
 
 def echoed(ws: WebSocket, count: int) -> list[str | bytes]:
@@ -147,9 +151,18 @@ def test_a_wait_for_the_peer_is_lateness_of_that_frame(dial_in: Opener) -> None:
     assert len(heard.late_us) == 2
 
 
-def test_a_failure_behind_the_last_frame_ends_the_pacing(dial_in: Opener) -> None:
+@pytest.mark.parametrize(
+    ("raising", "failure"),
+    [
+        (TransportError(Failure("closed", "turn", "gone", "gone")), ("closed", "gone")),
+        (KeyError("a mistake of ours"), ("harness", "KeyError")),
+    ],
+)
+def test_a_failure_behind_the_last_frame_ends_the_pacing(
+    dial_in: Opener, raising: Exception, failure: tuple[str, str]
+) -> None:
     ws, mic = dial_in("/echo"), microphone(continuous=True)
-    heard = Heard(raising=TransportError(Failure("closed", "turn", "gone", "gone")))
+    heard = Heard(raising=raising)
     mic.open(time.monotonic_ns())
     mic.speak(utterance(b"word"), time.monotonic_ns())
     pacer = Pacer(ws, mic, heard)
@@ -159,7 +172,7 @@ def test_a_failure_behind_the_last_frame_ends_the_pacing(dial_in: Opener) -> Non
             gevent.sleep(0.005)
     sent = len(heard.due_ns)
     gevent.sleep(0.05)
-    assert heard.failures[0].error_code == "gone"
+    assert [(each.error_kind, each.error_code) for each in heard.failures] == [failure]
     assert len(heard.due_ns) == sent
 
 
