@@ -120,9 +120,19 @@ def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
     ] = "*:5557",
+    web: Annotated[bool, typer.Option("--web", help="Show the run on Locust's web page while it goes on.")] = False,
+    web_port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=0, max=65535, help="With --web: its port; 0 takes a free one. Default: 8089."),
+    ] = None,
+    web_host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="With --web: its address. Default: 127.0.0.1.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
+    if not web and (web_port is not None or web_host is not None):
+        raise BenchError("--web-port and --web-host go with --web", hint="add --web")
     loaded = _load(scenario, target, url, set_, seed)
     if dry_run:
         return _dry_run(loaded)
@@ -131,6 +141,7 @@ def run(
     from rich.console import Console
 
     from bench.load.run import Workforce, run_scenario
+    from bench.load.web import WebAddress
     from bench.report.terminal import render_terminal
 
     workforce = Workforce(local=workers)
@@ -139,7 +150,8 @@ def run(
         if not port.isdecimal() or not host:
             raise BenchError(f"--bind {bind}: not HOST:PORT", hint="such as --bind '*:5557' or --bind 10.0.0.1:5557")
         workforce = Workforce(local=workers, remote=expect_workers, bind_host=host, bind_port=int(port))
-    outcome = run_scenario(loaded, out=out, command=sys.argv, console=Console(), workforce=workforce)
+    page = WebAddress(web_host or "127.0.0.1", 8089 if web_port is None else web_port) if web else None
+    outcome = run_scenario(loaded, out=out, command=sys.argv, console=Console(), workforce=workforce, web=page)
     print(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 

@@ -25,6 +25,18 @@ class CrewFacts:
     health: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerGlance:
+    """A look at one worker of several, for the page of `--web`."""
+
+    title: str
+    state: str
+    """`ready`, `running`, `finished` or `lost`."""
+    calls_open: int
+    cpu_percent: float
+    memory_bytes: int
+
+
 class Crew(Protocol):
     """The callers of a run, wherever they are."""
 
@@ -33,6 +45,8 @@ class Crew(Protocol):
     def wait(self, seconds: float) -> None: ...
 
     def progress(self) -> Progress: ...
+
+    def workers(self) -> list[WorkerGlance]: ...
 
     def admit_no_more(self) -> None: ...
 
@@ -71,6 +85,10 @@ def anchor_of(worker: WorkerRun) -> WorkerAnchor:
 
 class SoloCrew(WorkerRun):
     """One worker in this very process."""
+
+    def workers(self) -> list[WorkerGlance]:
+        """None besides this process."""
+        return []
 
     def facts(self) -> CrewFacts:
         spool = self.spool

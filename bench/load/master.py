@@ -24,7 +24,7 @@ from locust.exception import RPCError
 from bench.audio.catalogue import Fixture
 from bench.errors import BenchError, ExitCode
 from bench.load import messages
-from bench.load.crew import CrewFacts, arrivals_of
+from bench.load.crew import CrewFacts, WorkerGlance, arrivals_of
 from bench.load.health import combined
 from bench.load.plan import admission_s
 from bench.load.recorder import Tally
@@ -91,10 +91,14 @@ class MasterCrew:
         bind_host: str = "127.0.0.1",
         bind_port: int = 0,
         burner_ms: float = 0.0,
+        on_turn: Callable[[TurnRecord], None] | None = None,
+        on_session: Callable[[SessionRecord], None] | None = None,
     ) -> None:
         runners.HEARTBEAT_LIVENESS = _HEARTBEATS
         self.scenario = scenario
         self.tally = Tally()
+        self._on_turn = on_turn
+        self._on_session = on_session
         self._folder = folder
         self._run_id = run_id
         self._expected = local + remote
@@ -205,6 +209,8 @@ class MasterCrew:
                 self.tally.add_turn(turn)
                 if worker.spool is not None:
                     worker.spool.turn(turn)
+                if self._on_turn is not None:
+                    self._on_turn(turn)
             return
         sessions = messages.from_columns(SessionRecord, msg.data["columns"])
         worker.received[1] += len(sessions)
@@ -212,6 +218,8 @@ class MasterCrew:
             self.tally.add_session(session)
             if worker.spool is not None:
                 worker.spool.session(session)
+            if self._on_session is not None:
+                self._on_session(session)
 
     def _on_events(self, environment: Environment, msg: Any, **_: Any) -> None:
         worker = self._workers.get(msg.node_id)
@@ -321,6 +329,21 @@ class MasterCrew:
             elapsed_s=self.elapsed_s,
             draining=self._draining,
             counts=(sums[0], sums[1], sums[2], sums[3]) if sums else (0, 0, 0, 0),
+        )
+
+    def workers(self) -> list[WorkerGlance]:
+        """Every worker that came; CPU and memory as its last heartbeat said."""
+        return [self._glance(worker) for worker in sorted(self._workers.values(), key=lambda hired: hired.index)]
+
+    def _glance(self, worker: _Worker) -> WorkerGlance:
+        node = self._runner.clients.get(worker.client_id)
+        state = "lost" if worker.lost is not None else "finished" if worker.over else "running"
+        return WorkerGlance(
+            worker.title,
+            state,
+            worker.counts[0],
+            cpu_percent=node.cpu_usage if node is not None else 0,
+            memory_bytes=node.memory_usage if node is not None else 0,
         )
 
     def admit_no_more(self) -> None:

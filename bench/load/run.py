@@ -26,6 +26,7 @@ from bench.load.embedded import EmbeddedServer, start_embedded
 from bench.load.factory import fixtures_of
 from bench.load.health import raise_file_limit
 from bench.load.live import View, make_view
+from bench.load.web import WebAddress, WebPage
 from bench.pricing.book import Books, BookShelf, book_of, books_for
 from bench.scenario.load import expanded
 from bench.scenario.model import Load, Scenario
@@ -80,14 +81,28 @@ class Workforce:
     bind_port: int = 0
 
     @property
+    def hired(self) -> bool:
+        """Whether others than this process make the calls."""
+        return self.local + self.remote > 0
+
+    @property
     def processes(self) -> int:
         return max(1, self.local + self.remote)
 
 
 def run_scenario(
-    scenario: Scenario, *, out: Path | None, command: list[str], console: Console, workforce: Workforce | None = None
+    scenario: Scenario,
+    *,
+    out: Path | None,
+    command: list[str],
+    console: Console,
+    workforce: Workforce | None = None,
+    web: WebAddress | None = None,
 ) -> Outcome:
-    """Run `scenario` and report. Raises `BenchError` for what is wrong before the first call."""
+    """Run `scenario` and report; `web` shows it on a page meanwhile.
+
+    Raises `BenchError` for what is wrong before the first call.
+    """
     workforce = workforce or Workforce()
     if workforce.remote and scenario.target is None:
         raise BenchError(
@@ -98,8 +113,11 @@ def run_scenario(
     check_file_limit(scenario.load, workers=workforce.processes)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     server: EmbeddedServer | None = None
+    page: WebPage | None = None
     target = scenario.target
     try:
+        if web is not None:
+            page = _open_page(web, scenario, folder, workforce, console)
         if target is None:
             console.print("starting the embedded server ...", highlight=False)
             server = start_embedded()
@@ -111,11 +129,14 @@ def run_scenario(
         manifest.price_books = _books_used(scenario, target, books)
         manifest.fixtures = {fixture.id: fixture.sha256 for fixture in fixtures.values()}
         with _interruptible():
-            crew = _hire(scenario, target, folder, books, fixtures, workforce, console)
+            crew = _hire(scenario, target, folder, books, fixtures, workforce, console, page)
         manifest.workers = crew.facts().anchors
         stored.write_manifest(folder, manifest)
-        manifest.stop_reason = _play(crew, scenario, make_view(console, scenario.name))
+        view = make_view(console, scenario.name)
+        manifest.stop_reason = _play(crew, scenario, view if page is None else page.view(view, crew, target.url or "-"))
     finally:
+        if page is not None:
+            page.stop()
         if server is not None:
             server.stop()
         discard_unused(folder)
@@ -143,6 +164,16 @@ def _interruptible() -> Iterator[None]:
             handler.cancel()
 
 
+def _open_page(
+    web: WebAddress, scenario: Scenario, folder: RunFolder, workforce: Workforce, console: Console
+) -> WebPage:
+    """The page of this run, served already, and its address told."""
+    report = folder.root / "report.html"
+    page = WebPage(web, title=scenario.name, run_id=folder.run_id, report=report, distributed=workforce.hired)
+    console.print(f"web page: {page.url}", markup=False, highlight=False, soft_wrap=True)
+    return page
+
+
 def _hire(
     scenario: Scenario,
     target: Target,
@@ -151,10 +182,14 @@ def _hire(
     fixtures: dict[str, Fixture],
     workforce: Workforce,
     console: Console,
+    page: WebPage | None,
 ) -> Crew:
-    """The callers of this run, ready to begin."""
-    if workforce.local + workforce.remote == 0:
-        return SoloCrew(scenario, target, folder, run_id=folder.run_id, books=books)
+    """The callers of this run, ready to begin; `page` is told of each turn and call that ends."""
+    on_turn, on_session = (None, None) if page is None else (page.turn, page.session)
+    if not workforce.hired:
+        return SoloCrew(
+            scenario, target, folder, run_id=folder.run_id, books=books, on_turn=on_turn, on_session=on_session
+        )
     from bench.load.master import MasterCrew
 
     crew = MasterCrew(
@@ -168,6 +203,8 @@ def _hire(
         remote=workforce.remote,
         bind_host=workforce.bind_host,
         bind_port=workforce.bind_port,
+        on_turn=on_turn,
+        on_session=on_session,
     )
     if workforce.remote:
         host, port = crew.address
