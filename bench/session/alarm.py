@@ -15,6 +15,7 @@ import heapq
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from gevent.hub import get_hub
@@ -27,7 +28,7 @@ _READ = 1
 _NS_PER_S = 1_000_000_000
 
 
-class Alarm:
+class Alarm(ABC):
     """The one clock of a process's paced senders; made with `shared_alarm`.
 
     Callbacks may run in the hub: they must neither block nor switch.
@@ -66,9 +67,9 @@ class Alarm:
             self._armed_ns = self._heap[0][0] + SLACK_NS
             self._arm(self._armed_ns)
 
+    @abstractmethod
     def _arm(self, at_ns: int) -> None:
         """Have `_ring` called at `at_ns`."""
-        raise NotImplementedError
 
 
 class _TimerfdAlarm(Alarm):

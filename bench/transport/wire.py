@@ -12,6 +12,7 @@ import errno
 import socket
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
 
@@ -40,49 +41,49 @@ class WireClosedError(OSError):
         super().__init__(errno.ECONNABORTED, "connection closed on this side")
 
 
-class Wire:
+class Wire(ABC):
     """What the WebSocket layer and TLS need of the layer below; `read` leaves its stamps in `at_ns` and `read_ns`."""
 
     at_ns: int = 0
     read_ns: int = 0
 
+    @abstractmethod
     def read(self, size: int, deadline_ns: int | None = None) -> bytes | None:
         """At most `size` bytes; `b""` at the end of the stream; None when `deadline_ns` (monotonic) has passed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def peek(self) -> bytes:
         """Some of the bytes that come next, without taking them; `b""` at the end of the stream."""
-        raise NotImplementedError
 
     def send(self, data: bytes) -> None:
         """Have `data` taken whole. Raises `SendTimeoutError` or `OSError`, after which nothing more can be sent."""
         if not self.post(data):
             self.flush()
 
+    @abstractmethod
     def post(self, data: bytes) -> bool:
         """Send `data` whole, in order, some time soon; never waits. Whether the kernel has all of it already.
 
         Raises `SendTimeoutError` or `OSError` when the wire is dead.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def flush(self) -> None:
         """Wait until the kernel has everything that was posted. Raises as `send` does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self, *, hard: bool = False) -> None:
         """Close at once; waiters get `WireClosedError`. `hard` resets the connection, dropping what is still unsent."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def stamped(self) -> bool:
         """The last read carried a kernel stamp."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def congested(self) -> bool:
         """So much waits to be sent that nothing optional should be added: the peer does not read."""
-        raise NotImplementedError
 
     @property
     def splits_reads(self) -> bool:
