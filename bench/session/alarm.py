@@ -21,6 +21,9 @@ from collections.abc import Callable
 from gevent.hub import get_hub
 
 SLACK_NS = 400_000
+MOST_AT_ONCE, MOST_BETWEEN_MESSAGES = 256, 16
+"""Senders that cannot keep up are due again at once; without a bound they would have the loop for themselves, and an
+overloaded run could not even be stopped."""
 _CLOCK_MONOTONIC = 1
 _NONBLOCK_CLOEXEC = 0o2004000
 _ABSOLUTE = 1
@@ -49,9 +52,13 @@ class Alarm(ABC):
             self._arm(self._armed_ns)
 
     def catch_up(self) -> None:
-        """Call everything that is due by now."""
+        """Call what is due by now, a few at most: the reader who asks has messages of its own to see to."""
+        self._call_due(MOST_BETWEEN_MESSAGES)
+
+    def _call_due(self, most: int) -> None:
         heap = self._heap
-        while heap and heap[0][0] <= time.monotonic_ns():
+        while most > 0 and heap and heap[0][0] <= time.monotonic_ns():
+            most -= 1
             callback = heapq.heappop(heap)[2]
             try:
                 callback()
@@ -61,7 +68,7 @@ class Alarm(ABC):
 
     def _ring(self) -> None:
         """Runs in the hub."""
-        self.catch_up()
+        self._call_due(MOST_AT_ONCE)
         self._armed_ns = 0
         if self._heap:
             self._armed_ns = self._heap[0][0] + SLACK_NS

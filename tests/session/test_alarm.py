@@ -74,3 +74,23 @@ def test_a_later_deadline_does_not_put_off_an_earlier_one(alarm: Alarm) -> None:
         while len(called) < 2:
             gevent.sleep(0.001)
     assert called == ["soon", "late"]
+
+
+def test_senders_that_never_catch_up_leave_the_loop_to_others(alarm: Alarm) -> None:
+    calls = [0, 0]
+    stopped = []
+
+    def behind(place: int) -> None:
+        calls[place] += 1
+        if not stopped:
+            alarm.at(time.monotonic_ns() - 60_000 * MS, lambda: behind(place))
+
+    behind(0)
+    behind(1)
+    with gevent.Timeout(10):
+        gevent.sleep(0.05)
+        alarm.catch_up()
+        gevent.sleep(0.05)
+    stopped.append(True)
+    gevent.sleep(0.01)
+    assert min(calls) > 10
