@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gevent
 from locust.env import Environment
@@ -104,8 +103,7 @@ class WorkerRun:
         # The normaliser takes a second to build; the first turn to end must not stop every call for it.
         wer.prepare("en")
         self.spool = SpoolWriter(folder, self.name)
-        self._on_turn = on_turn
-        self.recorder = Recorder(self.spool, self.anchor, books, on_turn=self._turn_recorded, on_session=on_session)
+        self.recorder = Recorder(self.spool, self.anchor, books, on_turn=on_turn, on_session=on_session)
         share = share_of(scenario.load, scenario.seed, worker=worker, workers=workers)
         self.playing = Playing(scenario, self._factory, self.recorder, share)
         self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
@@ -114,20 +112,6 @@ class WorkerRun:
         self.environment.user_classes = [self._user_class]
         self._draining = False
         self._drained = False
-
-    def _turn_recorded(self, row: TurnRecord) -> None:
-        """One event per turn, for Locust's own screens only."""
-        fire: Callable[..., Any] = self.environment.events.request.fire
-        fire(
-            request_type="turn",
-            name="first_audible",
-            response_time=row.first_audible_ms,
-            response_length=0,
-            exception=None if row.status == "ok" else RuntimeError(f"{row.status} {row.error_kind or ''}".strip()),
-            context={},
-        )
-        if self._on_turn is not None:
-            self._on_turn(row)
 
     # running
 

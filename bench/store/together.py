@@ -2,7 +2,8 @@
 
 In: turn rows that count the calls of their own worker, and session rows. Out: the same turns with the calls of all
 others added, found from the rows' wall-clock times. A clock that is off between two hosts moves a count
-by the calls that began in that time; it enters no latency. Trap: adding twice. Rows of the spool and rows that were
+by the calls that began in that time; it enters no latency. Calls that were open in a worker that was killed left no
+row and are not counted. Trap: adding twice. Rows of the spool and rows that were
 measured again count their own worker; tables of a finished run are whole already.
 """
 

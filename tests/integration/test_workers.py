@@ -152,14 +152,17 @@ def test_time_ends_a_run_and_every_ended_turn_is_in(scenario: Path, tmp_path: Pa
     assert (sessions["status"] == "stopped").any(), "some calls were cut off by the end of the grace"
 
 
+def start_master(scenario: Path, url: str, out: Path, port: int) -> subprocess.Popen[str]:
+    """A run that waits for two workers of other machines."""
+    where = ("--expect-workers", "2", "--bind", f"127.0.0.1:{port}")
+    return start("run", scenario, "--url", url, "--out", out, *LOAD, "--master", *where)
+
+
 def test_a_worker_of_another_machine_sends_rows_and_events(scenario: Path, tmp_path: Path) -> None:
     out, spool = tmp_path / "run", tmp_path / "elsewhere"
     port = free_port()
     with voice_server() as url:
-        run = start(
-            "run", scenario, "--url", url, "--out", out, *LOAD, "--master", "--expect-workers", "2",
-            "--bind", f"127.0.0.1:{port}",
-        )  # fmt: skip
+        run = start_master(scenario, url, out, port)
         workers = [
             start("worker", "--master-host", "127.0.0.1", "--master-port", port, "--spool", spool / name)
             for name in ("a", "b")
@@ -180,10 +183,7 @@ def test_a_worker_asked_to_leave_makes_the_run_incomplete(scenario: Path, tmp_pa
     out = tmp_path / "run"
     port = free_port()
     with voice_server() as url:
-        run = start(
-            "run", scenario, "--url", url, "--out", out, *LOAD, "--master", "--expect-workers", "2",
-            "--bind", f"127.0.0.1:{port}",
-        )  # fmt: skip
+        run = start_master(scenario, url, out, port)
         join = ("worker", "--master-host", "127.0.0.1", "--master-port", port, "--spool", tmp_path / "spool")
         workers = [start(*join) for _ in range(2)]
         wait_for(out, 6)
