@@ -94,7 +94,7 @@ def _root(
 
 
 def _load(path: Path, target: str | None, url: str | None, overrides: list[str] | None, seed: int | None) -> Scenario:
-    from bench.scenario.load import load_scenario
+    from bench.scenario.read import load_scenario
 
     changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
     return load_scenario(path, overrides=changes, url=url, target_name=target)
@@ -140,9 +140,9 @@ def run(
     import locust  # noqa: F401
     from rich.console import Console
 
-    from bench.load.run import Workforce, run_scenario
-    from bench.load.web import WebAddress
     from bench.report.terminal import render_terminal
+    from bench.run.conduct import Workforce, run_scenario
+    from bench.run.page import WebAddress
 
     workforce = Workforce(local=workers)
     if master:
@@ -161,7 +161,7 @@ def _dry_run(scenario: Scenario) -> int:
 
     from bench.load.factory import fixtures_of
     from bench.load.plan import describe
-    from bench.scenario.load import expanded
+    from bench.scenario.read import expanded
 
     fixtures = fixtures_of(scenario)
     print(yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True), end="")
@@ -184,7 +184,7 @@ def worker(
     """Make calls for a master on another machine, until it says that the run is over."""
     import locust  # noqa: F401
 
-    from bench.load.hired import serve_worker
+    from bench.workers.worker_process import serve_worker
 
     return serve_worker(master_host, master_port, spool=spool, index=local_index, burner_ms=burner)
 
@@ -211,7 +211,7 @@ def report(
     if (book or price_as) and not recompute:
         raise BenchError("--book and --price-as go with --recompute", hint="add --recompute")
     if recompute:
-        from bench.recompute import recompute as measure_again
+        from bench.run.recompute import recompute as measure_again
 
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
@@ -282,10 +282,10 @@ def calibrate(
     import locust  # noqa: F401
     from rich.console import Console
 
-    from bench.load.calibrate import CalibrateOptions
-    from bench.load.calibrate import calibrate as measure
-    from bench.report.calibration import render_calibration
-    from bench.scenario.units import parse_duration
+    from bench.calibrate.levels import CalibrateOptions
+    from bench.calibrate.levels import calibrate as measure
+    from bench.calibrate.table import render_calibration
+    from bench.config.units import parse_duration
 
     try:
         levels = tuple(sorted({int(level) for level in at.split(",")}))
@@ -337,7 +337,7 @@ def serve(
     """Serve the Realtime protocol on this machine: a server to try things on."""
     import os
 
-    from bench.scenario.secrets import SecretRef
+    from bench.config.secrets import SecretRef
     from bench.server.options import ServeOptions
     from bench.server.run import serve as serve_forever
 

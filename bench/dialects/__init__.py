@@ -1,32 +1,47 @@
-"""Wire protocols, one file each, sans-I/O. A new one is a new file and one line in `DIALECTS`."""
+"""Wire protocols, one file each, sans-I/O. A new one is a new file and one line in `_SHIPPED`, or a call of `register`.
+
+In: the name that a scenario gives. Out: the class that speaks it. Trap: modules are imported on first use, so that
+checking a scenario does not load what only a call needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.dialects.base import Dialect, Endpoint
-    from bench.scenario.model import SessionConfig, Target
+    from bench.dialects.dialect import Dialect
 
-DIALECTS = ("openai",)
-
-
-def make_dialect(name: str, config: SessionConfig, model: str | None) -> Dialect:
-    """A fresh dialect of protocol `name` for one call."""
-    if name == "openai":
-        from bench.dialects.openai import OpenAIDialect
-
-        return OpenAIDialect(config, model)
-    raise BenchError(f"unknown dialect {name!r}", hint=f"allowed: {', '.join(DIALECTS)}")
+DEFAULT_DIALECT = "openai"
+_SHIPPED = {"openai": "bench.dialects.openai:OpenAIDialect"}
+_known: dict[str, type[Dialect]] = {}
 
 
-def endpoint_of(name: str) -> Callable[[Target, Mapping[str, str], Mapping[str, str]], Endpoint]:
-    """The function that builds the address of a target under protocol `name`."""
-    if name == "openai":
-        from bench.dialects.openai import endpoint
+def register(dialect: type[Dialect]) -> type[Dialect]:
+    """Make `dialect` known under its `name`; also a class decorator. Raises `ValueError` for a name that is taken."""
+    if _known.get(dialect.name, dialect) is not dialect or dialect.name in _SHIPPED:
+        raise ValueError(f"a dialect named {dialect.name!r} is known already")
+    _known[dialect.name] = dialect
+    return dialect
 
-        return endpoint
-    raise BenchError(f"unknown dialect {name!r}", hint=f"allowed: {', '.join(DIALECTS)}")
+
+def dialect_names() -> tuple[str, ...]:
+    """Every name that `target.dialect` may have."""
+    return tuple(dict.fromkeys([*_SHIPPED, *_known]))
+
+
+def dialect_of(name: str) -> type[Dialect]:
+    """The class of dialect `name`. Raises `BenchError` for an unknown one."""
+    if name not in _known:
+        if name not in _SHIPPED:
+            raise BenchError(f"unknown dialect {name!r}", hint=f"allowed: {', '.join(dialect_names())}")
+        module, _, attribute = _SHIPPED[name].partition(":")
+        _known[name] = getattr(import_module(module), attribute)
+    return _known[name]
+
+
+def voices_of(name: str) -> tuple[str, ...]:
+    """Voices of dialect `name` that a scenario may give as a plain word; empty when it lists none."""
+    return tuple(dialect_of(name).voices)

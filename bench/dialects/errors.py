@@ -6,8 +6,8 @@ a base64 string or an id may hold "429", and vendors reword sentences without no
 
 from __future__ import annotations
 
-from bench.dialects.signals import ErrorInfo
-from bench.timeline import ErrorKind
+from bench.facts.failure import ErrorKind
+from bench.facts.signals import ErrorInfo
 
 _BY_CODE: dict[str, ErrorKind] = {
     "insufficient_quota": "quota",

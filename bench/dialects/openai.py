@@ -19,7 +19,7 @@ import orjson
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.base import Endpoint
+from bench.dialects.dialect import Address, Endpoint
 from bench.dialects.openai_fields import (
     mapping,
     number,
@@ -29,7 +29,7 @@ from bench.dialects.openai_fields import (
     parse_usage,
     text,
 )
-from bench.dialects.signals import (
+from bench.facts.signals import (
     AudioDelta,
     AudioDone,
     ErrorInfo,
@@ -54,7 +54,7 @@ from bench.dialects.signals import (
 )
 
 if TYPE_CHECKING:
-    from bench.scenario.model import SessionConfig, Target
+    from bench.dialects.session_config import SessionConfig
 
 SESSION_UPDATE_ID = "bench-session"
 _REMEMBERED_IDS = 4096
@@ -108,26 +108,24 @@ _UNUSED = frozenset(
 )
 
 
-def endpoint(target: Target, headers: Mapping[str, str], query: Mapping[str, str]) -> Endpoint:
-    """Where a call to `target` goes. `headers` and `query` are the target's own with their secrets filled in.
-
-    The model goes into the query unless the address names one already (or a deployment, or a call to join).
-    """
-    scheme, netloc, path, written, _ = urlsplit(target.url or "")
-    pairs = parse_qsl(written, keep_blank_values=True) + list(query.items())
-    if target.model and not any(key in _MODEL_QUERY_KEYS for key, _ in pairs):
-        pairs.append(("model", target.model))
-    return Endpoint(
-        url=urlunsplit((scheme, netloc, path or "/v1/realtime", urlencode(pairs), "")),
-        headers=dict(headers),
-        subprotocols=tuple(target.subprotocols),
-    )
-
-
 class OpenAIDialect:
     """The client side of one Realtime session."""
 
     name = "openai"
+    voices = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
+
+    @classmethod
+    def endpoint(cls, address: Address) -> Endpoint:
+        """The model goes into the query, unless the address names one already (or a deployment, or a call to join)."""
+        scheme, netloc, path, written, _ = urlsplit(address.url)
+        pairs = parse_qsl(written, keep_blank_values=True) + list(address.query.items())
+        if address.model and not any(key in _MODEL_QUERY_KEYS for key, _ in pairs):
+            pairs.append(("model", address.model))
+        return Endpoint(
+            url=urlunsplit((scheme, netloc, path or "/v1/realtime", urlencode(pairs), "")),
+            headers=dict(address.headers),
+            subprotocols=address.subprotocols,
+        )
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         self._config = config

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.dialects.signals import ErrorInfo, TranscriptionUsage, Usage
+from bench.facts.signals import ErrorInfo, TranscriptionUsage, Usage
 
 
 def text(value: Any) -> str | None:

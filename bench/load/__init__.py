@@ -1,1 +1,1 @@
-"""When calls start and how many there are: plans, Locust users, the live view, the end of a run."""
+"""What each worker does: arrivals, the plan of its calls, Locust users, rows, health."""

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 
 from bench.audio.catalogue import Fixture, load_catalogue
 from bench.audio.formats import AudioFormat
-from bench.dialects import endpoint_of, make_dialect
-from bench.dialects.base import Dialect
+from bench.dialects import dialect_of
+from bench.dialects.dialect import Dialect
+from bench.facts.timeline import Labels
 from bench.scenario.model import Scenario
 from bench.scenario.steps import Pause, Say
 from bench.scenario.target import Target
 from bench.session.call import CallPlan, Speak, Wait
-from bench.session.utterances import FrameBank
-from bench.timeline import Labels
-from bench.transport.base import ConnectOptions
+from bench.session.frames import FrameBank
+from bench.transport.channel import ConnectOptions
 from bench.transport.websocket import encode_frame
 
 
@@ -50,10 +50,8 @@ class CallFactory:
         self._scenario = scenario
         self._target = target
         self._identity = identity
-        base = scenario.base
-        place = endpoint_of(target.dialect)(
-            target, target.headers_with_secrets(env, base), target.query_with_secrets(env, base)
-        )
+        self._speaks = dialect_of(target.dialect)
+        place = self._speaks.endpoint(target.address(env, scenario.base))
         timeouts = scenario.timeouts
         self._connect = ConnectOptions(
             url=place.url,
@@ -80,7 +78,7 @@ class CallFactory:
 
     def dialect(self) -> Dialect:
         """A fresh protocol state for one call."""
-        return make_dialect(self._target.dialect, self._scenario.session, self._target.model)
+        return self._speaks(self._scenario.session, self._target.model)
 
     def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
         """The call with run-wide number `index`, meant to start at `intended_ns`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from gevent.threadpool import ThreadPool
 
+from bench.facts.timeline import Timeline, TurnFacts
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
@@ -19,7 +20,6 @@ from bench.measure.turns import measure_turn
 from bench.pricing.book import Books
 from bench.session.call import Delays
 from bench.store.spool import SpoolWriter
-from bench.timeline import Timeline, TurnFacts
 
 MOST_LIVE_SAMPLES = 5_000
 """Latencies kept for the live percentiles; the report uses every row."""

@@ -18,7 +18,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner
 
 from bench.load.factory import CallFactory, RunIdentity
-from bench.load.health import HealthProbe, raise_priority
+from bench.load.health_probe import HealthProbe, raise_priority
 from bench.load.plan import admission_s, share_of, total_sessions
 from bench.load.recorder import Recorder, Tally
 from bench.load.users import Playing, user_class

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.dialects.errors import classify_error
-from bench.dialects.signals import ErrorInfo, Malformed, ResponseEnded, ServerError
+from bench.facts.failure import ErrorKind, Failure
+from bench.facts.signals import ErrorInfo, Malformed, ResponseEnded, ServerError
+from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.records import TurnStatus
 from bench.measure.replies import Reply
-from bench.timeline import Entry, ErrorKind, Failure, Timeline, TurnFacts
 
 __all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "classify_error", "is_answered", "judge", "turn_ended"]
 

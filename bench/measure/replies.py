@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bench.dialects.signals import (
+from bench.facts.signals import (
     AudioDelta,
     AudioDone,
     Onset,
@@ -21,8 +21,8 @@ from bench.dialects.signals import (
     ToolCall,
     Usage,
 )
+from bench.facts.timeline import Entry
 from bench.measure.playout import Arrival
-from bench.timeline import Entry
 
 ReplySignal = ResponseStarted | TextDelta | AudioDelta | Onset | AudioDone | ToolCall | ResponseEnded
 

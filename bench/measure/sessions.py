@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.dialects.signals import Malformed, RateLimits, ServerError, SessionCreated, Unrecognised
+from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, Unrecognised
+from bench.facts.timeline import Timeline
 from bench.measure.outcome import STOPPED
 from bench.measure.playout import NS_PER_MS
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
 from bench.pricing.book import Books, find_rates
 from bench.pricing.price import price_minutes
-from bench.timeline import Timeline
 
 
 def measure_session(

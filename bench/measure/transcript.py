@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.dialects.signals import InputCommitted, InputTranscript, InputTranscriptFailed, TranscriptionUsage
-from bench.timeline import Entry, TurnFacts
+from bench.facts.signals import InputCommitted, InputTranscript, InputTranscriptFailed, TranscriptionUsage
+from bench.facts.timeline import Entry, TurnFacts
 
 
 @dataclass(frozen=True, slots=True)

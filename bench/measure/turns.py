@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.dialects.signals import (
+from bench.facts.signals import (
     AudioDelta,
     InputCommitted,
     InputTranscript,
@@ -22,6 +22,7 @@ from bench.dialects.signals import (
     TranscriptionUsage,
     Usage,
 )
+from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.outcome import judge, turn_ended
 from bench.measure.playout import NS_PER_MS, heard_at_ns, play_out, underrun_ms
 from bench.measure.records import TurnRecord, WallAnchor
@@ -31,7 +32,6 @@ from bench.measure.transcript import Heard, heard_in
 from bench.measure.wer import WordScore, score_words
 from bench.pricing.book import Books, find_rates, find_transcription, why_unpriced
 from bench.pricing.price import Cost, price_turn
-from bench.timeline import Entry, Timeline, TurnFacts
 
 _REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
 

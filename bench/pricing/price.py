@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.dialects.signals import TranscriptionUsage, Usage
+from bench.facts.signals import TranscriptionUsage, Usage
 from bench.pricing.book import Rates, TokenMeters, TokenPrices, TranscriptionMeters
 
 Side = Literal["input", "cached", "output"]

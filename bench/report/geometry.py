@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bench.report.chartdata import MARKS
 from bench.report.model import Curve, LoadChart, SlowTurn, TimeChart
-from bench.report.wording import number
+from bench.report.phrases import number
 
 WIDTH, HEIGHT = 600.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0

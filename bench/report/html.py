@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.report import geometry, trust, wording
+from bench.report import geometry, health_text, phrases
 from bench.report.model import MetricRow, Summary
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "regression": "✗", "unreachable": "✗"}
@@ -34,7 +34,7 @@ def render_html(summary: Summary) -> str:
         .get_template("report.html.j2")
         .render(
             s=summary,
-            w=wording,
+            w=phrases,
             tables=_tables(summary),
             symbol=SYMBOLS.get(summary.verdict.name, OTHER_SYMBOL),
             tone=TONES.get(summary.verdict.name, OTHER_TONE),
@@ -44,8 +44,8 @@ def render_html(summary: Summary) -> str:
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
             scenario=_readable(summary.run.scenario),
-            t=trust,
-            readings=trust.readings(summary.health),
+            t=health_text,
+            readings=health_text.readings(summary.health),
             other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
         )
     )
@@ -65,7 +65,7 @@ def _environment() -> Environment:
 def _tables(summary: Summary) -> list[tuple[str, str, list[MetricRow]]]:
     """Percentile tables as (id, title, rows); rows whose bad tail is the low one stand in a table of their own."""
     tables = []
-    for group, title in wording.GROUP_TITLES.items():
+    for group, title in phrases.GROUP_TITLES.items():
         rows = [row for row in summary.metrics if row.group == group]
         for low, suffix in ((False, ""), (True, " (higher is better)")):
             same = [row for row in rows if (row.worse == "lower") is low]
@@ -83,33 +83,33 @@ def _cards(summary: Summary) -> list[Card]:
     ]
     for rate in summary.rates:
         if rate.name == "error_rate":
-            cards.append((wording.capital(rate.title), wording.percent(rate.rate), wording.of(rate)))
+            cards.append((phrases.capital(rate.title), phrases.percent(rate.rate), phrases.of(rate)))
     speed = summary.metric("text_tokens_per_s")
     if speed is not None:
         middle = speed.percentiles[0].value
-        under = f"median · p5 {wording.number(speed.percentiles[2].value, 1)}"
+        under = f"median · p5 {phrases.number(speed.percentiles[2].value, 1)}"
         if middle is None:
             middle, under = speed.worst, f"slowest of n={speed.n}; too few for percentiles"
-        cards.append(("Text tokens/s", wording.number(middle, 1), under))
+        cards.append(("Text tokens/s", phrases.number(middle, 1), under))
     overall, cost = summary.words.overall, summary.cost
     words = f"{overall.reference_words:,} words" if overall else "not measured"
-    cards.append(("WER", wording.percent(overall.wer if overall else None), words))
+    cards.append(("WER", phrases.percent(overall.wer if overall else None), words))
     price = "example prices" if cost.example_prices else ", ".join(cost.books) or "no price book"
-    per_minute = wording.usd(cost.per_conversation_minute_usd)
-    cards.append(("Cost per minute", per_minute, f"total {wording.usd(cost.total_usd)} · {price}"))
-    pace = f"{wording.number(summary.load.turns_per_min, 1)} turns/min"
-    cards.append(("Calls at once", wording.number(summary.load.peak_open_calls), pace))
+    per_minute = phrases.usd(cost.per_conversation_minute_usd)
+    cards.append(("Cost per minute", per_minute, f"total {phrases.usd(cost.total_usd)} · {price}"))
+    pace = f"{phrases.number(summary.load.turns_per_min, 1)} turns/min"
+    cards.append(("Calls at once", phrases.number(summary.load.peak_open_calls), pace))
     return cards
 
 
 def _latency_card(row: MetricRow) -> Card:
-    title, middle, bad = wording.capital(row.title), row.percentiles[0].value, row.percentiles[2].value
+    title, middle, bad = phrases.capital(row.title), row.percentiles[0].value, row.percentiles[2].value
     if row.n == 0:
-        return title, wording.MISSING, f"{wording.amount(row.unanswered, 'turn')} without an answer"
+        return title, phrases.MISSING, f"{phrases.amount(row.unanswered, 'turn')} without an answer"
     if middle is None:
-        return title, f"{wording.number(row.worst)} ms", f"worst of n={row.n}; too few for percentiles"
-    p95 = f"p95 {wording.number(bad)} ms" if bad is not None else "p95 -"
-    return title, f"{wording.number(middle)} ms", f"{p95} · n={row.n:,}"
+        return title, f"{phrases.number(row.worst)} ms", f"worst of n={row.n}; too few for percentiles"
+    p95 = f"p95 {phrases.number(bad)} ms" if bad is not None else "p95 -"
+    return title, f"{phrases.number(middle)} ms", f"{p95} · n={row.n:,}"
 
 
 def _readable(value: dict[str, Any]) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.report import trust
+from bench.report import health_text
 from bench.report.model import MetricRow, Summary
-from bench.report.wording import (
+from bench.report.phrases import (
     GROUP_TITLES,
     MISSING,
     VERDICT_MEANINGS,
@@ -233,17 +233,17 @@ def _trust(summary: Summary) -> str:
     said = [
         "## Can these numbers be trusted?",
         "",
-        f"**{trust.ANSWERS[health.trust]}** {escape(health.conclusion[0])}",
+        f"**{health_text.ANSWERS[health.trust]}** {escape(health.conclusion[0])}",
         "",
         *(f"- {escape(sentence)}" for sentence in health.conclusion[1:]),
         "",
-        f"Turns left out because their audio was sent late: {escape(trust.left_out(health))}.",
+        f"Turns left out because their audio was sent late: {escape(health_text.left_out(health))}.",
     ]
-    offered = trust.arrivals(health)
+    offered = health_text.arrivals(health)
     if offered:
         said.append(f"Arrivals: {escape(offered)}.")
-    heads = ("Reading", *(escape(name) for name in trust.columns(health)), "what it means")
-    rows = [(row.title, *map(_cell, row.cells), escape(row.meaning)) for row in trust.readings(health)]
+    heads = ("Reading", *(escape(name) for name in health_text.columns(health)), "what it means")
+    rows = [(row.title, *map(_cell, row.cells), escape(row.meaning)) for row in health_text.readings(health)]
     table = _grid(heads, rows)
     return "\n".join([*said, "", table] if table else said)
 
@@ -251,19 +251,20 @@ def _trust(summary: Summary) -> str:
 def _calibration(summary: Summary) -> str:
     known = summary.calibration
     if known is None:
-        return f"## Calibration\n\nCalibration: {trust.NO_CALIBRATION}."
-    names = trust.calibration_heads(known)
-    heads = ["calls at once", *(escape(trust.title_of(name)) for name in names)]
+        return f"## Calibration\n\nCalibration: {health_text.NO_CALIBRATION}."
+    names = health_text.calibration_heads(known)
+    heads = ["calls at once", *(escape(health_text.title_of(name)) for name in names)]
     heads += ["frames late", "read late", "worker CPU", "server CPU", "MiB per call", "passed"]
     said = [
         "## Calibration",
         "",
-        *(f"- {title}: {escape(value)}" for title, value in trust.calibration_lines(known)),
+        *(f"- {title}: {escape(value)}" for title, value in health_text.calibration_lines(known)),
         "",
         "Errors and delays in ms: p99 (p50).",
         "",
         _grid(
-            heads, [(f"{level.calls:,}", *map(_cell, trust.calibration_cells(level, names))) for level in known.levels]
+            heads,
+            [(f"{level.calls:,}", *map(_cell, health_text.calibration_cells(level, names))) for level in known.levels],
         ),
         "",
         *(f"- {level.calls:,} calls: {escape('; '.join(level.reasons))}" for level in known.levels if level.reasons),
@@ -271,7 +272,7 @@ def _calibration(summary: Summary) -> str:
     return "\n".join(said).rstrip()
 
 
-def _cell(cell: trust.Cell) -> str:
+def _cell(cell: health_text.Cell) -> str:
     return ("! " if cell.bad else "") + escape(cell.value) + (f" ({escape(cell.under)})" if cell.under else "")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.certificate import calibration_of, health, peak_open
 from bench.report.chartdata import charts, headline
+from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import continuity, error_rates, latency_cuts, metric_rows
 from bench.report.model import (
     CallCounts,
@@ -27,12 +27,12 @@ from bench.report.model import (
     Words,
 )
 from bench.report.money import cost
+from bench.report.phrases import amount, failure, no_words
 from bench.report.planned import load_sentence, settings
 from bench.report.stats import supported
 from bench.report.verdict import Facts, decide
 from bench.report.view import View, counts, floats, text, total, view_of
-from bench.report.wording import amount, failure, no_words
-from bench.report.words import words
+from bench.report.wer_tables import words
 from bench.store.reader import Run
 
 MOST_ERRORS = 20

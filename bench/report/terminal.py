@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.report.health_text import ANSWERS, calibration_lines, harness_lines
 from bench.report.model import MetricRow, Summary
-from bench.report.trust import ANSWERS, calibration_lines, harness_lines
-from bench.report.wording import (
+from bench.report.phrases import (
     GROUP_TITLES,
     between,
     between_percent,

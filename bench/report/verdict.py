@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.errors import ExitCode
-from bench.report.wording import amount
+from bench.report.phrases import amount
 
 Name = Literal["pass", "fail", "no data", "invalid", "incomplete", "budget", "regression", "unreachable", "interrupted"]
 

@@ -1,6 +1,6 @@
 """A scenario: whom to call, what to say, how many calls and when. Pure data, complete with every default.
 
-In: plain values (`bench.scenario.load.load_scenario` reads a file). Out: one frozen `Scenario`; Python names end in
+In: plain values (`bench.scenario.read.load_scenario` reads a file). Out: one frozen `Scenario`; Python names end in
 their unit, YAML keys do not where the value carries it (`ramp: 10s` is `ramp_ms`). Trap: `target` None is not an
 error, it means the embedded reference server.
 """
@@ -14,18 +14,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
-from bench.scenario.base import Block, Complaint, ScenarioPath, refusal
-from bench.scenario.dialects import DIALECTS, VOICES
+from bench.config.block import Block, Complaint, ScenarioPath, refusal
+from bench.config.secrets import SecretRef
+from bench.dialects.session_config import AudioFormatName, Manual, ServerVad, SessionConfig, Transcription, Voice
 from bench.scenario.run_config import Arrival, Health, Listener, Load, Pricing, RateStep, Timeouts, Warmup
-from bench.scenario.secrets import SecretRef
-from bench.scenario.session_config import (
-    AudioFormatName,
-    Manual,
-    ServerVad,
-    SessionConfig,
-    Transcription,
-    Voice,
-)
 from bench.scenario.steps import Pause, Say, Step
 from bench.scenario.target import Target
 
@@ -133,8 +125,6 @@ class Scenario(Block):
 
 
 __all__ = [
-    "DIALECTS",
-    "VOICES",
     "Arrival",
     "AudioFormatName",
     "Health",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.scenario.source import Document, Loc, Mark, Problem, read_yaml
+from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 
 _FIRST = 1_000_000  # options are reported after every line of the file
 _REPLACES: Mapping[Loc, Loc] = {

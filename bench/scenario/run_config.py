@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from bench.scenario.base import (
+from bench.config.block import (
     Block,
     Complaint,
     Count,
@@ -36,7 +36,7 @@ from bench.scenario.base import (
     refusal,
     relative_to_base,
 )
-from bench.scenario.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bench.config.units import DURATION_HELP, DURATION_PATTERN, RATE_HELP, RATE_PATTERN, format_duration
 from bench.scenario.model import Scenario
-from bench.scenario.units import DURATION_HELP, DURATION_PATTERN, RATE_HELP, RATE_PATTERN, format_duration
 
 SCHEMA_FILE = "schema.json"
 EDITOR_LINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"

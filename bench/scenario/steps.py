@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, ValidationInfo, WithJsonSchema
 
-from bench.scenario.base import Block, LongerMs, Text, nearest, refusal
+from bench.config.block import Block, LongerMs, Text, nearest, refusal
 
 
 def _fixture_ids(value: object, info: ValidationInfo) -> tuple[str, ...]:

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 
-from bench.scenario.base import Block, Complaint, ScenarioPath, Text, raise_all, refusal
-from bench.scenario.dialects import DialectName
-from bench.scenario.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_credential
+from bench.config.block import Block, Complaint, ScenarioPath, Text, nearest, raise_all, refusal
+from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_credential
+from bench.dialects import DEFAULT_DIALECT, dialect_names
+from bench.dialects.dialect import Address
 
 _SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
@@ -87,10 +97,27 @@ Value = Annotated[
 Values = Annotated[dict[str, Value], AfterValidator(_no_credentials)]
 
 
+def _dialect(value: object) -> object:
+    known = dialect_names()
+    if isinstance(value, str) and value not in known:
+        raise refusal(f"found '{value}'; allowed: {', '.join(known)}{nearest(value, known)}")
+    return value
+
+
+class _DialectWords:
+    """For editors: the dialects of this version, looked up when the schema is made."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        names = list(dialect_names())
+        return {"const": names[0], "type": "string"} if len(names) == 1 else {"enum": names, "type": "string"}
+
+
 class Target(Block):
     """A server to call. Left out of a scenario, the embedded reference server is started for the run."""
 
-    dialect: DialectName = Field(default="openai", description="The wire protocol.", examples=["openai"])
+    dialect: Annotated[str, BeforeValidator(_dialect), _DialectWords()] = Field(
+        default=DEFAULT_DIALECT, description="The wire protocol.", examples=["openai"]
+    )
     url: Url | None = Field(
         default=None,
         description="Address, ws or wss (http and https are read as such); may be given with --url instead.",
@@ -156,6 +183,16 @@ class Target(Block):
     def query_with_secrets(self, env: Mapping[str, str], base: Path) -> dict[str, str]:
         """`query` as it goes on the wire; BenchError when a secret cannot be had."""
         return _resolved(self.query, env, base)
+
+    def address(self, env: Mapping[str, str], base: Path) -> Address:
+        """What a dialect needs to know to call it, secrets included; BenchError when one cannot be had."""
+        return Address(
+            url=self.url or "",
+            model=self.model,
+            headers=self.headers_with_secrets(env, base),
+            query=self.query_with_secrets(env, base),
+            subprotocols=self.subprotocols,
+        )
 
 
 def _resolved(values: Mapping[str, str | SecretRef], env: Mapping[str, str], base: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The truth log: what the server heard and sent, and when, as JSON lines.
 
-In: facts with `CLOCK_MONOTONIC` stamps that the caller took at the socket. Out: a file that `bench.report.truth` joins
-with a run. One file per process; a line is a `process`, `session`, `turn`, `event` or `close` record, described in
-docs/simulator.md.
+In: facts with `CLOCK_MONOTONIC` stamps that the caller took at the socket. Out: a file that
+`bench.calibrate.truth` joins with a run. One file per process; a line is a `process`, `session`, `turn`, `event` or
+`close` record, described in docs/simulator.md.
 Trap: nothing is encoded or written where a stamp is taken; lines are made a few times a second, so a killed
 process loses the last `FLUSH_S` of its log.
 """

@@ -10,7 +10,6 @@ Where there is no timerfd a timer of the loop is used.
 
 from __future__ import annotations
 
-import ctypes
 import heapq
 import os
 import sys
@@ -20,13 +19,12 @@ from collections.abc import Callable
 
 from gevent.hub import get_hub
 
+from bench.timerfd import TimerFd, make_timerfd
+
 SLACK_NS = 400_000
 MOST_AT_ONCE, MOST_BETWEEN_MESSAGES = 256, 16
 """Senders that cannot keep up are due again at once; without a bound they would have the loop for themselves, and an
 overloaded run could not even be stopped."""
-_CLOCK_MONOTONIC = 1
-_NONBLOCK_CLOEXEC = 0o2004000
-_ABSOLUTE = 1
 _READ = 1
 _NS_PER_S = 1_000_000_000
 
@@ -80,30 +78,18 @@ class Alarm(ABC):
 
 
 class _TimerfdAlarm(Alarm):
-    def __init__(self) -> None:
+    def __init__(self, timer: TimerFd) -> None:
         super().__init__()
-        self._spec = _Itimerspec()
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
-        if self._fd < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._watcher = self._hub.loop.io(self._fd, _READ)
+        self._timer = timer
+        self._watcher = self._hub.loop.io(timer.fd, _READ)
         self._watcher.start(self._rang)
 
     def _rang(self) -> None:
-        try:
-            os.read(self._fd, 8)
-        except BlockingIOError:
-            return
-        self._ring()
+        if self._timer.rang():
+            self._ring()
 
     def _arm(self, at_ns: int) -> None:
-        self._spec.spec[2], self._spec.spec[3] = divmod(at_ns, _NS_PER_S)
-        self._libc.timerfd_settime(self._fd, _ABSOLUTE, ctypes.byref(self._spec), None)
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("spec", ctypes.c_long * 4),)
+        self._timer.arm(at_ns)
 
 
 class _CoarseAlarm(Alarm):
@@ -127,5 +113,6 @@ def shared_alarm() -> Alarm:
     """The alarm of this process; a forked child gets its own."""
     global _alarm  # noqa: PLW0603
     if _alarm is None or _alarm[0] != os.getpid():
-        _alarm = (os.getpid(), _TimerfdAlarm() if sys.platform.startswith("linux") else _CoarseAlarm())
+        timer = make_timerfd()
+        _alarm = (os.getpid(), _CoarseAlarm() if timer is None else _TimerfdAlarm(timer))
     return _alarm[1]

@@ -16,9 +16,11 @@ import gevent
 from gevent.event import Event
 from gevent.hub import get_hub
 
-from bench.dialects.base import Dialect
+from bench.dialects.dialect import Dialect
 from bench.dialects.errors import classify_error
-from bench.dialects.signals import (
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure, Stage
+from bench.facts.signals import (
     AudioDelta,
     AudioDone,
     ErrorInfo,
@@ -31,14 +33,14 @@ from bench.dialects.signals import (
     SessionReady,
     Signal,
 )
+from bench.facts.timeline import Labels, Timeline, TurnEnd, TurnFacts
 from bench.session.alarm import shared_alarm
+from bench.session.frames import FrameBank, Utterance
 from bench.session.listener import Listener
-from bench.session.media import Microphone, phase_of
+from bench.session.microphone import Microphone, phase_of
 from bench.session.pacer import Pacer
 from bench.session.tracker import Bounds, Tracker
-from bench.session.utterances import FrameBank, Utterance
-from bench.timeline import Connection, Failure, Labels, Stage, Timeline, TurnEnd, TurnFacts
-from bench.transport.base import Closed, ConnectOptions, TransportError
+from bench.transport.channel import Closed, ConnectOptions, TransportError
 from bench.transport.websocket import WebSocket, connect, encode_frame
 
 _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)

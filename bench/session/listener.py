@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.onset import OnsetDetector
-from bench.dialects.signals import AudioDelta, Onset
+from bench.facts.signals import AudioDelta, Onset
 
 
 class Listener:

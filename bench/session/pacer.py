@@ -13,10 +13,10 @@ from typing import Protocol
 
 import gevent
 
+from bench.facts.failure import Failure
 from bench.session.alarm import shared_alarm
-from bench.session.media import Microphone
-from bench.timeline import Failure
-from bench.transport.base import TransportError
+from bench.session.microphone import Microphone
+from bench.transport.channel import TransportError
 from bench.transport.websocket import WebSocket
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.dialects.signals import (
+from bench.facts.signals import (
     AudioDelta,
     AudioDone,
     ErrorInfo,
@@ -30,7 +30,7 @@ from bench.dialects.signals import (
     ToolCall,
     Unrecognised,
 )
-from bench.timeline import Entry, Timeline, TurnEnd, TurnFacts
+from bench.facts.timeline import Entry, Timeline, TurnEnd, TurnFacts
 
 EARLY_SETTLE_NS = 3_000_000_000
 """How long a caller whom the server cut off waits for the real answer before taking the early one for all."""

@@ -21,11 +21,11 @@ import pyarrow.parquet
 from bench.errors import BenchError, ExitCode
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.columns import schema_of
+from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.reader import Run, read_run
 from bench.store.rows import Damage, spool_tables
-from bench.store.together import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 
 
 def finish_run(folder: RunFolder, manifest: Manifest) -> Run:

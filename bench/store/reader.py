@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from bench.errors import BenchError
+from bench.facts.timeline import Timeline, timeline_from_dict
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.columns import RowClass, conform, schema_of, to_frame
+from bench.store.concurrency import spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
 from bench.store.rows import Damage, spool_tables
-from bench.store.together import spooled_turns
-from bench.timeline import Timeline, timeline_from_dict
 
 _READ_BYTES = 1 << 20
 _GZIP_WRAPPER = 31

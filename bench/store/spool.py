@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import orjson
 
+from bench.facts.timeline import Timeline, timeline_to_dict
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.folder import RunFolder
-from bench.timeline import Timeline, timeline_to_dict
 
 # The quickest level: the writer shares its core with the pacing of audio.
 _GZIP_LEVEL = 1

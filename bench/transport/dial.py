@@ -18,9 +18,10 @@ from typing import Any
 from gevent import Timeout
 from gevent import socket as green
 
-from bench.timeline import Connection, Failure
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
 from bench.transport import stamps
-from bench.transport.base import ConnectOptions, TransportError
+from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.failures import MAX_MESSAGE_CHARS, Part, Redactor, of_os_error, of_tls
 from bench.transport.http import NotHttpError, read_body
 from bench.transport.proxy import Proxy, open_tunnel, proxy_for

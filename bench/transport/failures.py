@@ -1,6 +1,6 @@
 """Failures of connecting, typed from the fields of exceptions and responses; and the keys that must not leak.
 
-In go `OSError`s, `SSLError`s and HTTP responses, out come `bench.timeline.Failure`s.
+In go `OSError`s, `SSLError`s and HTTP responses, out come `bench.facts.timeline.Failure`s.
 Trap: servers echo keys in error bodies, and URLs carry them in their query; every text goes through `Redactor`.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bench.timeline import ErrorKind, Failure
+from bench.facts.failure import ErrorKind, Failure
 
 Part = Literal["dns", "tcp", "proxy", "tls", "upgrade"]
 """What a connection was busy with; finer than a stage."""

@@ -25,9 +25,10 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from bench import __version__
 from bench.errors import BenchError
-from bench.timeline import Connection, ErrorKind, Failure
-from bench.transport.base import Closed, ConnectOptions, Message, TransportError
+from bench.facts.connection import Connection
+from bench.facts.failure import ErrorKind, Failure
 from bench.transport.boundaries import FrameSplitter, RawFrame
+from bench.transport.channel import Closed, ConnectOptions, Message, TransportError
 from bench.transport.dial import Progress, dial
 from bench.transport.failures import Redactor, of_os_error, of_status, of_timeout
 from bench.transport.http import Head, NotHttpError, read_body, read_head

@@ -22,7 +22,7 @@ from gevent import socket as green
 from gevent.event import Event
 
 from bench.transport import stamps
-from bench.transport.arrivals import ArrivalLog, watch
+from bench.transport.witness import ArrivalLog, watch
 
 MAX_BACKLOG = 4 * 1024 * 1024
 RECEIVE_BUFFER = 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.dialects.errors import classify_error
-from bench.dialects.signals import ErrorInfo
+from bench.facts.signals import ErrorInfo
 
 
 @pytest.mark.parametrize(

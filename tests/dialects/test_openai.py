@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.dialects.openai import SESSION_UPDATE_ID, OpenAIDialect, endpoint
+from bench.dialects.dialect import Address
+from bench.dialects.openai import SESSION_UPDATE_ID, OpenAIDialect
 from bench.dialects.openai_fields import parse_usage
-from bench.dialects.signals import (
+from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
     InputTranscript,
@@ -33,7 +34,7 @@ from bench.dialects.signals import (
     signal_from_dict,
     signal_to_dict,
 )
-from bench.scenario.model import SessionConfig, Target
+from bench.scenario.model import SessionConfig
 
 
 def dialect(**config: Any) -> OpenAIDialect:
@@ -108,7 +109,7 @@ def test_an_audio_message_carries_the_payload() -> None:
     ],
 )
 def test_the_model_goes_into_the_query_once(url: str, model: str, query: dict[str, str], expected: str) -> None:
-    place = endpoint(Target(url=url, model=model), {"api-key": "secret"}, query)
+    place = OpenAIDialect.endpoint(Address(url, model, {"api-key": "secret"}, query))
     assert place.url.endswith(expected)
     assert place.headers == {"api-key": "secret"}
     assert "secret" not in repr(place)

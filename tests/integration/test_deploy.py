@@ -23,8 +23,8 @@ import typer
 import yaml
 
 from bench.cli import app
-from bench.scenario.load import load_scenario
-from bench.scenario.secrets import looks_like_key, names_credential
+from bench.config.secrets import looks_like_key, names_credential
+from bench.scenario.read import load_scenario
 from tests.support.processes import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -264,7 +264,7 @@ def test_commands_of_the_page_exist() -> None:
 
 
 def test_the_page_agrees_with_the_code() -> None:
-    from bench.load import messages
+    from bench.workers import messages
 
     hired = (ROOT / "bench" / "load" / "hired.py").read_text()
     master = (ROOT / "bench" / "load" / "master.py").read_text()

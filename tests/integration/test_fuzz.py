@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.facts.connection import Connection
 
 from bench.dialects.openai import OpenAIDialect
-from bench.dialects.signals import AudioDelta, AudioDone, Malformed, ResponseEnded
+from bench.facts.signals import AudioDelta, AudioDone, Malformed, ResponseEnded
+from bench.facts.timeline import Labels, Timeline, TurnFacts, timeline_to_dict
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
@@ -28,7 +30,6 @@ from bench.store.folder import RunFolder
 from bench.store.reader import iter_timelines
 from bench.store.rows import Damage, spool_tables
 from bench.store.spool import SpoolWriter
-from bench.timeline import Connection, Labels, Timeline, TurnFacts, timeline_to_dict
 
 MESSAGES = 10_000
 PER_SESSION = 100

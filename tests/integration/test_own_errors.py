@@ -18,7 +18,7 @@ from bench.dialects.openai import OpenAIDialect as owner
 name, breaks = "receive", lambda self, data, at_ns: ".delta" in str(data)
 """,
     "microphone": """
-from bench.session.media import Microphone as owner
+from bench.session.microphone import Microphone as owner
 name, breaks = "take", lambda self: self._next > 40
 """,
     "conversation": """

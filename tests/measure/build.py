@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.dialects.signals import (
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
+
+from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
     InputCommitted,
@@ -19,9 +22,9 @@ from bench.dialects.signals import (
     TranscriptionUsage,
     Usage,
 )
+from bench.facts.timeline import Entry, Labels, Timeline, TurnEnd, TurnFacts
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.turns import measure_turn
-from bench.timeline import Connection, Entry, Failure, Labels, Timeline, TurnEnd, TurnFacts
 
 RATE_HZ = 24_000
 SPEECH_MS = 2_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bench.facts.failure import Failure
 
-from bench.dialects.signals import ErrorInfo, Malformed, ServerError, Signal, Usage
+from bench.facts.signals import ErrorInfo, Malformed, ServerError, Signal, Usage
 from bench.measure.outcome import is_answered, turn_ended
-from bench.timeline import Failure
 from tests.measure import build
 from tests.measure.build import audio, done, measure, ns, started, text
 

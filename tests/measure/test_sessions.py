@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
 
-from bench.dialects.signals import (
+from bench.facts.signals import (
     ErrorInfo,
     Malformed,
     RateLimit,
@@ -16,10 +18,10 @@ from bench.dialects.signals import (
     Signal,
     Unrecognised,
 )
+from bench.facts.timeline import Entry
 from bench.measure.records import SessionRecord
 from bench.measure.turns import measure_session, measure_turn
 from bench.pricing.book import default_books
-from bench.timeline import Connection, Entry, Failure
 from tests.measure import build
 from tests.measure.build import audio, done, good_reply, ns
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.dialects.signals import (
+from bench.facts.signals import (
     AudioDone,
     ErrorInfo,
     InputTranscript,
@@ -18,9 +18,9 @@ from bench.dialects.signals import (
     TranscriptionUsage,
     Usage,
 )
+from bench.facts.timeline import Entry, timeline_from_dict, timeline_to_dict
 from bench.measure.records import TurnRecord
 from bench.pricing.book import books_for, default_books
-from bench.timeline import Entry, timeline_from_dict, timeline_to_dict
 from tests.measure import build
 from tests.measure.build import (
     audio,

@@ -73,7 +73,7 @@ def ours(url: str, meter: Meter, payload: bytes) -> dict[str, Any]:
     import soundfile
 
     from bench.load.worker import WorkerRun
-    from bench.scenario.load import load_scenario
+    from bench.scenario.read import load_scenario
     from bench.store.folder import RunFolder
 
     root = Path(tempfile.mkdtemp())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.dialects.signals import TranscriptionUsage, Usage
+from bench.facts.signals import TranscriptionUsage, Usage
 from bench.pricing.book import Rates, TokenMeters, TranscriptionMeters, default_books, find_rates, find_transcription
 from bench.pricing.price import per_conversation_minute, per_session, price_minutes, price_turn
 

@@ -13,9 +13,9 @@ from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import escape, render_markdown
 from bench.report.model import Summary
+from bench.report.phrases import number, percent, plain, seconds, usd
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
-from bench.report.wording import number, percent, plain, seconds, usd
 from tests.report import build
 
 EVIL = '<script>alert(1)</script>|`x`\x1b[31m\n"</td>&'

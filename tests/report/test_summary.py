@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bench.report.model import Summary
+from bench.report.phrases import headline
 from bench.report.render import write_reports
 from bench.report.summary import summarise
-from bench.report.wording import headline
 from bench.store.reader import Run, read_run
 from tests.report import build
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.scenario.load import load_scenario
+from bench.config.problems import ScenarioError
 from bench.scenario.model import Scenario
-from bench.scenario.problems import ScenarioError
+from bench.scenario.read import load_scenario
 
 Load = Callable[..., Scenario]
 Problems = Callable[..., list[str]]

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.scenario.load import expanded, load_scenario, scenario_from_dict
 from bench.scenario.model import Scenario
+from bench.scenario.read import expanded, load_scenario, scenario_from_dict
 from tests.scenario.conftest import Load
 
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))

@@ -9,7 +9,7 @@ import yaml
 
 from bench.errors import BenchError
 from bench.scenario.init import TEMPLATES, init_scenario
-from bench.scenario.load import load_scenario
+from bench.scenario.read import load_scenario
 from bench.scenario.schema import EDITOR_LINE, SCHEMA_FILE, json_schema, schema_text
 from tests.scenario.json_schema import violations
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.scenario.load import target_names
-from bench.scenario.problems import ScenarioError
+from bench.config.problems import ScenarioError
+from bench.scenario.read import target_names
 from tests.scenario.conftest import Load, Problems
 
 BASE = """\

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.scenario.load import load_scenario
+from bench.scenario.read import load_scenario
 from bench.scenario.schema import EDITOR_LINE, SCHEMA_FILE, json_schema, schema_text
 from tests.scenario.conftest import Load
 from tests.scenario.json_schema import violations

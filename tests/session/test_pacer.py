@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import gevent
 import pytest
+from bench.facts.failure import Failure
 
-from bench.session.media import Microphone
+from bench.session.frames import Utterance
+from bench.session.microphone import Microphone
 from bench.session.pacer import Pacer
-from bench.session.utterances import Utterance
-from bench.timeline import Failure
-from bench.transport.base import Message, TransportError
+from bench.transport.channel import Message, TransportError
 from bench.transport.websocket import WebSocket, encode_frame
 from tests.transport.conftest import Opener
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.dialects.signals import (
+from bench.facts.connection import Connection
+
+from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
     InputCommitted,
@@ -16,8 +18,8 @@ from bench.dialects.signals import (
     SpeechStopped,
     TextDelta,
 )
+from bench.facts.timeline import Labels, Timeline, TurnFacts
 from bench.session.tracker import EARLY_SETTLE_NS, MOST_NOISE, Bounds, Tracker
-from bench.timeline import Connection, Labels, Timeline, TurnFacts
 
 S = 1_000_000_000
 REPLY = 15 * S

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.dialects.signals import AudioDelta, RateLimit, RateLimits, ServerError, TextDelta
-from bench.dialects.signals import ErrorInfo as Info
 from bench.errors import BenchError
+from bench.facts.signals import AudioDelta, RateLimit, RateLimits, ServerError, TextDelta
+from bench.facts.signals import ErrorInfo as Info
+from bench.facts.timeline import Entry, Labels, Timeline, TurnFacts
 from bench.store.folder import RunFolder
 from bench.store.reader import iter_timelines
 from bench.store.spool import SpoolWriter
-from bench.timeline import Connection, Entry, Failure, Labels, Timeline, TurnFacts
 
 
 def call(number: int, text: str = "hello") -> Timeline:

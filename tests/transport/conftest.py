@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
 
-from bench.timeline import Connection, Failure
-from bench.transport.base import ConnectOptions, TransportError
+from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.websocket import WebSocket, connect
 from tests.support.certificates import CA as CA_FILE
 from tests.support.certificates import certificates

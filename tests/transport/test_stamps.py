@@ -13,7 +13,7 @@ import gevent
 import pytest
 
 from bench.transport import stamps
-from bench.transport.base import Message
+from bench.transport.channel import Message
 from tests.transport.conftest import Opener, fresh_connection
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="kernel stamps are a Linux feature")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from websockets.protocol import SERVER, Protocol
 
 from bench.errors import BenchError
-from bench.transport.base import Closed, ConnectOptions, Message, TransportError
+from bench.transport.channel import Closed, ConnectOptions, Message, TransportError
 from bench.transport.websocket import WebSocket, connect, encode_frame
 from tests.transport.conftest import CA, Opener, fresh_connection
 
@@ -360,8 +360,8 @@ import sys
 from gevent import monkey
 monkey.patch_all()
 import time, gevent
-from bench.timeline import Connection
-from bench.transport.base import ConnectOptions, Message
+from bench.facts.connection import Connection
+from bench.transport.channel import (ConnectOptions, Message)
 from bench.transport.websocket import connect
 connection = Connection(intended_ns=0)
 ws = connect(ConnectOptions(sys.argv[1], ca_file=sys.argv[2]), connection)

@@ -28,8 +28,8 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from bench.server.access import Access, Grant, accepted_subprotocols, late_refusal, unauthorized
+from bench.server.deadlines import Deadline
 from bench.server.engines.simulated.faults import Fault, Struck, session_faults
-from bench.server.lean.deadlines import Deadline
 from bench.server.lean.framing import (
     BINARY,
     CLOSE,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from bench.server.deadlines import Deadline
 from bench.server.engines.simulated.ear import Sound
 from bench.server.engines.simulated.faults import Struck
 from bench.server.engines.simulated.hearing import SimulatedInput
@@ -28,7 +29,6 @@ from bench.server.engines.simulated.script import (
 )
 from bench.server.engines.simulated.transcripts import Transcripts
 from bench.server.engines.simulated.turn import Turn, greeting, new_turn
-from bench.server.lean.deadlines import Deadline
 from bench.server.protocol.commands import (
     CloseSocket,
     Command,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from bench.scenario.base import Block, Complaint, DurationMs, LongerMs
+from bench.config.block import Block, Complaint, DurationMs, LongerMs
 
 KINDS = ("constant", "lognormal", "gamma", "mixture")
 

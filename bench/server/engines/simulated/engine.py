@@ -17,13 +17,13 @@ from bench.audio.catalogue import load_catalogue
 from bench.measure.wer import prepare
 from bench.scenario.model import shipped_catalogue
 from bench.server.access import Grant
+from bench.server.deadlines import Deadlines
 from bench.server.engines.simulated.allowance import Allowance
 from bench.server.engines.simulated.call import Call, Wire
 from bench.server.engines.simulated.faults import Struck
 from bench.server.engines.simulated.hearing import SimulatedInput
 from bench.server.engines.simulated.profile import Profile
 from bench.server.engines.simulated.recognise import Recogniser
-from bench.server.lean.deadlines import Deadlines
 from bench.server.protocol import config
 from bench.server.protocol.session import Session
 from bench.server.truth import TruthLog

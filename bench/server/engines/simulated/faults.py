@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from bench.scenario.base import Block, Complaint, Count, DurationMs, Text
+from bench.config.block import Block, Complaint, Count, DurationMs, Text
 
 SessionKind = Literal["refuse", "http", "error_then_close", "slow_handshake", "expire"]
 TurnKind = Literal[

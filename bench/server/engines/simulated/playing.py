@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from bench.server.deadlines import Deadline
 from bench.server.engines.simulated.script import Act, Chunk, Deed, HangUp, Raw, Stray, Text
 from bench.server.engines.simulated.turn import Turn
-from bench.server.lean.deadlines import Deadline
 from bench.server.protocol.response import Ending
 
 if TYPE_CHECKING:

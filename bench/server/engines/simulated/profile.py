@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.config.problems import problems_of
+from bench.config.yaml_reader import Document, Mark, Problem, read_yaml
 from bench.errors import BenchError
-from bench.scenario.base import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
-from bench.scenario.problems import problems_of
-from bench.scenario.source import Document, Mark, Problem, read_yaml
 from bench.server.engines.simulated.distributions import DelayField, constant
 from bench.server.engines.simulated.faults import Fault
 

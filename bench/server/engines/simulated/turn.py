@@ -11,13 +11,13 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.server.deadlines import Deadline
 from bench.server.engines.simulated.ear import Ear
 from bench.server.engines.simulated.faults import NOTHING, Struck, turn_faults
 from bench.server.engines.simulated.profile import Profile
 from bench.server.engines.simulated.recognise import Match
 from bench.server.engines.simulated.script import Plan
 from bench.server.engines.simulated.words import Transcript, with_errors
-from bench.server.lean.deadlines import Deadline
 
 GAPS = 64  # drawn chunk gaps; a longer reply repeats the last
 

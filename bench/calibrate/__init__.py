@@ -1,0 +1,1 @@
+"""`bench calibrate`: measurement error against a server whose truth is known."""

@@ -1,0 +1,374 @@
+"""How wrong the instrument is: what a run measured against what the server knows that it did.
+
+In: a stored run (rows and timelines) and the truth logs of the server that it called, both on one machine, so that
+their monotonic clocks are one. Out: a table with one row per turn (measured, true, error) and its summary.
+A true latency is the instant the server wrote an event less the end of speech on the media clock; what the caller's
+own lateness added is beside it (`late_ms`), never subtracted.
+Trap: a turn that cannot be joined stays in the table with its reason, and a value that only one side has counts
+as `one_sided`: a checker that drops what it cannot explain would prove anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.facts.timeline import Timeline, TurnFacts
+from bench.store.reader import Run, iter_timelines, read_run
+
+NS_PER_MS = 1e6
+LATENCIES = (
+    "endpoint_ms",
+    "ttft_ms",
+    "first_audio_ms",
+    "first_audible_ms",
+    "commit_to_first_audio_ms",
+    "response_done_ms",
+)
+COUNTS = (
+    "hits",
+    "substitutions",
+    "deletions",
+    "insertions",
+    "in_text",
+    "in_audio",
+    "in_cached_text",
+    "in_cached_audio",
+    "out_text",
+    "out_audio",
+    "transcription_in_audio",
+    "transcription_out_text",
+)
+METRICS = (*LATENCIES, *COUNTS)
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+Record = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class TrueSession:
+    """What a server process wrote of one session, in order."""
+
+    facts: Record
+    events: list[Record] = field(default_factory=list)
+    turns: list[Record] = field(default_factory=list)
+    close: Record | None = None
+
+
+@dataclass(slots=True)
+class _Response:
+    """One response as it was sent."""
+
+    created_ns: int | None = None
+    done: Record | None = None
+    words_ns: int | None = None
+    audio: list[Record] = field(default_factory=list)
+
+    @property
+    def first_output_ns(self) -> int | None:
+        stamps = [self.words_ns, self.audio[0]["at_ns"] if self.audio else None]
+        return min((stamp for stamp in stamps if stamp is not None), default=None)
+
+    @property
+    def status(self) -> str | None:
+        return None if self.done is None else str(self.done["status"])
+
+
+def check_run(run_folder: Path, truth_log: Path) -> pd.DataFrame:
+    """`check_turns` for a run folder and the file that the server was given as its truth log."""
+    return check_turns(read_run(run_folder), iter_timelines(run_folder), read_truth(log_files(truth_log)))
+
+
+def log_files(path: Path) -> list[Path]:
+    """The log itself, or the parts that several processes wrote beside its name; BenchError when none is there."""
+    parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
+    if not parts:
+        raise BenchError(f"{path}: no such truth log", hint="start the server with --truth-log FILE")
+    return parts
+
+
+def read_truth(files: Iterable[Path]) -> dict[str, TrueSession]:
+    """Sessions by id; a last line cut off by a kill is left out, any other damage is a BenchError."""
+    sessions: dict[str, TrueSession] = {}
+    for file in files:
+        lines = file.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
+            try:
+                record = orjson.loads(line)
+                _keep(record, sessions)
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                if number == len(lines):
+                    continue
+                raise BenchError(f"{file}:{number}: not a line of a truth log ({error})") from error
+    return sessions
+
+
+def _keep(record: Record, sessions: dict[str, TrueSession]) -> None:
+    kind = record["kind"]
+    if kind == "process":
+        return
+    if kind == "session":
+        sessions[record["session"]] = TrueSession(record)
+        return
+    session = sessions[record["session"]]
+    if kind == "event":
+        session.events.append(record)
+    elif kind == "turn":
+        session.turns.append(record)
+    elif kind == "close":
+        session.close = record
+
+
+def check_turns(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]) -> pd.DataFrame:
+    """One row per turn of the run, in its order.
+
+    Columns: identity, `matched`, `reason` (why not), `status` and `true_status`, `fixture` and `true_fixture`,
+    `late_ms`, and for every metric its own name (measured), `<name>_true` and `<name>_error` (measured - true).
+    """
+    truths: dict[tuple[str, int], dict[str, Any]] = {}
+    servers = {
+        row.session_id: row.server_session_id
+        for row in run.sessions[["session_id", "server_session_id"]].itertuples(index=False)
+    }
+    for timeline in timelines:
+        name = timeline.labels.session_id
+        server_id = servers.get(name)
+        truth = sessions.get(server_id) if isinstance(server_id, str) else None
+        for place, turn in enumerate(timeline.turns):
+            following = timeline.turns[place + 1] if place + 1 < len(timeline.turns) else None
+            until_ns = following.t0_ns if following is not None else None
+            truths[name, turn.index] = (
+                {"reason": "the server's log has no such session"}
+                if truth is None
+                else true_turn(timeline, turn, until_ns, truth)
+            )
+    rows = [_row(measured, truths) for measured in run.turns.to_dict("records")]
+    return pd.DataFrame(rows, columns=_columns())
+
+
+def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session: TrueSession) -> dict[str, Any]:
+    """The true values of one turn: of the events that the server sent from its first sample to the next turn's."""
+    events = [event for event in session.events if turn.t0_ns <= event["at_ns"] < (until_ns or math.inf)]
+    heard = [
+        record
+        for record in session.turns
+        if turn.t0_ns <= (record["speech_end_ns"] or record["commit_ns"] or 0) < (until_ns or math.inf)
+    ]
+    responses = _responses(events, session.events)
+    answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected)
+    truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
+    truth |= _true_latencies(timeline, turn, events, answer)
+    truth["status"] = _status(answer, responses, turn, audio_expected=timeline.audio_expected)
+    if heard:
+        truth["fixture"] = heard[0]["fixture"]
+        if heard[0]["speech_end_ns"] is not None:
+            truth["late_ms"] = (heard[0]["speech_end_ns"] - turn.speech_end_ns) / NS_PER_MS
+    items = {item for record in heard for item in record["items"]}
+    truth |= _true_counts(heard, items, responses, session.events)
+    return truth
+
+
+def _responses(events: Sequence[Record], all_events: Sequence[Record]) -> list[_Response]:
+    """The responses created among `events`, with all that was ever sent of them."""
+    found: dict[str, _Response] = {}
+    for event in events:
+        if event["type"] == "response.created":
+            found.setdefault(event["response"], _Response(created_ns=event["at_ns"]))
+    for event in all_events:
+        response = found.get(event.get("response", ""))
+        if response is None:
+            continue
+        kind = event["type"]
+        if kind == "response.output_audio.delta" and event.get("samples", 1):
+            response.audio.append(event)
+        elif kind.endswith((".output_audio_transcript.delta", ".output_text.delta")) and event.get("text"):
+            response.words_ns = response.words_ns if response.words_ns is not None else event["at_ns"]
+        elif kind == "response.done" and response.done is None:
+            response.done = event
+    return list(found.values())
+
+
+def _answer(responses: Sequence[_Response], speech_end_ns: int, *, audio_expected: bool) -> _Response | None:
+    """The response whose times are the turn's, by the rule of the metric definitions (docs/measuring.md)."""
+    standing = [response for response in responses if response.status != "cancelled"]
+    delivered = [
+        response
+        for response in standing
+        if response.status == "completed" and (response.audio if audio_expected else response.words_ns is not None)
+    ]
+    for response in delivered:
+        if (response.first_output_ns or 0) >= speech_end_ns:
+            return response
+    with_output = [response for response in standing if response.first_output_ns is not None]
+    choice = delivered[:1] or with_output[:1] or standing[-1:] or list(responses[-1:])
+    return choice[0] if choice else None
+
+
+def _true_latencies(
+    timeline: Timeline, turn: TurnFacts, events: Sequence[Record], answer: _Response | None
+) -> dict[str, float | None]:
+    def since_speech(at_ns: float | None) -> float | None:
+        return None if at_ns is None else (at_ns - turn.speech_end_ns) / NS_PER_MS
+
+    stops = [event["at_ns"] for event in events if event["type"] == "input_audio_buffer.speech_stopped"]
+    after = [at_ns for at_ns in stops if at_ns >= turn.speech_end_ns]
+    endpoint_ns = min(after) if after else max(stops, default=None)
+    audio_ns = answer.audio[0]["at_ns"] if answer is not None and answer.audio else None
+    commit_ns = turn.commit_ns if turn.commit_ns is not None else turn.response_request_ns
+    manual = timeline.manual
+    return {
+        "endpoint_ms": None if manual else since_speech(endpoint_ns),
+        "ttft_ms": since_speech(answer.words_ns if answer is not None else None),
+        "first_audio_ms": since_speech(audio_ns),
+        "first_audible_ms": since_speech(_audible_ns(answer, timeline.output_rate_hz)),
+        "commit_to_first_audio_ms": (audio_ns - commit_ns) / NS_PER_MS
+        if manual and audio_ns is not None and commit_ns is not None
+        else None,
+        "response_done_ms": since_speech(answer.done["at_ns"] if answer is not None and answer.done else None),
+    }
+
+
+def _audible_ns(answer: _Response | None, rate_hz: int) -> float | None:
+    """When the first sample that is not silence leaves a player without a buffer; None where the log does not say."""
+    free_ns = 0.0
+    for event in answer.audio if answer is not None else ():
+        silent = event.get("silent_samples")
+        if silent is None:
+            return None
+        start_ns = max(float(event["at_ns"]), free_ns)
+        if silent < event["samples"]:
+            return start_ns + float(silent) * 1e9 / rate_hz
+        free_ns = start_ns + event["samples"] * 1e9 / rate_hz
+    return None
+
+
+def _status(answer: _Response | None, responses: Sequence[_Response], turn: TurnFacts, *, audio_expected: bool) -> str:
+    """What the turn's status must be, judged from what was sent; a reply that never ended is `failed`."""
+    status = _of_answer(answer, audio_expected=audio_expected)
+    if status == "failed":
+        return status
+    if any((response.first_output_ns or math.inf) < turn.speech_end_ns for response in responses):
+        return "early"
+    taken_back = (response for response in responses if response.status == "cancelled")
+    if any((response.created_ns or math.inf) < turn.speech_end_ns for response in taken_back):
+        return "cancelled"
+    return status
+
+
+def _of_answer(answer: _Response | None, *, audio_expected: bool) -> str:
+    if answer is None or (answer.first_output_ns is None and answer.status in (None, "completed")):
+        return "no_reply"
+    if answer.status is None:
+        return "failed"
+    if answer.status != "completed":
+        return answer.status
+    delivered = bool(answer.audio) if audio_expected else answer.words_ns is not None
+    return "ok" if delivered else "no_reply"
+
+
+def _true_counts(
+    heard: Sequence[Record], items: set[str], responses: Sequence[_Response], events: Sequence[Record]
+) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
+    said = [
+        event
+        for event in events
+        if event["type"].endswith("input_audio_transcription.completed") and event.get("item") in items
+    ]
+    expected = [record["expected"] for record in heard if record.get("expected") is not None]
+    if said and expected:
+        for name in ("hits", "substitutions", "deletions", "insertions"):
+            counts[name] = sum(one[name] for one in expected)
+    usages = [response.done["usage"] for response in responses if response.done is not None]
+    billed = [usage for usage in usages if usage is not None]
+    if billed:
+        counts["in_text"] = sum(usage["input_token_details"]["text_tokens"] for usage in billed)
+        counts["in_audio"] = sum(usage["input_token_details"]["audio_tokens"] for usage in billed)
+        cached = [usage["input_token_details"]["cached_tokens_details"] for usage in billed]
+        counts["in_cached_text"] = sum(one["text_tokens"] for one in cached)
+        counts["in_cached_audio"] = sum(one["audio_tokens"] for one in cached)
+        counts["out_text"] = sum(usage["output_token_details"]["text_tokens"] for usage in billed)
+        counts["out_audio"] = sum(usage["output_token_details"]["audio_tokens"] for usage in billed)
+    by_item = {event["item"]: event["usage"] for event in said if event.get("usage") is not None}
+    tokens = [usage for usage in by_item.values() if usage["type"] == "tokens"]
+    if tokens:
+        counts["transcription_in_audio"] = sum(usage["input_token_details"]["audio_tokens"] for usage in tokens)
+        counts["transcription_out_text"] = sum(usage["output_tokens"] for usage in tokens)
+    return counts
+
+
+def _row(measured: Mapping[Any, Any], truths: Mapping[tuple[str, int], Mapping[str, Any]]) -> dict[str, Any]:
+    truth = truths.get((measured["session_id"], measured["turn"]), {"reason": "the run kept no timeline of this turn"})
+    row: dict[str, Any] = {name: measured[name] for name in ("worker", "session_id", "turn", "warmup", "client_late")}
+    row |= {"matched": truth["reason"] is None, "reason": truth["reason"]}
+    row |= {"status": measured["status"], "true_status": truth.get("status")}
+    row |= {
+        "fixture": measured["fixture"],
+        "true_fixture": truth.get("fixture"),
+        "late_ms": _number(truth.get("late_ms")),
+    }
+    for name in METRICS:
+        value, true = _number(measured[name]), _number(truth.get(name))
+        row[name], row[f"{name}_true"], row[f"{name}_error"] = value, true, value - true
+    return row
+
+
+def _columns() -> list[str]:
+    identity = ["worker", "session_id", "turn", "warmup", "client_late", "matched", "reason"]
+    identity += ["status", "true_status", "fixture", "true_fixture", "late_ms"]
+    return identity + [column for name in METRICS for column in (name, f"{name}_true", f"{name}_error")]
+
+
+def _number(value: Any) -> float:
+    """NaN is "not known"; a nullable integer arrives as `pd.NA`."""
+    return math.nan if value is None or value is pd.NA else float(value)
+
+
+def summarise(checked: pd.DataFrame) -> pd.DataFrame:
+    """One row per metric, of |measured - true| over the matched turns.
+
+    Columns: `metric`, `turns` (all), `unmatched`, `n` (both sides known), `one_sided` (only one is), `p50`, `p95`,
+    `p99`, `max`, `bias` (mean of measured - true), `late_p99_ms` (what the caller's lateness added). NaN: no value.
+    """
+    matched = checked[checked["matched"].astype(bool)]
+    late = matched["late_ms"].to_numpy(dtype=float)
+    rows = []
+    for name in METRICS:
+        values, true = matched[name].to_numpy(dtype=float), matched[f"{name}_true"].to_numpy(dtype=float)
+        both = ~np.isnan(values) & ~np.isnan(true)
+        error = (values - true)[both]
+        row: dict[str, Any] = {
+            "metric": name,
+            "turns": len(checked),
+            "unmatched": len(checked) - len(matched),
+            "n": int(both.sum()),
+            "one_sided": int((np.isnan(values) != np.isnan(true)).sum()),
+        }
+        row |= {label: _quantile(np.abs(error), share) for label, share in QUANTILES.items()}
+        row["max"] = float(np.abs(error).max()) if len(error) else math.nan
+        row["bias"] = float(error.mean()) if len(error) else math.nan
+        row["late_p99_ms"] = _quantile(late[~np.isnan(late)], 0.99)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def disagreements(checked: pd.DataFrame) -> pd.DataFrame:
+    """The turns whose outcome or fixture is not what the server did or heard (matched turns that were heard)."""
+    matched = checked[checked["matched"].astype(bool)]
+    status = (matched["true_status"].notna()) & (matched["status"] != matched["true_status"])
+    fixture = (matched["true_fixture"].notna()) & (matched["fixture"] != matched["true_fixture"])
+    return matched[status | fixture]
+
+
+def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else math.nan

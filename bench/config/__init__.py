@@ -1,0 +1,1 @@
+"""YAML files as checked data: every value knows its line, every complaint names it."""

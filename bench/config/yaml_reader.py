@@ -1,0 +1,241 @@
+"""A YAML file as plain data in which every key remembers its line.
+
+In: text and the environment. Out: a `Document` (dicts, lists, scalars; `marks` from key path to line) and every
+problem met on the way. Trap: this is not YAML 1.1 as PyYAML reads it by default: `no` and `on` are texts, `1:30` is a
+text, `007` is a text, a date is a text. Only true/false, null and decimal numbers are anything else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.error import MarkedYAMLError
+from yaml.reader import ReaderError
+
+from bench.config.secrets import looks_like_key, names_credential, without_keys
+
+Loc = tuple[str | int, ...]
+MAX_NODES = 50_000
+
+_TAG = "tag:yaml.org,2002:"
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9]{1,20}\.[0-9]{0,20}|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,3})?|[-+]?[0-9]{1,20}[eE][-+]?[0-9]{1,3}",
+    re.ASCII,
+)
+_VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a key was found: `file:line` or the option that gave it; `order` sorts problems as a reader meets them."""
+
+    origin: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, at a key (`loc` may be empty) and a place."""
+
+    mark: Mark
+    loc: Loc
+    sentence: str
+
+    def __str__(self) -> str:
+        key = ".".join(str(part) for part in self.loc)
+        return without_keys(
+            f"{self.mark.origin}: {key}: {self.sentence}" if key else f"{self.mark.origin}: {self.sentence}"
+        )
+
+
+@dataclass(slots=True)
+class Document:
+    """What was read. `data` is what could be understood, so that later checks can add to `problems`."""
+
+    data: Any
+    marks: dict[Loc, Mark]
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark_at(self, loc: Loc) -> Mark:
+        """The mark of `loc`, or of the nearest key around it."""
+        while loc not in self.marks and loc:
+            loc = loc[:-1]
+        return self.marks[loc]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe composer with the few implicit types of the module's docstring."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute, replaced on purpose
+
+
+_Loader.add_implicit_resolver(_TAG + "null", re.compile(r"(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(_TAG + "bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), ["t", "T", "f", "F"])
+_Loader.add_implicit_resolver(_TAG + "int", re.compile(rf"(?:{_INT.pattern})$", re.ASCII), list("-+0123456789"))
+_Loader.add_implicit_resolver(_TAG + "float", re.compile(rf"(?:{_FLOAT.pattern})$", re.ASCII), list("-+0123456789."))
+
+
+def read_yaml(text: str, *, name: str, env: Mapping[str, str], option: Mark | None = None) -> Document:
+    """Parse `text`; `name` is what problems call it. `option`: all of it was given by a command line option."""
+    root = option or Mark(f"{name}:1", 1)
+    document = Document(None, {(): root})
+    # PyYAML's scanner rejects a leading byte order mark only in the middle of a text; at its start it is harmless.
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is not None:
+                document.data = _Reader(loader, document, name, env, option).value(node, ())
+        finally:
+            loader.dispose()
+    except MarkedYAMLError as error:
+        document.problems.append(_syntax_problem(error, text, name, option))
+    except ReaderError as error:
+        line, column = _line_column(text, int(error.position))
+        mark = option or Mark(f"{name}:{line}:{column}", line)
+        document.problems.append(
+            Problem(mark, (), f"not valid YAML: the character #x{error.character:04x} is not text")
+        )
+    except RecursionError:
+        document.problems.append(Problem(root, (), "not a scenario: nested too deeply"))
+    return document
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks composed nodes once, in order; collects values, marks and problems."""
+
+    loader: _Loader
+    document: Document
+    name: str
+    env: Mapping[str, str]
+    option: Mark | None
+    seen: int = 0
+    open_nodes: set[int] = field(default_factory=set)
+
+    def value(self, node: yaml.Node, loc: Loc) -> Any:
+        """The plain value of `node`."""
+        self.seen += 1
+        if self.seen > MAX_NODES or id(node) in self.open_nodes:
+            reason = "an alias inside of what it names" if self.seen <= MAX_NODES else f"more than {MAX_NODES} values"
+            self.problem(node, loc, f"not a scenario: {reason}")
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node, loc)
+        expected = "map" if isinstance(node, yaml.MappingNode) else "seq"
+        if node.tag != _TAG + expected:
+            self.problem(node, loc, f"found the tag {_short_tag(node.tag)}; allowed: no tags")
+        self.open_nodes.add(id(node))
+        result = self.mapping(node, loc) if isinstance(node, yaml.MappingNode) else self.sequence(node, loc)
+        self.open_nodes.discard(id(node))
+        return result
+
+    def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
+        """Keys are texts, each at most once."""
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problem(key_node, loc, "found a key that is a list or a mapping; allowed: a word")
+                continue
+            key = str(key_node.value)
+            at = (*loc, key)
+            if key == "<<":
+                self.problem(key_node, at, "merge keys are not supported; write the keys out")
+            elif key in result:
+                first = self.document.marks[at].origin.removeprefix(f"{self.name}:")
+                self.problem(key_node, at, f"found twice, first in line {first}; allowed: once")
+            else:
+                self.document.marks[at] = self.mark(key_node)
+                result[key] = self.value(value_node, at)
+        return result
+
+    def sequence(self, node: yaml.Node, loc: Loc) -> list[Any]:
+        items = []
+        for index, item in enumerate(node.value):
+            at = (*loc, index)
+            self.document.marks[at] = self.mark(item)
+            items.append(self.value(item, at))
+        return items
+
+    def scalar(self, node: yaml.ScalarNode, loc: Loc) -> Any:
+        text, tag = str(node.value), str(node.tag)
+        if "${" in text:
+            text = _VARIABLE.sub(lambda match: self.variable(match, node, loc), text)
+            if node.style is None:  # unquoted: `${N:-5}` is a number, as if it had been written there
+                tag = str(self.loader.resolve(yaml.ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
+        kind = tag.removeprefix(_TAG)
+        if kind == "str":
+            return text
+        if kind == "null":
+            return None
+        if kind == "bool" and text.lower() in {"true", "false"}:
+            return text.lower() == "true"
+        if kind == "int" and _INT.fullmatch(text):
+            return int(text)
+        if kind == "float" and _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+            return float(text)
+        self.problem(node, loc, f"found the tag {_short_tag(tag)} or a number out of range; allowed: plain values")
+        return None
+
+    def variable(self, match: re.Match[str], node: yaml.ScalarNode, loc: Loc) -> str:
+        """What `${NAME}` or `${NAME:-default}` stands for; a problem and the text itself when that is nothing."""
+        if match[0] == "$${":
+            return "${"
+        if match[1] is None:
+            self.problem(node, loc, "found ${ without a name and }; allowed: ${NAME}, ${NAME:-default}, $${ for ${")
+            return match[0]
+        name, default = match[1], match[2]
+        value = self.env.get(name)
+        if names_credential(name) or (value is not None and looks_like_key(value)):
+            self.problem(
+                node, loc, f"${{{name}}} would write a secret into the run; allowed: env:{name}, where a secret goes"
+            )
+            return match[0]
+        if default is not None and not value:
+            return default
+        if value is None:
+            self.problem(
+                node, loc, f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
+            )
+            return match[0]
+        return value
+
+    def mark(self, node: yaml.Node) -> Mark:
+        line = node.start_mark.line + 1
+        return self.option or Mark(f"{self.name}:{line}", line)
+
+    def problem(self, node: yaml.Node, loc: Loc, sentence: str) -> None:
+        self.document.problems.append(Problem(self.mark(node), loc, sentence))
+
+
+def _syntax_problem(error: MarkedYAMLError, text: str, name: str, option: Mark | None) -> Problem:
+    place = error.problem_mark or error.context_mark
+    line, column = (place.line + 1, place.column + 1) if place else (1, 1)
+    lines = text.splitlines()
+    shown = lines[line - 1] if line <= len(lines) else ""
+    reason = error.problem or "it cannot be read"
+    if "\t" in shown[: len(shown) - len(shown.lstrip())] or "'\\t'" in reason:
+        sentence = "not valid YAML: a tab; allowed: spaces for indentation"
+    elif "expected a single document" in (error.context or ""):
+        sentence = "not a scenario: a second document begins (---); allowed: one document in a file"
+    else:
+        context = f" {error.context}" if error.context else ""
+        sentence = f"not valid YAML: {reason}{context}"
+        if "${" in shown:
+            sentence += "; inside { } and [ ] write ${NAME} in quotes"
+    return Problem(option or Mark(f"{name}:{line}:{column}", line), (), sentence)
+
+
+def _line_column(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+
+
+def _short_tag(tag: str) -> str:
+    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag

@@ -1,0 +1,273 @@
+"""How each call is configured: instructions, voice, who decides that a turn has ended, formats.
+
+In: the `session:` block. Out: neutral settings that a dialect translates into its own configuration message.
+Trap: an absent `transcription` is the default model, an explicit null is off - and then WER is not measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    Tag,
+    ValidationInfo,
+)
+from pydantic_core import CoreSchema
+
+from bench.config.block import Block, Complaint, DurationMs, Text, nearest, refusal
+from bench.config.secrets import looks_like_key
+from bench.dialects import DEFAULT_DIALECT, dialect_names, voices_of
+
+AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
+DEFAULT_TRANSCRIPTION_MODEL = "gpt-4o-mini-transcribe"
+DEFAULT_SILENCE_MS = 500
+
+WholeMs = Annotated[int, Field(strict=True, ge=0)]
+"""A plain number of milliseconds, for the keys that name the unit themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice: `listed` by the dialect, `named` (sent as is) or by `id`."""
+
+    kind: Literal["listed", "named", "id"]
+    value: str
+
+    @property
+    def wire(self) -> str | dict[str, str]:
+        """What the configuration message carries: the word, or `{"id": ...}`."""
+        return {"id": self.value} if self.kind == "id" else self.value
+
+    @property
+    def yaml(self) -> str | dict[str, str]:
+        """What a scenario says for it."""
+        if self.kind == "listed":
+            return self.value
+        return {"id" if self.kind == "id" else "name": self.value}
+
+
+def _voice(value: object, info: ValidationInfo) -> Voice:
+    if isinstance(value, Voice):
+        return value
+    known = voices_of((info.context or {}).get("dialect", DEFAULT_DIALECT))
+    allowed = f"allowed: {', '.join(known)}; for any other voice {{name: ...}} or {{id: ...}}"
+    if isinstance(value, str):
+        if value in known:
+            return Voice("listed", value)
+        raise refusal(f"no voice '{value}' in this dialect; {allowed}{nearest(value, known)}")
+    if isinstance(value, Mapping) and len(value) == 1:
+        (key, text), *_ = value.items()
+        if key in {"id", "name"} and isinstance(text, str) and text:
+            return Voice("id" if key == "id" else "named", text)
+    raise refusal(f"not a voice; {allowed}")
+
+
+class _VoiceSchema:
+    """For editors: the voices of every dialect, looked up when the schema is made."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        listed = sorted({voice for name in dialect_names() for voice in voices_of(name)})
+        other = [
+            {
+                "type": "object",
+                "properties": {key: {"type": "string", "minLength": 1}},
+                "required": [key],
+                "additionalProperties": False,
+            }
+            for key in ("name", "id")
+        ]
+        return {"anyOf": [{"enum": listed}, *other]}
+
+
+VoiceField = Annotated[
+    Voice,
+    PlainValidator(_voice),
+    PlainSerializer(lambda voice: voice.yaml, when_used="json"),
+    _VoiceSchema(),
+]
+
+
+class ServerVad(Block):
+    """The server decides when the caller has finished, from silence."""
+
+    type: Literal["server_vad"] = Field(default="server_vad", description="Server-side voice activity detection.")
+    threshold: float | None = Field(
+        default=None, ge=0, le=1, description="Activation level, 0 to 1; absent: the server's own.", examples=[0.5]
+    )
+    prefix_padding_ms: WholeMs | None = Field(
+        default=None, description="Audio kept from before speech, ms; absent: the server's own.", examples=[300]
+    )
+    silence_duration_ms: WholeMs = Field(
+        default=DEFAULT_SILENCE_MS, description="Silence that ends a turn, ms; always sent.", examples=[500]
+    )
+    idle_timeout_ms: Annotated[int, Field(strict=True, ge=5_000, le=30_000)] | None = Field(
+        default=None, description="Silence after which the server speaks by itself, ms.", examples=[10_000]
+    )
+    create_response: bool | None = Field(
+        default=None, description="Whether the server replies by itself; absent: the server's own default."
+    )
+    interrupt_response: bool | None = Field(
+        default=None, description="Whether speech cuts the reply off; absent: the server's own default."
+    )
+
+
+class Manual(Block):
+    """Push to talk: the caller commits the audio and asks for the reply."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type"]})
+
+    type: Literal["manual"] = Field(default="manual", description="Push to talk.")
+    release_ms: DurationMs = Field(
+        default=100,
+        alias="release",
+        description="How long after the end of speech the caller lets go (the audio is committed).",
+        examples=["100ms"],
+    )
+
+
+_WORDS = ("server_vad", "manual")
+
+
+def _turn_kind(value: Any) -> str | None:
+    kind = value.get("type", "server_vad") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return f"<{kind}>"
+
+
+def _turn_detection(value: object) -> object:
+    """`manual` for `{type: manual}`; anything that names no kind is refused with a sentence of its own."""
+    if isinstance(value, ServerVad | Manual):
+        return value
+    if isinstance(value, str):
+        value = {"type": value}
+    allowed = "allowed: server_vad, manual, or a mapping with one of them as type"
+    if not isinstance(value, Mapping):
+        raise refusal(f"found {'nothing' if value is None else repr(value)}; {allowed}")
+    kind = value.get("type", "server_vad")
+    if kind not in _WORDS:
+        raise refusal(f"found '{kind}'; {allowed}{nearest(str(kind), _WORDS)}")
+    return value
+
+
+def _words_too(schema: dict[str, Any]) -> None:
+    """For editors: the plain word is allowed as well as the mapping."""
+    schema["oneOf"] = [{"enum": list(_WORDS)}, *schema["oneOf"]]
+
+
+TurnDetection = Annotated[
+    Annotated[ServerVad, Tag("<server_vad>")] | Annotated[Manual, Tag("<manual>")],
+    Discriminator(_turn_kind),
+    BeforeValidator(_turn_detection),
+]
+
+
+def _transcription(value: object) -> object:
+    if value is None or isinstance(value, Mapping | Transcription):
+        return value
+    raise refusal(f"found {value!r}; allowed: a mapping such as {{model: whisper-1}}, or null for none")
+
+
+class Transcription(Block):
+    """The server's transcript of the caller, which WER is computed from."""
+
+    model: Text = Field(
+        default=DEFAULT_TRANSCRIPTION_MODEL,
+        description="Model that transcribes the caller.",
+        examples=["gpt-4o-mini-transcribe", "whisper-1"],
+    )
+    language: Text | None = Field(default=None, description="Language hint, ISO 639-1.", examples=["en"])
+    prompt: Text | None = Field(
+        default=None, description="Words the model should expect.", examples=["order numbers, balances"]
+    )
+
+
+def _frame(value: int) -> int:
+    if not 10 <= value <= 200:
+        raise refusal(f"found {value}ms; allowed: 10ms to 200ms (20ms, 40ms and 100ms are usual)")
+    return value
+
+
+def _max_tokens(value: object) -> object:
+    if value == "inf" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise refusal(f"found {value!r}; allowed: a whole number, 1 or more, or inf")
+
+
+def _extra(value: object) -> object:
+    if not isinstance(value, dict):
+        raise refusal("not a mapping; allowed: keys of the server's own session configuration")
+    text = json.dumps(value, default=str)
+    if any(looks_like_key(piece) for piece in text.split('"')):
+        raise refusal("a secret must not be written into a scenario (not shown); put it into target.headers")
+    return value
+
+
+class SessionConfig(Block):
+    """What every call asks of the server when it begins."""
+
+    instructions: Text | None = Field(
+        default=None, description="The agent's instructions.", examples=["You are a bank's telephone agent."]
+    )
+    voice: VoiceField | None = Field(
+        default=None,
+        description="Voice of the reply; absent: the server's own. {name: x} and {id: x} are sent unchecked.",
+        examples=["marin", {"id": "voice_123"}, {"name": "af_heart"}],
+    )
+    turn_detection: TurnDetection = Field(
+        default_factory=ServerVad,
+        description="Who decides that the caller's turn has ended.",
+        examples=["manual", {"type": "server_vad", "silence_duration_ms": 500}],
+        json_schema_extra=_words_too,
+    )
+    transcription: Annotated[Transcription | None, BeforeValidator(_transcription)] = Field(
+        default_factory=Transcription,
+        description="Transcription of the caller by the server; null turns it off, and WER is then not measured.",
+    )
+    input_format: AudioFormatName = Field(
+        default="pcm16", description="Audio sent: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
+    )
+    output_format: AudioFormatName = Field(
+        default="pcm16", description="Audio asked for: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
+    )
+    frame_ms: Annotated[DurationMs, AfterValidator(_frame)] = Field(
+        default=40, alias="frame", description="Audio in each message sent, 10ms to 200ms.", examples=["20ms", "40ms"]
+    )
+    output: Literal["audio", "text"] = Field(
+        default="audio", description="What the reply is: spoken (with its transcript) or text alone."
+    )
+    max_output_tokens: Annotated[int | Literal["inf"], PlainValidator(_max_tokens)] | None = Field(
+        default=None,
+        description="Bound on the tokens of one reply; absent: the server's own.",
+        examples=[1024, "inf"],
+        json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "inf"}, {"type": "null"}]},
+    )
+    noise_reduction: Literal["near_field", "far_field"] | None = Field(
+        default=None, description="The server's noise reduction for the caller; null is off."
+    )
+    extra: Annotated[dict[str, Any], BeforeValidator(_extra)] = Field(
+        default_factory=dict,
+        description="Keys merged as they are over the session configuration that is sent; an escape hatch, unchecked.",
+        examples=[{"reasoning": {"effort": "low"}}],
+    )
+
+    @property
+    def manual(self) -> bool:
+        """Whether the caller commits each turn (push to talk)."""
+        return isinstance(self.turn_detection, Manual)
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Settings that another setting makes meaningless."""
+        if self.output == "text":
+            for key in ("voice", "output_format"):
+                if key in self.model_fields_set and getattr(self, key) not in {None, "pcm16"}:
+                    yield Complaint((key,), "has no effect with output: text; remove one of them")

@@ -1,0 +1,162 @@
+"""What one call did and saw: the only thing that passes from `session` to `measure` and `store`.
+
+A `Timeline` holds the session's own acts (when it meant to start, connected, spoke, committed, hung up) and every
+signal with two stamps: when it reached the kernel (`signal.at_ns`) and when our loop read it (`read_ns`).
+Trap: nothing here is computed; a number that can be derived belongs in `bench.measure`, so that it can be
+derived again later from the stored events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
+from bench.facts.signals import Signal, signal_from_dict, signal_to_dict
+
+TurnEnd = Literal["completed", "reply_timeout", "response_timeout", "closed", "stopped", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The identity that every row of a session carries (design section 6)."""
+
+    run_id: str
+    worker: str
+    session_id: str
+    session_index: int
+    caller: int
+    scenario: str
+    provider: str
+    model: str | None
+    dialect: str
+    transport: str
+    phase: str = "main"
+    warmup: bool = False
+
+
+@dataclass(slots=True)
+class TurnFacts:
+    """One utterance of the caller as it was played, on the media clock of its session (monotonic ns)."""
+
+    index: int
+    step: int
+    fixture: str
+    t0_ns: int
+    speech_start_ns: int
+    speech_end_ns: int
+    utterance_end_ns: int
+    reference: str
+    language: str
+    accent: str
+    voice: str
+    condition: str | None = None
+    phase: str = "main"
+    warmup: bool = False
+    open_sessions: int | None = None
+    talking_sessions: int | None = None
+    commit_ns: int | None = None
+    response_request_ns: int | None = None
+    frames: int = 0
+    frame_late_us: list[int] = field(default_factory=list)
+    """Lateness of each frame of this turn against its deadline, microseconds, in order of sending."""
+    ended_ns: int | None = None
+    end: TurnEnd | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A signal as it was met: `turn` is the index of the turn it was attributed to, None before the first."""
+
+    signal: Signal
+    read_ns: int
+    turn: int | None
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Everything known of one call. `output_rate_hz` is the sample rate of its reply audio."""
+
+    labels: Labels
+    connection: Connection
+    output_rate_hz: int
+    manual: bool
+    turns_planned: int
+    transcription_expected: bool
+    transcription_model: str | None = None
+    transcription_bound_ms: float | None = None
+    """How long after a turn's end its transcription was waited for; a later one is not part of the row."""
+    audio_expected: bool = True
+    """Replies are spoken; False for a session that asks for text."""
+    frame_ms: float | None = None
+    frames_sent: int = 0
+    """Frames of the whole call, silence included."""
+    jitter_buffer_ms: float = 60.0
+    client_late_ms: float | None = None
+    """A turn whose decisive frames were sent later than this is the harness's fault and leaves the percentiles."""
+    turns: list[TurnFacts] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    failure: Failure | None = None
+    close_code: int | None = None
+    close_reason: str | None = None
+    stopped: bool = False
+    """The run was asked to stop before this call had said all of its turns."""
+    dropped_signals: int = 0
+    """Signals beyond the bound on what one session stores (a server that repeats one error for every frame)."""
+
+    def of_turn(self, index: int) -> list[Entry]:
+        """The entries attributed to turn `index`, in order of reading."""
+        return [entry for entry in self.entries if entry.turn == index]
+
+
+def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
+    """A JSON-ready form; the inverse is `timeline_from_dict`."""
+    data: dict[str, Any] = {
+        name: getattr(timeline, name)
+        for name in Timeline.__slots__
+        if name not in {"labels", "connection", "turns", "entries", "failure"}
+    }
+    data["labels"] = asdict(timeline.labels)
+    data["connection"] = asdict(timeline.connection)
+    data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
+    data["failure"] = asdict(timeline.failure) if timeline.failure else None
+    data["entries"] = [
+        {"read_ns": entry.read_ns, "turn": entry.turn, **signal_to_dict(entry.signal)} for entry in timeline.entries
+    ]
+    return data
+
+
+def _turn_to_dict(turn: TurnFacts) -> dict[str, Any]:
+    """Like `asdict`, without its deep copy of a thousand lateness figures: this runs while calls are on."""
+    data = {name: getattr(turn, name) for name in TurnFacts.__slots__}
+    data["failure"] = asdict(turn.failure) if turn.failure else None
+    return data
+
+
+def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
+    """Rebuild a timeline from its stored form. Raises `KeyError` or `TypeError` when it is not one."""
+    plain = {k: v for k, v in data.items() if k not in {"labels", "connection", "turns", "entries", "failure"}}
+    turns = []
+    for raw in data["turns"]:
+        failure = raw.get("failure")
+        turns.append(TurnFacts(**{**raw, "failure": Failure(**failure) if failure else None}))
+    entries = [
+        Entry(
+            signal=signal_from_dict({k: v for k, v in raw.items() if k not in {"read_ns", "turn"}}),
+            read_ns=raw["read_ns"],
+            turn=raw["turn"],
+        )
+        for raw in data["entries"]
+    ]
+    failure = data.get("failure")
+    return Timeline(
+        **plain,
+        labels=Labels(**data["labels"]),
+        connection=Connection(**data["connection"]),
+        turns=turns,
+        entries=entries,
+        failure=Failure(**failure) if failure else None,
+    )

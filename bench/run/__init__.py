@@ -1,0 +1,1 @@
+"""`bench run`: prepare, conduct, finish."""

@@ -1,0 +1,148 @@
+"""From a YAML file to a checked `Scenario`, or to one error that lists everything wrong with it.
+
+In: a path, `--set` overrides, the environment, `--url`, `--target`. Out: a `Scenario` whose fixture ids exist.
+Trap: relative paths in a scenario start at the scenario's folder, not at the working directory - those given with
+`--set` too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench.config.block import nearest
+from bench.config.problems import ScenarioError, problems_of, similar_file, unreadable
+from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
+from bench.dialects import DEFAULT_DIALECT, dialect_names
+from bench.errors import BenchError
+from bench.scenario.model import Scenario, shipped_catalogue
+from bench.scenario.overrides import apply_overrides, apply_url
+
+
+def load_scenario(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] = os.environ,
+    url: str | None = None,
+    target_name: str | None = None,
+    choose_target: bool = True,
+) -> Scenario:
+    """Read, change, check and complete the scenario in `path`; ScenarioError (exit 2) lists all that is wrong.
+
+    With `choose_target` False several `targets` are left as they are (to check a file without running it).
+    """
+    document = read_yaml(_text(path), name=str(path), env=env)
+    if not document.problems or document.data is not None:
+        apply_overrides(document, overrides, env)
+        if url is not None:
+            apply_url(document, url, target_name)
+    return _checked(document, path, target_name, choose_target)
+
+
+def scenario_from_dict(data: Mapping[str, Any], *, source: Path, check_fixtures: bool = True) -> Scenario:
+    """The scenario that `expanded` wrote; `source` is the file that it first came from."""
+    return _checked(Document(dict(data), {(): Mark(str(source), 0)}), source, None, False, check_fixtures)
+
+
+def expanded(scenario: Scenario) -> dict[str, Any]:
+    """Every key with its value, ready for JSON: secrets as references, paths as they were written."""
+    data = scenario.model_dump(mode="json", by_alias=True, context={"base": scenario.base})
+    if not data["targets"]:
+        del data["targets"]
+    return data
+
+
+def target_names(scenario: Scenario) -> tuple[str, ...]:
+    """The names under `targets` of a scenario that was loaded with `choose_target` False."""
+    return tuple(scenario.targets)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise unreadable(str(path), f"no such file{similar_file(path)}") from None
+    except OSError as error:
+        raise unreadable(str(path), f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise unreadable(str(path), f"not a UTF-8 text (byte {error.start})") from error
+
+
+def _checked(
+    document: Document, source: Path, target_name: str | None, choose_target: bool, check_fixtures: bool = True
+) -> Scenario:
+    name = str(source)
+    if not isinstance(document.data, dict):
+        if not document.problems:
+            found = "the file is empty" if document.data is None else "found a list or a single value"
+            sentence = f"{found}; allowed: a mapping with at least name and conversation (bench init writes one)"
+            document.problems.append(Problem(document.marks[()], (), sentence))
+        raise ScenarioError(document.problems, name=name)
+    context: dict[str, Any] = {"base": source.parent, "source": source, "dialect": _dialect(document.data)}
+    if check_fixtures:
+        context |= _catalogue(document, source.parent)
+    scenario: Scenario | None = None
+    try:
+        scenario = Scenario.model_validate(document.data, context=context)
+    except ValidationError as error:
+        document.problems += problems_of(error.errors(include_url=False), document, Scenario)
+    if scenario is not None and choose_target:
+        scenario = _with_target(scenario, target_name, document)
+    if document.problems or scenario is None:
+        raise ScenarioError(document.problems, name=name)
+    return scenario
+
+
+def _dialect(data: dict[str, Any]) -> str:
+    target = data.get("target")
+    name = target.get("dialect") if isinstance(target, dict) else None
+    return name if isinstance(name, str) and name in dialect_names() else DEFAULT_DIALECT
+
+
+def _catalogue(document: Document, base: Path) -> dict[str, Any]:
+    """The ids that may be said; a problem under `fixtures` and no ids when the catalogue cannot be used."""
+    from bench.audio.catalogue import load_catalogue  # brings in the audio libraries, needed by no other part
+
+    given = document.data.get("fixtures")
+    if given is not None and not (isinstance(given, str) and given.strip()):
+        return {}
+    path = base / Path(given).expanduser() if given else shipped_catalogue()
+    try:
+        catalogue = load_catalogue(path)
+    except BenchError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        document.problems.append(Problem(document.mark_at(("fixtures",)), ("fixtures",), f"{error.message}{hint}"))
+        return {}
+    return {"fixture_ids": tuple(catalogue.fixtures), "catalogue": given or "the project's own catalogue"}
+
+
+def _with_target(scenario: Scenario, target_name: str | None, document: Document) -> Scenario:
+    """The scenario with the one target that is to be called, or None for the embedded server."""
+    names = list(scenario.targets)
+    loc: Loc = ("target",)
+    target = scenario.target
+    mark = Mark("--target", 3_000_000) if target_name else document.mark_at(("targets",))
+    if not names:
+        if target_name is not None:
+            sentence = f"found '{target_name}'; allowed only for a scenario with targets, a mapping of names"
+            document.problems.append(Problem(mark, (), sentence))
+    else:
+        chosen = target_name or (names[0] if len(names) == 1 else None)
+        if chosen is None or chosen not in scenario.targets:
+            found = f"found '{chosen}'" if chosen else "several targets"
+            sentence = f"{found}; allowed: --target with one of: {', '.join(names)}{nearest(chosen or '', names)}"
+            document.problems.append(Problem(mark, () if target_name else ("targets",), sentence))
+            return scenario
+        target, loc = scenario.targets[chosen], ("targets", chosen)
+        if target.provider is None:
+            target = target.model_copy(update={"provider": chosen})
+        scenario = scenario.model_copy(update={"target": target, "targets": {}})
+    if target is not None and target.url is None:
+        sentence = "no url; add url: wss://..., or give --url"
+        document.problems.append(Problem(document.mark_at(loc), loc, sentence))
+    return scenario

@@ -1,0 +1,141 @@
+"""Secrets stay references until they are used, and no message repeats one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.config.secrets import SecretRef, looks_like_key, names_credential
+from bench.errors import BenchError
+from bench.scenario.read import expanded
+from tests.scenario.conftest import Load, Problems
+
+KEY = "sk-proj-abcdefghij0123456789"
+
+
+def test_env_reference_resolves_and_never_shows_the_value() -> None:
+    ref = SecretRef.parse("env:MY_KEY")
+    assert ref.resolve({"MY_KEY": f" {KEY}\n"}, Path()) == KEY
+    assert str(ref) == "env:MY_KEY"
+    assert KEY not in repr(ref)
+
+
+def test_file_reference_is_relative_to_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "key.txt").write_text(f"{KEY}\n", encoding="utf-8")
+    assert SecretRef.parse("file:key.txt").resolve({}, tmp_path) == KEY
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        ("env:UNSET", "UNSET is not set"),
+        ("env:EMPTY", "EMPTY is empty"),
+        ("file:missing.txt", "No such file"),
+        ("file:empty.txt", "is empty"),
+        ("file:binary", "not a UTF-8 text"),
+        ("file:.", "directory"),
+    ],
+)
+def test_what_cannot_be_resolved(reference: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n", encoding="utf-8")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(BenchError, match=found) as caught:
+        SecretRef.parse(reference).resolve({"EMPTY": " "}, tmp_path)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", [KEY, "env:", "env:A-B", "file:", "", "ENV:X", "password1"])
+def test_a_literal_is_no_reference_and_is_not_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must not be written|environment variable") as caught:
+        SecretRef.parse(text)
+    assert not text or text not in str(caught.value) or text == "env:"
+
+
+def test_known_shapes_and_names() -> None:
+    assert looks_like_key(KEY)
+    assert looks_like_key(f"Bearer {KEY}")
+    assert not looks_like_key("sketch of a desk-lamp, task-list")
+    assert [
+        name for name in ("api-key", "X_TOKEN", "Authorization", "monkey", "api-version") if names_credential(name)
+    ] == [
+        "api-key",
+        "X_TOKEN",
+        "Authorization",
+    ]
+
+
+TARGET = """\
+name: t
+target:
+  url: wss://host/v1
+{lines}
+conversation: [{{say: yes-slt}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        (f"  api_key: {KEY}", "target.api_key"),
+        ("  api_key: hunter2-hunter2", "target.api_key"),
+        ("  headers: {api-key: hunter2-hunter2}", "target.headers.api-key"),
+        (f"  headers: {{X: Bearer {KEY}}}", "target.headers.X"),
+        ("  query: {token: hunter2-hunter2}", "target.query.token"),
+        ("  headers: {api-key: [hunter2-hunter2]}", "target.headers.api-key"),
+        (f"  headers: {{X: 'env:{KEY}'}}", "target.headers.X"),
+    ],
+)
+def test_a_secret_in_a_scenario_is_refused_without_being_shown(lines: str, key: str, problems: Problems) -> None:
+    (found,) = problems(TARGET.format(lines=lines))
+    assert found.startswith(f"s.yaml:4: {key}: ")
+    assert "env:NAME" in found
+    assert KEY not in found
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("url", [f"wss://host/v1?x={KEY}", "wss://host/v1?api-key=hunter2", "wss://me:hunter2@host/v1"])
+def test_a_secret_in_the_url_is_refused_without_being_shown(url: str, problems: Problems) -> None:
+    (found,) = problems("name: t\nconversation: [{say: yes-slt}]", url=url)
+    assert found.startswith("--url: target.url: ")
+    assert KEY not in found
+    assert "hunter2" not in found
+
+
+def test_a_secret_is_not_interpolated(problems: Problems) -> None:
+    (by_name,) = problems(TARGET.format(lines="  api_key: ${MY_API_KEY}"), env={"MY_API_KEY": "hunter2"})
+    assert by_name.startswith("s.yaml:4: target.api_key: ${MY_API_KEY} would write a secret")
+    (by_shape,) = problems("name: t\ndescription: a ${X}\nconversation: [{say: yes-slt}]", env={"X": KEY})
+    assert by_shape.startswith("s.yaml:2: description: ${X} would write a secret")
+    assert KEY not in by_shape
+
+
+def test_the_expanded_scenario_holds_references_only(load: Load) -> None:
+    env = {"MY_API_KEY": KEY, "MY_TOKEN": "hunter2"}
+    scenario = load(TARGET.format(lines="  api_key: env:MY_API_KEY\n  headers: {x-token: env:MY_TOKEN}"), env=env)
+    shown = f"{expanded(scenario)} {scenario!r} {scenario}"
+    assert "env:MY_API_KEY" in shown
+    assert KEY not in shown
+    assert "hunter2" not in shown
+    assert scenario.target is not None
+    assert scenario.target.headers_with_secrets(env, scenario.base) == {
+        "Authorization": f"Bearer {KEY}",
+        "x-token": "hunter2",
+    }
+
+
+def test_key_in_a_header_of_another_name(load: Load) -> None:
+    lines = "  api_key: env:K\n  auth_header: api-key\n  auth_scheme: null\n  query: {v: '1', key: env:K}"
+    target = load(TARGET.format(lines=lines)).target
+    assert target is not None
+    assert target.headers_with_secrets({"K": KEY}, Path()) == {"api-key": KEY}
+    assert target.query_with_secrets({"K": KEY}, Path()) == {"v": "1", "key": KEY}
+
+
+@pytest.mark.parametrize("lines", [f"seed: {KEY}", f"session: {{voice: {KEY}}}", f"{KEY}: 1", f"load: {{ramp: {KEY}}}"])
+def test_a_key_in_the_wrong_place_is_not_shown_either(lines: str, problems: Problems) -> None:
+    (found,) = problems(f"name: t\nconversation: [{{say: yes-slt}}]\n{lines}")
+    assert found.startswith("s.yaml:3: ")
+    assert "(not shown)" in found
+    assert "abcdefghij" not in found
