@@ -1,209 +1,294 @@
 """What every number means, declared once: reports, docs, thresholds and the published pages read this list.
 
 In: nothing; out: `METRICS`, by name. A metric of scope `turn` or `session` is the column of that name in the rows;
-one of scope `run` is folded from them. Trap: `worse` is about the value of the metric itself ("higher" latency is
-worse, "lower" speed is worse); None means that a difference is neither.
+one of scope `run` is computed from them. To add one, declare it here and fill its column.
+Trap: `worse` is about the value of the metric itself ("higher" latency is worse, "lower" speed is worse).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
+Group = Literal["latency", "connect", "delivery", "rates", "harness"]
+
+GROUPS: dict[Group, str] = {
+    "latency": "Latency",
+    "connect": "Connecting",
+    "delivery": "Speech delivery",
+    "rates": "Speed (higher is better)",
+    "harness": "The harness's own delay",
+}
+"""The tables of percentiles, with their titles, in the order of the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A moment of a turn in the report's charts: its place in the usual order, and its name there."""
+
+    place: int
+    title: str
+    curve: bool = False
+    """Whether the share of turns that reached it is drawn over time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number: what it is called, what it means, how it is folded over turns, and which way is worse."""
+    """One number: what it is called, what it means, how it is aggregated and where it is shown.
+
+    The defaults are those of a latency of a turn in ms.
+    """
 
     name: str
-    unit: Unit
     title: str
     definition: str
-    worse: Literal["higher", "lower"] | None
-    aggregate: Aggregate
+    unit: Unit = "ms"
+    worse: Literal["higher", "lower"] | None = "higher"
+    """None: a difference is neither better nor worse."""
+    aggregate: Aggregate = "percentile"
     scope: Scope = "turn"
-    headline: bool = False
     decimals: int = 0
+    group: Group | None = None
+    """The table of percentiles that shows it, in the order of declaration; None: its percentiles are not shown."""
+    headline: bool = False
+    """Among the key figures. The first one that waits for an answer and has values stands for the whole run."""
+    waits: bool = False
+    """Ends with an answer: a turn (or call) without one counts as +infinity beside the plain percentile."""
+    always_shown: bool = False
+    """Shown even when no value counts: that nobody answered, or that every turn was sent late, is the finding."""
+    detail: bool = False
+    """Left out of the terminal's tables."""
+    milestone: Milestone | None = None
 
 
-def _ms(name: str, title: str, definition: str, *, headline: bool = False, scope: Scope = "turn") -> Metric:
-    """A time in ms: folded as percentiles, longer is worse."""
-    return Metric(name, "ms", title, definition, "higher", "percentile", scope, headline)
+_latency = partial(Metric, group="latency")
+_connecting = partial(Metric, scope="session", group="connect")
+_delivery = partial(Metric, group="delivery")
+_speed = partial(Metric, worse="lower", group="rates")
+_harness = partial(Metric, group="harness")
 
 
 def _tokens(name: str, title: str, definition: str) -> Metric:
     """A count that a server billed: summed; more is dearer but not worse in itself."""
-    return Metric(name, "tokens", title, definition, None, "sum")
-
-
-def _share(name: str, title: str, definition: str, worse: Literal["higher", "lower"], headline: bool = False) -> Metric:
-    """A share of turns or sessions, 0 to 1; printed in percent."""
-    return Metric(name, "share", title, definition, worse, "rate", "run", headline, 4)
+    return Metric(name, title, definition, "tokens", None, "sum")
 
 
 def _usd(name: str, title: str, definition: str, *, headline: bool = False) -> Metric:
-    return Metric(name, "USD", title, definition, "higher", "sum", "turn", headline, 6)
+    return Metric(name, title, definition, "USD", "higher", "sum", decimals=6, headline=headline)
 
 
-_SESSION = (
-    _ms(
-        "connect_ms",
-        "connect",
-        "intended start of the call -> TCP, TLS and WebSocket upgrade are done",
-        scope="session",
-    ),
-    _ms(
-        "session_ready_ms",
-        "session ready",
-        "intended start of the call -> the session is configured and acknowledged",
-        scope="session",
-    ),
-    _ms("start_late_ms", "start late", "intended start of the call -> our own loop began it", scope="session"),
-    _ms("dns_ms", "name lookup", "start of the call -> its host name is resolved", scope="session"),
-    _ms("tcp_ms", "TCP", "name resolved -> TCP connection is open", scope="session"),
-    _ms("tls_ms", "TLS", "TCP open -> TLS handshake is done; null without TLS", scope="session"),
-    _ms("upgrade_ms", "upgrade", "TCP or TLS open -> the WebSocket upgrade is answered", scope="session"),
-    Metric(
-        "duration_ms",
-        "ms",
-        "call length",
-        "start of the call -> its connection is closed",
-        None,
-        "percentile",
-        "session",
-    ),
-)
+def _share(
+    name: str, title: str, definition: str, *, worse: Literal["higher", "lower"] = "higher", headline: bool = False
+) -> Metric:
+    """A share of turns or calls, 0 to 1; printed in percent."""
+    return Metric(name, title, definition, "share", worse, "rate", "run", 4, headline=headline)
+
 
 _LATENCY = (
-    _ms(
+    _latency(
         "first_audible_ms",
         "first audible",
         "end of the caller's speech -> first audible reply sample as a listener hears it, leading silence included",
         headline=True,
+        waits=True,
+        always_shown=True,
+        milestone=Milestone(5, "first audible", curve=True),
     ),
-    _ms("first_audio_ms", "first audio", "end of the caller's speech -> first reply audio byte", headline=True),
-    _ms(
+    _latency(
+        "first_audio_ms",
+        "first audio",
+        "end of the caller's speech -> first reply audio byte",
+        headline=True,
+        waits=True,
+        always_shown=True,
+        milestone=Milestone(4, "first audio", curve=True),
+    ),
+    _latency(
         "ttft_ms",
         "TTFT",
         "end of the caller's speech -> first non-empty text or transcript delta of the reply",
         headline=True,
+        waits=True,
+        always_shown=True,
+        milestone=Milestone(3, "first text", curve=True),
     ),
-    _ms(
+    _latency(
         "endpoint_ms",
         "endpointing",
         "end of the caller's speech -> the server says the turn ended; null in manual mode",
         headline=True,
+        milestone=Milestone(1, "turn end seen", curve=True),
     ),
-    _ms("leading_silence_ms", "leading silence", "first reply audio byte -> first audible reply sample"),
-    _ms(
+    _latency(
         "commit_to_first_audio_ms",
         "commit to first audio",
         "manual mode: our commit (or the request for a response) is sent -> first reply audio byte",
+        waits=True,
     ),
-    _ms("response_created_ms", "response created", "end of the caller's speech -> the server announces its response"),
-    _ms("response_done_ms", "response done", "end of the caller's speech -> the server closes its response"),
-    _ms(
+    _latency(
+        "response_created_ms",
+        "response created",
+        "end of the caller's speech -> the server announces its response",
+        milestone=Milestone(2, "response created"),
+    ),
+    _latency(
+        "response_done_ms",
+        "response done",
+        "end of the caller's speech -> the server closes its response",
+        waits=True,
+        milestone=Milestone(6, "reply sent"),
+    ),
+    _latency("leading_silence_ms", "leading silence", "first reply audio byte -> first audible reply sample"),
+    _latency(
+        "barge_in_stop_ms", "barge-in stop", "onset of the caller's interruption -> last reply sample that is heard"
+    ),
+    _latency("tool_ms", "tool call", "end of the caller's speech -> a complete tool call has arrived"),
+    _latency("tool_resume_ms", "after the tool", "tool result sent -> next audible reply sample"),
+    _latency(
         "reply_heard_ms",
         "reply heard",
         "end of the caller's speech -> a listener with the jitter buffer has heard the last reply sample",
+        waits=True,
+        milestone=Milestone(7, "reply heard"),
     ),
-    _ms("barge_in_stop_ms", "barge-in stop", "onset of the caller's interruption -> last reply sample that is heard"),
-    _ms("tool_ms", "tool call", "end of the caller's speech -> a complete tool call has arrived"),
-    _ms("tool_resume_ms", "after the tool", "tool result sent -> next audible reply sample"),
-    _ms("transcription_ms", "transcription", "end of the caller's speech -> its final transcription has arrived"),
+    _latency("transcription_ms", "transcription", "end of the caller's speech -> its final transcription has arrived"),
+)
+
+_CONNECT = (
+    _connecting(
+        "connect_ms",
+        "connect",
+        "intended start of the call -> TCP, TLS and WebSocket upgrade are done",
+        waits=True,
+        always_shown=True,
+    ),
+    _connecting(
+        "session_ready_ms",
+        "session ready",
+        "intended start of the call -> the session is configured and acknowledged",
+        waits=True,
+        always_shown=True,
+    ),
+    _connecting("dns_ms", "name lookup", "start of the call -> its host name is resolved", detail=True),
+    _connecting("tcp_ms", "TCP", "name resolved -> TCP connection is open", detail=True),
+    _connecting("tls_ms", "TLS", "TCP open -> TLS handshake is done; null without TLS", detail=True),
+    _connecting("upgrade_ms", "upgrade", "TCP or TLS open -> the WebSocket upgrade is answered", detail=True),
+    _connecting("duration_ms", "call length", "start of the call -> its connection is closed", worse=None, detail=True),
 )
 
 _DELIVERY = (
-    Metric(
-        "text_tokens_per_s",
-        "tokens/s",
-        "text tokens/s",
-        "billed text tokens of the reply / (last - first text or transcript delta); null for a single delta",
-        "lower",
-        "percentile",
-        headline=True,
-        decimals=1,
-    ),
-    Metric(
-        "audio_tokens_per_s",
-        "tokens/s",
-        "audio tokens/s",
-        "billed audio tokens of the reply / (last - first audio delta); null for a single delta",
-        "lower",
-        "percentile",
-        decimals=1,
-    ),
-    Metric(
-        "audio_rtf",
-        "x",
-        "delivery speed",
-        "seconds of reply audio / seconds from its first to its last delta; below 1 a listener must wait",
-        "lower",
-        "percentile",
-        decimals=2,
-    ),
-    Metric(
-        "reply_audio_ms", "ms", "reply length", "length of the reply's audio at the output rate", None, "percentile"
-    ),
-    Metric(
+    _delivery(
         "stalls",
-        "count",
         "stalls",
         "silences in mid-reply of a listener whose jitter buffer ran dry and filled again",
-        "higher",
-        "sum",
+        unit="count",
+        aggregate="sum",
     ),
-    _ms("stall_ms", "stall time", "length of all stalls of a reply together"),
-    _ms("longest_stall_ms", "longest stall", "length of the longest stall of a reply; 0 when there was none"),
-    _ms(
+    _delivery("stall_ms", "stall time", "length of all stalls of a reply together"),
+    _delivery(
+        "longest_stall_ms",
+        "longest stall",
+        "length of the longest stall of a reply; 0 when there was none",
+        detail=True,
+    ),
+    _delivery(
         "underrun_ms",
         "underrun",
         "worst deficit of a player that starts at the first chunk and never re-buffers; null for a single chunk",
     ),
+    _delivery(
+        "reply_audio_ms", "reply length", "length of the reply's audio at the output rate", worse=None, detail=True
+    ),
+)
+
+_SPEED = (
+    _speed(
+        "text_tokens_per_s",
+        "text tokens/s",
+        "billed text tokens of the reply / (last - first text or transcript delta); null for a single delta",
+        unit="tokens/s",
+        decimals=1,
+        headline=True,
+    ),
+    _speed(
+        "audio_tokens_per_s",
+        "audio tokens/s",
+        "billed audio tokens of the reply / (last - first audio delta); null for a single delta",
+        unit="tokens/s",
+        decimals=1,
+    ),
+    _speed(
+        "audio_rtf",
+        "delivery speed",
+        "seconds of reply audio / seconds from its first to its last delta; below 1 a listener must wait",
+        unit="x",
+        decimals=2,
+    ),
+)
+
+_HARNESS = (
+    _harness(
+        "decisive_late_ms",
+        "decisive frame lateness",
+        "our worst lateness of the frames a latency rests on: from the end of speech until the server reacted",
+    ),
+    _harness(
+        "send_late_ms", "worst frame lateness", "our worst lateness of an audio frame against its deadline in a turn"
+    ),
+    _harness(
+        "recv_lag_ms", "worst receive lag", "our worst delay between a message's arrival and its reading in a turn"
+    ),
+    _harness("start_late_ms", "start late", "intended start of the call -> our own loop began it", scope="session"),
 )
 
 _WORDS = (
     Metric(
         "wer",
-        "share",
         "WER",
         "(substitutions + deletions + insertions) / reference words, on normalised text, of the server's transcription "
         "of the caller; pooled over turns",
-        "higher",
-        "pooled",
-        headline=True,
+        unit="share",
+        aggregate="pooled",
         decimals=4,
+        headline=True,
     ),
     Metric(
         "wer_raw",
-        "share",
         "raw WER",
         "the same on the texts as they are, case and punctuation included; pooled by reference words",
-        "higher",
-        "percentile",
+        unit="share",
+        aggregate="pooled",
         decimals=4,
     ),
     Metric(
         "cer",
-        "share",
         "CER",
         "character errors / reference characters on normalised text, for languages without spaces between words; "
         "pooled over turns",
-        "higher",
-        "pooled",
+        unit="share",
+        aggregate="pooled",
         decimals=4,
     ),
-    Metric("hits", "words", "words right", "reference words that were transcribed as they are", "lower", "sum"),
-    Metric("substitutions", "words", "words wrong", "reference words transcribed as another word", "higher", "sum"),
-    Metric("deletions", "words", "words lost", "reference words missing from the transcription", "higher", "sum"),
-    Metric("insertions", "words", "words added", "transcribed words that nobody said", "higher", "sum"),
+    Metric(
+        "hits",
+        "words right",
+        "reference words that were transcribed as they are",
+        unit="words",
+        worse="lower",
+        aggregate="sum",
+    ),
+    Metric(
+        "substitutions", "words wrong", "reference words transcribed as another word", unit="words", aggregate="sum"
+    ),
+    Metric("deletions", "words lost", "reference words missing from the transcription", unit="words", aggregate="sum"),
+    Metric("insertions", "words added", "transcribed words that nobody said", unit="words", aggregate="sum"),
 )
 
-_MONEY = (
+_USAGE = (
     _tokens("in_text", "text tokens in", "billed text input tokens, cached ones included"),
     _tokens("in_audio", "audio tokens in", "billed audio input tokens, cached ones included"),
     _tokens("in_image", "image tokens in", "billed image input tokens, cached ones included"),
@@ -217,13 +302,16 @@ _MONEY = (
     _tokens("transcription_out_text", "transcription text out", "text tokens billed as output of the transcription"),
     Metric(
         "transcription_seconds",
-        "s",
         "transcribed seconds",
         "seconds of audio billed for the transcription",
-        None,
-        "sum",
+        unit="s",
+        worse=None,
+        aggregate="sum",
         decimals=1,
     ),
+)
+
+_COST = (
     _usd(
         "cost_usd",
         "cost",
@@ -237,53 +325,60 @@ _MONEY = (
     _usd("cost_transcription_usd", "transcription cost", "the transcription of the caller, by its own meters"),
 )
 
-_HARNESS = (
-    _ms("send_late_ms", "worst frame lateness", "our worst lateness of an audio frame against its deadline in a turn"),
-    _ms(
-        "decisive_late_ms",
-        "decisive frame lateness",
-        "our worst lateness of the frames a latency rests on: from the end of speech until the server reacted",
+_RATES = (
+    _share(
+        "connect_error_rate",
+        "calls that never became ready",
+        "calls that were never configured and acknowledged / calls that the end of the run did not cut off before that",
     ),
-    _ms("recv_lag_ms", "worst receive lag", "our worst delay between a message's arrival and its reading in a turn"),
-)
-
-_RUN = (
+    _share("session_error_rate", "failed calls", "calls with status `failed` / calls that were started"),
     _share(
         "error_rate",
-        "error rate",
+        "turn errors",
         "turns with status `failed`, `no_reply`, `cancelled` or `incomplete` / turns that ended",
-        "higher",
         headline=True,
     ),
-    _share("ok_rate", "answered", "turns with status `ok` / turns that ended", "lower"),
+    _share("no_reply_rate", "of these, no reply at all", "turns with status `no_reply` / turns that ended"),
     _share(
-        "early_rate",
-        "early replies",
-        "turns in which the reply began before the caller had ended / turns that ended",
-        "higher",
+        "early_rate", "early replies", "turns in which the reply began before the caller had ended / turns that ended"
     ),
-    _share("no_reply_rate", "no reply", "turns with status `no_reply` / turns that ended", "higher"),
-    _share("session_error_rate", "failed calls", "calls with status `failed` / calls that were started", "higher"),
-    _share("stall_rate", "replies with a stall", "turns with at least one stall / turns with reply audio", "higher"),
-    _share(
-        "c100",
-        "C100",
-        "turns with `underrun_ms` <= 100 / turns with a measured underrun; single-chunk replies are not measured",
-        "lower",
+    _share("ok_rate", "answered", "turns with status `ok` / turns that ended", worse="lower"),
+    _share("stall_rate", "replies with a stall", "turns with at least one stall / turns with reply audio"),
+    *(
+        _share(
+            f"c{bound}",
+            f"C{bound}: underrun of at most {bound} ms",
+            f"turns with `underrun_ms` <= {bound} / turns with a measured underrun; single-chunk replies are not "
+            "measured",
+            worse="lower",
+        )
+        for bound in (50, 100, 200)
     ),
     Metric(
         "cost_per_minute_usd",
-        "USD",
         "cost per minute",
         "cost of the priced calls / minutes of conversation of the same calls",
-        "higher",
-        "ratio",
-        "run",
+        unit="USD",
+        aggregate="ratio",
+        scope="run",
         decimals=4,
     ),
 )
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (*_LATENCY, *_DELIVERY, *_WORDS, *_MONEY, *_SESSION, *_HARNESS, *_RUN)
+    metric.name: metric
+    for group in (_LATENCY, _CONNECT, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
+    for metric in group
 }
 """Every metric by its name, in the order in which a report shows them."""
+
+
+def headline_latencies() -> list[Metric]:
+    """The latencies that may stand for a whole run, the preferred one first."""
+    return [metric for metric in METRICS.values() if metric.headline and metric.waits]
+
+
+def milestones() -> list[tuple[Metric, Milestone]]:
+    """The moments of a turn that the charts show, in their usual order."""
+    found = [(metric, metric.milestone) for metric in METRICS.values() if metric.milestone]
+    return sorted(found, key=lambda pair: pair[1].place)

@@ -1,4 +1,4 @@
-"""The points of the charts, small enough to sit in a page whatever the size of the run.
+"""The points of the charts, few enough for a page whatever the size of the run.
 
 In: a `View`. Out: `Charts`.
 Trap: dots are a sample of a large run, and the chart says so; medians, distributions and failures counted beside them
@@ -9,22 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.measure.metrics import METRICS
-from bench.report.model import Charts, Curve, LoadBin, LoadChart, Mark, SlowTurn, TimeChart
+from bench.measure.metrics import Metric, headline_latencies, milestones
+from bench.report.model import Charts, Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
 from bench.report.stats import Floats, percentile, supported
-from bench.report.view import View, floats, text
+from bench.report.view import View, text
 
-HEADLINE = ("first_audible_ms", "first_audio_ms", "ttft_ms")
-CURVES = ("endpoint_ms", "ttft_ms", "first_audio_ms", "first_audible_ms")
-MARKS = (
-    ("endpoint_ms", "turn end seen"),
-    ("response_created_ms", "response created"),
-    ("ttft_ms", "first text"),
-    ("first_audio_ms", "first audio"),
-    ("first_audible_ms", "first audible"),
-    ("response_done_ms", "reply sent"),
-    ("reply_heard_ms", "reply heard"),
-)
 MIN_DOTS = 3
 MOST_DOTS = 1500
 MOST_FAILURES = 400
@@ -41,30 +30,26 @@ def charts(view: View) -> Charts:
     if metric is None:
         return Charts(over_time=None, distribution=[], by_load=None, slowest=[])
     return Charts(
-        metric_title=title_of(metric),
+        metric_title=metric.title,
         over_time=_over_time(view, metric),
-        distribution=[curve for curve in (_curve(view, name) for name in CURVES) if curve],
+        distribution=[
+            curve for shown, mark in milestones() if mark.curve and (curve := _curve(view, shown)) is not None
+        ],
         by_load=_by_load(view, metric),
         slowest=_slowest(view, metric),
     )
 
 
-def headline(view: View) -> str | None:
+def headline(view: View) -> Metric | None:
     """The latency that stands for the run: first audible, or the nearest thing that was measured."""
-    for name in HEADLINE:
-        if (view.answered & ~np.isnan(floats(view.turns, name))).any():
-            return name
-    return HEADLINE[0] if len(view.turns) else None
+    preferred = headline_latencies()
+    measured = (metric for metric in preferred if (view.answered & ~np.isnan(view.turn[metric.name])).any())
+    return next(measured, preferred[0] if len(view.turns) else None)
 
 
-def title_of(name: str) -> str:
-    """A metric's title, from its declaration."""
-    return METRICS[name].title
-
-
-def _over_time(view: View, metric: str) -> TimeChart | None:
-    values = floats(view.turns, metric)
-    begun = floats(view.turns, "started_at") - view.origin_s
+def _over_time(view: View, metric: Metric) -> TimeChart | None:
+    values = view.turn[metric.name]
+    begun = view.turn["started_at"] - view.origin_s
     shown = view.answered & ~np.isnan(values) & ~np.isnan(begun)
     failed = view.measured & ~view.answered & ~np.isnan(begun)
     if int(shown.sum()) < MIN_DOTS:
@@ -76,8 +61,8 @@ def _over_time(view: View, metric: str) -> TimeChart | None:
     warm = begun[view.warmup & ~np.isnan(begun)]
     lost = np.sort(begun[failed])
     return TimeChart(
-        metric=metric,
-        title=title_of(metric),
+        metric=metric.name,
+        title=metric.title,
         n=len(at),
         shown=len(dots),
         at_s=_rounded(at[dots], 2),
@@ -105,8 +90,8 @@ def _medians(at: Floats, ms: Floats, end: float) -> list[tuple[float, float]]:
     ]
 
 
-def _curve(view: View, name: str) -> Curve | None:
-    values = floats(view.turns, name)
+def _curve(view: View, metric: Metric) -> Curve | None:
+    values = view.turn[metric.name]
     known = view.answered & ~np.isnan(values)
     if int(known.sum()) < MIN_DOTS:
         return None
@@ -115,16 +100,16 @@ def _curve(view: View, name: str) -> Curve | None:
     asked = len(ordered) + int((view.measured & ~view.answered).sum())
     ranks = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), CURVE_POINTS)).round().astype(np.intp))
     return Curve(
-        name=name,
-        title=title_of(name),
+        name=metric.name,
+        title=metric.title,
         n=len(ordered),
         ms=_rounded(ordered[ranks], 1),
         share=_rounded((ranks + 1) / asked, 5),
     )
 
 
-def _by_load(view: View, metric: str) -> LoadChart | None:
-    values, load = floats(view.turns, metric), floats(view.turns, "open_sessions")
+def _by_load(view: View, metric: Metric) -> LoadChart | None:
+    values, load = view.turn[metric.name], view.turn["open_sessions"]
     known = view.answered & ~np.isnan(values) & ~np.isnan(load)
     if not known.any():
         return None
@@ -138,29 +123,29 @@ def _by_load(view: View, metric: str) -> LoadChart | None:
         first = low + int(code) * width
         p50, p95 = (round(percentile(part, p), 1) if supported(len(part), p) else None for p in (50, 95))
         bins.append(LoadBin(low=first, high=min(high, first + width - 1), n=len(part), p50=p50, p95=p95))
-    return LoadChart(metric=metric, title=title_of(metric), bins=bins)
+    return LoadChart(metric=metric.name, title=metric.title, bins=bins)
 
 
-def _slowest(view: View, metric: str) -> list[SlowTurn]:
-    values = floats(view.turns, metric)
+def _slowest(view: View, metric: Metric) -> list[SlowTurn]:
+    values = view.turn[metric.name]
     rows = np.flatnonzero(view.answered & ~np.isnan(values))
     rows = rows[np.lexsort((rows, -values[rows]))][:SLOWEST]
-    columns = {name: floats(view.turns, name)[rows] for name, _ in MARKS}
-    load = floats(view.turns, "open_sessions")[rows]
+    passed = [(metric.name, mark.title, view.turn[metric.name]) for metric, mark in milestones()]
+    load = view.turn["open_sessions"]
     slow = []
-    for number, at in enumerate(rows):
+    for at in rows:
         row = view.turns.iloc[int(at)]
         marks = [
-            Mark(name=name, title=title, at_ms=round(float(columns[name][number]), 1))
-            for name, title in MARKS
-            if not np.isnan(columns[name][number])
+            Reached(name=name, title=title, at_ms=round(float(reached[at]), 1))
+            for name, title, reached in passed
+            if not np.isnan(reached[at])
         ]
         slow.append(
             SlowTurn(
                 session_id=str(row["session_id"]),
                 turn=int(row["turn"]),
                 fixture=text(row["fixture"]) or "-",
-                open_sessions=None if np.isnan(load[number]) else int(load[number]),
+                open_sessions=None if np.isnan(load[at]) else int(load[at]),
                 first_audible_ms=round(float(values[at]), 1),
                 marks=sorted(marks, key=lambda mark: mark.at_ms),
             )

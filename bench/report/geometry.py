@@ -1,4 +1,4 @@
-"""Where things stand in a chart: scales, ticks and SVG paths, as numbers for the templates to draw.
+"""The positions of everything in a chart: scales, ticks and SVG paths, as numbers for the templates to draw.
 
 In: the chart data of a `Summary`. Out: `Plot`s and the waterfall, in the units of their own view box.
 Trap: colours are not chosen here. A line has a class, and the page's style gives it a colour, a dash and a marker in
@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.report.chartdata import MARKS
+from bench.measure.metrics import milestones
 from bench.report.model import Curve, LoadChart, SlowTurn, TimeChart
 from bench.report.phrases import number
 
@@ -20,8 +20,6 @@ LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0
 WATER_WIDTH = 800.0
 ROW, BAR = 24.0, 13.0
 LABELS, VALUES = 200.0, 66.0
-# In the order in which a reply usually passes them; a bar has them in the order in which they came.
-MILESTONES = tuple(name.removesuffix("_ms") for name, _ in MARKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +252,12 @@ def waterfall(turns: Sequence[SlowTurn]) -> Waterfall | None:
             WaterRow(place * ROW + 6, _turn_name(turn), f"{number(turn.first_audible_ms)} ms", tuple(spans), early)
         )
     bottom = len(turns) * ROW + 4
+    # The legend has the usual order of a reply; a bar has the order in which the milestones came.
+    usual = [metric.name.removesuffix("_ms") for metric, _ in milestones()]
     return Waterfall(
         rows=tuple(rows),
         ticks=x.marks(),
-        legend=tuple((style, legend[style]) for style in MILESTONES if style in legend),
+        legend=tuple((style, legend[style]) for style in usual if style in legend),
         width=WATER_WIDTH,
         height=bottom + 38,
         left=left,

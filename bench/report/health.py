@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from bench.report.model import Arrivals, CalibrationInfo, Delays, Health, WorkerHealth
 from bench.report.phrases import amount, number, percent
-from bench.report.planned import spaced
 from bench.report.verdict import CLIENT_LATE_BOUND
 from bench.report.view import View, floats, truth
+from bench.scenario.load_sentence import spaced
 from bench.store.calibration import Calibration
 
 FRAME_LATE_BOUND_MS = 10.0

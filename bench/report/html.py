@@ -13,15 +13,22 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.report import geometry, health_text, phrases
-from bench.report.model import MetricRow, Summary
+from bench.measure.metrics import METRICS
+from bench.report import geometry, phrases
+from bench.report.model import MetricRow, Rate, Summary
+from bench.report.sections import sections
 
-SYMBOLS = {"pass": "✓", "fail": "✗", "regression": "✗", "unreachable": "✗"}
-OTHER_SYMBOL = "!"
-TONES = {"pass": "good", "fail": "bad", "regression": "bad", "unreachable": "bad", "no data": "bad"}
-OTHER_TONE = "doubtful"
+LOOKS = {"pass": ("good", "✓"), "unreachable": ("bad", "✗"), "no data": ("bad", "!")}
+"""Tone and symbol of a verdict."""
+DOUBTFUL = ("doubtful", "!")
+TRUST = {
+    "yes": "As far as the harness goes, yes: it kept up.",
+    "with care": "With care: see the warnings.",
+    "no": "No: the machine that placed the calls was overloaded.",
+    "unknown": "Not known: the run holds no health certificate.",
+}
 SHOWN = frozenset({"loop_lag_ms", "frame_late_ms", "recv_lag_ms", "workers", "dropped_arrivals", "arrivals"})
-"""Parts of the stored certificate that have a place in a table; others are printed as they are."""
+"""Parts of the stored health that have a place in a table; others are printed as they are."""
 
 Card = tuple[str, str, str]
 
@@ -29,23 +36,23 @@ Card = tuple[str, str, str]
 def render_html(summary: Summary) -> str:
     """The whole page; the same text each time the same summary is given."""
     charts = summary.charts
+    tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             s=summary,
             w=phrases,
-            tables=_tables(summary),
-            symbol=SYMBOLS.get(summary.verdict.name, OTHER_SYMBOL),
-            tone=TONES.get(summary.verdict.name, OTHER_TONE),
+            sections=sections(summary),
+            symbol=symbol,
+            tone=tone,
             cards=_cards(summary),
+            trust=TRUST[summary.health.trust],
             over_time=geometry.over_time(charts.over_time) if charts.over_time else None,
             distribution=geometry.distribution(charts.distribution),
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
             scenario=_readable(summary.run.scenario),
-            t=health_text,
-            readings=health_text.readings(summary.health),
             other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
         )
     )
@@ -62,44 +69,41 @@ def _environment() -> Environment:
     )
 
 
-def _tables(summary: Summary) -> list[tuple[str, str, list[MetricRow]]]:
-    """Percentile tables as (id, title, rows); rows whose bad tail is the low one stand in a table of their own."""
-    tables = []
-    for group, title in phrases.GROUP_TITLES.items():
-        rows = [row for row in summary.metrics if row.group == group]
-        for low, suffix in ((False, ""), (True, " (higher is better)")):
-            same = [row for row in rows if (row.worse == "lower") is low]
-            if same:
-                tables.append((f"{group}-low" if low else group, title if group == "rates" else title + suffix, same))
-    return tables
-
-
 def _cards(summary: Summary) -> list[Card]:
     """The key numbers as (title, value, what stands beneath)."""
-    cards = [
-        _latency_card(row)
-        for name in ("first_audible_ms", "first_audio_ms", "ttft_ms", "endpoint_ms")
-        if (row := summary.metric(name))
+    rates = {rate.name: rate for rate in summary.rates}
+    shown = [metric.name for metric in METRICS.values() if metric.headline]
+    measured = [row for name in shown if (row := summary.metric(name))]
+    return [
+        *(_latency_card(row) for row in measured if row.unit == "ms"),
+        *(_rate_card(rates[name]) for name in shown if name in rates),
+        *(_speed_card(row) for row in measured if row.unit != "ms"),
+        *_run_cards(summary),
     ]
-    for rate in summary.rates:
-        if rate.name == "error_rate":
-            cards.append((phrases.capital(rate.title), phrases.percent(rate.rate), phrases.of(rate)))
-    speed = summary.metric("text_tokens_per_s")
-    if speed is not None:
-        middle = speed.percentiles[0].value
-        under = f"median · p5 {phrases.number(speed.percentiles[2].value, 1)}"
-        if middle is None:
-            middle, under = speed.worst, f"slowest of n={speed.n}; too few for percentiles"
-        cards.append(("Text tokens/s", phrases.number(middle, 1), under))
-    overall, cost = summary.words.overall, summary.cost
+
+
+def _rate_card(rate: Rate) -> Card:
+    return phrases.capital(rate.title), phrases.percent(rate.rate), phrases.of(rate)
+
+
+def _speed_card(row: MetricRow) -> Card:
+    middle, bad = row.percentiles[0].value, phrases.tail(row)
+    under = f"median · {bad.label} {phrases.number(bad.value, row.decimals)}"
+    if middle is None:
+        middle, under = row.worst, f"slowest of n={row.n}; too few for percentiles"
+    return phrases.capital(row.title), phrases.number(middle, row.decimals), under
+
+
+def _run_cards(summary: Summary) -> list[Card]:
+    overall, cost, load = summary.words.overall, summary.cost, summary.load
     words = f"{overall.reference_words:,} words" if overall else "not measured"
-    cards.append(("WER", phrases.percent(overall.wer if overall else None), words))
     price = "example prices" if cost.example_prices else ", ".join(cost.books) or "no price book"
-    per_minute = phrases.usd(cost.per_conversation_minute_usd)
-    cards.append(("Cost per minute", per_minute, f"total {phrases.usd(cost.total_usd)} · {price}"))
-    pace = f"{phrases.number(summary.load.turns_per_min, 1)} turns/min"
-    cards.append(("Calls at once", phrases.number(summary.load.peak_open_calls), pace))
-    return cards
+    total = f"total {phrases.usd(cost.total_usd)} · {price}"
+    return [
+        ("WER", phrases.percent(overall.wer if overall else None), words),
+        ("Cost per minute", phrases.usd(cost.per_conversation_minute_usd), total),
+        ("Calls at once", phrases.number(load.peak_open_calls), f"{phrases.number(load.turns_per_min, 1)} turns/min"),
+    ]
 
 
 def _latency_card(row: MetricRow) -> Card:

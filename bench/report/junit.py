@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from bench.measure.metrics import GROUPS
 from bench.report.model import Summary
-from bench.report.phrases import GROUP_TITLES, headline, label, number, of, percent, plain, tail
+from bench.report.phrases import headline, label, number, of, percent, plain, tail
 
 # Verdicts of the harness or its surroundings are errors; verdicts about the target are failures.
-TARGET_VERDICTS = frozenset({"fail", "regression", "no data"})
+TARGET_VERDICTS = frozenset({"no data"})
 
 
 def render_junit(summary: Summary) -> str:
@@ -29,7 +30,7 @@ def render_junit(summary: Summary) -> str:
         counts[kind] += 1
     for rate in summary.rates:
         _case(suite, rate.name, f"{plain(rate.title)}: {percent(rate.rate)} ({of(rate)})")
-    for group, title in GROUP_TITLES.items():
+    for group, title in GROUPS.items():
         rows = [row for row in summary.metrics if row.group == group]
         said = [
             f"{label(row)}: p50 {number(row.percentiles[0].value, row.decimals)}, "

@@ -1,7 +1,7 @@
-"""What a report says, as data: the content of `summary.json`, and all that any renderer may use.
+"""What a report says, as data: the content of `summary.json`, and all that a renderer may use.
 
 In: nothing. Out: the types that `summarise` fills and the renderers read.
-Trap: `None` is "not measured" and is shown as "-"; an unanswered turn is +infinity in `with_unanswered`, written
+Trap: `None` is "not measured", shown as "-"; an unanswered turn is +infinity in `with_unanswered`, written
 "Infinity" in JSON. Keys are a contract: add freely, never rename.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.measure.metrics import Group, headline_latencies
 from bench.store.calibration import Level
 from bench.store.manifest import Manifest
 
@@ -19,7 +20,6 @@ SUMMARY_VERSION = 2
 """2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
 
 Trust = Literal["yes", "with care", "no", "unknown"]
-Group = Literal["latency", "connect", "delivery", "rates", "words", "harness", "other"]
 
 
 class _Part(BaseModel):
@@ -139,6 +139,7 @@ class CallCounts(_Part):
     warmup: int
     measured: int
     ready: int
+    ready_in_warmup: int = 0
     by_status: dict[str, int]
 
 
@@ -202,7 +203,7 @@ class Meter(_Part):
     tokens: int | None = None
 
 
-class Cost(_Part):
+class CostReport(_Part):
     """Money. Totals are of everything that was sent, warm-up too; the unit prices are of measured rows."""
 
     total_usd: float | None
@@ -226,7 +227,7 @@ class Cost(_Part):
     example_prices: bool
 
 
-class Load(_Part):
+class LoadReport(_Part):
     """Offered as the scenario says, achieved as the rows show."""
 
     sentence: str = "-"
@@ -337,7 +338,9 @@ class CalibrationInfo(_Part):
         return next((level for level in self.levels if level.calls == self.quoted_level), None)
 
 
-class Mark(_Part):
+class Reached(_Part):
+    """A milestone of a turn, and when it was reached."""
+
     name: str
     title: str
     at_ms: float
@@ -351,7 +354,7 @@ class SlowTurn(_Part):
     fixture: str
     open_sessions: int | None
     first_audible_ms: float
-    marks: list[Mark]
+    marks: list[Reached]
 
 
 class Curve(_Part):
@@ -406,14 +409,15 @@ class Charts(_Part):
     slowest: list[SlowTurn]
 
 
-class Summary(_Part):
-    """All of a report."""
+class Findings(_Part):
+    """All of a report but the verdict, which is decided from it."""
 
     summary_version: int = SUMMARY_VERSION
     run: Manifest
     started_at: datetime
     elapsed_s: float | None
-    verdict: VerdictInfo
+    losses: list[str] = Field(default_factory=list)
+    """What is missing from the rows; any line here makes the run incomplete."""
     turns: TurnCounts
     calls: CallCounts
     rates: list[Rate]
@@ -422,8 +426,8 @@ class Summary(_Part):
     continuity: list[Rate]
     latency_cuts: LatencyCuts | None = None
     words: Words
-    cost: Cost
-    load: Load
+    cost: CostReport
+    load: LoadReport
     health: Health
     calibration: CalibrationInfo | None = None
     charts: Charts
@@ -433,3 +437,15 @@ class Summary(_Part):
     def metric(self, name: str) -> MetricRow | None:
         """The row of metric `name`, if the run has any value (or unanswered turn) of it."""
         return next((row for row in self.metrics if row.name == name), None)
+
+    @property
+    def headline(self) -> MetricRow | None:
+        """The latency that stands for the run; None when no reply was measured."""
+        rows = (self.metric(metric.name) for metric in headline_latencies())
+        return next((row for row in rows if row is not None and row.n), None)
+
+
+class Summary(Findings):
+    """All of a report."""
+
+    verdict: VerdictInfo

@@ -1,19 +1,18 @@
 """What the run cost: totals by meter, and unit prices for planning.
 
-In: a `View` and the manifest's price books. Out: `Cost`.
+In: a `View` and the manifest's price books. Out: `CostReport`.
 Trap: an unpriced turn is unknown, not free: the total is then a lower bound and the report says so. Warm-up costs
-money and is in the total, but unit prices stand on measured rows only.
+money and is in the total, but unit prices are of measured rows only.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from bench.report.latency import interval
-from bench.report.model import Cost, Meter
+from bench.report.model import CostReport, Meter
 from bench.report.stats import Floats, pooled
-from bench.report.view import View, counts, floats, total
+from bench.report.view import Columns, View, counts, total
 
 METERS = (
     ("cost_input_usd", "Input, not cached", ("in_text", "in_audio", "in_image")),
@@ -28,23 +27,23 @@ METERS = (
 USAGE = (*(column for _, _, columns in METERS for column in columns), "transcription_seconds")
 
 
-def cost(view: View) -> Cost:
+def cost(view: View) -> CostReport:
     """Totals over every row; per turn, call and conversation minute over measured rows that have a price."""
     turns, sessions = view.turns, view.sessions
-    spent, per_call = floats(turns, "cost_usd"), floats(sessions, "cost_usd")
-    known_turns, known_calls = _known(turns), _known(sessions)
+    spent, per_call = view.turn["cost_usd"], view.call["cost_usd"]
+    known_turns, known_calls = _known(view.turn), _known(view.call)
     with_row = turns["session_id"].isin(sessions["session_id"]).to_numpy(dtype=np.bool_)
     priced_call = turns["session_id"].isin(sessions["session_id"][~np.isnan(per_call)]).to_numpy(dtype=np.bool_)
     unpriced = np.isnan(spent) & ~priced_call
-    minutes = floats(sessions, "duration_ms") / 60_000
+    minutes = view.call["duration_ms"] / 60_000
     calls = view.calls_measured & ~np.isnan(per_call)
     timed = calls & ~np.isnan(minutes)
     per_minute, _ = pooled(per_call[timed], minutes[timed], np.flatnonzero(timed))
-    usage = {name: total(floats(turns, name)) for name in USAGE}
+    usage = {name: total(view.turn[name]) for name in USAGE}
     own = spent[~np.isnan(spent) & ~view.warmup]
     per_session = float(per_call[calls].mean()) if calls.any() else None
     books = view.run.manifest.price_books
-    return Cost(
+    return CostReport(
         # A call's own sum also holds what is billed by the minute; turns of a call that was cut off have no other.
         total_usd=total(np.concatenate([known_calls, known_turns[~with_row]])),
         warmup_usd=total(np.concatenate([known_calls[view.calls_warmup], known_turns[~with_row & view.warmup]])),
@@ -53,7 +52,7 @@ def cost(view: View) -> Cost:
         unpriced_answered=int((view.answered & unpriced).sum()),
         notes=counts(turns["cost_note"]),
         meters=[
-            Meter(name=name, title=title, usd=total(floats(turns, name)), tokens=_tokens(usage, columns))
+            Meter(name=name, title=title, usd=total(view.turn[name]), tokens=_tokens(usage, columns))
             for name, title, columns in METERS
         ],
         usage={name: value for name, value in usage.items() if value is not None},
@@ -68,10 +67,10 @@ def cost(view: View) -> Cost:
     )
 
 
-def _known(frame: pd.DataFrame) -> Floats:
+def _known(table: Columns) -> Floats:
     """The cost of each row, or the part of it that could be priced."""
-    whole = floats(frame, "cost_usd")
-    return np.where(np.isnan(whole), floats(frame, "cost_partial_usd"), whole)
+    whole = table["cost_usd"]
+    return np.where(np.isnan(whole), table["cost_partial_usd"], whole)
 
 
 def _tokens(usage: dict[str, float | None], columns: tuple[str, ...]) -> int | None:

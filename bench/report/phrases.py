@@ -1,8 +1,7 @@
-"""How numbers and verdicts are put into words, the same in the terminal, in markdown and on the page.
+"""Numbers and verdicts as text, the same in every rendering of a report.
 
-In: values of a `Summary`. Out: short texts.
-Trap: None is "-" and infinity is "∞", everywhere; and words that came from outside (messages, transcripts) may hold
-control characters, which `plain` takes out before they reach a terminal.
+In: values of a `Summary`. Out: short texts; None is "-" and infinity is "∞".
+Trap: text from outside (messages, transcripts) may hold control characters; `plain` removes them.
 """
 
 from __future__ import annotations
@@ -14,14 +13,6 @@ from bench.report.model import ErrorRow, Interval, MetricRow, Percentile, Rate, 
 
 MISSING = "-"
 INFINITE = "∞"
-GROUP_TITLES = {
-    "latency": "Latency",
-    "connect": "Connecting",
-    "delivery": "Speech delivery",
-    "rates": "Speed (higher is better)",
-    "harness": "The harness's own delay",
-    "other": "Other",
-}
 STATUS_MEANINGS = {
     "early": "the reply began before the caller had finished speaking",
     "no_reply": "the server never answered",
@@ -32,12 +23,9 @@ STATUS_MEANINGS = {
 }
 VERDICT_MEANINGS = {
     "pass": "The run is complete and its numbers can be used.",
-    "fail": "A threshold was crossed.",
     "no data": "There is nothing to judge: no measured turn was answered.",
     "invalid": "The machine that placed the calls was overloaded; these numbers describe it, not the target.",
     "incomplete": "Rows are missing; the numbers describe what is left.",
-    "budget": "The run was stopped by its budget.",
-    "regression": "The run is worse than its baseline.",
     "unreachable": "The target could not be reached.",
     "interrupted": "The run was stopped by hand; the numbers describe what had ended by then.",
 }
@@ -119,11 +107,6 @@ def tail(row: MetricRow) -> Percentile:
     return row.percentiles[2]
 
 
-def has_unanswered(rows: list[MetricRow]) -> bool:
-    """Whether a table needs its column of percentiles with unanswered turns as +infinity."""
-    return any(row.unanswered for row in rows)
-
-
 def of(rate: Rate) -> str:
     return f"{rate.events:,} of {rate.n:,}"
 
@@ -156,20 +139,14 @@ def verdict_line(verdict: VerdictInfo) -> str:
 
 def headline(summary: Summary) -> str:
     """One sentence with the numbers that are asked for first."""
-    row = next(
-        (
-            found
-            for name in ("first_audible_ms", "first_audio_ms", "ttft_ms")
-            if (found := summary.metric(name)) and found.n
-        ),
-        None,
-    )
+    row = summary.headline
     if row is None:
         return "No reply was measured."
-    said = f"{capital(row.title)} after {number(row.percentiles[0].value)} ms at the median"
-    if row.percentiles[2].value is not None:
-        said += f" and {number(row.percentiles[2].value)} ms at p95"
-    if row.percentiles[0].value is None:
+    middle, bad = row.percentiles[0].value, tail(row).value
+    said = f"{capital(row.title)} after {number(middle)} ms at the median"
+    if bad is not None:
+        said += f" and {number(bad)} ms at p95"
+    if middle is None:
         said = f"{capital(row.title)} after {number(row.worst)} ms at worst"
     unheard = " No reply held audio that could be heard." if row.name == "ttft_ms" else ""
     return f"{said}, over {amount(row.n, 'answered turn')}.{unheard}"

@@ -1,6 +1,6 @@
 """The verdict of a run: one word, its exit code, and the observed values that decided it.
 
-In: facts counted from a stored run. Out: a `Verdict`.
+In: the findings of a report. Out: `VerdictInfo`. A new kind of verdict is a name with its exit code, and a rule.
 Trap: the order matters. A run that lost rows is incomplete whatever they would have said, and a run in which nobody
 answered has no data; neither may pass because no rule was broken.
 """
@@ -8,22 +8,22 @@ answered has no data; neither may pass because no rule was broken.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.errors import ExitCode
-from bench.report.phrases import amount
+from bench.report.model import Findings, VerdictInfo
+from bench.report.phrases import amount, failure, no_words
+from bench.report.stats import supported
 
-Name = Literal["pass", "fail", "no data", "invalid", "incomplete", "budget", "regression", "unreachable", "interrupted"]
+Name = Literal["pass", "no data", "invalid", "incomplete", "unreachable", "interrupted"]
+Rule = Callable[[Findings], list[str]]
+"""The reasons for a verdict; none when it does not apply."""
 
 EXIT_CODES: dict[Name, ExitCode] = {
     "pass": ExitCode.PASS,
-    "fail": ExitCode.THRESHOLD_FAILED,
     "no data": ExitCode.NO_DATA,
     "invalid": ExitCode.INVALID_GENERATOR,
     "incomplete": ExitCode.INCOMPLETE,
-    "budget": ExitCode.BUDGET,
-    "regression": ExitCode.REGRESSION,
     "unreachable": ExitCode.UNREACHABLE,
     "interrupted": ExitCode.INTERRUPTED,
 }
@@ -31,114 +31,135 @@ CLIENT_LATE_BOUND = 0.05
 """The share of turns spoiled by our own lateness above which the generator, not the target, was measured."""
 LEAST_LATE_TURNS = 3
 """One late frame in a run of a few turns is a hiccup of the machine, not an overload; unless all turns are late."""
+MOST_COST_NOTES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a verdict rests on. Turns exclude warm-up; `late_turns` are part of `turns`, `answered` excludes them."""
-
-    stop_reason: str | None
-    losses: tuple[str, ...]
-    calls: int
-    calls_ready: int
-    late_bound: float
-    """Share of late turns beyond which the run is invalid; the scenario may set it."""
-    commonest_call_error: str | None
-    turns: int
-    answered: int
-    late_turns: int
-    commonest_turn_error: str | None = None
-    overload: tuple[str, ...] = ()
-    """What the health certificate says was at its limit: reasons of an invalid run, warnings of any other."""
-    latest_frame_ms: float | None = None
-    """The worst lateness of any audio frame of the run."""
-    warnings: tuple[str, ...] = ()
+def decide(found: Findings) -> VerdictInfo:
+    """The first rule that applies, in the order of `RULES`; none applies: pass."""
+    name, reasons = next(((name, reasons) for name, rule in RULES if (reasons := rule(found))), ("pass", []))
+    if name == "pass":
+        # At least one turn was answered, or "no data" would have applied.
+        reasons = [f"{found.turns.answered:,} of {amount(found.turns.measured, 'turn')} answered"]
+    overload = [] if name == "invalid" else found.health.overload
+    return VerdictInfo(
+        name=name,
+        exit_code=int(EXIT_CODES[name]),
+        reasons=reasons,
+        warnings=[*overload, *found.health.cautions, *_warnings(found)],
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reasons` decided it; `warnings` are for the reader and decided nothing."""
-
-    name: Name
-    exit_code: int
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...] = field(default=())
-
-
-def decide(facts: Facts) -> Verdict:
-    """The first rule that applies, in the order of `_RULES`; none applies: pass."""
-    for name, rule in _RULES:
-        reasons = rule(facts)
-        if reasons:
-            warnings = facts.warnings if name == "invalid" else (*facts.overload, *facts.warnings)
-            return Verdict(name, EXIT_CODES[name], tuple(reasons), warnings)
-    # Here at least one turn was answered, or "no data" would have applied.
-    measured = facts.turns - facts.late_turns
-    answered = f"{facts.answered:,} of {amount(measured, 'turn')} answered"
-    return Verdict("pass", EXIT_CODES["pass"], (answered,), (*facts.overload, *facts.warnings))
-
-
-def _interrupted(facts: Facts) -> list[str]:
-    if facts.stop_reason != "interrupted":
+def _interrupted(found: Findings) -> list[str]:
+    if found.run.stop_reason != "interrupted":
         return []
     return [
-        f"the run was interrupted after {amount(facts.turns, 'turn')} in {amount(facts.calls, 'call')}",
-        *facts.losses,
+        f"the run was interrupted after {amount(_spoken(found), 'turn')} in {amount(_calls(found), 'call')}",
+        *found.losses,
     ]
 
 
-def _incomplete(facts: Facts) -> list[str]:
-    return list(facts.losses)
+def _incomplete(found: Findings) -> list[str]:
+    return list(found.losses)
 
 
-def _budget(facts: Facts) -> list[str]:
-    return [f"the budget stopped the run after {amount(facts.turns, 'turn')}"] if facts.stop_reason == "budget" else []
-
-
-def _unreachable(facts: Facts) -> list[str]:
-    if facts.calls == 0 or facts.calls_ready > 0:
+def _unreachable(found: Findings) -> list[str]:
+    ready = found.calls.ready if found.calls.measured else found.calls.ready_in_warmup
+    if not _calls(found) or ready:
         return []
-    error = facts.commonest_call_error
-    return [f"none of {amount(facts.calls, 'call')} became ready" + (f"; most often: {error}" if error else "")]
+    return [f"none of {amount(_calls(found), 'call')} became ready{_most_often(found, 'call')}"]
 
 
-def _no_data(facts: Facts) -> list[str]:
-    if facts.answered > 0:
+def _invalid(found: Findings) -> list[str]:
+    spoken, late, bound = _spoken(found), found.turns.client_late, found.health.client_late_bound
+    share = late / spoken if spoken else 0.0
+    if share <= bound or late < min(LEAST_LATE_TURNS, spoken):
         return []
-    if facts.calls == 0:
-        return ["no call was placed after warm-up"]
-    if facts.turns == 0:
-        return [f"no turn was spoken in {amount(facts.calls, 'call')} after warm-up"]
-    error = facts.commonest_turn_error
     return [
-        f"none of {amount(facts.turns, 'turn')} was answered"
-        + (f" ({facts.late_turns} left out: frames sent late)" if facts.late_turns else "")
-        + (f"; most often: {error}" if error else "")
+        f"the generator was overloaded: it sent audio late in {late:,} of {amount(spoken, 'turn')}"
+        f" ({100 * share:.1f} %; the bound is {100 * bound:.0f} %)",
+        *(found.health.overload or [_unexplained(found)]),
     ]
 
 
-def _invalid(facts: Facts) -> list[str]:
-    share = facts.late_turns / facts.turns if facts.turns else 0.0
-    if share <= facts.late_bound or facts.late_turns < min(LEAST_LATE_TURNS, facts.turns):
-        return []
-    return [
-        f"the generator was overloaded: it sent audio late in {facts.late_turns:,} of {amount(facts.turns, 'turn')}"
-        f" ({100 * share:.1f} %; the bound is {100 * facts.late_bound:.0f} %)",
-        *(facts.overload or _unexplained(facts)),
-    ]
-
-
-def _unexplained(facts: Facts) -> list[str]:
+def _unexplained(found: Findings) -> str:
     """Late turns on a machine that was not at its limit: what a reader may look for."""
-    latest = "" if facts.latest_frame_ms is None else f"the latest frame left {facts.latest_frame_ms:,.1f} ms late; "
-    return [f"{latest}nothing was at its limit for long: another program may have held this machine for a moment"]
+    latest = found.health.frame_late.max_ms if found.health.frame_late else None
+    said = "" if latest is None else f"the latest frame left {latest:,.1f} ms late; "
+    return f"{said}nothing was at its limit for long: another program may have held this machine for a moment"
 
 
-_RULES: tuple[tuple[Name, Callable[[Facts], list[str]]], ...] = (
+def _no_data(found: Findings) -> list[str]:
+    if found.turns.answered:
+        return []
+    if not _calls(found):
+        return ["no call was placed after warm-up"]
+    if not _spoken(found):
+        return [f"no turn was spoken in {amount(_calls(found), 'call')} after warm-up"]
+    late = found.turns.client_late
+    left_out = f" ({late} left out: frames sent late)" if late else ""
+    return [f"none of {amount(_spoken(found), 'turn')} was answered{left_out}{_most_often(found, 'turn')}"]
+
+
+RULES: tuple[tuple[Name, Rule], ...] = (
     ("interrupted", _interrupted),
     ("incomplete", _incomplete),
     ("unreachable", _unreachable),
-    ("budget", _budget),
     ("invalid", _invalid),
     ("no data", _no_data),
 )
+
+
+def _calls(found: Findings) -> int:
+    """Calls after warm-up; all calls of a run that was killed in its warm-up."""
+    return found.calls.measured or found.calls.total
+
+
+def _spoken(found: Findings) -> int:
+    return found.turns.total - found.turns.warmup
+
+
+def _most_often(found: Findings, level: str) -> str:
+    """The most frequent failure in words: kind, code, stage, and the server's message."""
+    row = next((row for row in found.errors if row.level == level), None)
+    if row is None:
+        return ""
+    kind = row.error_kind or row.status.replace("_", " ")
+    said = kind + (f" ({row.error_code})" if row.error_code else "") + (f" at {row.stage}" if row.stage else "")
+    return f"; most often: {said}" + (f": {failure(row)}" if row.message or row.error_kind is None else "")
+
+
+def _warnings(found: Findings) -> list[str]:
+    """What a reader must know of the numbers; it decides nothing."""
+    turns, said = found.turns, []
+    if 0 < turns.answered < turns.measured:
+        lost = turns.measured - turns.answered
+        share = 100 * lost / turns.measured
+        said.append(f"{lost:,} of {amount(turns.measured, 'turn')} {_were(lost)} not answered ({share:.1f} %)")
+    if turns.client_late:
+        late = turns.client_late
+        said.append(f"{amount(late, 'turn')} {_were(late)} left out of the statistics: the audio was sent late")
+    first = found.headline
+    if first is not None and not supported(first.n, 95):
+        said.append(f"p95 is blank: it needs 20 answered turns, and there {'is' if first.n == 1 else 'are'} {first.n}")
+    if turns.answered:
+        said += _coverage(found)
+    return said + [note for note in found.run.notes if note not in said]
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _coverage(found: Findings) -> list[str]:
+    said, words, cost = [], found.words, found.cost
+    if words.scored == 0:
+        said.append(f"WER was not measured: {no_words(found.run.scenario, words.expected)}")
+    elif words.scored < words.expected:
+        said.append(
+            f"WER covers {words.scored:,} of {amount(words.expected, 'turn')}: the others have no transcription"
+        )
+    if cost.unpriced_answered == found.turns.answered:
+        said.append("cost is unknown: no answered turn has a known price")
+    elif cost.unpriced_answered:
+        said.append(f"cost is a lower bound: {amount(cost.unpriced_answered, 'answered turn')} without a known price")
+    return said + [f"{note} ({amount(count, 'turn')})" for note, count in list(cost.notes.items())[:MOST_COST_NOTES]]

@@ -1,6 +1,6 @@
-"""Which rows a statistic stands on: the stored tables with their masks, made once per report.
+"""Which rows a statistic covers: the stored tables as arrays, with their masks, made once per report.
 
-In: a stored `Run`. Out: a `View` with plain numpy columns and the three masks that every section shares.
+In: a stored `Run`. Out: a `View`: numpy columns and the masks that every section shares.
 Trap: `measured` leaves out warm-up turns and turns that our own lateness spoiled; `answered` is the part of it that
 got a reply. Whatever is measured and not answered stays in every denominator.
 """
@@ -14,10 +14,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.measure.outcome import ANSWERED
 from bench.report.stats import Codes, Floats
 from bench.store.reader import Run
 
 Mask = NDArray[np.bool_]
+
+
+class Columns(dict[str, Floats]):
+    """The numeric columns of a table as float64, NaN where null; each is converted when it is first asked for."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+
+    def __missing__(self, name: str) -> Floats:
+        self[name] = floats(self._frame, name)
+        return self[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,8 @@ class View:
     """A run as the statistics see it; all arrays are aligned with the rows of their table."""
 
     run: Run
+    turn: Columns
+    call: Columns
     warmup: Mask
     late: Mask
     measured: Mask
@@ -33,6 +47,8 @@ class View:
     """A code per turn: which call it belongs to."""
     calls_warmup: Mask
     calls_measured: Mask
+    calls_ready: Mask
+    """Calls that the server configured and acknowledged, warm-up too."""
 
     @property
     def turns(self) -> pd.DataFrame:
@@ -52,10 +68,13 @@ def view_of(run: Run) -> View:
     """The masks of `run`."""
     warmup, late = truth(run.turns, "warmup"), truth(run.turns, "client_late")
     measured = ~warmup & ~late
-    answered = measured & equals(run.turns, "status", "ok")
+    answered = measured & run.turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
     calls_warmup = truth(run.sessions, "warmup")
+    call = Columns(run.sessions)
     return View(
         run=run,
+        turn=Columns(run.turns),
+        call=call,
         warmup=warmup,
         late=late,
         measured=measured,
@@ -63,6 +82,7 @@ def view_of(run: Run) -> View:
         calls_of_turns=codes_of(run.turns["session_id"])[0],
         calls_warmup=calls_warmup,
         calls_measured=~calls_warmup,
+        calls_ready=~np.isnan(call["session_ready_ms"]),
     )
 
 

@@ -14,7 +14,7 @@ from bench.measure.wer import alignment
 from bench.report.latency import interval
 from bench.report.model import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.stats import Codes, Floats, Method, pooled
-from bench.report.view import Mask, View, codes_of, counts, floats, text
+from bench.report.view import Mask, View, codes_of, counts, text
 
 WORST_TURNS = 8
 MOST_ROWS = 40
@@ -26,7 +26,7 @@ def words(view: View) -> Words:
     """Pooled WER overall and by each cut, over turns after warm-up that have a score."""
     turns = view.turns
     expected = ~view.warmup
-    words_of = {name: floats(turns, name) for name in ("hits", "substitutions", "deletions", "insertions")}
+    words_of = {name: view.turn[name] for name in ("hits", "substitutions", "deletions", "insertions")}
     scored = expected & ~np.isnan(np.sum([*words_of.values()], axis=0))
     found = Words(
         expected=int(expected.sum()),
@@ -69,9 +69,9 @@ class _Tally:
         self.errors: Floats = words_of["substitutions"] + words_of["deletions"] + words_of["insertions"]
         self.reference: Floats = words_of["hits"] + words_of["substitutions"] + words_of["deletions"]
         self.calls: Codes = view.calls_of_turns
-        self.raw = floats(view.turns, "wer_raw")
+        self.raw = view.turn["wer_raw"]
         spoken = view.turns["reference"].str.count(r"\S+")
-        self.chars, self.char_errors = floats(view.turns, "reference_chars"), floats(view.turns, "char_errors")
+        self.chars, self.char_errors = view.turn["reference_chars"], view.turn["char_errors"]
         self.raw_words = np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
     def row(self, name: str, part: Mask) -> tuple[WordRow, Method | None]:
@@ -96,7 +96,7 @@ class _Tally:
 
 def _worst(view: View, scored: Mask, wrong: Floats) -> list[BadlyHeard]:
     """The mishearings with most word errors, each shown once; between equals the higher rate first, then row order."""
-    rate = floats(view.turns, "wer")
+    rate = view.turn["wer"]
     found = np.flatnonzero(scored & (wrong > 0))
     rows = found[np.lexsort((found, -np.nan_to_num(rate[found], nan=np.inf), -wrong[found]))]
     texts = view.turns[["fixture", "reference", "hypothesis"]].iloc[rows].reset_index(drop=True)

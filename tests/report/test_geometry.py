@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.report.geometry import HEIGHT, WIDTH, by_load, distribution, over_time, scale, waterfall
-from bench.report.model import Curve, LoadBin, LoadChart, Mark, SlowTurn, TimeChart
+from bench.report.model import Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
 
 MS = st.floats(-500, 60_000)
 
@@ -62,7 +62,10 @@ def test_curves_rise_within_the_plot(values: list[float]) -> None:
 
 
 def test_early_milestones_do_not_run_out_to_the_left() -> None:
-    marks = [Mark(name="ttft_ms", title="first text", at_ms=-40), Mark(name="first_audible_ms", title="a", at_ms=300)]
+    marks = [
+        Reached(name="ttft_ms", title="first text", at_ms=-40),
+        Reached(name="first_audible_ms", title="a", at_ms=300),
+    ]
     turn = SlowTurn(session_id="c", turn=0, fixture="f" * 60, open_sessions=None, first_audible_ms=300, marks=marks)
     found = waterfall([turn])
     assert found is not None

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.measure.metrics import METRICS, Metric, Milestone
+from bench.report.html import render_html
+from bench.report.markdown import render_markdown
 from bench.report.model import Summary
 from bench.report.phrases import headline
 from bench.report.render import write_reports
 from bench.report.summary import summarise
+from bench.report.terminal import render_terminal
 from bench.store.reader import Run, read_run
 from tests.report import build
 
@@ -65,6 +69,52 @@ def test_low_tail_for_metrics_where_low_is_bad(run: Run, summary: Summary) -> No
         np.nanmin(run.turns.loc[~run.turns["warmup"] & ~run.turns["client_late"], row.name])
     )
     assert row.percentiles[2].with_unanswered is None
+
+
+def test_a_new_metric_is_one_declaration_and_its_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = Metric(
+        "jitter_ms",
+        "jitter",
+        "how unevenly the audio of a reply arrives",
+        group="delivery",
+        milestone=Milestone(8, "even"),
+    )
+    monkeypatch.setitem(METRICS, "jitter_ms", added)
+    run = build.finished(tmp_path, *build.rows(calls=20, fails=0, warm=0))
+    run.turns["jitter_ms"] = 700.25 + np.arange(len(run.turns), dtype=float)
+    found = summarise(run)
+    row = found.metric("jitter_ms")
+    assert row is not None
+    assert (row.n, row.group, row.percentiles[0].value) == (100, "delivery", 749.75)
+    assert found.definitions["jitter_ms"] == added.definition
+    assert {mark.name for mark in found.charts.slowest[0].marks} >= {"jitter_ms", "first_audible_ms"}
+    for text in (render_terminal(found), render_markdown(found), render_html(found)):
+        assert "Jitter, ms" in text
+        assert "750" in text
+    assert added.definition in render_html(found)
+
+
+def test_a_turn_that_the_caller_interrupted_is_answered(tmp_path: Path) -> None:
+    turns, sessions = build.rows(calls=12, fails=0, warm=0)
+    before = summarise(build.finished(tmp_path / "a", turns, sessions))
+    for row in turns[::3]:
+        row.status = "interrupted"
+    after = summarise(build.finished(tmp_path / "b", turns, sessions))
+    assert after.turns.answered == before.turns.answered == 60
+    assert after.metrics == before.metrics
+    assert after.turns.by_status == {"ok": 40, "interrupted": 20}
+
+
+def test_load_is_said_by_the_manifest_or_from_the_scenario_of_an_older_run(tmp_path: Path) -> None:
+    rows = build.rows(calls=2, warm=0)
+    old = summarise(build.finished(tmp_path / "a", *rows))
+    assert old.load.sentence == (
+        "60 calls of 1 turn each, 20 at a time, ramped up over 10 s; before that 4 calls of warm-up"
+    )
+    assert summarise(build.finished(tmp_path / "b", *rows, load_sentence="two calls")).load.sentence == "two calls"
+    strange = build.finished(tmp_path / "c", *rows, scenario={"load": {"arrival": "tidal", "moon": "full"}})
+    assert summarise(strange).load.sentence == "arrival tidal, moon full"
+    assert summarise(build.finished(tmp_path / "d", *rows, scenario={})).load.sentence == "-"
 
 
 def test_early_replies_are_unanswered_but_no_errors(run: Run, summary: Summary) -> None:

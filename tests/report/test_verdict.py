@@ -1,79 +1,137 @@
-"""Every verdict has facts that give it and facts, one step away, that do not."""
+"""Every verdict has findings that give it and findings, one step away, that do not."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bench.errors import ExitCode
-from bench.report.verdict import EXIT_CODES, Facts, decide
+from bench.report.model import CallCounts, Delays, ErrorRow, Findings, TurnCounts
+from bench.report.summary import summarise
+from bench.report.verdict import EXIT_CODES, RULES, decide
+from tests.report import build
 
-GOOD = Facts(
-    stop_reason="completed",
-    losses=(),
-    calls=20,
-    calls_ready=20,
-    late_bound=0.05,
-    commonest_call_error=None,
-    turns=100,
-    answered=100,
-    late_turns=0,
-)
+TURNS = TurnCounts(total=100, warmup=0, client_late=0, measured=100, answered=100, by_status={"ok": 100})
+CALLS = CallCounts(total=20, warmup=0, measured=20, ready=20, by_status={"ok": 20})
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """A run in which everything went well, with a scorer and a price book."""
+    return summarise(build.finished(tmp_path_factory.mktemp("run"), *build.rows(calls=12, fails=0)))
+
+
+def findings(
+    usual: Findings,
+    *,
+    stop_reason: str = "completed",
+    losses: tuple[str, ...] = (),
+    calls: dict[str, int] | None = None,
+    turns: dict[str, int] | None = None,
+    errors: tuple[ErrorRow, ...] = (),
+    health: dict[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Findings:
+    """100 answered turns in 20 calls, with these changes."""
+    counts = TURNS.model_copy(update=turns or {})
+    changes = {
+        "run": usual.run.model_copy(update={"stop_reason": stop_reason, "notes": list(notes)}),
+        "losses": list(losses),
+        "calls": CALLS.model_copy(update=calls or {}),
+        "turns": counts.model_copy(update={"measured": counts.total - counts.warmup - counts.client_late}),
+        "errors": list(errors),
+        "health": usual.health.model_copy(update=health or {}),
+    }
+    return usual.model_copy(update=changes)
+
+
+def failed(level: str, kind: str, stage: str | None = None) -> tuple[ErrorRow, ...]:
+    return (ErrorRow(level=level, status="failed", error_kind=kind, error_code=None, stage=stage, count=3),)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "changes, name, code, said",
     [
         ({}, "pass", 0, "100 of 100 turns answered"),
-        ({"answered": 60}, "pass", 0, "60 of 100"),
-        ({"stop_reason": "interrupted"}, "interrupted", 130, "after 100 turns"),
+        ({"turns": {"answered": 60}}, "pass", 0, "60 of 100"),
+        ({"stop_reason": "interrupted"}, "interrupted", 130, "after 100 turns in 20 calls"),
         ({"stop_reason": "interrupted", "losses": ("w1 lost",)}, "interrupted", 130, "w1 lost"),
         ({"losses": ("2 rows are missing",)}, "incomplete", 5, "2 rows are missing"),
-        ({"losses": ("x",), "answered": 0}, "incomplete", 5, "x"),
+        ({"losses": ("x",), "turns": {"answered": 0}}, "incomplete", 5, "x"),
         (
-            {"calls_ready": 0, "turns": 0, "answered": 0, "commonest_call_error": "tls at connect"},
+            {
+                "calls": {"ready": 0},
+                "turns": {"total": 0, "answered": 0},
+                "errors": failed("call", "tls", "connect"),
+            },
             "unreachable",
             8,
             "none of 20 calls became ready; most often: tls at connect",
         ),
-        ({"calls_ready": 1, "answered": 0, "commonest_turn_error": "timeout"}, "no data", 3, "most often: timeout"),
-        ({"calls": 0, "calls_ready": 0, "turns": 0, "answered": 0}, "no data", 3, "no call was placed"),
-        ({"turns": 0, "answered": 0}, "no data", 3, "no turn was spoken in 20 calls"),
-        ({"late_turns": 5, "answered": 95}, "pass", 0, "95 of 95"),
-        ({"late_turns": 6, "answered": 94}, "invalid", 4, "6 of 100 turns (6.0 %; the bound is 5 %)"),
-        ({"turns": 24, "late_turns": 2, "answered": 22}, "pass", 0, "22 of 22 turns answered"),
-        ({"turns": 24, "late_turns": 3, "answered": 21}, "invalid", 4, "3 of 24 turns"),
-        ({"turns": 1, "late_turns": 1, "answered": 0}, "invalid", 4, "1 of 1 turn"),
-        ({"late_turns": 100, "answered": 0}, "invalid", 4, "100 of 100"),
-        ({"stop_reason": "budget"}, "budget", 6, "budget stopped the run after 100 turns"),
+        (
+            {"calls": {"ready": 1}, "turns": {"answered": 0}, "errors": failed("turn", "timeout")},
+            "no data",
+            3,
+            "none of 100 turns was answered; most often: timeout",
+        ),
+        (
+            {"calls": {"total": 0, "measured": 0, "ready": 0}, "turns": {"total": 0, "answered": 0}},
+            "no data",
+            3,
+            "no call was placed",
+        ),
+        ({"turns": {"total": 0, "answered": 0}}, "no data", 3, "no turn was spoken in 20 calls"),
+        ({"turns": {"client_late": 5, "answered": 95}}, "pass", 0, "95 of 95"),
+        ({"turns": {"client_late": 6, "answered": 94}}, "invalid", 4, "6 of 100 turns (6.0 %; the bound is 5 %)"),
+        ({"turns": {"total": 24, "client_late": 2, "answered": 22}}, "pass", 0, "22 of 22 turns answered"),
+        ({"turns": {"total": 24, "client_late": 3, "answered": 21}}, "invalid", 4, "3 of 24 turns"),
+        ({"turns": {"total": 1, "client_late": 1, "answered": 0}}, "invalid", 4, "1 of 1 turn"),
+        ({"turns": {"client_late": 100, "answered": 0}}, "invalid", 4, "100 of 100"),
+        (
+            {"calls": {"measured": 0, "ready": 0, "ready_in_warmup": 4}, "turns": {"total": 0, "answered": 0}},
+            "no data",
+            3,
+            "no turn was spoken in 20 calls",
+        ),
+        (
+            {"calls": {"measured": 0, "ready": 0, "ready_in_warmup": 0}, "turns": {"total": 0, "answered": 0}},
+            "unreachable",
+            8,
+            "none of 20 calls became ready",
+        ),
     ],
 )
-def test_decide(changes: dict[str, Any], name: str, code: int, said: str) -> None:
-    verdict = decide(replace(GOOD, **changes))
+def test_decide(usual: Findings, changes: dict[str, Any], name: str, code: int, said: str) -> None:
+    verdict = decide(findings(usual, **changes))
     assert (verdict.name, verdict.exit_code) == (name, code)
     assert said in " | ".join(verdict.reasons)
 
 
-def test_warnings_never_decide() -> None:
-    verdict = decide(replace(GOOD, warnings=("WER was not measured",)))
-    assert (verdict.name, verdict.warnings) == ("pass", ("WER was not measured",))
+def test_warnings_never_decide(usual: Findings) -> None:
+    verdict = decide(findings(usual, notes=("mind the gap",)))
+    assert (verdict.name, verdict.warnings) == ("pass", ["mind the gap"])
 
 
 def test_every_exit_code_belongs_to_one_verdict() -> None:
-    of_commands = {"USAGE", "BUG"}
+    of_commands = {"USAGE", "BUG", "THRESHOLD_FAILED"}
     assert sorted(EXIT_CODES.values()) == sorted(code for code in ExitCode if code.name not in of_commands)
+    assert {name for name, _ in RULES} | {"pass"} == set(EXIT_CODES)
 
 
-def test_overload_is_a_reason_of_an_invalid_run_and_a_warning_of_any_other() -> None:
-    busy = replace(GOOD, overload=("worker w0 used 99 % of its core",), warnings=("mind the gap",))
-    fine, spoiled = decide(busy), decide(replace(busy, late_turns=6, answered=94))
-    assert (fine.name, fine.warnings) == ("pass", ("worker w0 used 99 % of its core", "mind the gap"))
-    assert (spoiled.name, spoiled.warnings) == ("invalid", ("mind the gap",))
+def test_overload_is_a_reason_of_an_invalid_run_and_a_warning_of_any_other(usual: Findings) -> None:
+    health = {"overload": ["worker w0 used 99 % of its core"]}
+    fine = decide(findings(usual, health=health, notes=("mind the gap",)))
+    assert (fine.name, fine.warnings) == ("pass", ["worker w0 used 99 % of its core", "mind the gap"])
+    late = {"client_late": 6, "answered": 94}
+    spoiled = decide(findings(usual, health=health, notes=("mind the gap",), turns=late))
+    assert spoiled.name == "invalid"
+    assert "worker w0 used 99 % of its core" not in spoiled.warnings
+    assert spoiled.warnings[-1] == "mind the gap"
     assert spoiled.reasons[1] == "worker w0 used 99 % of its core"
 
 
-def test_invalid_without_any_other_sign_says_so() -> None:
-    verdict = decide(replace(GOOD, late_turns=6, answered=94, latest_frame_ms=28.9))
+def test_invalid_without_any_other_sign_says_so(usual: Findings) -> None:
+    health = {"frame_late": Delays(n=9, max_ms=28.9)}
+    verdict = decide(findings(usual, health=health, turns={"client_late": 6, "answered": 94}))
     assert verdict.reasons[1].startswith("the latest frame left 28.9 ms late; nothing was at its limit for long")

@@ -1,0 +1,338 @@
+"""The whole report as sections of tables, built once; the terminal, Markdown and the page render the same ones.
+
+In: a `Summary`. Out: `Section`s in the order of the report. Every figure is text from here on.
+"""
+
+from __future__ import annotations
+
+from bench.measure.metrics import GROUPS, METRICS, Group
+from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
+from bench.report.health_text import calibration_section, trust_section
+from bench.report.model import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
+from bench.report.phrases import (
+    MISSING,
+    amount,
+    between,
+    between_percent,
+    capital,
+    digits,
+    failure,
+    label,
+    no_words,
+    number,
+    of,
+    percent,
+    seconds,
+    usd,
+)
+
+BRIEF_ROWS = 8
+RANGES = "Ranges are 95 % intervals."
+LATENCY = (
+    "From the acoustic end of the caller's speech, over answered turns. A percentile is blank (-) when there are too "
+    "few turns for it: p90 needs 10, p95 needs 20, p99 needs 100."
+)
+CONNECTING = "From the moment at which the call was planned to begin, so that waiting to connect is part of it."
+SPEECH = "What a listener with a jitter buffer hears of the reply, and how fast it comes."
+WORDS = (
+    "Pooled word error rate of the server's own transcription of the caller: all errors over all reference words, on "
+    "normalised text{}. Raw WER compares the texts as they came, with case and punctuation: it says how much the "
+    "normaliser forgives."
+)
+DEFINITIONS = (
+    "Percentiles are inclusive and linear between ranks, exact from every row. Intervals are 95 % and resample or "
+    "cluster by whole calls, since the turns of one call are not independent{}; they are blank below five calls. "
+    "Shares have Wilson intervals."
+)
+_SHARE = (Column("share"), Column("count", text=True))
+
+
+def sections(summary: Summary) -> list[Section]:
+    """All sections that have something to say."""
+    found = [
+        _turns(summary),
+        _latency(summary),
+        _slowest(summary),
+        Section("connect", "Connecting", _percentiles(summary, "connect"), (CONNECTING,)),
+        _speech(summary),
+        _words(summary),
+        _cost(summary),
+        _load(summary),
+        trust_section(summary, _percentiles(summary, "harness")),
+        calibration_section(summary.calibration),
+        _environment(summary),
+        _definitions(summary),
+    ]
+    return [section for section in found if section.tables]
+
+
+def _turns(summary: Summary) -> Section:
+    turns, calls = summary.turns, summary.calls
+    by_status = ", ".join(f"{name} {count:,}" for name, count in turns.by_status.items())
+    rows = (
+        row("Calls that became ready", _share(calls.ready, calls.measured), f"{calls.ready:,} of {calls.measured:,}"),
+        row("Turns answered", _share(turns.answered, turns.measured), f"{turns.answered:,} of {turns.measured:,}"),
+        row("Turns, by status", "", by_status or MISSING),
+        row("Turns, warm-up (left out)", "", f"{turns.warmup:,}"),
+        row("Turns, sent late (left out)", "", f"{turns.client_late:,}"),
+        *map(_rate, summary.rates),
+    )
+    table = Table("Turns, calls and error rates", _SHARE, rows, "What", "TURNS", (RANGES,))
+    said = f"{amount(turns.total, 'turn')} in {amount(calls.total, 'call')}."
+    return Section("turns", "Turns and calls", (table, *_errors(summary)), (said,))
+
+
+def _rate(rate: Rate) -> Row:
+    return row(capital(rate.title), _percent(rate.rate, rate.interval), of(rate), metric=rate.name)
+
+
+def _share(part: int, whole: int) -> str:
+    return percent(part / whole if whole else None)
+
+
+def _percent(share: float | None, limits: Interval | None) -> Cell:
+    return Cell(percent(share), "" if limits is None else between_percent(limits))
+
+
+def _value(value: float | None, limits: Interval | None, places: int = 0) -> Cell:
+    shown = between(limits, places)
+    return Cell(number(value, places), "" if shown == MISSING else shown)
+
+
+def _errors(summary: Summary) -> tuple[Table, ...]:
+    rows = [
+        row(
+            " · ".join(part for part in (found.status, found.error_kind, found.error_code) if part),
+            amount(found.count, found.level),
+            found.stage or MISSING,
+            failure(found),
+        )
+        for found in summary.errors
+    ]
+    table = Table(
+        "Turns without an answer and calls with an error, most frequent first",
+        (Column("count"), Column("stage", text=True, brief=False), Column("example", text=True)),
+        barred(rows, [float(found.count) for found in summary.errors]),
+        "Kind",
+        "ERRORS",
+        most=BRIEF_ROWS,
+        bars="bad",
+    )
+    return (table,) if rows else ()
+
+
+def _percentiles(summary: Summary, group: Group) -> tuple[Table, ...]:
+    """The metrics of a group; those whose low values are the bad ones have a table of their own."""
+    rows = [found for found in summary.metrics if found.group == group]
+    better = f"{GROUPS[group].removesuffix(' (higher is better)')} (higher is better)"
+    high, low = ([each for each in rows if (each.worse == "lower") is low] for low in (False, True))
+    return tuple(_percentile_table(title, part) for title, part in ((GROUPS[group], high), (better, low)) if part)
+
+
+def _percentile_table(title: str, rows: list[MetricRow]) -> Table:
+    first, harness = rows[0], rows[0].group == "harness"
+    labels = [found.label for found in first.percentiles]
+    columns = [Column("n"), *map(Column, labels), Column("min" if first.worse == "lower" else "max")]
+    lost = any(each.unanswered for each in rows)
+    if lost:
+        columns += [Column("unanswered", brief=False), Column(f"{labels[0]}*", brief=False), Column(f"{labels[2]}*")]
+    who = "call that never became ready" if first.per == "call" else "turn that nobody answered"
+    return Table(
+        title,
+        tuple(columns),
+        tuple(_metric(each, lost=lost) for each in rows),
+        "Metric",
+        heading="" if harness else title.upper(),
+        notes=(RANGES,),
+        footnotes=(f"* with each {who} counted as infinite",) if lost else (),
+        quoted=3,
+        folded=harness,
+    )
+
+
+def _metric(found: MetricRow, *, lost: bool) -> Row:
+    places = digits(found)
+    cells = [Cell(f"{found.n:,}"), *(_value(each.value, each.interval, places) for each in found.percentiles)]
+    cells.append(Cell(number(found.worst, places)))
+    if lost:
+        cells.append(Cell(f"{found.unanswered:,}"))
+        inflated = (found.percentiles[0], found.percentiles[2])
+        cells += [_value(each.with_unanswered, each.with_unanswered_interval, places) for each in inflated]
+    return row(label(found), *cells, metric=found.name, brief=not METRICS[found.name].detail)
+
+
+def _latency(summary: Summary) -> Section:
+    cuts = summary.latency_cuts
+    tables = (
+        (_cut(cuts.title, name, rows, cuts.not_shown.get(name)) for name, rows in cuts.cuts.items()) if cuts else ()
+    )
+    return Section("latency", "Latency", (*_percentiles(summary, "latency"), *tables), (LATENCY,))
+
+
+def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -> Table:
+    rows = (
+        row(
+            each.name,
+            _value(each.p50, each.p50_interval),
+            _value(each.p95, each.p95_interval),
+            f"{each.n:,}",
+            f"{each.unanswered:,}",
+        )
+        for each in cuts
+    )
+    return Table(
+        f"{capital(title)} by {name}, ms, slowest median first",
+        (Column("p50"), Column("p95"), Column("n"), Column("unanswered")),
+        barred(rows, [each.p50 for each in cuts]),
+        capital(name),
+        notes=(f"{not_shown:,} faster ones are not shown.",) if not_shown else (),
+        bars="usual",
+    )
+
+
+def _slowest(summary: Summary) -> Section:
+    """The milestones of the slowest turns; the page draws them as well."""
+    rows = tuple(
+        row(
+            turn.session_id,
+            f"{turn.turn + 1}",
+            turn.fixture,
+            number(turn.open_sessions),
+            ", ".join(f"{mark.title} {number(mark.at_ms)}" for mark in turn.marks),
+        )
+        for turn in summary.charts.slowest
+    )
+    columns = (Column("turn"), Column("fixture", text=True), Column("open calls"), Column("milestones", text=True))
+    title = "The slowest turns: milestones in ms since the end of the caller's speech"
+    return Section("slowest", "Slowest turns", (Table(title, columns, rows, "Call", folded=True),) if rows else ())
+
+
+def _speech(summary: Summary) -> Section:
+    rows = tuple(map(_rate, summary.continuity))
+    continuity = Table("Continuity of the replies", _SHARE, rows, "What", "CONTINUITY", (RANGES,))
+    tables = (*_percentiles(summary, "delivery"), *((continuity,) if rows else ()), *_percentiles(summary, "rates"))
+    return Section("speech", "Speech delivery", tables, (SPEECH,))
+
+
+def _words(summary: Summary) -> Section:
+    words, found = summary.words, summary.words.overall
+    said = WORDS.format(f" ({', '.join(words.normalisers)})" if words.normalisers else "")
+    if found is None:
+        why = f"not measured: {no_words(summary.run.scenario, words.expected)}"
+        rows, said = [row("WER", MISSING, why)], ""
+    else:
+        errors = f"{found.substitutions:,} wrong, {found.deletions:,} lost, {found.insertions:,} added"
+        rows = [
+            row("WER, pooled", _percent(found.wer, found.interval), "", metric="wer"),
+            row("WER, raw texts", percent(found.wer_raw), ""),
+            *([row("CER, pooled", percent(found.cer), "")] if found.cer is not None else []),
+            row("Reference words", f"{found.reference_words:,}", errors),
+            row("Turns with a transcription", f"{words.scored:,} of {words.expected:,}", ""),
+            *([row("Transcriptions that failed", f"{words.failed:,}", "")] if words.failed else []),
+        ]
+    columns = (Column("value"), Column("", text=True))
+    table = Table("All turns", columns, tuple(rows), "What", "WORDS (what the server understood)", (RANGES,))
+    cuts = (_word_cut(name, cut, words.not_shown.get(name)) for name, cut in words.cuts.items())
+    return Section("words", "Words: what the server understood", (table, *cuts), (said,) if said else ())
+
+
+def _word_cut(name: str, cut: list[WordRow], not_shown: int | None) -> Table:
+    rows = []
+    for each in cut:
+        counts = (each.turns, each.reference_words, each.substitutions, each.deletions, each.insertions)
+        shown = (f"{count:,}" for count in counts)
+        rows.append(row(each.name, _percent(each.wer, each.interval), *shown, percent(each.wer_raw)))
+    others = (Column(title, brief=False) for title in ("words", "wrong", "lost", "added", "raw WER"))
+    return Table(
+        f"WER by {name}",
+        (Column("WER"), Column("turns", "turns"), *others),
+        barred(rows, [each.wer for each in cut]),
+        capital(name),
+        heading=f"WER BY {name.upper()}" if name in {"accent", "voice"} else "",
+        notes=(f"{not_shown:,} more with a lower rate are not shown; turns.csv has every turn.",) if not_shown else (),
+        most=BRIEF_ROWS,
+        bars="usual",
+        folded=name == "fixture",
+    )
+
+
+def _cost(summary: Summary) -> Section:
+    cost = summary.cost
+    at_least = "at least " if cost.unpriced_answered and cost.total_usd is not None else ""
+    meters = [row(f"  {meter.title}", usd(meter.usd), number(meter.tokens)) for meter in cost.meters]
+    rows = (
+        row("Total, warm-up included", at_least + usd(cost.total_usd), ""),
+        *barred(meters, [meter.usd for meter in cost.meters]),
+        row("Per turn", usd(cost.per_turn_usd), ""),
+        row("Per call", usd(cost.per_session_usd), ""),
+        row("Per conversation minute", usd(cost.per_conversation_minute_usd), ""),
+        row("Per 1,000 calls", usd(cost.per_1000_sessions_usd), ""),
+    )
+    said = ["Example prices, which no vendor charges."] if cost.example_prices else []
+    if cost.unpriced_answered:
+        said.append(f"The total is a lower bound: {cost.unpriced_answered:,} answered turns have no known price.")
+    table = Table(
+        "Cost by meter, and for planning",
+        (Column("USD"), Column("tokens", "tokens")),
+        rows,
+        "Meter",
+        heading="COST" + (" at EXAMPLE PRICES" if cost.example_prices else ""),
+        notes=(f"Unit prices leave warm-up out: {number(cost.conversation_minutes, 1)} minutes of conversation.",),
+        footnotes=(f"Prices: {', '.join(cost.books) or 'no price book was used'}",),
+        bars="usual",
+    )
+    return Section("cost", "Cost", (table,), tuple(said))
+
+
+def _load(summary: Summary) -> Section:
+    load = summary.load
+    rows = (
+        ("Offered", load.sentence),
+        ("Calls open at once, most", number(load.peak_open_calls)),
+        ("Callers talking at once, most", number(load.peak_talking)),
+        ("Elapsed", seconds(load.elapsed_s)),
+        ("Turns per minute", number(load.turns_per_min, 1)),
+        ("Calls per minute", number(load.calls_per_min, 1)),
+        ("Minutes of audio, sent", number(load.caller_audio_min, 1)),
+        ("Minutes of audio, received", number(load.reply_audio_min, 1)),
+    )
+    title = "Offered as the scenario says, achieved as the rows show"
+    return Section("load", "Load", (lines(title, rows, heading="LOAD"),))
+
+
+def _environment(summary: Summary) -> Section:
+    run, host = summary.run, summary.run.host
+    rows = (
+        ("Run", run.run_id),
+        ("Command", " ".join(run.command)),
+        ("Target", run.target.url),
+        ("Dialect", run.target.dialect),
+        ("Model", run.target.model),
+        ("Seed", run.seed),
+        ("Version", run.bench_version),
+        ("Commit", run.git and f"{run.git.commit}{', with changes' if run.git.dirty else ''}"),
+        ("Python", run.python),
+        ("Libraries", ", ".join(f"{name} {version}" for name, version in run.libraries.items())),
+        ("Processor", host.cpu_model),
+        ("Cores", host.cores),
+        ("Memory", host.memory_bytes and f"{number(host.memory_bytes / (1 << 30), 1)} GiB"),
+        ("Platform", host.platform),
+        ("Kernel", host.kernel),
+        ("Workers", len(run.workers) or None),
+        ("Fixtures", len(run.fixtures) or None),
+    )
+    shown = [(name, MISSING if value in (None, "") else str(value)) for name, value in rows]
+    return Section("environment", "Scenario and environment", (lines("What was run, where", shown),))
+
+
+def _definitions(summary: Summary) -> Section:
+    """What each metric of the report means; its rows are what the titles of other tables refer to."""
+    names = [row.name for row in summary.metrics] + [rate.name for rate in summary.rates + summary.continuity]
+    rows = tuple(
+        row(capital(METRICS[name].title), name, summary.definitions[name], metric=name)
+        for name in (*names, "wer", "cost_usd")
+    )
+    methods = sorted({row.method for row in summary.metrics if row.method})
+    said = DEFINITIONS.format(f" (here: {'; '.join(methods)})" if methods else "")
+    columns = (Column("column", text=True), Column("definition", text=True))
+    return Section("definitions", "Definitions", (Table("What each number means", columns, rows, "Metric"),), (said,))
