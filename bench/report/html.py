@@ -15,18 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
+from bench.report.health_text import ANSWERS
 from bench.report.model import MetricRow, Rate, Summary
 from bench.report.sections import sections
 
 LOOKS = {"pass": ("good", "✓"), "unreachable": ("bad", "✗"), "no data": ("bad", "!")}
 """Tone and symbol of a verdict."""
 DOUBTFUL = ("doubtful", "!")
-TRUST = {
-    "yes": "As far as the harness goes, yes: it kept up.",
-    "with care": "With care: see the warnings.",
-    "no": "No: the machine that placed the calls was overloaded.",
-    "unknown": "Not known: the run holds no health certificate.",
-}
 SHOWN = frozenset({"loop_lag_ms", "frame_late_ms", "recv_lag_ms", "workers", "dropped_arrivals", "arrivals"})
 """Parts of the stored health that have a place in a table; others are printed as they are."""
 
@@ -47,7 +42,7 @@ def render_html(summary: Summary) -> str:
             symbol=symbol,
             tone=tone,
             cards=_cards(summary),
-            trust=TRUST[summary.health.trust],
+            answer=ANSWERS[summary.health.trust],
             over_time=geometry.over_time(charts.over_time) if charts.over_time else None,
             distribution=geometry.distribution(charts.distribution),
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
