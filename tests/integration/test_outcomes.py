@@ -1,4 +1,4 @@
-"""A run against a server that fails still ends, reports and exits with its code. Each fault: tests/session/test_call.py."""
+"""A run against a server that fails ends, reports and exits with its code. Every fault: tests/session/test_call.py."""
 
 from __future__ import annotations
 
