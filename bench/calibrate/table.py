@@ -6,7 +6,8 @@ nothing bad of the client, so the reasons stand beside every level.
 
 from __future__ import annotations
 
-from bench.store.calibration import Calibration, Level, Spread
+from bench.store.calibration import Calibration, Level
+from bench.store.health import Spread
 
 COLUMNS = ("ttft_ms", "first_audio_ms", "first_audible_ms", "endpoint_ms")
 

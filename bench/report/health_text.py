@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
 from bench.report.health import CPU_BOUND, FRAME_LATE_BOUND_MS, LOOP_LAG_BOUND_MS, STEAL_BOUND
-from bench.report.model import CalibrationInfo, Delays, Health, Summary, Trust, WorkerHealth
+from bench.report.model import CalibrationInfo, Health, Summary, Trust, WorkerHealth
 from bench.report.phrases import MISSING, amount, number, percent
-from bench.store.calibration import Level, Spread
+from bench.store.calibration import Level
+from bench.store.health import Spread
 
 ANSWERS: dict[Trust, str] = {"yes": "Yes.", "with care": "With care.", "no": "No.", "unknown": "Not known."}
 GLANCES: dict[Trust, str] = {
@@ -225,7 +226,7 @@ def _errors(level: Level) -> list[tuple[str, Spread]]:
     return [(title_of(name), level.errors[name]) for name in names]
 
 
-def _spread(delays: Delays) -> str:
+def _spread(delays: Spread) -> str:
     values = ((delays.p50_ms, "p50"), (delays.p95_ms, "p95"), (delays.p99_ms, "p99"), (delays.max_ms, "max"))
     return "  ".join(f"{name} {number(value, 1)}" for value, name in values)
 
@@ -263,7 +264,7 @@ def _delays(health: Health, title: str, meaning: str, key: str, bound: float | N
     )
 
 
-def _lateness(delays: Delays | None, bound: float | None) -> Cell:
+def _lateness(delays: Spread | None, bound: float | None) -> Cell:
     if delays is None:
         return Cell(MISSING)
     under = f"p50 {number(delays.p50_ms, 1)} · p95 {number(delays.p95_ms, 1)} · max {number(delays.max_ms, 1)}"

@@ -39,9 +39,9 @@ class EmbeddedServer:
             self.process.wait(timeout=10)
 
 
-def start_embedded(engine: str = "local") -> EmbeddedServer:
+def start_embedded() -> EmbeddedServer:
     """Start the server on a free loopback port. Raises `BenchError` when it does not come up."""
-    command = [sys.executable, "-m", "bench.server", "--engine", engine, "--port", "0", "--exit-with-stdin"]
+    command = [sys.executable, "-m", "bench.server", "--engine", "local", "--port", "0", "--exit-with-stdin"]
     # Its standard error stays ours: a pipe that nobody reads would stop the server once it is full.
     # A session of its own: Ctrl-C is for the run, whose open calls still need the server to finish.
     process = subprocess.Popen(

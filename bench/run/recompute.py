@@ -71,14 +71,8 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
 
 
 def _note(run: Run, books: Books) -> None:
-    from bench.pricing.book import book_of
-
     manifest = run.manifest
-    found = book_of(manifest.target.model, books)
-    if found is not None:
-        manifest.price_books = [
-            PriceBook(name=found.book, date=str(found.date), example=found.label is not None, source=found.vendor)
-        ]
+    manifest.price_books = PriceBook.used(manifest.target.model, books) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.config.secrets import SecretRef
 from bench.dialects.session_config import AudioFormatName, Manual, ServerVad, SessionConfig, Transcription, Voice
-from bench.scenario.run_config import Arrival, Health, Listener, Load, Pricing, RateStep, Timeouts, Warmup
+from bench.scenario.run_config import Arrival, Health, Listener, LoadConfig, Pricing, RateStep, Timeouts, Warmup
 from bench.scenario.steps import Pause, Say, Step
 from bench.scenario.target import Target
 
@@ -72,7 +72,7 @@ class Scenario(Block):
         examples=[[{"say": "balance-rms"}, {"pause": "1s"}, {"say": "order-status-slt"}]],
         json_schema_extra={"minItems": 1},
     )
-    load: Load = Field(default_factory=Load, description="How many calls, and when; absent: a single call.")
+    load: LoadConfig = Field(default_factory=LoadConfig, description="How many calls, and when; absent: a single call.")
     listener: Listener = Field(default_factory=Listener, description="The simulated listener.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long each thing is waited for.")
     health: Health = Field(
@@ -129,7 +129,7 @@ __all__ = [
     "AudioFormatName",
     "Health",
     "Listener",
-    "Load",
+    "LoadConfig",
     "Manual",
     "Pause",
     "Pricing",

@@ -79,7 +79,7 @@ class RateStep(Block):
     )
 
 
-class Load(Block):
+class LoadConfig(Block):
     """Calls at a time (`closed`), or calls arriving at a rate whatever the server does (the other arrivals)."""
 
     arrival: Arrival = Field(

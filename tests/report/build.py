@@ -11,10 +11,12 @@ import numpy as np
 
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.measure.wer import score_words
-from bench.store.calibration import Calibration, Level, Spread
+from bench.store.calibration import Calibration, Level
+from bench.store.environment import Host
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder
-from bench.store.manifest import Host, Manifest, PriceBook, Target, WorkerAnchor, WorkerCounts, write_manifest
+from bench.store.health import Spread
+from bench.store.manifest import Manifest, PriceBook, Target, WorkerAnchor, WorkerCounts, write_manifest
 from bench.store.reader import Run, read_run
 from bench.store.spool import SpoolWriter
 
