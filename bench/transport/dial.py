@@ -60,11 +60,11 @@ def dial(
     proxy = proxy_for(host, port, secure=secure) if options.proxies else None
     first = (proxy.host, proxy.port) if proxy else (host, port)
     addresses = _resolve(*first)
-    connection.resolved_ns = time.monotonic_ns()
+    connection.done("dns")
 
     progress.part = "tcp"
     sock, stamped, peer = _connect_any(addresses, first, progress)
-    connection.tcp_ns = time.monotonic_ns()
+    connection.done("tcp")
     connection.peer = peer
     wire: Wire = SocketWire(sock, send_timeout_s=options.send_timeout_s, stamped=stamped)
     progress.undo = wire.close
@@ -77,7 +77,7 @@ def dial(
         progress.part = "tls"
         wire = _secured(wire, context, host, f"{host}:{port}")
         progress.undo = wire.close
-        connection.tls_ns = time.monotonic_ns()
+        connection.done("tls")
     return wire
 
 
