@@ -8,8 +8,6 @@ the reasons say which.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +22,7 @@ import trustme
 import yaml
 
 from bench import __version__
-from bench.calibrate.truth import check_turns, log_files, read_truth
+from bench.calibrate.truth import check_turns, log_files, read_truth, summarise
 from bench.config.units import parse_duration
 from bench.errors import BenchError, ExitCode
 from bench.load.factory import fixtures_of
@@ -35,7 +33,7 @@ from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
 from bench.run.conduct import conduct
 from bench.run.lifecycle import finish, prepare
-from bench.run.server_process import listening_url
+from bench.run.server_process import ServerProcess
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.scenario.read import scenario_from_dict
 from bench.store.calibration import Calibration, Level, write_calibration
@@ -53,6 +51,7 @@ CALLS_PER_RAMP_SECOND = 40
 SPOKEN = ("balance", "order-status", "plan-prices", "opening-hours", "appointment")
 TURNS_PER_CALL = 8
 BUSY_CORE = 0.9
+TRUTH_LOG = "truth.jsonl"
 PROFILE = {
     "name": "calibration",
     "seed": 7,
@@ -147,7 +146,7 @@ def _cpu(shares: dict[str, float]) -> str:
 def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
     root.mkdir()
     with ExitStack() as stack:
-        server = _Server(options, root)
+        server = _start_server(options, root)
         stack.callback(server.stop)
         scenario = _scenario(calls, options, root, server.url)
         assert scenario.target is not None
@@ -160,26 +159,26 @@ def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
             fixtures=fixtures_of(scenario),
             workforce=Workforce(local=options.workers, burner_ms=options.burner_ms),
         )
-        cpu = _ServerCpu(server)
+        cpu = _ServerCpu(server.pid)
         run = prepare(spec, Watchers())
         reason = conduct(run.workers, [], cpu, graceful_stop_s=scenario.load.graceful_stop_ms / 1000)
         if reason == "interrupted":
             raise KeyboardInterrupt
         server.stop()
-        return _judge(calls, options, finish(run, reason), server.log, cpu.shares)
+        return _judge(calls, options, finish(run, reason), root / TRUTH_LOG, cpu.shares)
 
 
 def _judge(calls: int, options: CalibrateOptions, run: Run, log: Path, server_cpu: dict[str, float]) -> Level:
     checked = check_turns(run, iter_timelines(run.folder.root), read_truth(log_files(log)))
-    matched = checked[checked["matched"].astype(bool)]
+    summary = summarise(checked).set_index("metric")
     health = run.manifest.health
-    errors = {name: _spread(matched[f"{name}_error"]) for name in METRICS}
+    errors = {name: _spread(summary.loc[name]) for name in METRICS}
     rss = [worker.rss_most_bytes for worker in health.workers.values() if worker.rss_most_bytes]
     client_cpu = {name: worker.cpu_share_peak or 0.0 for name, worker in health.workers.items()}
     level = Level(
         calls=calls,
         turns=len(run.turns),
-        turns_unmatched=len(checked) - len(matched),
+        turns_unmatched=int((~checked["matched"].astype(bool)).sum()),
         errors=errors,
         frame_late=health.frame_late_ms or Spread(n=0),
         recv_lag=health.recv_lag_ms or Spread(n=0),
@@ -230,15 +229,9 @@ def _limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[
     return said
 
 
-def _spread(values_ms: Any) -> Spread:
-    import numpy as np
-
-    values = np.abs(np.asarray(values_ms, dtype=float))
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return Spread(n=0)
-    p50, p95, p99 = (round(float(value), 4) for value in np.percentile(values, [50, 95, 99]))
-    return Spread(n=len(values), p50_ms=p50, p95_ms=p95, p99_ms=p99, max_ms=round(float(values.max()), 4))
+def _spread(row: Any) -> Spread:
+    shares = (round(float(row[name]), 4) for name in ("p50", "p95", "p99", "max"))
+    return Spread(n=int(row["n"]), **dict(zip(("p50_ms", "p95_ms", "p99_ms", "max_ms"), shares, strict=True)))
 
 
 def _scenario(calls: int, options: CalibrateOptions, root: Path, url: str) -> Scenario:
@@ -275,66 +268,46 @@ def _fixture_ids() -> list[str]:
     return sorted(name for name in known if name.startswith(SPOKEN) and known[name].duration_ms < 3_500)
 
 
-class _Server:
-    """The simulated server of one level, and what it costs."""
-
-    def __init__(self, options: CalibrateOptions, root: Path) -> None:
-        profile = root / "profile.yaml"
-        profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
-        self.log = root / "truth.jsonl"
-        command = [sys.executable, "-m", "bench.server", "--engine", "simulated", "--profile", str(profile)]
-        command += ["--port", "0", "--exit-with-stdin", "--truth-log", str(self.log)]
-        command += ["--processes", str(options.servers)]
-        if options.tls:
-            authority = trustme.CA()
-            authority.cert_pem.write_to_path(root / "ca.pem")
-            chain = root / "server.pem"
-            authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(chain)
-            command += ["--tls-cert", str(chain)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self.url = listening_url(self._process, what="the simulated server")
-
-    def cpu_s(self) -> dict[int, float]:
-        """CPU seconds of each process of the server so far; BenchError when it has ended."""
-        try:
-            parent = psutil.Process(self._process.pid)
-            family = [parent, *parent.children(recursive=True)]
-            return {each.pid: sum(each.cpu_times()[:2]) for each in family}
-        except psutil.Error as error:
-            raise BenchError(
-                f"the simulated server ended in mid-run: {error}", exit_code=ExitCode.INVALID_GENERATOR
-            ) from error
-
-    def stop(self) -> None:
-        """End the server; its log is complete afterwards."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(timeout=15)
+def _start_server(options: CalibrateOptions, root: Path) -> ServerProcess:
+    profile = root / "profile.yaml"
+    profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
+    arguments = ["--engine", "simulated", "--profile", str(profile), "--truth-log", str(root / TRUTH_LOG)]
+    arguments += ["--processes", str(options.servers)]
+    if options.tls:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(root / "ca.pem")
+        chain = root / "server.pem"
+        authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(chain)
+        arguments += ["--tls-cert", str(chain)]
+    return ServerProcess(*arguments, what="the simulated server")
 
 
 class _ServerCpu(Watcher):
     """Share of one core that each process of the server took while calls were begun; idle supervisors are left out."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, pid: int) -> None:
         self.shares: dict[str, float] = {}
-        self._server = server
+        self._pid = pid
         self._before: dict[int, float] | None = None
         self._began_s = 0.0
         self._over = False
 
     def progress(self, progress: Progress) -> None:
         if self._before is None:
-            self._before, self._began_s = self._server.cpu_s(), time.monotonic()
+            self._before, self._began_s = self._cpu_s(), time.monotonic()
         elif progress.phase == "finishing" and not self._over:
             self._over = True
             elapsed_s = time.monotonic() - self._began_s
-            shares = {
-                pid: (used - self._before.get(pid, 0.0)) / elapsed_s for pid, used in self._server.cpu_s().items()
-            }
+            shares = {pid: (used - self._before.get(pid, 0.0)) / elapsed_s for pid, used in self._cpu_s().items()}
             self.shares = {f"pid {pid}": round(share, 4) for pid, share in shares.items() if share > 0.005}
+
+    def _cpu_s(self) -> dict[int, float]:
+        """CPU seconds of each process of the server so far."""
+        try:
+            parent = psutil.Process(self._pid)
+            family = [parent, *parent.children(recursive=True)]
+            return {each.pid: sum(each.cpu_times()[:2]) for each in family}
+        except psutil.Error as error:
+            raise BenchError(
+                f"the simulated server ended in mid-run: {error}", exit_code=ExitCode.INVALID_GENERATOR
+            ) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from bench.load.shapes import admission_s, total_sessions
 from bench.measure.records import SessionRecord, TurnRecord
@@ -75,13 +75,7 @@ class CallCounts:
 
     @classmethod
     def total(cls, parts: Iterable[CallCounts]) -> CallCounts:
-        each = list(parts)
-        return cls(
-            sum(part.open for part in each),
-            sum(part.talking for part in each),
-            sum(part.started for part in each),
-            sum(part.dropped for part in each),
-        )
+        return cls(*(sum(column) for column in zip(*map(astuple, parts), strict=True)))
 
     def ended(self) -> CallCounts:
         """The same once no call is open any more."""

@@ -26,8 +26,8 @@ from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
 from bench.run.conduct import Guard, conduct, nobody_answers
-from bench.run.embedded import start_embedded
 from bench.run.plan import load_sentence
+from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.model import LoadConfig, Scenario
 from bench.scenario.read import expanded
 from bench.store import manifest as stored
@@ -101,9 +101,9 @@ def run_scenario(
         stack.callback(discard_unused, folder)
         target = scenario.target
         if target is None:
-            server = start_embedded()
+            server = ServerProcess("--engine", "local", what="the embedded server")
             stack.callback(server.stop)
-            target = server.target
+            target = embedded_target(server)
         books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)
         spec = RunSpec(scenario, target, folder, folder.run_id, books, fixtures, workforce)
         watching = Watchers()
