@@ -22,7 +22,7 @@ import psutil
 
 from bench.load.histogram import Histogram
 from bench.session.call import Delays
-from bench.store.health import Arrivals, HealthCertificate, Spread, WorkerCertificate
+from bench.store.health import Arrivals, HealthCertificate, WorkerCertificate
 
 _OPEN_FILES = Path("/proc/self/fd")
 PROBE_S = 0.05
@@ -57,26 +57,19 @@ class ProbeReadings:
     """What one worker's probe found: its certificate, and the histograms from which the run's is made."""
 
     certificate: WorkerCertificate
-    loop_lag: Histogram
-    frame_late: Histogram
-    recv_lag: Histogram
+    histograms: Mapping[str, Histogram]
+    """By the name of the certificate's field."""
 
     def to_wire(self) -> dict[str, Any]:
         """Plain data for a message."""
-        return {
-            "certificate": self.certificate.model_dump(mode="json"),
-            "loop_lag": self.loop_lag.to_wire(),
-            "frame_late": self.frame_late.to_wire(),
-            "recv_lag": self.recv_lag.to_wire(),
-        }
+        histograms = {name: histogram.to_wire() for name, histogram in self.histograms.items()}
+        return {"certificate": self.certificate.model_dump(mode="json"), "histograms": histograms}
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> ProbeReadings:
         """The inverse of `to_wire`."""
-        return cls(
-            WorkerCertificate.model_validate(data["certificate"]),
-            *(Histogram.from_wire(data[name]) for name in ("loop_lag", "frame_late", "recv_lag")),
-        )
+        histograms = {name: Histogram.from_wire(each) for name, each in data["histograms"].items()}
+        return cls(WorkerCertificate.model_validate(data["certificate"]), histograms)
 
 
 class HealthProbe:
@@ -156,7 +149,8 @@ class HealthProbe:
         elapsed_s = max(1e-9, time.monotonic() - self._began_s)
         steal_s, total_s = _steal_s()
         host_s = total_s - self._steal[1]
-        figures = WorkerCertificate(
+        histograms = {"loop_lag_ms": self.loop_lag, "frame_late_ms": self.frame_late, "recv_lag_ms": self.recv_lag}
+        certificate = WorkerCertificate(
             loop_lag_ms=self.loop_lag.spread(),
             frame_late_ms=self.frame_late.spread(),
             recv_lag_ms=self.recv_lag.spread(),
@@ -172,7 +166,7 @@ class HealthProbe:
             open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             rss_most_bytes=self._most_rss or None,
         )
-        return ProbeReadings(figures, self.loop_lag, self.frame_late, self.recv_lag)
+        return ProbeReadings(certificate, histograms)
 
 
 def _steal_s() -> tuple[float, float]:
@@ -183,29 +177,19 @@ def _steal_s() -> tuple[float, float]:
 
 def certificate_of(workers: Mapping[str, ProbeReadings], arrivals: Iterable[Arrivals | None]) -> HealthCertificate:
     """The certificate of a run: delays of all workers merged, each worker's own figures, arrivals added up."""
-    each = list(workers.values())
+    merged: dict[str, Histogram] = {}
+    for readings in workers.values():
+        for name, histogram in readings.histograms.items():
+            merged.setdefault(name, Histogram()).merge(histogram)
     known = [found for found in arrivals if found is not None]
+    counts = ("offered", "achieved", "dropped")
     return HealthCertificate(
-        loop_lag_ms=_merged(readings.loop_lag for readings in each),
-        frame_late_ms=_merged(readings.frame_late for readings in each),
-        recv_lag_ms=_merged(readings.recv_lag for readings in each),
+        **{name: histogram.spread() for name, histogram in merged.items()},
         workers={name: readings.certificate for name, readings in workers.items()},
-        arrivals=Arrivals(
-            offered=sum(found.offered or 0 for found in known),
-            achieved=sum(found.achieved or 0 for found in known),
-            dropped=sum(found.dropped or 0 for found in known),
-        )
+        arrivals=Arrivals(**{name: sum(getattr(found, name) or 0 for found in known) for name in counts})
         if known
         else None,
     )
-
-
-def _merged(histograms: Iterable[Histogram]) -> Spread | None:
-    each = list(histograms)
-    whole = Histogram()
-    for histogram in each:
-        whole.merge(histogram)
-    return whole.spread() if each else None
 
 
 def raise_priority() -> int:

@@ -11,8 +11,7 @@ import gc
 import os
 import time
 from dataclasses import dataclass
-
-from locust.env import Environment
+from typing import Any
 
 from bench.load.factory import CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, raise_priority
@@ -53,9 +52,9 @@ class WorkerRun:
         listener: RowListener | None = None,
         *,
         worker: int = 0,
-        environment: Environment | None = None,
+        environment: Any = None,
     ) -> None:
-        """Read and encode all audio. `environment` carries the messages of a worker of a master."""
+        """Read and encode all audio. `environment` is Locust's, of a worker that a master leads."""
         scenario = spec.scenario
         self.name = f"w{worker}"
         self._scenario = scenario

@@ -12,14 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import locust
 from locust import runners
 from locust.env import Environment
 from locust.exception import RPCError
 
 from bench.errors import BenchError, ExitCode
 
-LOCUST_VERSION = str(locust.__version__)
 SILENCE_S = 10
 """Seconds without a heartbeat until a worker counts as lost; Locust's own 3 mistake a busy worker for a dead one."""
 

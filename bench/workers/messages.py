@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from importlib import metadata
 from typing import Any, TypeVar
 
 from bench import __version__
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.workers.link import LOCUST_VERSION
 
 HELLO = "bench_hello"
 ASSIGN = "bench_assign"
@@ -33,7 +33,7 @@ MOST_ROWS = 2_000
 
 def versions() -> dict[str, str]:
     """What both sides must have in common, since rows and messages have no other contract."""
-    return {"realtime-voice-bench": __version__, "locust": LOCUST_VERSION}
+    return {"realtime-voice-bench": __version__, "locust": metadata.version("locust")}
 
 
 Row = TypeVar("Row", TurnRecord, SessionRecord)
