@@ -212,7 +212,8 @@ class OpenAIDialect(Dialect):
         return error.event_id == SESSION_UPDATE_ID
 
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
-        raw = binascii.a2b_base64(delta.encoded or b"")
+        # Media of a transport that carries audio apart is bytes already.
+        raw = delta.encoded if isinstance(delta.encoded, bytes) else binascii.a2b_base64(delta.encoded or "")
         if self.output_format.encoding == "pcm16":
             raw = self._carry.pop(delta.response_id, b"") + raw
             if len(raw) % 2:

@@ -58,7 +58,7 @@ class Attribution:
 
     def __init__(self) -> None:
         self.responses: list[ResponseState] = []
-        self._by_id: dict[str, ResponseState] = {}
+        self._by_id: dict[str | None, ResponseState] = {}
         self._turn_of_item: dict[str, int] = {}
 
     def of_turn(self, turn: int) -> list[ResponseState]:
@@ -68,7 +68,7 @@ class Attribution:
     def attribute(self, signal: Signal, turn: int | None) -> Attributed:
         """Where `signal` belongs while `turn` is under way; learns from it."""
         if isinstance(signal, _OF_A_RESPONSE):
-            response = self._response(signal, turn)
+            response = self._by_id.get(signal.response_id) or self._response(signal, turn)
             response.last_ns = max(response.last_ns, signal.at_ns)
             if isinstance(signal, ResponseStarted):
                 response.announced = True
@@ -80,7 +80,7 @@ class Attribution:
         return Attributed(turn, None)
 
     def _response(self, signal: ReplySignal, turn: int | None) -> ResponseState:
-        """The response of `signal`, a new one where it is the first sign of one.
+        """The response of `signal`, whose id is not known yet; a new one where it is the first sign of one.
 
         A signal without an id belongs to the response that is open; without one, output opens a new response and a
         closing mark goes to the last. An id met first within an open response that had none names that response.
@@ -91,8 +91,6 @@ class Attribution:
         if name is None:
             if last is not None and (still_open or isinstance(signal, AudioDone | Onset)):
                 return last
-        elif name in self._by_id:
-            return self._by_id[name]
         elif last is not None and still_open and last.response_id is None and not _begins_another(signal, last):
             last.response_id = name
             self._by_id[name] = last

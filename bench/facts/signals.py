@@ -9,7 +9,7 @@ that the dialect does not promise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from bench.facts.failure import ErrorKind, Failure, Stage
@@ -153,7 +153,7 @@ class AudioDelta:
 
     def elided(self) -> AudioDelta:
         """The same fact without the audio itself, as it is kept in a timeline."""
-        return replace(self, encoded=None)
+        return AudioDelta(self.at_ns, self.response_id, self.item_id, self.samples, self.wire_bytes)
 
 
 @dataclass(frozen=True, slots=True)

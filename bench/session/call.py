@@ -21,30 +21,16 @@ from bench.audio.catalogue import Fixture
 from bench.dialects.dialect import Dialect
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
-from bench.facts.signals import (
-    AudioDelta,
-    AudioDone,
-    ErrorInfo,
-    InputTranscript,
-    InputTranscriptFailed,
-    Malformed,
-    ResponseEnded,
-    ResponseStarted,
-    ServerError,
-    SessionReady,
-    Signal,
-)
+from bench.facts.signals import ErrorInfo, Signal
 from bench.facts.timeline import Labels, Timeline, TurnEnd, TurnFacts
 from bench.session.alarm import shared_alarm
 from bench.session.frames import FrameBank
+from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.microphone import Microphone, phase_of
 from bench.session.pacer import Pacer
 from bench.session.tracker import Bounds, Tracker
 from bench.transport.channel import Channel, Closed, ConnectOptions, Media, Transport, TransportError
-
-_DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
-"""Signals after which a waiting conversation may have something to do; deltas only put off what it waits for."""
 
 
 class CallStep(Protocol):
@@ -116,11 +102,10 @@ class Call:
         )
         self._tracker = Tracker(self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn)
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
+        self._intake = Intake(self.timeline, dialect, self._tracker, self._listener)
         self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
         self._changed = Event()
-        self._ready = False
         self._talking = False
-        self._refusal: ErrorInfo | None = None
         self._closed: Closed | None = None
         self._unreported: list[TurnFacts] = []
         self._channel: Channel | None = None
@@ -260,41 +245,11 @@ class Call:
             catch_up()
 
     def _take(self, signals: Sequence[Signal], read_ns: int) -> None:
-        """Note what a message or a tick meant, and send what the dialect answers to it."""
-        for signal in signals:
-            if isinstance(signal, AudioDelta):
-                self._hear(signal, read_ns)
-            else:
-                self._note(signal, read_ns)
-                if isinstance(signal, _DECISIVE):
-                    self._changed.set()
+        """Take in what a message or a tick meant, and send what the dialect answers to it."""
+        if self._intake.take(signals, read_ns):
+            self._changed.set()
         for message in self._dialect.data_to_send():
             self.send(message)
-
-    def _hear(self, delta: AudioDelta, read_ns: int) -> None:
-        response = self._tracker.feed(delta.elided(), read_ns)
-        assert response is not None
-        try:
-            onset = self._listener.hear(response, delta)
-        except ValueError as error:
-            self._tracker.feed(Malformed(delta.at_ns, f"undecodable audio: {error}"[:200]), read_ns)
-            return
-        if onset is not None:
-            self._tracker.feed(onset, read_ns)
-
-    def _note(self, signal: Signal, read_ns: int) -> None:
-        response = self._tracker.feed(signal, read_ns)
-        if response is not None and isinstance(signal, AudioDone | ResponseEnded):
-            onset = self._listener.finish(response, signal.response_id, signal.at_ns)
-            if onset is not None:
-                self._tracker.feed(onset, read_ns)
-        elif isinstance(signal, SessionReady):
-            self._ready = True
-            self.timeline.output_rate_hz = self._dialect.output_format.rate_hz
-            if self.timeline.connection.ready_ns is None:
-                self.timeline.connection.ready_ns = signal.at_ns
-        elif isinstance(signal, ServerError) and (signal.fatal or self._dialect.refuses_session(signal.error)):
-            self._refusal = signal.error
 
     # the microphone
 
@@ -354,7 +309,7 @@ class Call:
 
     def _await_ready(self) -> bool:
         deadline_ns = time.monotonic_ns() + self._plan.bounds.ready_ns
-        while not self._ready:
+        while not self._intake.ready:
             if self._ended("ready"):
                 return False
             if time.monotonic_ns() >= deadline_ns:
@@ -424,8 +379,8 @@ class Call:
         """Whether the session is beyond use; if so the timeline says why."""
         if self.timeline.failure is not None:
             return True
-        if self._refusal is not None:
-            self._fail(_refused(self._refusal, stage, self._closed))
+        if self._intake.refusal is not None:
+            self._fail(_refused(self._intake.refusal, stage, self._closed))
             return True
         if self._closed is None:
             return False

@@ -36,11 +36,6 @@ class Listener:
         """When the caller has heard all that has begun to play; 0 before any audio."""
         return max((ear.player.end_ns or 0 for ear in self._ears.values()), default=0)
 
-    def player(self, response: int) -> Player | None:
-        """How response number `response` is heard; None when it brought no audio so far."""
-        ear = self._ears.get(response)
-        return None if ear is None else ear.player
-
     def hear(self, response: int, delta: AudioDelta) -> Onset | None:
         """Take one delta in. Raises `ValueError` when it holds no decodable audio."""
         ear = self._ears.get(response)

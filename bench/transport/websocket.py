@@ -29,7 +29,7 @@ from bench.facts.connection import Connection
 from bench.facts.failure import ErrorKind, Failure
 from bench.transport.boundaries import FrameSplitter, RawFrame
 from bench.transport.channel import Closed, ConnectOptions, Message, TransportError
-from bench.transport.dial import Progress, dial
+from bench.transport.dial import Dialing, dial
 from bench.transport.failures import Redactor, of_os_error, of_status, of_timeout
 from bench.transport.http import Head, NotHttpError, read_body, read_head
 from bench.transport.wire import SendTimeoutError, Wire
@@ -75,7 +75,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
     uri = _target(options)
     redactor = Redactor(options.url, options.headers, options.subprotocols)
     connection.started_ns = time.monotonic_ns()
-    progress = Progress(connection.started_ns + int(options.connect_timeout_s * 1e9))
+    progress = Dialing(connection.started_ns + int(options.connect_timeout_s * 1e9))
     timer = Timeout.start_new(options.connect_timeout_s)
     try:
         wire = dial(
