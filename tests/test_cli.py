@@ -35,7 +35,7 @@ def test_help_names_every_verb() -> None:
 def test_validate_says_what_would_run() -> None:
     done = bench("validate", QUICKSTART)
     assert done.returncode == 0
-    assert "12 calls, 2 turns each, 6 callers at a time" in done.stdout
+    assert "12 calls of 2 turns each, 6 at a time" in done.stdout
 
 
 def test_validate_takes_a_file_with_several_targets(tmp_path: Path) -> None:

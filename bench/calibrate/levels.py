@@ -189,12 +189,13 @@ def _judge(calls: int, options: CalibrateOptions, run: Run, log: Path, server_cp
         ok=False,
         reasons=[],
     )
-    reasons = _failures(level, run, options)
-    remarks = _limits(client_cpu, server_cpu)
+    reasons = failures(level, run, options)
+    remarks = limits(client_cpu, server_cpu)
     return level.model_copy(update={"ok": not reasons, "reasons": [*reasons, *remarks]})
 
 
-def _failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
+def failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
+    """Why the level does not pass; nothing when it does."""
     said = []
     for name in DECISIVE:
         spread = level.errors[name]
@@ -214,7 +215,7 @@ def _failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
     return said
 
 
-def _limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[str]:
+def limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[str]:
     """Which process had no more of a core to take: a remark, not a failure."""
     said = [
         f"worker {name} used {share:.0%} of a core at its peak: spread the calls over more workers"

@@ -1,8 +1,8 @@
 """When calls begin: the shapes of a load, each a pure function of its numbers and the seed.
 
-In: the `load:` block of a scenario. Out: a shape that knows its instants, its sentence and the most calls it may hold
-open, and each worker's share of it. Every instant is computed before the run, so the same seed gives the same calls on
-any number of workers: caller or arrival number `i` belongs to worker `i % workers`.
+In: the `load:` block of a scenario. Out: a shape that knows its instants, the most calls it may hold open, and each
+worker's share of it. Every instant is computed before the run, so the same seed gives the same calls on any number of
+workers: caller or arrival number `i` belongs to worker `i % workers`.
 Trap: "constant" means equal gaps; exponential gaps are "poisson".
 """
 
@@ -43,9 +43,6 @@ class Closed:
         """When each caller joins, the first at once."""
         return [caller * self.ramp_s / self.callers for caller in range(self.callers)]
 
-    def describe(self) -> str:
-        return f"{self.callers} caller{'s' if self.callers != 1 else ''} at a time, ramp {self.ramp_s:g} s"
-
     def most_open(self) -> int:
         return self.callers
 
@@ -68,10 +65,6 @@ class _Open(ABC):
     def arrivals_s(self, seed: int) -> Iterator[float]:
         """Instants in seconds from the start, without the bounds."""
 
-    @abstractmethod
-    def _manner(self) -> str:
-        """`arriving ...`, for the sentence."""
-
     def offsets_s(self, seed: int) -> list[float]:
         times_s, end_s = self.arrivals_s(seed), self.duration_s
         if end_s is None and self.sessions is None:
@@ -79,9 +72,6 @@ class _Open(ABC):
         if end_s is not None:
             times_s = takewhile(lambda at_s: at_s < end_s, times_s)
         return list(islice(times_s, self.sessions))
-
-    def describe(self) -> str:
-        return self._manner() + (f", at most {self.max_open} open" if self.max_open is not None else "")
 
     def most_open(self) -> int | None:
         return self.max_open
@@ -103,9 +93,6 @@ class Constant(_Open):
         gap_s = 60.0 / self.rate_per_min
         return (index * gap_s for index in count())
 
-    def _manner(self) -> str:
-        return f"arriving constant at {self.rate_per_min:g}/min"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poisson(_Open):
@@ -119,9 +106,6 @@ class Poisson(_Open):
         while True:
             now_s += random_.expovariate(self.rate_per_min / 60.0)
             yield now_s
-
-    def _manner(self) -> str:
-        return f"arriving poisson at {self.rate_per_min:g}/min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +129,6 @@ class Schedule(_Open):
                 yield at_s
                 arrived += 1
             done += per_s * (end_s - from_s)
-
-    def _manner(self) -> str:
-        return f"arriving on a schedule of {len(self.steps)} rates"
 
 
 LoadShape = Closed | Constant | Poisson | Schedule
@@ -186,11 +167,3 @@ def sessions_of_caller(caller: int, load: LoadConfig) -> Iterator[int]:
 def is_warmup(load: LoadConfig, index: int, offset_s: float) -> bool:
     """Whether session `index`, meant to start `offset_s` after the run's start, is kept out of the results."""
     return index < load.warmup_sessions or offset_s * 1000 < load.warmup_ms
-
-
-def describe(load: LoadConfig, turns: int) -> str:
-    """The load as a sentence."""
-    each = f"{turns} turn{'s' if turns != 1 else ''} each"
-    calls = total_sessions(load)
-    extent = f"{calls} calls" if calls is not None else f"calls begun for {admission_s(load):g} s"
-    return f"{extent}, {each}, {shape_of(load).describe()}"

@@ -26,8 +26,8 @@ from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
 from bench.run.conduct import Guard, conduct, nobody_answers
-from bench.run.plan import load_sentence
 from bench.run.server_process import ServerProcess, embedded_target
+from bench.scenario.load_sentence import load_sentence
 from bench.scenario.model import LoadConfig, Scenario
 from bench.scenario.read import expanded
 from bench.store import manifest as stored
@@ -37,8 +37,6 @@ from bench.store.finish import finish_run
 from bench.store.folder import RunFolder, create_run_folder, discard_unused
 from bench.store.reader import Run
 from bench.workers.interface import Workers
-from bench.workers.local import LocalWorker
-from bench.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
     from bench.report.model import Summary
@@ -158,6 +156,10 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
 
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
+    # Both import Locust, which patches the standard library: only a running load may do that.
+    from bench.workers.local import LocalWorker
+    from bench.workers.pool import WorkerPool
+
     if spec.workforce.in_this_process:
         return LocalWorker(spec, watching)
     pool = WorkerPool(spec, watching)
@@ -193,7 +195,7 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         bench_version=__version__,
         scenario_name=scenario.name,
         scenario=expanded(scenario),
-        load_sentence=load_sentence(scenario),
+        load_sentence=load_sentence(scenario.load, scenario.turns),
         seed=scenario.seed,
         command=list(command),
         started_at=datetime.now(UTC),

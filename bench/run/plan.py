@@ -5,14 +5,9 @@ from __future__ import annotations
 import yaml
 
 from bench.load.factory import fixtures_of
-from bench.load.shapes import describe
+from bench.scenario.load_sentence import load_sentence
 from bench.scenario.model import Scenario
 from bench.scenario.read import expanded
-
-
-def load_sentence(scenario: Scenario) -> str:
-    """What is offered, in words; the one place that makes the sentence."""
-    return describe(scenario.load, scenario.turns)
 
 
 def plan_text(scenario: Scenario) -> str:
@@ -21,11 +16,11 @@ def plan_text(scenario: Scenario) -> str:
     speech_s = sum(fixture.duration_ms for fixture in fixtures.values()) / 1000
     return (
         yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True)
-        + f"# {load_sentence(scenario)}\n"
+        + f"# {load_sentence(scenario.load, scenario.turns)}\n"
         + f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent"
     )
 
 
 def summary_line(scenario: Scenario) -> str:
     """One line on a scenario that can be run. Raises `BenchError` for a recording that is missing."""
-    return f"{load_sentence(scenario)}; {len(fixtures_of(scenario))} fixtures"
+    return f"{load_sentence(scenario.load, scenario.turns)}; {len(fixtures_of(scenario))} fixtures"

@@ -15,7 +15,6 @@ from bench.load.shapes import (
     Poisson,
     Schedule,
     admission_s,
-    describe,
     is_warmup,
     sessions_of_caller,
     shape_of,
@@ -140,17 +139,3 @@ def test_warmup_comes_on_top() -> None:
     timed = load(callers=2, duration="60s", warmup="30s")
     assert admission_s(timed) == 90
     assert [is_warmup(timed, 5, offset) for offset in (0, 29.9, 30)] == [True, True, False]
-
-
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        ({"callers": 6, "ramp": "3s", "sessions": 12}, "12 calls, 2 turns each, 6 callers at a time, ramp 3 s"),
-        (
-            {"arrival": "poisson", "rate": "30/min", "duration": "5m", "max_open": 50},
-            "calls begun for 300 s, 2 turns each, arriving poisson at 30/min, at most 50 open",
-        ),
-    ],
-)
-def test_a_load_reads_as_a_sentence(values: dict[str, Any], sentence: str) -> None:
-    assert describe(load(**values), 2) == sentence
