@@ -23,7 +23,6 @@ class Tally:
     """Rows counted as they end."""
 
     turns: int = 0
-    ok: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     sessions: int = 0
@@ -45,7 +44,6 @@ class Tally:
         self.turns += 1
         self.by_status[row.status] += 1
         if row.status == "ok":
-            self.ok += 1
             for samples, value in ((self.first_audible_ms, row.first_audible_ms), (self.ttft_ms, row.ttft_ms)):
                 if value is not None:
                     samples.append(value)
@@ -103,6 +101,8 @@ class Progress:
     elapsed_s: float
     done: float | None
     """Share of the run that is over, 0 to 1; None when it cannot be told."""
+    admission_over: bool
+    """Whether the time for new calls has passed."""
     calls: CallCounts
     tally: Tally
     workers: tuple[WorkerState, ...] = ()
@@ -132,4 +132,5 @@ def progress_of(
         phase = "ramp"
     else:
         phase = "steady"
-    return Progress(phase, elapsed_s, done, calls, tally, workers)
+    over = bound_s is not None and elapsed_s >= bound_s
+    return Progress(phase, elapsed_s, done, over, calls, tally, workers)

@@ -17,7 +17,7 @@ from bench.load.factory import CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, raise_priority
 from bench.load.progress import CallCounts, Progress, progress_of
 from bench.load.recorder import Recorder
-from bench.load.shapes import admission_s, shape_of
+from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec
 from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
@@ -91,16 +91,6 @@ class WorkerRun:
         return bool(self._schedule.done.is_set())
 
     @property
-    def admission_over(self) -> bool:
-        """Whether the time for new calls has passed."""
-        bound_s = admission_s(self._scenario.load)
-        return bound_s is not None and self._elapsed_s >= bound_s
-
-    @property
-    def _elapsed_s(self) -> float:
-        return (time.monotonic_ns() - self._schedule.start_ns) / 1e9
-
-    @property
     def counts(self) -> CallCounts:
         recorder, schedule = self.recorder, self._schedule
         return CallCounts(recorder.open_sessions, recorder.talking_sessions, schedule.started, schedule.dropped)
@@ -111,7 +101,7 @@ class WorkerRun:
             self._scenario.load,
             self.recorder.tally,
             self.counts,
-            elapsed_s=self._elapsed_s,
+            elapsed_s=(time.monotonic_ns() - self._schedule.start_ns) / 1e9,
             finishing=self._finishing,
         )
 

@@ -1,4 +1,4 @@
-"""The loop that conducts a run: begin, watch, stop taking calls, let open ones finish, drain.
+"""The loop that conducts a run: begin, watch, begin no more calls, let open ones finish, drain.
 
 In: workers that are ready, guards, watchers. Out: the word for why the run stopped. The same loop serves `bench run`,
 `bench calibrate` and whatever plays several runs. Trap: it ends with every row on disk whatever happens, also when a
@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
 
 import gevent
 
@@ -50,22 +49,14 @@ def nobody_answers(load: LoadConfig) -> Guard:
     return guard
 
 
-class _Interrupts:
-    """Counts Ctrl-C and requests to terminate while it is entered, instead of letting them end the process."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._handlers: list[Any] = []
-
-    def _interrupt(self) -> None:
-        self.count += 1
-
-    def __enter__(self) -> Self:
-        self._handlers = [gevent.signal_handler(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for handler in self._handlers:
+@contextmanager
+def on_interrupt(action: Callable[..., object], *arguments: object) -> Iterator[None]:
+    """Ctrl-C and a request to terminate call `action` while this is entered, instead of ending the process."""
+    handlers = [gevent.signal_handler(number, action, *arguments) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for handler in handlers:
             handler.cancel()
 
 
@@ -74,60 +65,41 @@ def conduct(workers: Workers, guards: Sequence[Guard], watcher: Watcher, *, grac
 
     The first Ctrl-C lets open calls finish within `graceful_stop_s`, the second hangs up.
     """
-    with _Interrupts() as interrupts:
+    interrupts: list[bool] = []
+    with on_interrupt(interrupts.append, True):
         try:
             workers.start()
-            stop = _until_admission_ends(workers, guards, watcher, interrupts)
-            workers.admit_no_more()
-            stop = stop or _until_calls_end(workers, guards, watcher, interrupts, graceful_stop_s)
+            stop = _until_over(workers, guards, watcher, interrupts, graceful_stop_s)
+        finally:
             if not workers.finished:
                 workers.hang_up()
-        except BaseException:
-            workers.hang_up()
-            raise
-        finally:
             workers.drain()
             watcher.progress(workers.progress())
             watcher.close()
-        if interrupts.count:
-            return "interrupted"
-        return stop.reason if stop is not None else "completed"
+    if interrupts:
+        return "interrupted"
+    return stop.reason if stop is not None else "completed"
 
 
-def _until_admission_ends(
-    workers: Workers, guards: Sequence[Guard], watcher: Watcher, interrupts: _Interrupts
+def _until_over(
+    workers: Workers, guards: Sequence[Guard], watcher: Watcher, interrupts: list[bool], graceful_stop_s: float
 ) -> Stop | None:
-    while not workers.finished and not workers.admission_over and not interrupts.count:
-        stop = _look(workers, guards, watcher)
-        if stop is not None:
-            return stop
+    """Until the last call has ended or must be hung up; the stop of the first guard that asks for one."""
+    deadline: float | None = None
+    while not workers.finished:
+        progress = workers.progress()
+        watcher.progress(progress)
+        for guard in guards:
+            stop = guard(progress)
+            if stop is not None:
+                watcher.note(stop.sentence)
+                return stop
+        if deadline is None and (progress.admission_over or interrupts):
+            workers.admit_no_more()
+            deadline = time.monotonic() + graceful_stop_s
+            if interrupts:
+                watcher.note("stopping: open calls may finish; press Ctrl-C again to hang up now")
+        elif len(interrupts) > 1 or (deadline is not None and time.monotonic() >= deadline):
+            return None
         workers.wait(TICK_S)
-    return None
-
-
-def _until_calls_end(
-    workers: Workers, guards: Sequence[Guard], watcher: Watcher, interrupts: _Interrupts, graceful_stop_s: float
-) -> Stop | None:
-    deadline = time.monotonic() + graceful_stop_s
-    noted = False
-    while not workers.finished and interrupts.count < 2 and time.monotonic() < deadline:
-        if interrupts.count and not noted:
-            noted = True
-            watcher.note("stopping: open calls may finish; press Ctrl-C again to hang up now")
-        stop = _look(workers, guards, watcher)
-        if stop is not None:
-            return stop
-        workers.wait(TICK_S)
-    return None
-
-
-def _look(workers: Workers, guards: Sequence[Guard], watcher: Watcher) -> Stop | None:
-    """Show the run as it is now, and let every guard judge it."""
-    progress = workers.progress()
-    watcher.progress(progress)
-    for guard in guards:
-        stop = guard(progress)
-        if stop is not None:
-            watcher.note(stop.sentence)
-            return stop
     return None

@@ -7,9 +7,8 @@ dead target, a crash of our own - the folder is finished and reported as what it
 from __future__ import annotations
 
 import platform
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
-from bench.run.conduct import Guard, conduct, nobody_answers
+from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.model import LoadConfig, Scenario
@@ -139,7 +138,8 @@ def prepare(spec: RunSpec, watching: Watchers, *, command: Sequence[str] = ()) -
     Ctrl-C and a request to terminate end it with `KeyboardInterrupt`; then nothing is left of the run.
     """
     manifest = _manifest(spec, command)
-    with _interruptible():
+    # Raised in this greenlet and no other: Python would raise it in whichever runs, and Locust's swallow it.
+    with on_interrupt(gevent.kill, gevent.getcurrent(), KeyboardInterrupt):
         workers = _ready_workers(spec, watching)
     manifest.workers = workers.facts().anchors
     stored.write_manifest(spec.folder, manifest)
@@ -168,24 +168,6 @@ def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
         watching.note(f"waiting for {spec.workforce.remote} workers on {host}:{port}")
     pool.await_workers()
     return pool
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C and a request to terminate raise `KeyboardInterrupt` here.
-
-    In this greenlet and no other: Python would raise it in whichever runs, and Locust's swallow it.
-    """
-    waiting = gevent.getcurrent()
-    handlers = [
-        gevent.signal_handler(number, gevent.kill, waiting, KeyboardInterrupt)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    ]
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.cancel()
 
 
 def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:

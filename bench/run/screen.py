@@ -99,14 +99,9 @@ class PlainScreen(Watcher):
         if progress.elapsed_s < self._next_s and progress.phase == self._phase:
             return
         self._next_s, self._phase = progress.elapsed_s + PLAIN_EVERY_S, progress.phase
-        tally = progress.tally
         share = "" if progress.done is None else f" {progress.done:4.0%}"
-        self.note(
-            f"[{seconds(progress.elapsed_s):>5}]{share} {progress.phase:<9} open {progress.calls.open} "
-            f"talking {progress.calls.talking} turns {tally.turns + tally.warmup_turns} "
-            f"first audible p50/p95 {percentiles(tally.first_audible_ms)} ttft {percentiles(tally.ttft_ms)} "
-            f"errors: {errors(progress)} spend {money(progress)}"
-        )
+        shown = ", ".join(f"{name} {value}" for name, value in figures(progress))
+        self.note(f"[{seconds(progress.elapsed_s):>5}]{share} {progress.phase:<9} {shown}")
 
     def note(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

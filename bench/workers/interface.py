@@ -49,7 +49,3 @@ class Workers(Protocol):
     @property
     def finished(self) -> bool:
         """Whether the last call has ended."""
-
-    @property
-    def admission_over(self) -> bool:
-        """Whether the time for new calls has passed."""

@@ -20,7 +20,7 @@ from gevent.event import Event
 from bench.errors import BenchError, ExitCode
 from bench.load.health_probe import ProbeReadings, certificate_of
 from bench.load.progress import CallCounts, Progress, Tally, WorkerState, progress_of
-from bench.load.shapes import admission_s, shape_of
+from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import RowListener
 from bench.load.worker import HANG_UP_GRACE_S
@@ -275,21 +275,12 @@ class WorkerPool:
         """Whether every worker has handed over its last row, or is lost."""
         return bool(self._done.is_set())
 
-    @property
-    def _elapsed_s(self) -> float:
-        return (time.monotonic_ns() - self._start_ns) / 1e9
-
-    @property
-    def admission_over(self) -> bool:
-        bound_s = admission_s(self._spec.scenario.load)
-        return bound_s is not None and self._elapsed_s >= bound_s
-
     def progress(self) -> Progress:
         return progress_of(
             self._spec.scenario.load,
             self.tally,
             CallCounts.total(member.calls for member in self._members.values()),
-            elapsed_s=self._elapsed_s,
+            elapsed_s=(time.monotonic_ns() - self._start_ns) / 1e9,
             finishing=self._finishing,
             workers=tuple(self._state(member) for member in self._in_order()),
         )

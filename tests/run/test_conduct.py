@@ -34,8 +34,8 @@ class Noting(Watcher):
 def test_calls_that_end_by_themselves_complete_a_run() -> None:
     workers, watcher = ScriptedWorkers(3), Noting()
     assert conduct(workers, [], watcher, graceful_stop_s=9) == "completed"
-    assert workers.done == ["start", "admit no more", "drain"]
-    assert watcher.phases == ["steady"] * 3 + ["finishing"]
+    assert workers.done == ["start", "drain"]
+    assert watcher.phases == ["steady"] * 4
     assert watcher.closed == 1
 
 
@@ -53,7 +53,7 @@ def test_a_guard_ends_a_run_at_once_with_its_reason(phase: str) -> None:
         return Stop("budget", "the budget is spent") if progress.phase == phase else None
 
     assert conduct(workers, [lambda progress: None, guard], watcher, graceful_stop_s=99) == "budget"
-    assert workers.done == ["start", "admit no more", "hang up", "drain"]
+    assert workers.done == ["start", *(["admit no more"] if phase == "finishing" else []), "hang up", "drain"]
     assert watcher.notes == ["the budget is spent"]
 
 
@@ -68,7 +68,7 @@ def test_the_first_ctrl_c_lets_open_calls_finish_and_the_second_hangs_up() -> No
     workers, watcher = ScriptedWorkers(50, on_wait=press), Noting()
     assert conduct(workers, [], watcher, graceful_stop_s=99) == "interrupted"
     assert workers.done == ["start", "admit no more", "hang up", "drain"]
-    assert watcher.phases.count("steady") == 1
+    assert watcher.phases.count("steady") == 2
     assert ["press Ctrl-C again" in note for note in watcher.notes] == [True]
 
 

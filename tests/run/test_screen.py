@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from bench.load.progress import CallCounts, Progress, Tally
+from bench.load.progress import Tally
 from bench.run.screen import PanelScreen, PlainScreen, figures, percentiles, seconds, time_left
 from tests.run.workers import progress
 
@@ -30,8 +30,7 @@ def test_figures_are_in_pairs_and_say_what_is_not_known() -> None:
 
 def test_times() -> None:
     assert [seconds(value) for value in (5, 75, 3700)] == ["0:05", "1:15", "1:01:40"]
-    half = Progress("steady", 30.0, 0.5, CallCounts(), Tally())
-    assert (time_left(half), time_left(Progress("steady", 1.0, 0.5, CallCounts(), Tally()))) == ("0:30", "-")
+    assert [time_left(progress(elapsed_s=elapsed_s)) for elapsed_s in (30.0, 1.0)] == ["0:30", "-"]
 
 
 def test_plain_lines_come_every_five_seconds_and_at_a_new_phase() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.load.progress import CallCounts, Progress, Tally, WorkerState
+from bench.load.progress import CallCounts, Progress, Tally
 from bench.workers.interface import WorkersFacts
 
 
 def progress(
-    phase: str = "steady", elapsed_s: float = 1.0, tally: Tally | None = None, workers: tuple[WorkerState, ...] = ()
+    phase: str = "steady", elapsed_s: float = 1.0, tally: Tally | None = None, *, admission_over: bool = False
 ) -> Progress:
-    return Progress(phase, elapsed_s, 0.5, CallCounts(open=2, talking=1, started=3), tally or Tally(), workers)
+    calls = CallCounts(open=2, talking=1, started=3)
+    return Progress(phase, elapsed_s, 0.5, admission_over, calls, tally or Tally())
 
 
 class ScriptedWorkers:
@@ -35,7 +36,9 @@ class ScriptedWorkers:
             self._on_wait()
 
     def progress(self) -> Progress:
-        return progress("finishing" if self._finishing else "steady", float(self._waits), self.tally)
+        over = self._admits is not None and self._waits >= self._admits
+        phase = "finishing" if self._finishing else "steady"
+        return progress(phase, float(self._waits), self.tally, admission_over=over)
 
     def admit_no_more(self) -> None:
         self._finishing = True
@@ -54,7 +57,3 @@ class ScriptedWorkers:
     @property
     def finished(self) -> bool:
         return self._waits >= self._ticks
-
-    @property
-    def admission_over(self) -> bool:
-        return self._admits is not None and self._waits >= self._admits
