@@ -1,7 +1,4 @@
-"""A watcher is one class in one file: here an exporter that writes a run's rows and progress as lines of JSON.
-
-It is also the example of `docs/extending.md`.
-"""
+"""A toy watcher and a toy guard: an exporter that writes rows and progress as lines of JSON, and a bound on spend."""
 
 from __future__ import annotations
 
@@ -9,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.load.progress import Progress
 from bench.load.watchers import Watcher, Watchers
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.run.conduct import conduct
+from bench.run.conduct import Guard, Stop, conduct
 from tests.report import build
 from tests.run.workers import ScriptedWorkers
 
@@ -59,39 +58,22 @@ def test_an_exporter_of_a_few_lines_sees_the_run(tmp_path: Path) -> None:
     assert all(line["status"] == "ok" for line in lines if line["kind"] == "turn")
 
 
-def test_a_failing_watcher_hurts_neither_rows_nor_the_others(tmp_path: Path) -> None:
-    class Full(Watcher):
-        def turn(self, row: TurnRecord) -> None:
-            raise OSError("no space left on device")
+def spent(most_usd: float) -> Guard:
+    """Stops a run that has cost more than `most_usd`."""
 
-    class Notes(Watcher):
-        def __init__(self) -> None:
-            self.rows = 0
-            self.lines: list[str] = []
+    def guard(progress: Progress) -> Stop | None:
+        if progress.tally.cost_usd <= most_usd:
+            return None
+        return Stop("budget", f"more than ${most_usd:g} spent: hanging up")
 
-        def turn(self, row: TurnRecord) -> None:
-            self.rows += 1
-
-        def note(self, line: str) -> None:
-            self.lines.append(line)
-
-    others = Notes()
-    watchers = Watchers([Full(), others])
-    for row in build.rows(calls=2, fails=0, warm=0)[0]:
-        watchers.turn(row)
-    assert others.rows == 10
-    assert others.lines == ["Full failed and is not used any more: OSError: no space left on device"]
+    return guard
 
 
-def test_closing_twice_closes_once() -> None:
-    class Once(Watcher):
-        closed = 0
+def test_a_guard_of_a_few_lines_ends_the_run() -> None:
+    def spend() -> None:
+        workers.tally.cost_usd += 0.04
 
-        def close(self) -> None:
-            self.closed += 1
-
-    watcher = Once()
-    watchers = Watchers([watcher])
-    watchers.close()
-    watchers.close()
-    assert watcher.closed == 1
+    workers = ScriptedWorkers(99, on_wait=spend)
+    assert conduct(workers, [spent(0.10)], Watcher(), graceful_stop_s=9) == "budget"
+    assert workers.tally.cost_usd == pytest.approx(0.12)
+    assert workers.done == ["start", "hang up", "drain"]
