@@ -86,6 +86,7 @@ def _until_over(
 ) -> Stop | None:
     """Until the last call has ended or must be hung up; the stop of the first guard that asks for one."""
     deadline: float | None = None
+    noted = False
     while not workers.finished:
         progress = workers.progress()
         watcher.progress(progress)
@@ -97,9 +98,10 @@ def _until_over(
         if deadline is None and (progress.admission_over or interrupts):
             workers.admit_no_more()
             deadline = time.monotonic() + graceful_stop_s
-            if interrupts:
-                watcher.note("stopping: open calls may finish; press Ctrl-C again to hang up now")
         elif len(interrupts) > 1 or (deadline is not None and time.monotonic() >= deadline):
             return None
+        if interrupts and not noted:
+            noted = True
+            watcher.note("stopping: open calls may finish; press Ctrl-C again to hang up now")
         workers.wait(TICK_S)
     return None
