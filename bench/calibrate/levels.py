@@ -37,9 +37,9 @@ from bench.run.server_process import ServerProcess
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.scenario.read import scenario_from_dict
 from bench.store.calibration import Calibration, Level, write_calibration
+from bench.store.certificate import Spread
 from bench.store.environment import host_facts
 from bench.store.folder import create_run_folder
-from bench.store.health import Spread
 from bench.store.reader import Run, iter_timelines
 
 METRICS = ("ttft_ms", "first_audio_ms", "first_audible_ms", "endpoint_ms", "response_done_ms")

@@ -7,7 +7,7 @@ nothing bad of the client, so the reasons stand beside every level.
 from __future__ import annotations
 
 from bench.store.calibration import Calibration, Level
-from bench.store.health import Spread
+from bench.store.certificate import Spread
 
 COLUMNS = ("ttft_ms", "first_audio_ms", "first_audible_ms", "endpoint_ms")
 

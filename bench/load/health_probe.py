@@ -22,7 +22,7 @@ import psutil
 
 from bench.load.histogram import Histogram
 from bench.session.call import Delays
-from bench.store.health import Arrivals, HealthCertificate, WorkerCertificate
+from bench.store.certificate import Arrivals, HealthCertificate, WorkerCertificate
 
 _OPEN_FILES = Path("/proc/self/fd")
 PROBE_S = 0.05

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.store.health import Spread
+from bench.store.certificate import Spread
 
 _PER_E = 100
 _BUCKETS = 2400

@@ -61,7 +61,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class CallCounts:
+class LiveCalls:
     """Calls of one worker, or of several together."""
 
     open: int = 0
@@ -72,12 +72,12 @@ class CallCounts:
     """Open arrivals that found the cap reached."""
 
     @classmethod
-    def total(cls, parts: Iterable[CallCounts]) -> CallCounts:
+    def total(cls, parts: Iterable[LiveCalls]) -> LiveCalls:
         return cls(*(sum(column) for column in zip(*map(astuple, parts), strict=True)))
 
-    def ended(self) -> CallCounts:
+    def ended(self) -> LiveCalls:
         """The same once no call is open any more."""
-        return CallCounts(started=self.started, dropped=self.dropped)
+        return LiveCalls(started=self.started, dropped=self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Progress:
     """Share of the run that is over, 0 to 1; None when it cannot be told."""
     admission_over: bool
     """Whether the time for new calls has passed."""
-    calls: CallCounts
+    calls: LiveCalls
     tally: Tally
     workers: tuple[WorkerState, ...] = ()
     """Worker processes; empty when this process makes the calls."""
@@ -112,7 +112,7 @@ class Progress:
 def progress_of(
     load: LoadConfig,
     tally: Tally,
-    calls: CallCounts,
+    calls: LiveCalls,
     *,
     elapsed_s: float,
     finishing: bool,

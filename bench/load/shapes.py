@@ -32,7 +32,7 @@ class WorkerShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedPool:
     """A pool of callers, each calling again as soon as the last call ended; they join evenly over the ramp."""
 
     is_open: ClassVar[bool] = False
@@ -131,13 +131,13 @@ class Schedule(_Open):
             done += per_s * (end_s - from_s)
 
 
-LoadShape = Closed | Constant | Poisson | Schedule
+LoadShape = ClosedPool | Constant | Poisson | Schedule
 
 
 def shape_of(load: LoadConfig) -> LoadShape:
     """The shape that the `load:` block asks for."""
     if load.arrival == "closed":
-        return Closed(load.callers, load.ramp_ms / 1000)
+        return ClosedPool(load.callers, load.ramp_ms / 1000)
     sessions, duration_s, cap = total_sessions(load), admission_s(load), load.max_open
     if load.arrival == "schedule":
         steps = tuple((step.at_ms / 1000, step.rate_per_min) for step in load.schedule)

@@ -18,7 +18,7 @@ from bench.report.planned import spaced
 from bench.report.verdict import CLIENT_LATE_BOUND
 from bench.report.view import View, floats, truth
 from bench.store.calibration import Calibration
-from bench.store.health import Arrivals, Spread, WorkerCertificate, WorkerFigures
+from bench.store.certificate import Arrivals, Spread, WorkerCertificate, WorkerFigures
 
 FRAME_LATE_BOUND_MS = 10.0
 LOOP_LAG_BOUND_MS = 20.0

@@ -14,7 +14,7 @@ from bench.report.health import CPU_BOUND, FRAME_LATE_BOUND_MS, LOOP_LAG_BOUND_M
 from bench.report.model import CalibrationInfo, Health, Summary, Trust, WorkerHealth
 from bench.report.phrases import MISSING, amount, number, percent
 from bench.store.calibration import Level
-from bench.store.health import Spread
+from bench.store.certificate import Spread
 
 ANSWERS: dict[Trust, str] = {"yes": "Yes.", "with care": "With care.", "no": "No.", "unknown": "Not known."}
 GLANCES: dict[Trust, str] = {

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.store.calibration import Level
-from bench.store.health import Arrivals, Spread, WorkerFigures
+from bench.store.certificate import Arrivals, Spread, WorkerFigures
 from bench.store.manifest import Manifest
 
 SUMMARY_VERSION = 2

@@ -59,7 +59,7 @@ class PreparedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FinishedRun:
     """What `bench run` ends with."""
 
     folder: RunFolder
@@ -78,7 +78,7 @@ def run_scenario(
     workforce: Workforce | None = None,
     watchers: Sequence[OpenWatcher] = (),
     guards: Sequence[Guard] = (),
-) -> Outcome:
+) -> FinishedRun:
     """Run `scenario` and report; it may be called again in the same process.
 
     Raises `BenchError` for what is wrong before the first call. An error of our own during the calls is raised once the
@@ -157,17 +157,17 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
     # Both import Locust, which patches the standard library: only a running load may do that.
-    from bench.workers.local import LocalWorker
-    from bench.workers.pool import WorkerPool
+    from bench.workers.local_worker import LocalWorker
+    from bench.workers.master import Master
 
     if spec.workforce.in_this_process:
         return LocalWorker(spec, watching)
-    pool = WorkerPool(spec, watching)
+    master = Master(spec, watching)
     if spec.workforce.remote:
-        host, port = pool.address
+        host, port = master.address
         watching.note(f"waiting for {spec.workforce.remote} workers on {host}:{port}")
-    pool.await_workers()
-    return pool
+    master.await_workers()
+    return master
 
 
 def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
@@ -185,7 +185,7 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         libraries=library_versions(),
         git=git_state(Path.cwd()),
         host=host,
-        target=stored.Target(
+        target=stored.CalledTarget(
             url=target.url,
             model=target.model,
             dialect=target.dialect,
@@ -193,12 +193,12 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
             embedded=scenario.target is None,
         ),
         calibration=newest_calibration(host),
-        price_books=stored.PriceBook.used(scenario.pricing.model or target.model, spec.books),
+        price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
     )
 
 
-def _report(run: Run) -> Outcome:
+def _report(run: Run) -> FinishedRun:
     from bench.report.render import write_reports
 
-    return Outcome(run.folder, write_reports(run))
+    return FinishedRun(run.folder, write_reports(run))

@@ -20,7 +20,7 @@ from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
 from bench.pricing.book import Books, books_for
 from bench.store.finish import replace_tables
-from bench.store.manifest import Manifest, PriceBook, write_manifest
+from bench.store.manifest import Manifest, UsedPriceBook, write_manifest
 from bench.store.reader import Run, iter_timelines, read_run
 
 
@@ -72,7 +72,7 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
 
 def _note(run: Run, books: Books) -> None:
     manifest = run.manifest
-    manifest.price_books = PriceBook.used(manifest.target.model, books) or manifest.price_books
+    manifest.price_books = UsedPriceBook.used(manifest.target.model, books) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from bench.store.certificate import Spread, StoredPart
 from bench.store.environment import Host
 from bench.store.folder import file_part, write_atomic
-from bench.store.health import Part, Spread
 
 SCHEMA_VERSION = 1
 
 
-class Level(Part):
+class Level(StoredPart):
     """One number of simultaneous calls: how wrong each metric was and what it cost."""
 
     calls: int
@@ -42,7 +42,7 @@ class Level(Part):
     """Why the level did not pass, or what limited it (the server's own share of the cores included)."""
 
 
-class Calibration(Part):
+class Calibration(StoredPart):
     """The harness's own measurement error on one machine, by number of simultaneous calls."""
 
     schema_version: int = SCHEMA_VERSION

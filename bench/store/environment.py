@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.store.health import Part
+from bench.store.certificate import StoredPart
 
 LIBRARIES = (
     "locust",
@@ -33,14 +33,14 @@ LIBRARIES = (
 _GIT_TIMEOUT_S = 5.0
 
 
-class GitState(Part):
+class GitState(StoredPart):
     """The commit of the working directory; `dirty` when tracked files differed from it."""
 
     commit: str
     dirty: bool
 
 
-class Host(Part):
+class Host(StoredPart):
     """The machine that placed the calls."""
 
     hostname: str | None = None

@@ -16,15 +16,15 @@ from pydantic import Field, ValidationError, field_validator
 from bench.errors import BenchError
 from bench.pricing.book import Books, book_of
 from bench.store.calibration import Calibration
+from bench.store.certificate import HealthCertificate, StoredPart
 from bench.store.environment import GitState, Host
 from bench.store.folder import RunFolder, write_atomic
-from bench.store.health import HealthCertificate, Part
 from bench.store.redact import safe_command, safe_url
 
 SCHEMA_VERSION = 1
 
 
-class Target(Part):
+class CalledTarget(StoredPart):
     """Who was called. `embedded` is the reference server that the run started itself."""
 
     url: str | None = None
@@ -39,7 +39,7 @@ class Target(Part):
         return safe_url(url) if url else url
 
 
-class WorkerAnchor(Part):
+class WorkerAnchor(StoredPart):
     """One reading of both clocks in a worker: `unix_s` is the wall clock at its `monotonic_ns`."""
 
     monotonic_ns: int
@@ -50,7 +50,7 @@ class WorkerAnchor(Part):
     """Whether arrival times came from the kernel; false means they include this process's own delay."""
 
 
-class WorkerCounts(Part):
+class WorkerCounts(StoredPart):
     """Rows one worker says it sent, and rows that arrived; a difference makes the run incomplete."""
 
     turns_sent: int | None = None
@@ -59,7 +59,7 @@ class WorkerCounts(Part):
     sessions_received: int | None = None
 
 
-class Counts(Part):
+class Counts(StoredPart):
     """Row counts by worker; totals follow from them."""
 
     workers: dict[str, WorkerCounts] = Field(default_factory=dict)
@@ -71,7 +71,7 @@ class Counts(Part):
         return sum(known) if known and len(known) == len(values) else None
 
 
-class PriceBook(Part):
+class UsedPriceBook(StoredPart):
     """Which prices were used and of which day; `example` prices belong to no vendor and are labelled so."""
 
     name: str
@@ -80,7 +80,7 @@ class PriceBook(Part):
     source: str | None = None
 
     @classmethod
-    def used(cls, model: str | None, books: Books) -> list[PriceBook]:
+    def used(cls, model: str | None, books: Books) -> list[UsedPriceBook]:
         """The book that has a rate for `model`, or none."""
         book = book_of(model, books)
         if book is None:
@@ -88,7 +88,7 @@ class PriceBook(Part):
         return [cls(name=book.book, date=str(book.date), example=book.label is not None, source=book.vendor)]
 
 
-class Manifest(Part):
+class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
     schema_version: int = SCHEMA_VERSION
@@ -113,7 +113,7 @@ class Manifest(Part):
     libraries: dict[str, str] = Field(default_factory=dict)
     git: GitState | None = None
     host: Host = Field(default_factory=Host)
-    target: Target = Field(default_factory=Target)
+    target: CalledTarget = Field(default_factory=CalledTarget)
     workers: dict[str, WorkerAnchor] = Field(default_factory=dict)
     counts: Counts = Field(default_factory=Counts)
     losses: list[str] = Field(default_factory=list)
@@ -121,7 +121,7 @@ class Manifest(Part):
     health: HealthCertificate = Field(default_factory=HealthCertificate)
     calibration: Annotated[Calibration | dict[str, Any] | None, Field(union_mode="left_to_right")] = None
     """The newest calibration of the host when the run was made; a mapping where this version cannot read it."""
-    price_books: list[PriceBook] = Field(default_factory=list)
+    price_books: list[UsedPriceBook] = Field(default_factory=list)
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
     notes: list[str] = Field(default_factory=list)

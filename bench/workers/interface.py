@@ -1,4 +1,4 @@
-"""Those who make the calls of a run, wherever they are: this process (`local`) or several (`pool`).
+"""Those who make the calls of a run, wherever they are: this process (`local_worker`) or several (`master`).
 
 In: a `RunSpec`; out: progress while the run goes on and `WorkersFacts` at its end. The loop that conducts a run
 (`bench.run.conduct`) knows only this interface, so that stopping, draining and reporting are one piece of code.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.load.progress import Progress
-from bench.store.health import HealthCertificate
+from bench.store.certificate import HealthCertificate
 from bench.store.manifest import WorkerAnchor, WorkerCounts
 
 

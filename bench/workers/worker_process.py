@@ -22,7 +22,7 @@ from gevent.event import Event
 
 from bench.errors import BenchError, ExitCode
 from bench.load.health_probe import raise_file_limit
-from bench.load.worker import WorkerRun
+from bench.load.worker_run import WorkerRun
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.folder import RunFolder
 from bench.workers import messages

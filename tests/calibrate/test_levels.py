@@ -10,7 +10,7 @@ import pytest
 from bench.calibrate.levels import DECISIVE, CalibrateOptions, describe, failures, limits
 from bench.errors import BenchError
 from bench.store.calibration import Level
-from bench.store.health import Spread
+from bench.store.certificate import Spread
 from bench.store.reader import Run
 from tests.report import build
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of
 from bench.session.call import Delays
-from bench.store.health import Arrivals
+from bench.store.certificate import Arrivals
 
 
 def readings(late_us: list[int]) -> ProbeReadings:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bench.load.progress import CallCounts, Tally, progress_of
+from bench.load.progress import LiveCalls, Tally, progress_of
 from bench.scenario.model import LoadConfig
 
-COUNTS = CallCounts(open=3, talking=1, started=8, dropped=2)
+COUNTS = LiveCalls(open=3, talking=1, started=8, dropped=2)
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,5 @@ def test_phase_and_share(load: dict[str, Any], sessions: int, elapsed_s: float, 
 
 
 def test_counts_of_workers_add_up() -> None:
-    assert CallCounts.total([COUNTS, COUNTS.ended()]) == CallCounts(open=3, talking=1, started=16, dropped=4)
-    assert CallCounts.total([]) == CallCounts()
+    assert LiveCalls.total([COUNTS, COUNTS.ended()]) == LiveCalls(open=3, talking=1, started=16, dropped=4)
+    assert LiveCalls.total([]) == LiveCalls()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.load.shapes import (
-    Closed,
+    ClosedPool,
     Constant,
     Poisson,
     Schedule,
@@ -28,8 +28,8 @@ def load(**values: Any) -> LoadConfig:
 
 
 def test_ramp_spreads_callers_evenly_from_zero() -> None:
-    assert Closed(4, 10.0).offsets_s(1) == [0.0, 2.5, 5.0, 7.5]
-    assert Closed(3).offsets_s(1) == [0.0, 0.0, 0.0]
+    assert ClosedPool(4, 10.0).offsets_s(1) == [0.0, 2.5, 5.0, 7.5]
+    assert ClosedPool(3).offsets_s(1) == [0.0, 0.0, 0.0]
 
 
 @given(callers=st.integers(1, 20), sessions=st.integers(1, 200))
@@ -108,7 +108,7 @@ def test_arrivals_and_caps_of_all_workers_are_the_plan(workers: int, arrival: st
 @pytest.mark.parametrize(
     ("values", "shape", "most_open"),
     [
-        ({"callers": 3, "ramp": "6s"}, Closed(3, 6.0), 3),
+        ({"callers": 3, "ramp": "6s"}, ClosedPool(3, 6.0), 3),
         (
             {"arrival": "constant", "rate": "1/s", "sessions": 5, "warmup": 2},
             Constant(rate_per_min=60, sessions=7),

@@ -74,7 +74,7 @@ def ours(url: str, meter: Meter, payload: bytes) -> dict[str, Any]:
 
     from bench.load.factory import fixtures_of
     from bench.load.spec import RunSpec
-    from bench.load.worker import WorkerRun
+    from bench.load.worker_run import WorkerRun
     from bench.pricing.book import books_for
     from bench.scenario.read import load_scenario
     from bench.store.folder import RunFolder

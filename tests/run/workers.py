@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.load.progress import CallCounts, Progress, Tally
+from bench.load.progress import LiveCalls, Progress, Tally
 from bench.workers.interface import WorkersFacts
 
 
 def progress(
     phase: str = "steady", elapsed_s: float = 1.0, tally: Tally | None = None, *, admission_over: bool = False
 ) -> Progress:
-    calls = CallCounts(open=2, talking=1, started=3)
+    calls = LiveCalls(open=2, talking=1, started=3)
     return Progress(phase, elapsed_s, 0.5, admission_over, calls, tally or Tally())
 
 

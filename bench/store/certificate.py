@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field, model_validator
 
 
-class Part(BaseModel):
+class StoredPart(BaseModel):
     """A part of a stored file. A newer version may add keys; they are kept when an older one rewrites the file."""
 
     model_config = ConfigDict(extra="allow", validate_assignment=True)
@@ -32,7 +32,7 @@ Figure = Annotated[float | None, BeforeValidator(_figure)]
 Whole = Annotated[int | None, BeforeValidator(_whole)]
 
 
-class Spread(Part):
+class Spread(StoredPart):
     """Percentiles of some durations; None where nothing was measured."""
 
     n: int
@@ -52,7 +52,7 @@ def _spread(value: object) -> object:
 OptionalSpread = Annotated[Spread | None, BeforeValidator(_spread)]
 
 
-class WorkerFigures(Part):
+class WorkerFigures(StoredPart):
     """What one worker process used. Shares are of one core, or of the host's CPU time (steal)."""
 
     missed_deadlines_share: Figure = None
@@ -77,7 +77,7 @@ class WorkerCertificate(WorkerFigures):
     recv_lag_ms: OptionalSpread = None
 
 
-class Arrivals(Part):
+class Arrivals(StoredPart):
     """Calls that were due, that were begun, and that were dropped because `max_open` calls were open."""
 
     offered: Whole = None
@@ -90,7 +90,7 @@ def _certificates(value: object) -> object:
     return {str(name): said if isinstance(said, dict | WorkerCertificate) else {} for name, said in known.items()}
 
 
-class HealthCertificate(Part):
+class HealthCertificate(StoredPart):
     """The whole run: delays of all workers together, each worker's own, and open arrivals (a closed pool has none)."""
 
     loop_lag_ms: OptionalSpread = None

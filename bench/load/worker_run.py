@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.load.factory import CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, raise_priority
-from bench.load.progress import CallCounts, Progress, progress_of
+from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
 from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec
@@ -23,7 +23,7 @@ from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import wer
 from bench.measure.records import WallAnchor
-from bench.store.health import Arrivals
+from bench.store.certificate import Arrivals
 from bench.store.manifest import WorkerAnchor
 from bench.store.spool import SpoolWriter
 
@@ -91,9 +91,9 @@ class WorkerRun:
         return bool(self._schedule.done.is_set())
 
     @property
-    def counts(self) -> CallCounts:
+    def counts(self) -> LiveCalls:
         recorder, schedule = self.recorder, self._schedule
-        return CallCounts(recorder.open_sessions, recorder.talking_sessions, schedule.started, schedule.dropped)
+        return LiveCalls(recorder.open_sessions, recorder.talking_sessions, schedule.started, schedule.dropped)
 
     def progress(self) -> Progress:
         """The run as it is now."""

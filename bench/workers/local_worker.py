@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.load.health_probe import certificate_of
-from bench.load.worker import WorkerRun
+from bench.load.worker_run import WorkerRun
 from bench.store.manifest import WorkerCounts
 from bench.workers.interface import WorkersFacts
 

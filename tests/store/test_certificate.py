@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.store.health import Arrivals, HealthCertificate, Spread
+from bench.store.certificate import Arrivals, HealthCertificate, Spread
 
 
 def test_it_is_read_back_as_it_was_written() -> None:

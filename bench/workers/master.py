@@ -19,13 +19,13 @@ from gevent.event import Event
 
 from bench.errors import BenchError, ExitCode
 from bench.load.health_probe import ProbeReadings, certificate_of
-from bench.load.progress import CallCounts, Progress, Tally, WorkerState, progress_of
+from bench.load.progress import LiveCalls, Progress, Tally, WorkerState, progress_of
 from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import RowListener
-from bench.load.worker import HANG_UP_GRACE_S
+from bench.load.worker_run import HANG_UP_GRACE_S
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.store.health import Arrivals
+from bench.store.certificate import Arrivals
 from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 from bench.workers import messages
@@ -51,7 +51,7 @@ class _Member:
     spool: SpoolWriter | None = None
     """Where the rows of a worker on another machine are kept."""
     anchor: WorkerAnchor | None = None
-    calls: CallCounts = field(default_factory=CallCounts)
+    calls: LiveCalls = field(default_factory=LiveCalls)
     turns_received: int = 0
     sessions_received: int = 0
     flushed: dict[str, Any] | None = None
@@ -75,7 +75,7 @@ class _Member:
         self.lost, self.calls = why, self.calls.ended()
 
 
-class WorkerPool:
+class Master:
     """The workers of one run. Local ones are started here; remote ones come by themselves."""
 
     def __init__(self, spec: RunSpec, listener: RowListener) -> None:
@@ -204,7 +204,7 @@ class WorkerPool:
             member.spool.timelines(data)
 
     def _on_progress(self, member: _Member, data: Any) -> None:
-        member.calls = CallCounts(*data)
+        member.calls = LiveCalls(*data)
 
     def _on_flushed(self, member: _Member, data: Any) -> None:
         member.flushed, member.calls = data, member.calls.ended()
@@ -279,7 +279,7 @@ class WorkerPool:
         return progress_of(
             self._spec.scenario.load,
             self.tally,
-            CallCounts.total(member.calls for member in self._members.values()),
+            LiveCalls.total(member.calls for member in self._members.values()),
             elapsed_s=(time.monotonic_ns() - self._start_ns) / 1e9,
             finishing=self._finishing,
             workers=tuple(self._state(member) for member in self._in_order()),
