@@ -116,6 +116,7 @@ def run_scenario(
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
     outcome = _report(finish(run, reason))
     if failure is not None:
+        failure.add_note(f"what was measured until then: {folder.report_html}")
         raise failure
     return outcome
 

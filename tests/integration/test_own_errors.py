@@ -101,6 +101,7 @@ def test_a_crash_in_mid_run_still_ends_in_a_finished_reported_folder(
             cwd=ROOT,
         )
     assert "ZeroDivisionError: made on purpose" in done.stderr
+    assert f"what was measured until then: {out / 'report.html'}" in done.stderr
     assert "no space left" not in done.stderr, "a broken watcher hurts nobody"
     manifest = json.loads((out / "run.json").read_text())
     assert (manifest["state"], manifest["stop_reason"], manifest["verdict"]) == ("finished", "crashed", "incomplete")
