@@ -1,9 +1,9 @@
 """`bench calibrate`: the harness's own measurement error on this machine, by number of simultaneous calls.
 
 In: levels, frame length, workers; out: a `Calibration`. Each level is a real run of real worker processes against the
-simulated server, whose truth log says when each event left; the join of the two is the error. Trap: client and
-server share this machine's cores, so a level can fail because the *server* had no more; both CPU shares are kept, and
-the reasons say which.
+simulated server, whose truth log says when each event left; the difference is the error. Trap: client and server share
+this machine's cores, so a level can fail because the *server* had none left. Both CPU shares are kept, and the reasons
+say which of them it was.
 """
 
 from __future__ import annotations

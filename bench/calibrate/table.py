@@ -1,7 +1,7 @@
 """A calibration as a table that pastes well, and the sentence that a report cites.
 
-In: a stored `Calibration`; out: text. Trap: a level that failed because the truth server ran out of CPU says
-nothing bad of the client, so the reasons stand beside every level.
+In: a stored `Calibration`; out: text. Trap: a level can fail because the truth server ran out of CPU, which says
+nothing about the client; so every level is printed with its reasons.
 """
 
 from __future__ import annotations

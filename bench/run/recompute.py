@@ -1,8 +1,8 @@
-"""Measuring a stored run again: raw timelines in, new tables out. An edge, like the command line.
+"""Measuring a stored run again, for a changed definition or a newer price book: no call is made.
 
-For a changed definition or a newer price book: no call is made again. The tables of the run as it was go to
-`*.as-run.parquet` the first time. Trap: a call without a stored timeline cannot be measured again, so its
-rows would be lost; such a run is refused, not shortened.
+In: a finished run folder with its raw timelines; out: new tables in it. The first time, the old tables are kept as
+`*.as-run.parquet`. Trap: a call without a stored timeline cannot be measured again and would lose its rows, so such a
+run is refused.
 """
 
 from __future__ import annotations

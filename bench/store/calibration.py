@@ -1,6 +1,6 @@
 """Calibrations of this host: what `bench calibrate` measured, kept outside any run so that every report can cite it.
 
-In: a finished calibration; out: the newest one for a host. They lie in `$BENCH_HOME/calibration` (default
+In: a finished calibration; out: the newest one for a host. They are kept in `$BENCH_HOME/calibration` (default
 `~/.local/share/realtime-voice-bench/calibration`), one JSON file each. Trap: a calibration of another machine, or of
 another kernel or CPU, says nothing here and is not found.
 """
