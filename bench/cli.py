@@ -1,6 +1,6 @@
 """The `bench` command: thin verbs, each of which loads only the rooms it needs.
 
-In: words on a command line; out: an exit code (design section 4). Trap: nothing heavy may be imported at the top of
+In: words on a command line; out: an exit code. Trap: nothing heavy may be imported at the top of
 this file; `bench --help` is typed more often than any other command, and importing Locust rewires the process.
 """
 
@@ -93,11 +93,19 @@ def _root(
     """Load-test and benchmark realtime voice endpoints, with numbers that can be trusted."""
 
 
-def _load(path: Path, target: str | None, url: str | None, overrides: list[str] | None, seed: int | None) -> Scenario:
+def _load(
+    path: Path,
+    target: str | None,
+    url: str | None,
+    overrides: list[str] | None,
+    seed: int | None,
+    *,
+    choose_target: bool = True,
+) -> Scenario:
     from bench.scenario.read import load_scenario
 
     changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
-    return load_scenario(path, overrides=changes, url=url, target_name=target)
+    return load_scenario(path, overrides=changes, url=url, target_name=target, choose_target=choose_target)
 
 
 @app.command()
@@ -120,7 +128,7 @@ def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
     ] = "*:5557",
-    web: Annotated[bool, typer.Option("--web", help="Show the run on Locust's web page while it goes on.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Show the run on a web page while it goes on.")] = False,
     web_port: Annotated[
         int | None,
         typer.Option(metavar="PORT", min=0, max=65535, help="With --web: its port; 0 takes a free one. Default: 8089."),
@@ -135,40 +143,37 @@ def run(
         raise BenchError("--web-port and --web-host go with --web", hint="add --web")
     loaded = _load(scenario, target, url, set_, seed)
     if dry_run:
-        return _dry_run(loaded)
-    # Locust patches the standard library when it is imported; nothing that opens sockets may come before it.
-    import locust  # noqa: F401
+        from bench.run.plan import plan_text
+
+        print(plan_text(loaded))
+        return int(ExitCode.PASS)
+    _patch_first()
     from rich.console import Console
 
+    from bench.load.spec import Workforce
     from bench.report.terminal import render_terminal
-    from bench.run.conduct import Workforce, run_scenario
-    from bench.run.page import WebAddress
+    from bench.run.lifecycle import run_scenario
+    from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
+    from bench.run.screen import open_screen
 
+    console = Console()
+    watchers = [open_screen(console)]
+    if web:
+        address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
+        watchers.append(open_page(address, console))
     workforce = Workforce(local=workers)
     if master:
-        host, _, port = bind.rpartition(":")
-        if not port.isdecimal() or not host:
-            raise BenchError(f"--bind {bind}: not HOST:PORT", hint="such as --bind '*:5557' or --bind 10.0.0.1:5557")
-        workforce = Workforce(local=workers, remote=expect_workers, bind_host=host, bind_port=int(port))
-    page = WebAddress(web_host or "127.0.0.1", 8089 if web_port is None else web_port) if web else None
-    outcome = run_scenario(loaded, out=out, command=sys.argv, console=Console(), workforce=workforce, web=page)
+        workforce = Workforce.at(bind, local=workers, remote=expect_workers)
+    if loaded.target is None:
+        console.print("starting the embedded server ...", highlight=False)
+    outcome = run_scenario(loaded, out=out, command=sys.argv, workforce=workforce, watchers=watchers)
     print(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
 
-def _dry_run(scenario: Scenario) -> int:
-    import yaml
-
-    from bench.load.factory import fixtures_of
-    from bench.load.plan import describe
-    from bench.scenario.read import expanded
-
-    fixtures = fixtures_of(scenario)
-    print(yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True), end="")
-    print(f"# {describe(scenario.load, scenario.turns)}")
-    speech_s = sum(fixture.duration_ms for fixture in fixtures.values()) / 1000
-    print(f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent")
-    return int(ExitCode.PASS)
+def _patch_first() -> None:
+    """Locust patches the standard library when it is imported; nothing that opens sockets may come before it."""
+    import bench.workers.link  # noqa: F401
 
 
 @app.command()
@@ -182,8 +187,7 @@ def worker(
     burner: Annotated[float, typer.Option("--burner", hidden=True)] = 0.0,
 ) -> int:
     """Make calls for a master on another machine, until it says that the run is over."""
-    import locust  # noqa: F401
-
+    _patch_first()
     from bench.workers.worker_process import serve_worker
 
     return serve_worker(master_host, master_port, spool=spool, index=local_index, burner_ms=burner)
@@ -231,12 +235,12 @@ def validate(
     scenario: ScenarioArgument, target: TargetOption = None, url: UrlOption = None, set_: SetOption = None
 ) -> int:
     """Check a scenario and its fixtures; every problem is shown at once."""
-    from bench.load.factory import fixtures_of
-    from bench.load.plan import describe
+    from bench.run.plan import summary_line
 
-    loaded = _load(scenario, target, url, set_, None)
-    fixtures = fixtures_of(loaded)
-    print(f"{scenario}: ok. {describe(loaded.load, loaded.turns)}; {len(fixtures)} fixtures")
+    loaded = _load(scenario, target, url, set_, None, choose_target=False)
+    if target is not None or len(loaded.targets) < 2:
+        loaded = _load(scenario, target, url, set_, None)
+    print(f"{scenario}: ok. {summary_line(loaded)}")
     return int(ExitCode.PASS)
 
 
@@ -279,33 +283,25 @@ def calibrate(
     error_bound: Annotated[float, typer.Option(metavar="MS", help="Error p99 within which a level passes.")] = 1.0,
 ) -> int:
     """Measure this machine's own measurement error, by number of calls; reports cite the newest."""
-    import locust  # noqa: F401
+    _patch_first()
     from rich.console import Console
 
     from bench.calibrate.levels import CalibrateOptions
     from bench.calibrate.levels import calibrate as measure
     from bench.calibrate.table import render_calibration
-    from bench.config.units import parse_duration
 
-    try:
-        levels = tuple(sorted({int(level) for level in at.split(",")}))
-        frame_ms = parse_duration(frame)
-    except ValueError as error:
-        raise BenchError(f"--at {at} --frame {frame}: {error}", hint="such as --at 50,200 --frame 20ms") from error
-    console = Console(soft_wrap=True, highlight=False)
-    found = measure(
-        CalibrateOptions(
-            levels=levels,
-            frame_ms=frame_ms,
-            workers=workers,
-            servers=servers,
-            seconds=seconds,
-            tls=tls,
-            burner_ms=burner,
-            error_bound_ms=error_bound,
-        ),
-        lambda line: console.print(line, markup=False),
+    options = CalibrateOptions.at(
+        at,
+        frame,
+        workers=workers,
+        servers=servers,
+        seconds=seconds,
+        tls=tls,
+        burner_ms=burner,
+        error_bound_ms=error_bound,
     )
+    console = Console(soft_wrap=True, highlight=False)
+    found = measure(options, lambda line: console.print(line, markup=False))
     print(render_calibration(found))
     return int(ExitCode.PASS if found.highest_level is not None else ExitCode.INVALID_GENERATOR)
 
@@ -335,24 +331,16 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes that recognise and speak.")] = None,
 ) -> int:
     """Serve the Realtime protocol on this machine: a server to try things on."""
-    import os
-
-    from bench.config.secrets import SecretRef
+    from bench.config.secrets import secret_option
     from bench.server.options import ServeOptions
     from bench.server.run import serve as serve_forever
 
-    key = None
-    if api_key is not None:
-        try:
-            key = SecretRef.parse(api_key).resolve(os.environ, Path.cwd())
-        except ValueError as error:
-            raise BenchError(f"--api-key: {error}", hint="allowed: env:NAME or file:PATH") from error
     serve_forever(
         ServeOptions(
             engine=engine,
             host=host,
             port=port,
-            api_key=key,
+            api_key=secret_option("--api-key", api_key),
             workers=workers,
             profile=str(profile) if profile is not None else None,
             truth_log=truth_log,
@@ -377,18 +365,18 @@ def fixtures_list(catalogue: CatalogueOption = None) -> int:
     from rich.table import Table
 
     from bench.audio.catalogue import load_catalogue
+    from bench.audio.fixtures_cli import list_fixtures
 
-    loaded = load_catalogue(_catalogue(catalogue))
+    rows = list_fixtures(load_catalogue(_catalogue(catalogue)))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("id", "accent", "voice"):
         table.add_column(heading, no_wrap=True)
     table.add_column("speech s", justify="right", no_wrap=True)
     table.add_column("text")
-    for fixture in loaded.fixtures.values():
-        speech_s = (fixture.speech_end_ms - fixture.speech_start_ms) / 1000
-        table.add_row(fixture.id, fixture.accent, fixture.voice, f"{speech_s:.2f}", fixture.text)
+    for row in rows:
+        table.add_row(row["id"], row["accent"], row["voice"], row["speech_s"], row["text"])
     Console().print(table)
-    print(f"{len(loaded.fixtures)} fixtures in {_catalogue(catalogue)}")
+    print(f"{len(rows)} fixtures in {_catalogue(catalogue)}")
     return int(ExitCode.PASS)
 
 

@@ -35,7 +35,19 @@ def test_help_names_every_verb() -> None:
 def test_validate_says_what_would_run() -> None:
     done = bench("validate", QUICKSTART)
     assert done.returncode == 0
-    assert "12 calls, 2 turns each, 6 callers at a time" in done.stdout
+    assert "12 calls of 2 turns each, 6 at a time" in done.stdout
+
+
+def test_validate_takes_a_file_with_several_targets(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    body = yaml.safe_load(QUICKSTART.read_text())
+    body["fixtures"] = str(ROOT / "fixtures" / "audio" / "catalogue.yaml")
+    body["targets"] = {"here": {"url": "ws://127.0.0.1:9/"}, "nowhere": {"model": "m"}}
+    path.write_text(yaml.safe_dump(body))
+    assert bench("validate", path).returncode == 0
+    assert bench("validate", path, "--target", "here").returncode == 0
+    refused = bench("validate", path, "--target", "nowhere")
+    assert (refused.returncode, "no url" in refused.stderr) == (ExitCode.USAGE, True)
 
 
 def test_a_bad_scenario_is_told_by_line_with_a_hint(tmp_path: Path) -> None:

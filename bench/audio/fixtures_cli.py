@@ -41,7 +41,7 @@ from bench.errors import BenchError
 FIXTURE_RATE_HZ = AudioFormat.PCM16.rate_hz
 SHIPPED_CATALOGUE = Path(__file__).resolve().parents[2] / "fixtures" / "audio" / "catalogue.yaml"
 HAND_MS = 50.0  # a person marks the end of speech to within some tens of milliseconds
-COLUMNS = ("id", "text", "language", "accent", "voice", "duration_s", "speech_end_ms")
+COLUMNS = ("id", "text", "language", "accent", "voice", "duration_s", "speech_s", "speech_end_ms")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -71,6 +71,7 @@ def list_fixtures(catalogue: Catalogue) -> list[dict[str, str]]:
             "accent": fixture.accent,
             "voice": fixture.voice,
             "duration_s": f"{fixture.duration_ms / 1000:.2f}",
+            "speech_s": f"{(fixture.speech_end_ms - fixture.speech_start_ms) / 1000:.2f}",
             "speech_end_ms": f"{fixture.speech_end_ms:.1f}",
         }
         for fixture in catalogue.fixtures.values()

@@ -1,15 +1,13 @@
 """`bench calibrate`: the harness's own measurement error on this machine, by number of simultaneous calls.
 
 In: levels, frame length, workers; out: a `Calibration`. Each level is a real run of real worker processes against the
-simulated server, whose truth log says when each event left; the join of the two is the error. Trap: client and
-server share this machine's cores, so a level can fail because the *server* had no more; both CPU shares are kept, and
-the reasons say which.
+simulated server, whose truth log says when each event left; the difference is the error. Trap: client and server share
+this machine's cores, so a level can fail because the *server* had none left. Both CPU shares are kept, and the reasons
+say which of them it was.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,21 +22,25 @@ import trustme
 import yaml
 
 from bench import __version__
-from bench.calibrate.truth import check_turns, log_files, read_truth
+from bench.calibrate.truth import check_turns, log_files, read_truth, summarise
+from bench.config.units import parse_duration
 from bench.errors import BenchError, ExitCode
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
+from bench.load.progress import Progress
+from bench.load.spec import RunSpec, Workforce
+from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
-from bench.run.server_process import listening_url
+from bench.run.conduct import conduct
+from bench.run.lifecycle import finish, prepare
+from bench.run.server_process import ServerProcess
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.scenario.read import scenario_from_dict
-from bench.store.calibration import Calibration, Level, Spread, write_calibration
+from bench.store.calibration import Calibration, Level, write_calibration
+from bench.store.certificate import Spread
 from bench.store.environment import host_facts
-from bench.store.finish import finish_run
-from bench.store.folder import RunFolder, create_run_folder
-from bench.store.manifest import Manifest, write_manifest
+from bench.store.folder import create_run_folder
 from bench.store.reader import Run, iter_timelines
-from bench.workers.master import MasterCrew
 
 METRICS = ("ttft_ms", "first_audio_ms", "first_audible_ms", "endpoint_ms", "response_done_ms")
 DECISIVE = ("ttft_ms", "first_audio_ms", "endpoint_ms")
@@ -49,6 +51,7 @@ CALLS_PER_RAMP_SECOND = 40
 SPOKEN = ("balance", "order-status", "plan-prices", "opening-hours", "appointment")
 TURNS_PER_CALL = 8
 BUSY_CORE = 0.9
+TRUTH_LOG = "truth.jsonl"
 PROFILE = {
     "name": "calibration",
     "seed": 7,
@@ -75,6 +78,17 @@ class CalibrateOptions:
     burner_ms: float = 0.0
     error_bound_ms: float = ERROR_BOUND_MS
     late_bound_ms: float = LATE_BOUND_MS
+
+    @classmethod
+    def at(cls, levels: str, frame: str, **others: Any) -> CalibrateOptions:
+        """With `levels` such as `50,200` and `frame` such as `20ms`. Raises `BenchError` for anything else."""
+        try:
+            numbers = tuple(sorted({int(level) for level in levels.split(",")}))
+            return cls(levels=numbers, frame_ms=parse_duration(frame), **others)
+        except ValueError as error:
+            raise BenchError(
+                f"--at {levels} --frame {frame}: {error}", hint="such as --at 50,200 --frame 20ms"
+            ) from error
 
 
 def calibrate(options: CalibrateOptions, tell: Callable[[str], None]) -> Calibration:
@@ -132,57 +146,42 @@ def _cpu(shares: dict[str, float]) -> str:
 def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
     root.mkdir()
     with ExitStack() as stack:
-        server = _Server(options, root)
+        server = _start_server(options, root)
         stack.callback(server.stop)
         scenario = _scenario(calls, options, root, server.url)
         assert scenario.target is not None
-        folder = create_run_folder(root / "run", scenario.name, datetime.now(UTC))
-        crew = MasterCrew(
-            scenario,
-            scenario.target,
-            folder,
+        spec = RunSpec(
+            scenario=scenario,
+            target=scenario.target,
+            folder=create_run_folder(root / f"calibration-{calls}", scenario.name, datetime.now(UTC)),
             run_id=f"calibration-{calls}",
-            books=books_for("example-embedded"),
+            books=books_for(scenario.pricing.book),
             fixtures=fixtures_of(scenario),
-            local=options.workers,
-            burner_ms=options.burner_ms,
+            workforce=Workforce(local=options.workers, burner_ms=options.burner_ms),
         )
-        crew.await_workers()
-        manifest = _manifest(scenario, folder)
-        server.mark()
-        crew.start()
-        while not crew.finished and not crew.admission_over:
-            crew.wait(0.5)
-        used = server.cpu_shares()
-        crew.admit_no_more()
-        deadline = time.monotonic() + 20
-        while not crew.finished and time.monotonic() < deadline:
-            crew.wait(0.2)
-        crew.hang_up()
-        crew.drain()
-        facts = crew.facts()
+        cpu = _ServerCpu(server.pid)
+        run = prepare(spec, Watchers())
+        reason = conduct(run.workers, [], cpu, graceful_stop_s=scenario.load.graceful_stop_ms / 1000)
+        if reason == "interrupted":
+            raise KeyboardInterrupt
         server.stop()
-        manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
-        manifest.losses, manifest.health = facts.losses, facts.health
-        return _judge(calls, options, finish_run(folder, manifest), server.log, used)
+        return _judge(calls, options, finish(run, reason), root / TRUTH_LOG, cpu.shares)
 
 
 def _judge(calls: int, options: CalibrateOptions, run: Run, log: Path, server_cpu: dict[str, float]) -> Level:
     checked = check_turns(run, iter_timelines(run.folder.root), read_truth(log_files(log)))
-    matched = checked[checked["matched"].astype(bool)]
+    summary = summarise(checked).set_index("metric")
     health = run.manifest.health
-    workers: dict[str, dict[str, Any]] = health["workers"]
-    errors = {name: _spread(matched[f"{name}_error"]) for name in METRICS}
-    late = Spread(**health["frame_late_ms"])
-    rss = [worker["rss_most_bytes"] for worker in workers.values() if worker.get("rss_most_bytes")]
-    client_cpu = {name: float(worker["cpu_share_peak"]) for name, worker in workers.items()}
+    errors = {name: _spread(summary.loc[name]) for name in METRICS}
+    rss = [worker.rss_most_bytes for worker in health.workers.values() if worker.rss_most_bytes]
+    client_cpu = {name: worker.cpu_share_peak or 0.0 for name, worker in health.workers.items()}
     level = Level(
         calls=calls,
         turns=len(run.turns),
-        turns_unmatched=len(checked) - len(matched),
+        turns_unmatched=int((~checked["matched"].astype(bool)).sum()),
         errors=errors,
-        frame_late=late,
-        recv_lag=Spread(**health["recv_lag_ms"]),
+        frame_late=health.frame_late_ms or Spread(n=0),
+        recv_lag=health.recv_lag_ms or Spread(n=0),
         client_cpu=client_cpu,
         server_cpu=server_cpu,
         rss_per_call_bytes=sum(rss) / calls if rss else None,
@@ -190,12 +189,13 @@ def _judge(calls: int, options: CalibrateOptions, run: Run, log: Path, server_cp
         ok=False,
         reasons=[],
     )
-    reasons = _failures(level, run, options)
-    remarks = _limits(client_cpu, server_cpu)
+    reasons = failures(level, run, options)
+    remarks = limits(client_cpu, server_cpu)
     return level.model_copy(update={"ok": not reasons, "reasons": [*reasons, *remarks]})
 
 
-def _failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
+def failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
+    """Why the level does not pass; nothing when it does."""
     said = []
     for name in DECISIVE:
         spread = level.errors[name]
@@ -215,7 +215,7 @@ def _failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
     return said
 
 
-def _limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[str]:
+def limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[str]:
     """Which process had no more of a core to take: a remark, not a failure."""
     said = [
         f"worker {name} used {share:.0%} of a core at its peak: spread the calls over more workers"
@@ -230,15 +230,9 @@ def _limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[
     return said
 
 
-def _spread(values_ms: Any) -> Spread:
-    import numpy as np
-
-    values = np.abs(np.asarray(values_ms, dtype=float))
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return Spread(n=0)
-    p50, p95, p99 = (round(float(value), 4) for value in np.percentile(values, [50, 95, 99]))
-    return Spread(n=len(values), p50_ms=p50, p95_ms=p95, p99_ms=p99, max_ms=round(float(values.max()), 4))
+def _spread(row: Any) -> Spread:
+    shares = (round(float(row[name]), 4) for name in ("p50", "p95", "p99", "max"))
+    return Spread(n=int(row["n"]), **dict(zip(("p50_ms", "p95_ms", "p99_ms", "max_ms"), shares, strict=True)))
 
 
 def _scenario(calls: int, options: CalibrateOptions, root: Path, url: str) -> Scenario:
@@ -256,7 +250,13 @@ def _scenario(calls: int, options: CalibrateOptions, root: Path, url: str) -> Sc
         "fixtures": str(shipped_catalogue()),
         "session": {"frame": f"{options.frame_ms}ms"},
         "conversation": [step for _ in range(TURNS_PER_CALL) for step in ({"say": spoken}, {"pause": "300ms"})],
-        "load": {"callers": calls, "ramp": f"{ramp_s:g}s", "duration": f"{ramp_s + options.seconds:g}s"},
+        "load": {
+            "callers": calls,
+            "ramp": f"{ramp_s:g}s",
+            "duration": f"{ramp_s + options.seconds:g}s",
+            "graceful_stop": "20s",
+        },
+        "pricing": {"book": "example-embedded"},
         "timeouts": {"connect": "30s", "ready": "30s"},
     }
     return scenario_from_dict(body, source=root / "scenario.yaml")
@@ -269,67 +269,46 @@ def _fixture_ids() -> list[str]:
     return sorted(name for name in known if name.startswith(SPOKEN) and known[name].duration_ms < 3_500)
 
 
-def _manifest(scenario: Scenario, folder: RunFolder) -> Manifest:
-    manifest = Manifest(
-        run_id=folder.run_id,
-        bench_version=__version__,
-        scenario_name=scenario.name,
-        started_at=datetime.now(UTC),
-        stop_reason="completed",
-    )
-    write_manifest(folder, manifest)
-    return manifest
+def _start_server(options: CalibrateOptions, root: Path) -> ServerProcess:
+    profile = root / "profile.yaml"
+    profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
+    arguments = ["--engine", "simulated", "--profile", str(profile), "--truth-log", str(root / TRUTH_LOG)]
+    arguments += ["--processes", str(options.servers)]
+    if options.tls:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(root / "ca.pem")
+        chain = root / "server.pem"
+        authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(chain)
+        arguments += ["--tls-cert", str(chain)]
+    return ServerProcess(*arguments, what="the simulated server")
 
 
-class _Server:
-    """The simulated server of one level, and what it costs."""
+class _ServerCpu(Watcher):
+    """Share of one core that each process of the server took while calls were begun; idle supervisors are left out."""
 
-    def __init__(self, options: CalibrateOptions, root: Path) -> None:
-        profile = root / "profile.yaml"
-        profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
-        self.log = root / "truth.jsonl"
-        command = [sys.executable, "-m", "bench.server", "--engine", "simulated", "--profile", str(profile)]
-        command += ["--port", "0", "--exit-with-stdin", "--truth-log", str(self.log)]
-        command += ["--processes", str(options.servers)]
-        if options.tls:
-            authority = trustme.CA()
-            authority.cert_pem.write_to_path(root / "ca.pem")
-            chain = root / "server.pem"
-            authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(chain)
-            command += ["--tls-cert", str(chain)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self.url = listening_url(self._process, what="the simulated server")
-        self._marks: dict[int, float] = {}
-        self._marked_s = 0.0
+    def __init__(self, pid: int) -> None:
+        self.shares: dict[str, float] = {}
+        self._pid = pid
+        self._before: dict[int, float] | None = None
+        self._began_s = 0.0
+        self._over = False
+
+    def progress(self, progress: Progress) -> None:
+        if self._before is None:
+            self._before, self._began_s = self._cpu_s(), time.monotonic()
+        elif progress.phase == "finishing" and not self._over:
+            self._over = True
+            elapsed_s = time.monotonic() - self._began_s
+            shares = {pid: (used - self._before.get(pid, 0.0)) / elapsed_s for pid, used in self._cpu_s().items()}
+            self.shares = {f"pid {pid}": round(share, 4) for pid, share in shares.items() if share > 0.005}
 
     def _cpu_s(self) -> dict[int, float]:
+        """CPU seconds of each process of the server so far."""
         try:
-            parent = psutil.Process(self._process.pid)
+            parent = psutil.Process(self._pid)
             family = [parent, *parent.children(recursive=True)]
             return {each.pid: sum(each.cpu_times()[:2]) for each in family}
         except psutil.Error as error:
             raise BenchError(
                 f"the simulated server ended in mid-run: {error}", exit_code=ExitCode.INVALID_GENERATOR
             ) from error
-
-    def mark(self) -> None:
-        """CPU is counted from here."""
-        self._marks, self._marked_s = self._cpu_s(), time.monotonic()
-
-    def cpu_shares(self) -> dict[str, float]:
-        """Share of one core that each process took since `mark`; idle supervisors are left out."""
-        elapsed_s = time.monotonic() - self._marked_s
-        shares = {pid: (used - self._marks.get(pid, 0.0)) / elapsed_s for pid, used in self._cpu_s().items()}
-        return {f"pid {pid}": round(share, 4) for pid, share in shares.items() if share > 0.005}
-
-    def stop(self) -> None:
-        """End the server; its log is complete afterwards."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(timeout=15)

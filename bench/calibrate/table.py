@@ -1,12 +1,13 @@
 """A calibration as a table that pastes well, and the sentence that a report cites.
 
-In: a stored `Calibration`; out: text. Trap: a level that failed because the truth server ran out of CPU says
-nothing bad of the client, so the reasons stand beside every level.
+In: a stored `Calibration`; out: text. Trap: a level can fail because the truth server ran out of CPU, which says
+nothing about the client; so every level is printed with its reasons.
 """
 
 from __future__ import annotations
 
-from bench.store.calibration import Calibration, Level, Spread
+from bench.store.calibration import Calibration, Level
+from bench.store.certificate import Spread
 
 COLUMNS = ("ttft_ms", "first_audio_ms", "first_audible_ms", "endpoint_ms")
 

@@ -364,13 +364,5 @@ def summarise(checked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def disagreements(checked: pd.DataFrame) -> pd.DataFrame:
-    """The turns whose outcome or fixture is not what the server did or heard (matched turns that were heard)."""
-    matched = checked[checked["matched"].astype(bool)]
-    status = (matched["true_status"].notna()) & (matched["status"] != matched["true_status"])
-    fixture = (matched["true_fixture"].notna()) & (matched["fixture"] != matched["true_fixture"])
-    return matched[status | fixture]
-
-
 def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float:
     return float(np.quantile(values, share)) if len(values) else math.nan

@@ -6,6 +6,7 @@ Trap: never put what `resolve` returns into a model, a log line or an exception.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,6 +101,16 @@ def names_credential(name: str) -> bool:
 def is_reference(text: str) -> bool:
     """Whether `text` is meant as a reference to a secret."""
     return text.startswith(("env:", "file:"))
+
+
+def secret_option(option: str, reference: str | None) -> str | None:
+    """The secret that a command-line option refers to; None without one. Raises `BenchError` naming `option`."""
+    if reference is None:
+        return None
+    try:
+        return SecretRef.parse(reference).resolve(os.environ, Path.cwd())
+    except ValueError as error:
+        raise BenchError(f"{option}: {error}", hint="allowed: env:NAME or file:PATH") from error
 
 
 def _validate(value: object) -> SecretRef:

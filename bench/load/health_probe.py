@@ -1,9 +1,8 @@
-"""The health certificate of one worker: was the generator itself in the way?
+"""The health of one worker: was the generator itself in the way?
 
-Probed while the run goes on: how late our own loop is (every 50 ms), the process's CPU and the host's steal, garbage
-collection pauses, frame lateness, receive lag, open files, memory. Trap: a load generator that slows down under its
-own load reports its own delay as the vendor's; so every report carries this, and turns beyond the bound leave
-the percentiles.
+In: delays of frames and messages as calls leave them, and probes of the loop (every 50 ms), CPU, steal, garbage
+collection, open files and memory. Out: `ProbeReadings`, which several workers' add up to the run's certificate.
+Trap: a load generator that slows down under its own load reports its own delay as the vendor's.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import gc
 import os
 import resource
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import psutil
 
 from bench.load.histogram import Histogram
 from bench.session.call import Delays
+from bench.store.certificate import Arrivals, HealthCertificate, WorkerCertificate
 
 _OPEN_FILES = Path("/proc/self/fd")
 PROBE_S = 0.05
@@ -51,8 +52,28 @@ class _Gc:
             self.longest_ns = max(self.longest_ns, took_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeReadings:
+    """What one worker's probe found: its certificate, and the histograms from which the run's is made."""
+
+    certificate: WorkerCertificate
+    histograms: Mapping[str, Histogram]
+    """By the name of the certificate's field."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain data for a message."""
+        histograms = {name: histogram.to_wire() for name, histogram in self.histograms.items()}
+        return {"certificate": self.certificate.model_dump(mode="json"), "histograms": histograms}
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> ProbeReadings:
+        """The inverse of `to_wire`."""
+        histograms = {name: Histogram.from_wire(each) for name, each in data["histograms"].items()}
+        return cls(WorkerCertificate.model_validate(data["certificate"]), histograms)
+
+
 class HealthProbe:
-    """Watches one worker process from `start` to `stop`; `certificate` may be asked at any time."""
+    """Watches one worker process from `start` to `stop`; `readings` may be asked at any time."""
 
     def __init__(self, delays: Delays, *, frame_ms: float) -> None:
         self._delays = delays
@@ -81,7 +102,7 @@ class HealthProbe:
         self._greenlet = gevent.spawn(self._probe)
 
     def stop(self) -> None:
-        """Watch no more; the certificate stays as it is."""
+        """Watch no more; the readings stay as they are."""
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None:
             gc.callbacks.remove(self._gc)
@@ -123,27 +144,29 @@ class HealthProbe:
         times = self._process.cpu_times()
         return float(times.user + times.system)
 
-    def certificate(self) -> dict[str, Any]:
-        """The figures of this worker so far; shares are of one core."""
+    def readings(self) -> ProbeReadings:
+        """The figures of this worker so far."""
         elapsed_s = max(1e-9, time.monotonic() - self._began_s)
         steal_s, total_s = _steal_s()
         host_s = total_s - self._steal[1]
-        return {
-            "loop_lag": self.loop_lag.to_wire(),
-            "frame_late": self.frame_late.to_wire(),
-            "recv_lag": self.recv_lag.to_wire(),
-            "missed_deadlines_share": self.frame_late.share_over(self._frame_ms),
-            "cpu_share": round((self._cpu_s() - self._cpu_began) / elapsed_s, 4),
-            "cpu_share_peak": round(self._most_cpu, 4),
-            "steal_share": round((steal_s - self._steal[0]) / host_s, 4) if host_s > 0 else None,
-            "niceness": os.getpriority(os.PRIO_PROCESS, 0),
-            "gc_pauses": self._gc.pauses,
-            "gc_pause_total_ms": round(self._gc.total_ns / 1e6, 3),
-            "gc_pause_longest_ms": round(self._gc.longest_ns / 1e6, 3),
-            "open_files_most": self._most_files or None,
-            "open_files_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            "rss_most_bytes": self._most_rss or None,
-        }
+        histograms = {"loop_lag_ms": self.loop_lag, "frame_late_ms": self.frame_late, "recv_lag_ms": self.recv_lag}
+        certificate = WorkerCertificate(
+            loop_lag_ms=self.loop_lag.spread(),
+            frame_late_ms=self.frame_late.spread(),
+            recv_lag_ms=self.recv_lag.spread(),
+            missed_deadlines_share=self.frame_late.share_over(self._frame_ms),
+            cpu_share=round((self._cpu_s() - self._cpu_began) / elapsed_s, 4),
+            cpu_share_peak=round(self._most_cpu, 4),
+            steal_share=round((steal_s - self._steal[0]) / host_s, 4) if host_s > 0 else None,
+            niceness=os.getpriority(os.PRIO_PROCESS, 0),
+            gc_pauses=self._gc.pauses,
+            gc_pause_total_ms=round(self._gc.total_ns / 1e6, 3),
+            gc_pause_longest_ms=round(self._gc.longest_ns / 1e6, 3),
+            open_files_most=self._most_files or None,
+            open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            rss_most_bytes=self._most_rss or None,
+        )
+        return ProbeReadings(certificate, histograms)
 
 
 def _steal_s() -> tuple[float, float]:
@@ -152,24 +175,21 @@ def _steal_s() -> tuple[float, float]:
     return float(getattr(times, "steal", 0.0)), float(sum(times[:8]))
 
 
-def combined(certificates: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The certificate of a run: histograms of all workers merged, and each worker's own figures.
-
-    A certificate's histograms are replaced by their summaries, since buckets are of no use to a reader.
-    """
-    merged: dict[str, Any] = {}
-    for name in ("loop_lag", "frame_late", "recv_lag"):
-        whole = Histogram()
-        for certificate in certificates.values():
-            whole.merge(Histogram.from_wire(certificate[name]))
-        merged[f"{name}_ms"] = whole.summary()
-    workers = {}
-    for worker, certificate in certificates.items():
-        plain = {key: value for key, value in certificate.items() if key not in {"loop_lag", "frame_late", "recv_lag"}}
-        for name in ("loop_lag", "frame_late", "recv_lag"):
-            plain[f"{name}_ms"] = Histogram.from_wire(certificate[name]).summary()
-        workers[worker] = plain
-    return {**merged, "workers": workers}
+def certificate_of(workers: Mapping[str, ProbeReadings], arrivals: Iterable[Arrivals | None]) -> HealthCertificate:
+    """The certificate of a run: delays of all workers merged, each worker's own figures, arrivals added up."""
+    merged: dict[str, Histogram] = {}
+    for readings in workers.values():
+        for name, histogram in readings.histograms.items():
+            merged.setdefault(name, Histogram()).merge(histogram)
+    known = [found for found in arrivals if found is not None]
+    counts = ("offered", "achieved", "dropped")
+    return HealthCertificate(
+        **{name: histogram.spread() for name, histogram in merged.items()},
+        workers={name: readings.certificate for name, readings in workers.items()},
+        arrivals=Arrivals(**{name: sum(getattr(found, name) or 0 for found in known) for name in counts})
+        if known
+        else None,
+    )
 
 
 def raise_priority() -> int:

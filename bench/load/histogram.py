@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.store.certificate import Spread
+
 _PER_E = 100
 _BUCKETS = 2400
 
@@ -59,15 +61,15 @@ class Histogram:
         first = int(np.log1p(bound_ms * 1000) * _PER_E) + 1
         return float(self.counts[first:].sum()) / total
 
-    def summary(self) -> dict[str, float | int | None]:
-        """`n`, p50, p95, p99 and max in ms."""
-        return {
-            "n": self.n,
-            "p50_ms": _rounded(self.percentile_ms(50)),
-            "p95_ms": _rounded(self.percentile_ms(95)),
-            "p99_ms": _rounded(self.percentile_ms(99)),
-            "max_ms": round(self.most_us / 1000, 3) if self.n else None,
-        }
+    def spread(self) -> Spread:
+        """Count, p50, p95, p99 and maximum."""
+        return Spread(
+            n=self.n,
+            p50_ms=_rounded(self.percentile_ms(50)),
+            p95_ms=_rounded(self.percentile_ms(95)),
+            p99_ms=_rounded(self.percentile_ms(99)),
+            max_ms=_rounded(self.most_us / 1000) if self.n else None,
+        )
 
     def to_wire(self) -> dict[str, Any]:
         """Sparse form for a message."""

@@ -1,8 +1,9 @@
-"""The Locust users of a run: callers of a closed pool, or one dispatcher of open arrivals per worker.
+"""The Locust users of a worker: callers of a closed pool, or one dispatcher of open arrivals.
 
-Importing this module imports Locust, which monkey-patches the standard library: only a running load may do it.
-Trap: Locust's own spawn rate and percentiles are not used (they tick at 1 Hz and are two-digit buckets); callers
-wait for their own planned instant, and every number of a report comes from the rows.
+In: a worker's share of the load. Out: calls at their planned instants, each timeline handed to the recorder.
+Trap: importing this module imports Locust, which patches the standard library: only a running load may do it. Locust's
+spawn rate and percentiles are not used (they tick at 1 Hz and are two-digit buckets): callers wait for their own
+instant, and every number of a report comes from the rows.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Iterator
 import gevent
 from gevent.event import Event
 from locust import User, task
+from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import LocalRunner
 
-from bench.load.arrivals import sessions_of_caller
 from bench.load.factory import CallFactory
-from bench.load.plan import Share, is_warmup, total_sessions
 from bench.load.recorder import Recorder
+from bench.load.shapes import WorkerShare, is_warmup, sessions_of_caller
 from bench.scenario.model import Scenario
 from bench.session.call import Call
 
@@ -28,13 +30,18 @@ NS_PER_S = 1_000_000_000
 logging.getLogger("locust").setLevel(logging.CRITICAL)
 
 
-class Playing:
-    """The state that the users of one worker share."""
+class CallSchedule:
+    """The calls of one worker: which are open, which are to come, and the users who make them."""
 
-    def __init__(self, scenario: Scenario, factory: CallFactory, recorder: Recorder, share: Share) -> None:
-        self.scenario = scenario
-        self.factory = factory
-        self.recorder = recorder
+    def __init__(
+        self,
+        scenario: Scenario,
+        factory: CallFactory,
+        recorder: Recorder,
+        share: WorkerShare,
+        environment: Environment | None,
+    ) -> None:
+        self.load = scenario.load
         self.share = share
         self.start_ns = 0
         self.go = Event()
@@ -45,18 +52,37 @@ class Playing:
         """Open arrivals whose planned instant has come."""
         self.dropped = 0
         self.started = 0
+        self._factory = factory
+        self._recorder = recorder
         self._calls: set[Call] = set()
-        self._waiting = len(share.callers) or 1
+        self._users = (len(share.callers) or 1) if share.offsets_s else 0
+        self._user_class = _user_class(self)
+        self._environment = environment or Environment()
+        self._environment.user_classes = [self._user_class]
 
-    def begin(self, start_ns: int) -> None:
-        """Release the users: planned offsets count from `start_ns`."""
-        self.start_ns = start_ns
+    def begin(self) -> None:
+        """Make the users and release them together: planned offsets count from now."""
+        runner = self._environment.runner or self._environment.create_local_runner()
+        if not self._users:
+            self.done.set()
+        elif isinstance(runner, LocalRunner):
+            runner.start(self._users, spawn_rate=self._users)
+        else:
+            # Locust would deal users out by its own arithmetic; which callers are ours is settled by the share.
+            runner.spawn_users({self._user_class.__name__: self._users})
+        self.start_ns = time.monotonic_ns()
         self.go.set()
+
+    def end(self) -> None:
+        """Dismiss users that are left. A worker of a master keeps its runner, which carries its messages."""
+        if isinstance(self._environment.runner, LocalRunner):
+            self._environment.runner.quit()
+        gevent.sleep(0)
 
     def retire(self) -> None:
         """A user has no more calls to make."""
-        self._waiting -= 1
-        if self._waiting <= 0:
+        self._users -= 1
+        if self._users <= 0:
             self.done.set()
 
     def hang_up_all(self) -> None:
@@ -66,16 +92,16 @@ class Playing:
 
     def call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether its transport came up, so that a refused caller can pause."""
-        warmup = is_warmup(self.scenario.load, index, (intended_ns - self.start_ns) / NS_PER_S)
-        plan = self.factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
-        call = Call(plan, self.factory.dialect(), self.recorder)
+        warmup = is_warmup(self.load, index, (intended_ns - self.start_ns) / NS_PER_S)
+        plan = self._factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
+        call = Call(plan, self._factory.dialect(), self._recorder)
         self._calls.add(call)
         self.started += 1
         try:
             timeline = call.run()
         finally:
             self._calls.discard(call)
-        self.recorder.session_ended(timeline)
+        self._recorder.session_ended(timeline)
         return timeline.connection.ready_ns is not None
 
     def sleep_until(self, at_ns: int) -> bool:
@@ -86,7 +112,7 @@ class Playing:
 
 class _VoiceUser(User):
     abstract = True
-    playing: Playing
+    schedule: CallSchedule
     """Set on the class before the runner starts."""
 
 
@@ -94,7 +120,7 @@ class Caller(_VoiceUser):
     """One person of a closed pool, who calls again as soon as the last call ended."""
 
     def on_start(self) -> None:
-        share = self.playing.share
+        share = self.schedule.share
         place = next(self._places)
         self.caller = share.callers[place]
         self.offset_ns = round(share.offsets_s[place] * NS_PER_S)
@@ -103,21 +129,20 @@ class Caller(_VoiceUser):
 
     @task
     def call_until_done(self) -> None:
-        playing = self.playing
-        load = playing.scenario.load
-        playing.go.wait()
-        intended_ns = playing.start_ns + self.offset_ns
+        schedule = self.schedule
+        schedule.go.wait()
+        intended_ns = schedule.start_ns + self.offset_ns
         try:
-            for index in sessions_of_caller(self.caller, load.callers, total_sessions(load)):
-                if not playing.sleep_until(intended_ns):
+            for index in sessions_of_caller(self.caller, schedule.load):
+                if not schedule.sleep_until(intended_ns):
                     break
-                came_up = playing.call(index, self.caller, intended_ns)
+                came_up = schedule.call(index, self.caller, intended_ns)
                 intended_ns = time.monotonic_ns()
                 if not came_up:
-                    # A refused caller redials after a breath; without it a dead server is hammered at CPU speed.
+                    # A refused caller redials after a second; without the pause a dead server is hammered at CPU speed.
                     intended_ns += NS_PER_S
         finally:
-            playing.retire()
+            schedule.retire()
         raise StopUser
 
 
@@ -126,30 +151,29 @@ class Dispatcher(_VoiceUser):
 
     @task
     def dispatch(self) -> None:
-        playing = self.playing
-        share = playing.share
-        playing.go.wait()
+        schedule = self.schedule
+        share = schedule.share
+        schedule.go.wait()
         calls: set[gevent.Greenlet] = set()
         try:
             for offset_s, index in zip(share.offsets_s, share.indices, strict=True):
-                intended_ns = playing.start_ns + round(offset_s * NS_PER_S)
-                if not playing.sleep_until(intended_ns):
+                intended_ns = schedule.start_ns + round(offset_s * NS_PER_S)
+                if not schedule.sleep_until(intended_ns):
                     break
-                playing.offered += 1
+                schedule.offered += 1
                 if share.max_open is not None and len(calls) >= share.max_open:
-                    playing.dropped += 1
+                    schedule.dropped += 1
                     continue
-                greenlet = gevent.spawn(playing.call, index, index, intended_ns)
+                greenlet = gevent.spawn(schedule.call, index, index, intended_ns)
                 calls.add(greenlet)
                 greenlet.link(calls.discard)
             gevent.joinall(list(calls))
         finally:
-            playing.retire()
+            schedule.retire()
         raise StopUser
 
 
-def user_class(playing: Playing) -> type[_VoiceUser]:
-    """The user class of this run, bound to its shared state."""
-    if playing.share.callers:
-        return type("Caller", (Caller,), {"playing": playing, "_places": iter(range(len(playing.share.callers)))})
-    return type("Dispatcher", (Dispatcher,), {"playing": playing})
+def _user_class(schedule: CallSchedule) -> type[_VoiceUser]:
+    if schedule.share.callers:
+        return type("Caller", (Caller,), {"schedule": schedule, "_places": iter(range(len(schedule.share.callers)))})
+    return type("Dispatcher", (Dispatcher,), {"schedule": schedule})

@@ -7,35 +7,31 @@ decides nothing. What an older run did not record is None, which is neither good
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
-from bench.report.model import Arrivals, CalibrationInfo, Delays, Health, WorkerHealth
+from bench.report.model import CalibrationInfo, Health, WorkerHealth
 from bench.report.phrases import amount, number, percent
 from bench.report.verdict import CLIENT_LATE_BOUND
 from bench.report.view import View, floats, truth
 from bench.scenario.load_sentence import spaced
 from bench.store.calibration import Calibration
+from bench.store.certificate import Arrivals, Spread, WorkerCertificate, WorkerFigures
 
 FRAME_LATE_BOUND_MS = 10.0
 LOOP_LAG_BOUND_MS = 20.0
 CPU_BOUND = 0.9
 STEAL_BOUND = 0.05
 ARRIVALS_BOUND = 0.01
-SHARES = ("missed_deadlines_share", "cpu_share", "cpu_share_peak", "steal_share")
-SUMS_MS = ("gc_pause_total_ms", "gc_pause_longest_ms")
-COUNTS = ("gc_pauses", "open_files_most", "open_files_limit", "rss_most_bytes")
 
 
 def health(view: View, calibration: CalibrationInfo | None, unreadable: str | None = None) -> Health:
     """The certificate of a run. `unreadable` says why a stored calibration could not be used."""
     kept = view.run.manifest.health
     late, asked = int((view.late & ~view.warmup).sum()), int((~view.warmup).sum())
-    workers = _workers(view, kept)
+    workers = _workers(view, kept.workers)
     settings = view.run.manifest.scenario.get("health")
     after = settings.get("client_late") if isinstance(settings, dict) else None
     found = Health(
@@ -45,13 +41,13 @@ def health(view: View, calibration: CalibrationInfo | None, unreadable: str | No
         client_late_of=asked,
         client_late_after=None if after is None else spaced(after),
         kernel_stamps={worker.name: worker.kernel_stamps for worker in workers},
-        frame_late=_delays(kept, "frame_late_ms"),
-        loop_lag=_delays(kept, "loop_lag_ms"),
-        recv_lag=_delays(kept, "recv_lag_ms"),
+        frame_late=_known(kept.frame_late_ms),
+        loop_lag=_known(kept.loop_lag_ms),
+        recv_lag=_known(kept.recv_lag_ms),
         missed_deadlines_share=_missed(workers),
         workers=workers,
-        arrivals=_arrivals(kept, view.run.manifest.scenario),
-        facts=kept,
+        arrivals=_arrivals(kept.arrivals, view.run.manifest.scenario),
+        facts=kept.model_dump(mode="json", exclude_none=True),
     )
     found.overload = _overload(workers)
     found.cautions = [
@@ -67,14 +63,9 @@ def health(view: View, calibration: CalibrationInfo | None, unreadable: str | No
 
 def calibration_of(view: View) -> tuple[CalibrationInfo | None, str | None]:
     """The calibration stored with the run beside its load; or None, and why it cannot be used if there is one."""
-    stored = view.run.manifest.calibration
-    if not stored:
-        return None, None
-    try:
-        kept = Calibration.model_validate(stored)
-    except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        return None, f"the calibration stored with this run cannot be read by this version (at {key})"
+    kept = view.run.manifest.calibration
+    if not isinstance(kept, Calibration):
+        return None, "the calibration stored with this run cannot be read by this version" if kept else None
     asked = max((calls for calls in _calls_at_once(view).values()), default=None)
     each = max(1, kept.workers)
     levels = sorted(kept.levels, key=lambda level: level.calls)
@@ -128,37 +119,26 @@ def _calls_at_once(view: View) -> dict[str, int]:
     return found
 
 
-def _workers(view: View, kept: dict[str, Any]) -> list[WorkerHealth]:
+def _workers(view: View, kept: dict[str, WorkerCertificate]) -> list[WorkerHealth]:
     """One certificate per worker, also for one that vanished before it could write any."""
-    told = kept.get("workers")
-    said = {str(name): facts for name, facts in told.items()} if isinstance(told, dict) else {}
     anchors, calls = view.run.manifest.workers, _calls_at_once(view)
-    names = sorted({*anchors, *said, *calls}, key=lambda name: (len(name), name))
-    return [
-        _worker(
-            name,
-            said.get(name),
-            calls=calls.get(name),
-            stamps=anchors[name].kernel_stamps if name in anchors else None,
-            seen=_stamps_seen(view, name),
+    names = sorted({*anchors, *kept, *calls}, key=lambda name: (len(name), name))
+    found = []
+    for name in names:
+        said = kept.get(name, WorkerCertificate())
+        stamps = anchors[name].kernel_stamps if name in anchors else None
+        found.append(
+            WorkerHealth(
+                name=name,
+                calls_at_once=calls.get(name),
+                kernel_stamps=_stamps_seen(view, name) if stamps is None else stamps,
+                frame_late=_known(said.frame_late_ms),
+                loop_lag=_known(said.loop_lag_ms),
+                recv_lag=_known(said.recv_lag_ms),
+                **said.model_dump(include=set(WorkerFigures.model_fields)),
+            )
         )
-        for name in names
-    ]
-
-
-def _worker(name: str, said: Any, *, calls: int | None, stamps: bool | None, seen: bool | None) -> WorkerHealth:
-    facts: dict[str, Any] = said if isinstance(said, dict) else {}
-    facts_of: dict[str, Any] = {key: _number(facts.get(key)) for key in (*SHARES, *SUMS_MS)}
-    facts_of |= {key: _whole(facts.get(key)) for key in COUNTS}
-    return WorkerHealth(
-        name=name,
-        calls_at_once=calls,
-        kernel_stamps=seen if stamps is None else stamps,
-        frame_late=_delays(facts, "frame_late_ms"),
-        loop_lag=_delays(facts, "loop_lag_ms"),
-        recv_lag=_delays(facts, "recv_lag_ms"),
-        **facts_of,
-    )
+    return found
 
 
 def _stamps_seen(view: View, worker: str) -> bool | None:
@@ -168,24 +148,8 @@ def _stamps_seen(view: View, worker: str) -> bool | None:
     return bool(truth(view.sessions, "kernel_stamps")[ready].all()) if ready.any() else None
 
 
-def _delays(kept: dict[str, Any], name: str) -> Delays | None:
-    facts = kept.get(name)
-    if not isinstance(facts, dict):
-        return None
-    count = _whole(facts.get("n"))
-    if not count:
-        return None
-    return Delays(n=count, **{key: _number(facts.get(key)) for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")})
-
-
-def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if known else None  # type: ignore[arg-type]
-
-
-def _whole(value: object) -> int | None:
-    known = _number(value)
-    return None if known is None else int(known)
+def _known(spread: Spread | None) -> Spread | None:
+    return spread if spread is not None and spread.n else None
 
 
 def _missed(workers: list[WorkerHealth]) -> float | None:
@@ -198,16 +162,13 @@ def _missed(workers: list[WorkerHealth]) -> float | None:
     return sum(share * count for share, count in known) / frames if frames else None
 
 
-def _arrivals(kept: dict[str, Any], scenario: dict[str, Any]) -> Arrivals | None:
-    """Counts of an open arrival process; a closed pool offers no arrivals and has none to drop."""
-    said = kept.get("arrivals")
-    facts: dict[str, Any] = said if isinstance(said, dict) else {}
-    dropped = _whole(facts.get("dropped", kept.get("dropped_arrivals")))
-    found = Arrivals(offered=_whole(facts.get("offered")), achieved=_whole(facts.get("achieved")), dropped=dropped)
+def _arrivals(found: Arrivals | None, scenario: dict[str, Any]) -> Arrivals | None:
+    """Counts of an open arrival process. The first versions wrote 0 dropped for a closed pool too."""
     load = scenario.get("load")
     is_open = isinstance(load, dict) and load.get("arrival", "closed") != "closed"
-    nothing = found.offered is None and found.achieved is None and not found.dropped
-    return None if nothing and not (is_open and dropped is not None) else found
+    if found is None or found.offered is not None or found.achieved is not None or found.dropped:
+        return found
+    return found if is_open and found.dropped is not None else None
 
 
 def _overload(workers: list[WorkerHealth]) -> list[str]:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from bench.measure.metrics import METRICS
 from bench.report.document import Cell, Column, Row, Section, Table, lines
 from bench.report.health import CPU_BOUND, FRAME_LATE_BOUND_MS, LOOP_LAG_BOUND_MS, STEAL_BOUND
-from bench.report.model import CalibrationInfo, Delays, Health, Summary, Trust, WorkerHealth
+from bench.report.model import CalibrationInfo, Health, Summary, Trust, WorkerHealth
 from bench.report.phrases import MISSING, amount, capital, number, percent
-from bench.store.calibration import Level, Spread
+from bench.store.calibration import Level
+from bench.store.certificate import Spread
 
 ANSWERS: dict[Trust, str] = {"yes": "Yes.", "with care": "With care.", "no": "No.", "unknown": "Not known."}
 NO_CALIBRATION = "none for this host: run bench calibrate"
@@ -171,7 +172,7 @@ def calibration_section(known: CalibrationInfo | None) -> Section:
     return Section("calibration", title, (table, short), (said,), points=tuple(points))
 
 
-def _lateness(delays: Delays | None, bound: float | None) -> Cell:
+def _lateness(delays: Spread | None, bound: float | None) -> Cell:
     if delays is None:
         return Cell(MISSING)
     under = f"p50 {number(delays.p50_ms, 1)} · p95 {number(delays.p95_ms, 1)} · max {number(delays.max_ms, 1)}"
@@ -240,7 +241,7 @@ def _harness_lines(summary: Summary) -> list[tuple[str, str]]:
     return [*found, ("Calls offered", offered)] if offered else found
 
 
-def _spread(delays: Delays) -> str:
+def _spread(delays: Spread) -> str:
     values = ((delays.p50_ms, "p50"), (delays.p95_ms, "p95"), (delays.p99_ms, "p99"), (delays.max_ms, "max"))
     return "  ".join(f"{name} {number(value, 1)}" for value, name in values)
 

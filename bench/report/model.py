@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.store.calibration import Level
+from bench.store.certificate import Arrivals, Spread, WorkerFigures
 from bench.store.manifest import Manifest
 
 SUMMARY_VERSION = 2
@@ -244,45 +245,16 @@ class LoadReport(_Part):
     reply_audio_min: float | None
 
 
-class Delays(_Part):
-    """How late the harness was, over every frame, message or probe of the run."""
-
-    n: int
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
-
-
-class WorkerHealth(_Part):
-    """The health certificate of one worker process. Shares are of one core, or of the host's CPU time (steal)."""
+class WorkerHealth(WorkerFigures):
+    """The health certificate of one worker process."""
 
     name: str
     calls_at_once: int | None = None
     kernel_stamps: bool | None = None
     """Whether the kernel stamped arrivals; None when nobody said."""
-    frame_late: Delays | None = None
-    loop_lag: Delays | None = None
-    recv_lag: Delays | None = None
-    missed_deadlines_share: float | None = None
-    """Frames that left later than a whole frame's length."""
-    cpu_share: float | None = None
-    cpu_share_peak: float | None = None
-    steal_share: float | None = None
-    gc_pauses: int | None = None
-    gc_pause_total_ms: float | None = None
-    gc_pause_longest_ms: float | None = None
-    open_files_most: int | None = None
-    open_files_limit: int | None = None
-    rss_most_bytes: int | None = None
-
-
-class Arrivals(_Part):
-    """Calls that were due, that were begun, and that were dropped because `max_open` calls were open."""
-
-    offered: int | None = None
-    achieved: int | None = None
-    dropped: int | None = None
+    frame_late: Spread | None = None
+    loop_lag: Spread | None = None
+    recv_lag: Spread | None = None
 
 
 class Health(_Part):
@@ -296,9 +268,9 @@ class Health(_Part):
     client_late_after: str | None = None
     """The lateness from which a turn is left out, as the scenario says it; None in an older run."""
     kernel_stamps: dict[str, bool | None]
-    frame_late: Delays | None = None
-    loop_lag: Delays | None = None
-    recv_lag: Delays | None = None
+    frame_late: Spread | None = None
+    loop_lag: Spread | None = None
+    recv_lag: Spread | None = None
     missed_deadlines_share: float | None = None
     workers: list[WorkerHealth] = Field(default_factory=list)
     arrivals: Arrivals | None = None

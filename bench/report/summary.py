@@ -131,9 +131,8 @@ def _load(view: View) -> LoadReport:
 
 def _sentence(manifest: Manifest) -> str:
     """The load in words: stored with the run, made from the scenario of an older one, or its settings as they are."""
-    stored: str | None = getattr(manifest, "load_sentence", None)
-    if stored is not None:
-        return stored
+    if manifest.load_sentence is not None:
+        return manifest.load_sentence
     try:
         scenario = scenario_from_dict(manifest.scenario, source=Path("run.json"), check_fixtures=False)
     except BenchError:

@@ -1,8 +1,8 @@
-"""Measuring a stored run again: raw timelines in, new tables out. An edge, like the command line.
+"""Measuring a stored run again, for a changed definition or a newer price book: no call is made.
 
-For a changed definition or a newer price book: no call is made again. The tables of the run as it was go to
-`*.as-run.parquet` the first time. Trap: a call without a stored timeline cannot be measured again, so its
-rows would be lost; such a run is refused, not shortened.
+In: a finished run folder with its raw timelines; out: new tables in it. The first time, the old tables are kept as
+`*.as-run.parquet`. Trap: a call without a stored timeline cannot be measured again and would lose its rows, so such a
+run is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
 from bench.pricing.book import Books, books_for
 from bench.store.finish import replace_tables
-from bench.store.manifest import Manifest, PriceBook, write_manifest
+from bench.store.manifest import Manifest, UsedPriceBook, write_manifest
 from bench.store.reader import Run, iter_timelines, read_run
 
 
@@ -71,14 +71,8 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
 
 
 def _note(run: Run, books: Books) -> None:
-    from bench.pricing.book import book_of
-
     manifest = run.manifest
-    found = book_of(manifest.target.model, books)
-    if found is not None:
-        manifest.price_books = [
-            PriceBook(name=found.book, date=str(found.date), example=found.label is not None, source=found.vendor)
-        ]
+    manifest.price_books = UsedPriceBook.used(manifest.target.model, books) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

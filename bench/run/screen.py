@@ -6,7 +6,7 @@ the latest turns); whatever a decision rests on is in the report.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 from rich.console import Console, Group
@@ -15,24 +15,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench.load.worker import Progress
+from bench.load.progress import Progress
+from bench.load.spec import RunSpec
+from bench.load.watchers import Watcher
 
 PLAIN_EVERY_S = 5.0
 
 
-class View(Protocol):
-    """Something that shows a run."""
-
-    def update(self, progress: Progress) -> None: ...
-
-    def note(self, line: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def make_view(console: Console, title: str) -> View:
+def open_screen(console: Console) -> Callable[[RunSpec], Watcher]:
     """A live panel where the console is a terminal, plain lines where it is not."""
-    return PanelView(console, title) if console.is_terminal else PlainView(console)
+
+    def opened(spec: RunSpec) -> Watcher:
+        return PanelScreen(console, spec.scenario.name) if console.is_terminal else PlainScreen(console)
+
+    return opened
 
 
 def percentiles(values: list[float]) -> str:
@@ -74,7 +70,24 @@ def time_left(progress: Progress) -> str:
     return seconds(progress.elapsed_s * (1 - progress.done) / progress.done)
 
 
-class PlainView:
+def figures(progress: Progress) -> list[tuple[str, str]]:
+    """What a reader is shown, as (name, value)."""
+    tally, calls = progress.tally, progress.calls
+    warm = f" (+{tally.warmup_turns} warm-up)" if tally.warmup_turns else ""
+    dropped = f", {calls.dropped} dropped" if calls.dropped else ""
+    return [
+        ("calls open", str(calls.open)),
+        ("talking", str(calls.talking)),
+        ("calls ended", f"{tally.sessions} of {calls.started} begun{dropped}"),
+        ("turns", f"{tally.turns}{warm}"),
+        ("first audible p50 / p95", percentiles(tally.first_audible_ms)),
+        ("TTFT p50 / p95", percentiles(tally.ttft_ms)),
+        ("errors", errors(progress)),
+        ("spend", money(progress)),
+    ]
+
+
+class PlainScreen(Watcher):
     """One line every few seconds, for logs and CI."""
 
     def __init__(self, console: Console) -> None:
@@ -82,46 +95,37 @@ class PlainView:
         self._next_s = 0.0
         self._phase = ""
 
-    def update(self, progress: Progress) -> None:
+    def progress(self, progress: Progress) -> None:
         if progress.elapsed_s < self._next_s and progress.phase == self._phase:
             return
         self._next_s, self._phase = progress.elapsed_s + PLAIN_EVERY_S, progress.phase
-        tally = progress.tally
         share = "" if progress.done is None else f" {progress.done:4.0%}"
-        self.note(
-            f"[{seconds(progress.elapsed_s):>5}]{share} {progress.phase:<9} open {progress.open_sessions} "
-            f"talking {progress.talking_sessions} turns {tally.turns + tally.warmup_turns} "
-            f"first audible p50/p95 {percentiles(tally.first_audible_ms)} ttft {percentiles(tally.ttft_ms)} "
-            f"errors: {errors(progress)} spend {money(progress)}"
-        )
+        shown = ", ".join(f"{name} {value}" for name, value in figures(progress))
+        self.note(f"[{seconds(progress.elapsed_s):>5}]{share} {progress.phase:<9} {shown}")
 
     def note(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         self._console.file.flush()
 
-    def close(self) -> None:
-        """Nothing to tidy."""
 
-
-class PanelView:
-    """A panel that is redrawn in place, and leaves its last state on the screen."""
+class PanelScreen(Watcher):
+    """A panel that is redrawn in place from the first progress on, and leaves its last state on the screen."""
 
     def __init__(self, console: Console, title: str) -> None:
         self._title = title
         self._live = Live(console=console, auto_refresh=False, transient=False)
-        self._live.start()
 
-    def update(self, progress: Progress) -> None:
+    def progress(self, progress: Progress) -> None:
+        self._live.start()
         self._live.update(self._draw(progress), refresh=True)
 
     def note(self, line: str) -> None:
-        self._live.console.print(line, markup=False, highlight=False)
+        self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         self._live.stop()
 
     def _draw(self, progress: Progress) -> Group:
-        tally = progress.tally
         head = Text.assemble(
             (self._title, "bold"), "  ", (progress.phase, "cyan"), f"  {seconds(progress.elapsed_s)} elapsed"
         )
@@ -131,15 +135,11 @@ class PanelView:
         grid = Table.grid(padding=(0, 2))
         for _ in range(4):
             grid.add_column()
-        warm = f" (+{tally.warmup_turns} warm-up)" if tally.warmup_turns else ""
-        dropped = f", {progress.dropped} dropped" if progress.dropped else ""
-        grid.add_row("calls open", str(progress.open_sessions), "talking", str(progress.talking_sessions))
-        grid.add_row(
-            "calls ended", f"{tally.sessions} of {progress.started} begun{dropped}", "turns", f"{tally.turns}{warm}"
-        )
-        grid.add_row(
-            "first audible p50 / p95", percentiles(tally.first_audible_ms), "TTFT p50 / p95", percentiles(tally.ttft_ms)
-        )
-        found = errors(progress)
-        grid.add_row("errors", Text(found, "red" if found != "none" else "green"), "spend", money(progress))
+        cells = [(name, Text(value, _colour(name, value))) for name, value in figures(progress)]
+        for left, right in zip(cells[::2], cells[1::2], strict=True):
+            grid.add_row(*left, *right)
         return Group(head, bar, grid)
+
+
+def _colour(name: str, value: str) -> str:
+    return "" if name != "errors" else "green" if value == "none" else "red"

@@ -1,36 +1,66 @@
-"""Waiting for a server that we started to say where it listens."""
+"""The reference server as a child process: embedded in a run without a target, or simulated for a calibration.
+
+In: its arguments; out: a process that says where it listens. Trap: it must not outlive a run that was killed, so it
+holds the reading end of a pipe and exits when that pipe closes, whatever became of us.
+"""
 
 from __future__ import annotations
 
 import re
 import select
 import subprocess
+import sys
 import time
 
 from bench.errors import BenchError, ExitCode
+from bench.scenario.target import Target
 
+EMBEDDED_MODEL = "local-pipeline"
 START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
 _LISTENING = re.compile(r"listening on (wss?://\S+)")
 
 
-def listening_url(process: subprocess.Popen[str], *, what: str) -> str:
-    """The address on the server's line `listening on URL`. Raises `BenchError` when the server does not come up.
+class ServerProcess:
+    """A running child; `url` is where it listens."""
 
-    The child's standard output must be a pipe; its standard error may be one and is then shown in the error.
-    """
-    deadline = time.monotonic() + START_TIMEOUT_S
-    stdout = process.stdout
-    if stdout is None:
-        raise ValueError("the child's standard output must be a pipe")
-    while time.monotonic() < deadline and process.poll() is None:
-        ready, _, _ = select.select([stdout], [], [], 0.2)
-        match = _LISTENING.search(stdout.readline()) if ready else None
-        if match:
-            return match.group(1)
-    process.kill()
-    _, complaint = process.communicate(timeout=10)
-    raise BenchError(
-        f"{what} did not start: {(complaint or '').strip()[-800:] or 'see above'}",
-        hint="run `bench serve` to see it by itself",
-        exit_code=ExitCode.UNREACHABLE,
-    )
+    def __init__(self, *arguments: str, what: str) -> None:
+        """Start the server on a free loopback port. Raises `BenchError` when it does not come up."""
+        command = [sys.executable, "-m", "bench.server", *arguments, "--port", "0", "--exit-with-stdin"]
+        # Its standard error stays ours: a pipe that nobody reads would stop the server once it is full.
+        # A session of its own: Ctrl-C is for the run, whose open calls still need the server to finish.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
+        )
+        self.pid = self._process.pid
+        self.url = self._listening_url(what)
+
+    def _listening_url(self, what: str) -> str:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        stdout = self._process.stdout
+        while stdout is not None and time.monotonic() < deadline and self._process.poll() is None:
+            ready, _, _ = select.select([stdout], [], [], 0.2)
+            match = _LISTENING.search(stdout.readline()) if ready else None
+            if match:
+                return match.group(1)
+        self.stop()
+        raise BenchError(
+            f"{what} did not start: see above",
+            hint="run `bench serve` to see it by itself",
+            exit_code=ExitCode.UNREACHABLE,
+        )
+
+    def stop(self) -> None:
+        """End the child, gently first; again is harmless. What it writes at its end is complete afterwards."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=STOP_TIMEOUT_S)
+
+
+def embedded_target(server: ServerProcess) -> Target:
+    """The target that a scenario without one gets."""
+    return Target(dialect="openai", url=server.url, model=EMBEDDED_MODEL, provider="embedded")

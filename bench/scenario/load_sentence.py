@@ -1,6 +1,6 @@
 """The load of a scenario as one sentence, for `--dry-run`, the manifest and the report.
 
-In: a checked `Load` and the number of turns of a call. Out: how many calls, of how many turns, started when.
+In: a checked `load:` block and the number of turns of a call. Out: how many calls, of how many turns, started when.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 
 from bench.config.units import format_duration, format_rate
-from bench.scenario.run_config import Load, RateStep
+from bench.scenario.run_config import LoadConfig, RateStep
 
 MOST_RATES = 6
 _UNITS = {"ms": "ms", "s": "s", "m": "min", "h": "h"}
 _HOW = {"constant": "evenly spaced", "poisson": "at random (Poisson)"}
 
 
-def load_sentence(load: Load, turns: int) -> str:
+def load_sentence(load: LoadConfig, turns: int) -> str:
     """`12 calls of 2 turns each, 6 at a time, ramped up over 3 s`."""
     each = f" of {_count(turns, 'turn')} each"
     if load.sessions is not None:
@@ -38,12 +38,12 @@ def _duration(ms: int) -> str:
     return spaced(format_duration(ms))
 
 
-def _pool(load: Load) -> str:
+def _pool(load: LoadConfig) -> str:
     ramp = f", ramped up over {_duration(load.ramp_ms)}" if load.callers > 1 and load.ramp_ms else ""
     return f"{load.callers:,} at a time{ramp}"
 
 
-def _arrivals(load: Load) -> str:
+def _arrivals(load: LoadConfig) -> str:
     cap = "" if load.max_open is None else f", at most {load.max_open:,} open at once"
     if load.rate_per_min is not None:
         return f"arriving {_HOW[load.arrival]} at {format_rate(load.rate_per_min)}{cap}"
@@ -56,7 +56,7 @@ def _rate(step: RateStep) -> str:
     return f"{format_rate(step.rate_per_min)} from {_duration(step.at_ms) if step.at_ms else 'the start'}"
 
 
-def _warmup(load: Load) -> str:
+def _warmup(load: LoadConfig) -> str:
     """Warm-up comes on top of the bound of its own kind, and is the first part of the other one."""
     if not load.warmup_sessions and not load.warmup_ms:
         return ""

@@ -17,7 +17,16 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.config.secrets import SecretRef
 from bench.dialects.session_config import AudioFormatName, Manual, ServerVad, SessionConfig, Transcription, Voice
-from bench.scenario.run_config import Arrival, Health, Listener, Load, Pricing, RateStep, Timeouts, Warmup
+from bench.scenario.run_config import (
+    Arrival,
+    HealthConfig,
+    ListenerConfig,
+    LoadConfig,
+    Pricing,
+    RateStep,
+    Timeouts,
+    Warmup,
+)
 from bench.scenario.steps import Pause, Say, Step
 from bench.scenario.target import Target
 
@@ -72,11 +81,12 @@ class Scenario(Block):
         examples=[[{"say": "balance-rms"}, {"pause": "1s"}, {"say": "order-status-slt"}]],
         json_schema_extra={"minItems": 1},
     )
-    load: Load = Field(default_factory=Load, description="How many calls, and when; absent: a single call.")
-    listener: Listener = Field(default_factory=Listener, description="The simulated listener.")
+    load: LoadConfig = Field(default_factory=LoadConfig, description="How many calls, and when; absent: a single call.")
+    listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long each thing is waited for.")
-    health: Health = Field(
-        default_factory=Health, description="How late the harness may be before a turn, or the run, is not counted."
+    health: HealthConfig = Field(
+        default_factory=HealthConfig,
+        description="How late the harness may be before a turn, or the run, is not counted.",
     )
     pricing: Pricing = Field(default_factory=Pricing, description="What the usage is priced with.")
     tags: dict[str, str] = Field(
@@ -132,9 +142,9 @@ class Scenario(Block):
 __all__ = [
     "Arrival",
     "AudioFormatName",
-    "Health",
-    "Listener",
-    "Load",
+    "HealthConfig",
+    "ListenerConfig",
+    "LoadConfig",
     "Manual",
     "Pause",
     "Pricing",

@@ -79,7 +79,7 @@ class RateStep(Block):
     )
 
 
-class Load(Block):
+class LoadConfig(Block):
     """Calls at a time (`closed`), or calls arriving at a rate whatever the server does (the other arrivals)."""
 
     arrival: Arrival = Field(
@@ -198,7 +198,7 @@ class Load(Block):
         return data
 
 
-class Listener(Block):
+class ListenerConfig(Block):
     """The caller's end of the line, as simulated for playback."""
 
     jitter_buffer_ms: DurationMs = Field(
@@ -209,7 +209,7 @@ class Listener(Block):
     )
 
 
-class Health(Block):
+class HealthConfig(Block):
     """When the load generator itself is to blame."""
 
     client_late_ms: Annotated[DurationMs, Field(gt=0)] = Field(

@@ -1,6 +1,6 @@
 """Calibrations of this host: what `bench calibrate` measured, kept outside any run so that every report can cite it.
 
-In: a finished calibration; out: the newest one for a host. They lie in `$BENCH_HOME/calibration` (default
+In: a finished calibration; out: the newest one for a host. They are kept in `$BENCH_HOME/calibration` (default
 `~/.local/share/realtime-voice-bench/calibration`), one JSON file each. Trap: a calibration of another machine, or of
 another kernel or CPU, says nothing here and is not found.
 """
@@ -11,29 +11,16 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from bench.store.certificate import Spread, StoredPart
+from bench.store.environment import Host
 from bench.store.folder import file_part, write_atomic
-from bench.store.manifest import Host
 
 SCHEMA_VERSION = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class Spread(_Part):
-    """Percentiles of some durations, ms; None where nothing was measured."""
-
-    n: int
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
-
-
-class Level(_Part):
+class Level(StoredPart):
     """One number of simultaneous calls: how wrong each metric was and what it cost."""
 
     calls: int
@@ -55,7 +42,7 @@ class Level(_Part):
     """Why the level did not pass, or what limited it (the server's own share of the cores included)."""
 
 
-class Calibration(_Part):
+class Calibration(StoredPart):
     """The harness's own measurement error on one machine, by number of simultaneous calls."""
 
     schema_version: int = SCHEMA_VERSION

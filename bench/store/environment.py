@@ -1,6 +1,6 @@
 """Where a run took place: Python, libraries, git commit and machine, for the manifest.
 
-In: nothing but the machine itself. Out: values of the manifest's own types.
+In: nothing but the machine itself. Out: `GitState` and `Host`.
 Trap: each fact may be unavailable (no git, no /proc); it is then null, and the run goes on.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.store.manifest import GitState, Host
+from bench.store.certificate import StoredPart
 
 LIBRARIES = (
     "locust",
@@ -31,6 +31,24 @@ LIBRARIES = (
     "pydantic",
 )
 _GIT_TIMEOUT_S = 5.0
+
+
+class GitState(StoredPart):
+    """The commit of the working directory; `dirty` when tracked files differed from it."""
+
+    commit: str
+    dirty: bool
+
+
+class Host(StoredPart):
+    """The machine that placed the calls."""
+
+    hostname: str | None = None
+    platform: str | None = None
+    kernel: str | None = None
+    cpu_model: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
 
 
 def library_versions(names: Sequence[str] = LIBRARIES) -> dict[str, str]:

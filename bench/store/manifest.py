@@ -9,23 +9,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from bench.errors import BenchError
+from bench.pricing.book import Books, book_of
+from bench.store.calibration import Calibration
+from bench.store.certificate import HealthCertificate, StoredPart
+from bench.store.environment import GitState, Host
 from bench.store.folder import RunFolder, write_atomic
 from bench.store.redact import safe_command, safe_url
 
 SCHEMA_VERSION = 1
 
 
-class _Part(BaseModel):
-    # A newer version may add keys; keep them when an older one rewrites the file.
-    model_config = ConfigDict(extra="allow", validate_assignment=True)
-
-
-class Target(_Part):
+class CalledTarget(StoredPart):
     """Who was called. `embedded` is the reference server that the run started itself."""
 
     url: str | None = None
@@ -40,25 +39,7 @@ class Target(_Part):
         return safe_url(url) if url else url
 
 
-class GitState(_Part):
-    """The commit of the working directory; `dirty` when tracked files differed from it."""
-
-    commit: str
-    dirty: bool
-
-
-class Host(_Part):
-    """The machine that placed the calls."""
-
-    hostname: str | None = None
-    platform: str | None = None
-    kernel: str | None = None
-    cpu_model: str | None = None
-    cores: int | None = None
-    memory_bytes: int | None = None
-
-
-class WorkerAnchor(_Part):
+class WorkerAnchor(StoredPart):
     """One reading of both clocks in a worker: `unix_s` is the wall clock at its `monotonic_ns`."""
 
     monotonic_ns: int
@@ -69,7 +50,7 @@ class WorkerAnchor(_Part):
     """Whether arrival times came from the kernel; false means they include this process's own delay."""
 
 
-class WorkerCounts(_Part):
+class WorkerCounts(StoredPart):
     """Rows one worker says it sent, and rows that arrived; a difference makes the run incomplete."""
 
     turns_sent: int | None = None
@@ -78,7 +59,7 @@ class WorkerCounts(_Part):
     sessions_received: int | None = None
 
 
-class Counts(_Part):
+class Counts(StoredPart):
     """Row counts by worker; totals follow from them."""
 
     workers: dict[str, WorkerCounts] = Field(default_factory=dict)
@@ -90,7 +71,7 @@ class Counts(_Part):
         return sum(known) if known and len(known) == len(values) else None
 
 
-class PriceBook(_Part):
+class UsedPriceBook(StoredPart):
     """Which prices were used and of which day; `example` prices belong to no vendor and are labelled so."""
 
     name: str
@@ -98,8 +79,16 @@ class PriceBook(_Part):
     example: bool = False
     source: str | None = None
 
+    @classmethod
+    def used(cls, model: str | None, books: Books) -> list[UsedPriceBook]:
+        """The book that has a rate for `model`, or none."""
+        book = book_of(model, books)
+        if book is None:
+            return []
+        return [cls(name=book.book, date=str(book.date), example=book.label is not None, source=book.vendor)]
 
-class Manifest(_Part):
+
+class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
     schema_version: int = SCHEMA_VERSION
@@ -108,6 +97,8 @@ class Manifest(_Part):
     scenario_name: str
     scenario: dict[str, Any] = Field(default_factory=dict)
     """The scenario as expanded, references to secrets still references."""
+    load_sentence: str | None = None
+    """What was offered, in words; None in a run of an older version."""
     seed: int | None = None
     command: list[str] = Field(default_factory=list)
     started_at: datetime
@@ -122,15 +113,15 @@ class Manifest(_Part):
     libraries: dict[str, str] = Field(default_factory=dict)
     git: GitState | None = None
     host: Host = Field(default_factory=Host)
-    target: Target = Field(default_factory=Target)
+    target: CalledTarget = Field(default_factory=CalledTarget)
     workers: dict[str, WorkerAnchor] = Field(default_factory=dict)
     counts: Counts = Field(default_factory=Counts)
     losses: list[str] = Field(default_factory=list)
     """What is known to be lost: damaged rows, a worker that vanished. Any line here makes the run incomplete."""
-    health: dict[str, Any] = Field(default_factory=dict)
-    calibration: dict[str, Any] | None = None
-    """The newest calibration of the host when the run was made (`bench.store.calibration`); None without one."""
-    price_books: list[PriceBook] = Field(default_factory=list)
+    health: HealthCertificate = Field(default_factory=HealthCertificate)
+    calibration: Annotated[Calibration | dict[str, Any] | None, Field(union_mode="left_to_right")] = None
+    """The newest calibration of the host when the run was made; a mapping where this version cannot read it."""
+    price_books: list[UsedPriceBook] = Field(default_factory=list)
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
     notes: list[str] = Field(default_factory=list)

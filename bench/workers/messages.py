@@ -1,14 +1,15 @@
-"""What master and workers say to each other, over Locust's own sockets.
+"""What master and workers say to each other (`bench.workers.link` carries it).
 
 hello -> assign -> ready -> start -> rows, progress ... -> stop -> flushed -> dismissed. Rows travel in columns, at most
-`MOST_ROWS` a message. Trap: Locust acknowledges nothing and drops what arrives after its own idea of the end, so
-a worker's last word is a count, and the master believes no worker that has not said it.
+`MOST_ROWS` a message. Trap: a message can be lost without a word, so a worker's final message holds its counts, and a
+worker that has not sent it makes the run incomplete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from importlib import metadata
 from typing import Any, TypeVar
 
 from bench import __version__
@@ -19,7 +20,8 @@ ASSIGN = "bench_assign"
 READY = "bench_ready"
 FAILED = "bench_failed"
 START = "bench_start"
-ROWS = "bench_rows"
+TURNS = "bench_turns"
+SESSIONS = "bench_sessions"
 EVENTS = "bench_events"
 PROGRESS = "bench_progress"
 STOP = "bench_stop"
@@ -31,9 +33,7 @@ MOST_ROWS = 2_000
 
 def versions() -> dict[str, str]:
     """What both sides must have in common, since rows and messages have no other contract."""
-    import locust
-
-    return {"realtime-voice-bench": __version__, "locust": str(locust.__version__)}
+    return {"realtime-voice-bench": __version__, "locust": metadata.version("locust")}
 
 
 Row = TypeVar("Row", TurnRecord, SessionRecord)
@@ -47,12 +47,8 @@ def to_columns(rows: Sequence[TurnRecord] | Sequence[SessionRecord]) -> dict[str
 
 
 def from_columns(record: type[Row], columns: dict[str, list[Any]]) -> list[Row]:
-    """The inverse; columns that this version does not know are left out."""
-    known = {column.name for column in fields(record)}
-    names = [name for name in columns if name in known]
-    return [
-        record(**dict(zip(names, values, strict=True))) for values in zip(*(columns[n] for n in names), strict=True)
-    ]
+    """The inverse of `to_columns` of the same version."""
+    return [record(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
 
 
 def batches(rows: list[Row]) -> Iterator[list[Row]]:

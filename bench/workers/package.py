@@ -1,47 +1,51 @@
-"""What a worker on another machine needs to make the same calls: the scenario, the target, the recordings.
+"""A run as one message: the scenario, the target, the recordings and the prices, for a worker on any machine.
 
-In: a scenario as loaded on the master; out: plain data for one message, and back. Secrets stay references and are
-resolved where the worker runs; recordings travel as they are in the catalogue, with their annotations. Trap: a path
-of the master means nothing on a worker, so paths are replaced by content.
+In: a `RunSpec` of the master; out: plain data, and back. Secrets stay references and are resolved where the worker
+runs; recordings travel as they are in the catalogue, with their annotations. Trap: a path of the master means nothing
+on a worker, so paths are replaced by content.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from bench.audio.catalogue import Fixture
-from bench.scenario.model import Scenario
+from bench.load.factory import fixtures_of
+from bench.load.spec import RunSpec, Workforce
+from bench.pricing.book import BookShelf
 from bench.scenario.read import expanded, scenario_from_dict
-from bench.scenario.target import Target
+from bench.store.folder import RunFolder
 
 
-def pack(scenario: Scenario, target: Target, fixtures: Mapping[str, Fixture]) -> dict[str, Any]:
+def pack(spec: RunSpec) -> dict[str, Any]:
     """Everything of the run that does not depend on the worker."""
-    body = expanded(scenario)
+    body = expanded(spec.scenario)
     for key in ("target", "targets", "fixtures", "pricing"):
         body.pop(key, None)
-    ca_file = target.ca_file
+    ca_file = spec.target.ca_file
     return {
+        "run_id": spec.run_id,
+        "workers": spec.workforce.processes,
         "scenario": body,
-        "target": target.model_dump(mode="json", by_alias=True, exclude={"ca_file"}),
+        "target": spec.target.model_dump(mode="json", by_alias=True, exclude={"ca_file"}),
         "ca": ca_file.read_text(encoding="utf-8") if ca_file is not None else None,
+        "books": spec.books.model_dump(mode="json"),
         "fixtures": [
-            {**{key: value for key, value in asdict(fixture).items() if key not in {"file", "where"}}}
+            {key: value for key, value in asdict(fixture).items() if key not in {"file", "where"}}
             | {"suffix": fixture.file.suffix, "audio": fixture.file.read_bytes()}
-            for fixture in fixtures.values()
+            for fixture in spec.fixtures.values()
         ],
     }
 
 
-def unpack(data: Mapping[str, Any], root: Path) -> tuple[Scenario, Target]:
-    """The scenario and the target of `pack`, with the recordings written into the folder `root`.
+def unpack(data: Mapping[str, Any], root: Path, folder_of: Callable[[str], RunFolder]) -> RunSpec:
+    """The run of `pack`, with the recordings written into the folder `root`; `folder_of` a run's id takes its rows.
 
-    Raises `BenchError` when they are not what this version understands.
+    Raises `BenchError` when it is not what this version understands.
     """
     entries = []
     for number, raw in enumerate(data["fixtures"]):
@@ -57,4 +61,12 @@ def unpack(data: Mapping[str, Any], root: Path) -> tuple[Scenario, Target]:
     scenario = scenario_from_dict(body, source=root / "scenario.yaml")
     if scenario.target is None:
         raise ValueError("a packed scenario has a target")
-    return scenario, scenario.target
+    return RunSpec(
+        scenario=scenario,
+        target=scenario.target,
+        folder=folder_of(data["run_id"]),
+        run_id=data["run_id"],
+        books=BookShelf.model_validate(data["books"]),
+        fixtures=fixtures_of(scenario),
+        workforce=Workforce(local=data["workers"]),
+    )

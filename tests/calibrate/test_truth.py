@@ -14,7 +14,6 @@ from bench.calibrate.truth import (
     LATENCIES,
     TrueSession,
     check_turns,
-    disagreements,
     log_files,
     read_truth,
     summarise,
@@ -70,6 +69,14 @@ def checked_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Tim
         bench("run", folder / "scenario.yaml", "--url", url, "--out", folder / "run")
     run = read_run(folder / "run")
     return run, list(iter_timelines(folder / "run")), read_truth(log_files(log))
+
+
+def disagreements(checked: pd.DataFrame) -> pd.DataFrame:
+    """The turns whose outcome or fixture is not what the server did or heard (matched turns that were heard)."""
+    matched = checked[checked["matched"].astype(bool)]
+    status = (matched["true_status"].notna()) & (matched["status"] != matched["true_status"])
+    fixture = (matched["true_fixture"].notna()) & (matched["fixture"] != matched["true_fixture"])
+    return matched[status | fixture]
 
 
 def check(parts: tuple[Run, list[Timeline], dict[str, TrueSession]]) -> pd.DataFrame:

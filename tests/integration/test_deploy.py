@@ -266,10 +266,10 @@ def test_commands_of_the_page_exist() -> None:
 def test_the_page_agrees_with_the_code() -> None:
     from bench.workers import messages
 
-    hired = (ROOT / "bench" / "load" / "hired.py").read_text()
-    master = (ROOT / "bench" / "load" / "master.py").read_text()
-    silence = re.search(r"MASTER_SILENCE_S = (\d+)", hired)
-    beats = re.search(r"_HEARTBEATS = (\d+)", master)
+    process = (ROOT / "bench" / "workers" / "worker_process.py").read_text()
+    link = (ROOT / "bench" / "workers" / "link.py").read_text()
+    silence = re.search(r"MASTER_SILENCE_S = (\d+)", process)
+    beats = re.search(r"^SILENCE_S = (\d+)", link, re.MULTILINE)
     assert silence is not None
     assert beats is not None
     page = PAGE.read_text()

@@ -48,20 +48,35 @@ def ask(url: str, method: str = "GET") -> tuple[int, str]:
         return refusal.code, refusal.read().decode()
 
 
-def stats_when(url: str, true_of: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+def shown_when(url: str, true_of: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What the page shows, once `true_of` it."""
     deadline = time.monotonic() + 40
     shown: dict[str, Any] = {}
     while time.monotonic() < deadline:
-        shown = json.loads(ask(f"{url}/stats/requests")[1])
+        shown = json.loads(ask(f"{url}/progress")[1])
         if true_of(shown):
             return shown
         time.sleep(0.3)
     raise AssertionError(f"not seen in 40 s; at last: {shown}")
 
 
-def entry(shown: dict[str, Any], name: str) -> dict[str, Any]:
-    return next((row for row in shown["stats"] if row["name"] == name), {})
+def figures(shown: dict[str, Any]) -> dict[str, str]:
+    return dict(shown.get("figures", []))
+
+
+def turns_of(shown: dict[str, Any]) -> int:
+    return int(figures(shown).get("turns", "0").split()[0])
+
+
+def latest_events(url: str, asked: int) -> list[dict[str, Any]]:
+    """The first `asked` states that the page is sent while it is open."""
+    states: list[dict[str, Any]] = []
+    with urllib.request.urlopen(f"{url}/events", timeout=20) as stream:
+        while len(states) < asked:
+            line = stream.readline().decode()
+            if line.startswith("data: "):
+                states.append(json.loads(line.removeprefix("data: ")))
+    return states
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
@@ -70,64 +85,68 @@ def test_the_page_shows_the_run_and_cannot_change_it(scenario: Path, tmp_path: P
     with voice_server() as url:
         run = start(scenario, "--url", url, "--out", out, *LOAD, "--workers", workers, "--web", "--web-port", "0")
         page = address(run)
-        shown = stats_when(page, lambda seen: entry(seen, "first audible").get("num_requests", 0) >= 2)
+        shown = shown_when(page, lambda seen: turns_of(seen) >= 2)
         status, html = ask(f"{page}/")
-        progress = json.loads(ask(f"{page}/bench/progress")[1])
-        refused = [ask(f"{page}{path}", "POST") for path in ("/stop", "/swarm", "/stats/reset", "/user")]
-        refused += [ask(f"{page}{path}") for path in ("/stats/report", "/stats/reset", "/stats/requests/csv")]
-        later = stats_when(page, lambda seen: entry(seen, "ready").get("num_requests", 0) >= 1)
+        later = latest_events(page, 2)
+        refused = [ask(f"{page}{path}", "POST") for path in ("/", "/stop", "/progress", "/events")]
+        unknown = [ask(f"{page}{path}")[0] for path in ("/stats/requests", "/run.json", "/../run.json")]
         output, _ = run.communicate(timeout=90)
-    assert (run.returncode, shown["state"], shown["errors"]) == (0, "running", []), output
-    assert shown["user_count"] > 0
-    # The server answers at 700 ms and is silent for 120 ms; Locust keeps two digits.
-    assert 790 <= entry(shown, "first audible")["median_response_time"] <= 900
-    assert 650 <= entry(shown, "TTFT")["median_response_time"] <= 800
-    assert entry(shown, "Aggregated")["num_requests"] == entry(shown, "first audible")["num_requests"]
-    assert entry(later, "first audible")["num_requests"] >= entry(shown, "first audible")["num_requests"]
+    assert run.returncode == 0, output
+    assert (shown["title"], shown["target"], shown["report"]) == ("truth", url, str(out / "report.html"))
+    assert shown["phase"] in ("ramp", "steady")
+    assert figures(shown)["errors"] == "none"
+    assert int(figures(shown)["calls open"]) > 0
+    assert shown["history"][-1][2] > 0
+    # The server answers at 700 ms and is silent for 120 ms.
+    assert 790 <= int(figures(shown)["first audible p50 / p95"].split()[0]) <= 900
+    assert 650 <= int(figures(shown)["TTFT p50 / p95"].split()[0]) <= 800
+    assert turns_of(later[1]) >= turns_of(shown)
+    assert len(later[1]["history"]) >= len(later[0]["history"]) >= 1
     assert status == 200
-    assert "window.templateArgs" in html
-    assert url in html
-    assert "bench-now" in html
-    assert progress["now"].startswith("truth: ")
-    assert progress["report"] == str(out / "report.html")
-    assert [code for code, _ in refused] == [403] * 7
+    assert "EventSource" in html
+    assert "http" not in html.replace("http-equiv", ""), "the page needs no other address"
+    assert [code for code, _ in refused] == [403] * 4
     assert "Ctrl-C" in refused[0][1]
-    if workers == "2":
-        assert [worker["state"] for worker in shown["workers"]] == ["running", "running"]
-        assert shown["workers"][0]["id"].startswith("w0 (pid ")
-        assert shown["worker_count"] == 2
+    assert unknown == [404] * 3
+    assert [worker["state"] for worker in shown["workers"]] == ["running"] * int(workers)
+    assert all(worker["title"].startswith(f"w{n} (pid ") for n, worker in enumerate(shown["workers"]))
     assert output.count("web page: ") == 0, "the address is told once"
     assert len(pd.read_parquet(out / "turns.parquet")) == 24
     assert len(pd.read_parquet(out / "sessions.parquet")) == 12
 
 
 def test_failed_turns_and_refused_calls_are_shown_as_failures(scenario: Path, tmp_path: Path) -> None:
-    def failures(behaviour: str, name: str) -> tuple[dict[str, Any], str]:
+    def failures(behaviour: str, name: str) -> str:
         with voice_server(behaviour=behaviour) as url:
             run = start(scenario, "--url", url, "--out", tmp_path / name, *ENDLESS, "--web", "--web-port", "0")
-            shown = stats_when(address(run), lambda seen: bool(seen["errors"]))
+            shown = shown_when(address(run), lambda seen: figures(seen).get("errors", "none") != "none")
             run.send_signal(signal.SIGINT)
             run.send_signal(signal.SIGINT)
-            return shown, run.communicate(timeout=60)[0]
+            run.communicate(timeout=60)
+            return figures(shown)["errors"]
 
-    shown, _ = failures("close", "turns")
-    assert (shown["errors"][0]["method"], shown["errors"][0]["name"]) == ("turn", "first audible")
-    assert shown["errors"][0]["error"].startswith("failed ")
-    shown, _ = failures("error_then_close", "calls")
-    assert (shown["errors"][0]["method"], shown["errors"][0]["name"]) == ("call", "ready")
-    assert shown["fail_ratio"] == 1.0
+    turns = failures("close", "turns")
+    assert "closed " in turns
+    assert "failed " in turns
+    assert failures("error_then_close", "calls").startswith("rate_limit ")
 
 
 def test_an_open_connection_does_not_keep_the_run(scenario: Path, tmp_path: Path) -> None:
     with voice_server() as url:
         run = start(scenario, "--url", url, "--out", tmp_path / "run", *ENDLESS, "--web", "--web-port", "0")
         page = address(run)
-        stats_when(page, lambda seen: seen["state"] == "running")
-        with socket.create_connection(("127.0.0.1", int(page.rpartition(":")[2]))) as idle:
+        shown_when(page, lambda seen: seen["phase"] == "steady")
+        port = int(page.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as idle,
+            urllib.request.urlopen(f"{page}/events", timeout=60) as stream,
+        ):
             idle.sendall(b"GET / HTTP/1.1\r\n")
             run.send_signal(signal.SIGINT)
+            last = [line for line in stream.read().decode().splitlines() if line][-1]
             output, _ = run.communicate(timeout=60)
     assert run.returncode == ExitCode.INTERRUPTED, output
+    assert json.loads(last.removeprefix("data: "))["phase"] == "ended"
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(urllib.error.URLError):
         ask(page)
@@ -136,10 +155,14 @@ def test_an_open_connection_does_not_keep_the_run(scenario: Path, tmp_path: Path
 def test_the_page_waits_for_a_run_that_waits_for_workers(scenario: Path, tmp_path: Path) -> None:
     words = ["--master", "--bind", "127.0.0.1:0", "--web", "--web-port", "0"]
     run = start(scenario, "--url", "ws://127.0.0.1:9/", "--out", tmp_path / "run", *words)
-    status, html = ask(address(run))
+    page = address(run)
+    shown = shown_when(page, lambda seen: bool(seen["notes"]))
+    status, html = ask(page)
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=30)
     assert (status, "has not begun" in html) == (200, True)
+    assert shown["phase"] == "not begun"
+    assert "waiting for 1 workers" in shown["notes"][0]
     assert run.returncode == ExitCode.INTERRUPTED, output
     assert not (tmp_path / "run").exists()
 

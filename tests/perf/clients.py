@@ -72,7 +72,10 @@ def ours(url: str, meter: Meter, payload: bytes) -> dict[str, Any]:
     import numpy as np
     import soundfile
 
-    from bench.load.worker import WorkerRun
+    from bench.load.factory import fixtures_of
+    from bench.load.spec import RunSpec
+    from bench.load.worker_run import WorkerRun
+    from bench.pricing.book import books_for
     from bench.scenario.read import load_scenario
     from bench.store.folder import RunFolder
 
@@ -87,7 +90,8 @@ def ours(url: str, meter: Meter, payload: bytes) -> dict[str, Any]:
     )
     scenario = load_scenario(root / "s.yaml")
     assert scenario.target is not None
-    run = WorkerRun(scenario, scenario.target, RunFolder(root / "run"), run_id="perf", books=None)
+    folder = RunFolder(root / "run")
+    run = WorkerRun(RunSpec(scenario, scenario.target, folder, "perf", books_for(None), fixtures_of(scenario)))
     run.start()
     deadline = time.monotonic() + 60
     while run.recorder.talking_sessions < meter.calls and time.monotonic() < deadline:

@@ -11,10 +11,12 @@ import numpy as np
 
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.measure.wer import score_words
-from bench.store.calibration import Calibration, Level, Spread
+from bench.store.calibration import Calibration, Level
+from bench.store.certificate import Spread
+from bench.store.environment import Host
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder
-from bench.store.manifest import Host, Manifest, PriceBook, Target, WorkerAnchor, WorkerCounts, write_manifest
+from bench.store.manifest import CalledTarget, Manifest, UsedPriceBook, WorkerAnchor, WorkerCounts, write_manifest
 from bench.store.reader import Run, read_run
 from bench.store.spool import SpoolWriter
 
@@ -251,7 +253,7 @@ def manifest(**changes: Any) -> Manifest:
         "python": "3.11.9",
         "libraries": {"locust": "2.40.1", "gevent": "25.1", "numpy": "2.1"},
         "host": HOST,
-        "target": Target(
+        "target": CalledTarget(
             url="ws://127.0.0.1:8765/v1/realtime", model="reference-voice", dialect="openai", embedded=True
         ),
         "workers": {
@@ -259,7 +261,7 @@ def manifest(**changes: Any) -> Manifest:
         },
         "health": health(),
         "calibration": calibration().model_dump(mode="json"),
-        "price_books": [PriceBook(name="example-embedded", date="2026-11-01", example=True)],
+        "price_books": [UsedPriceBook(name="example-embedded", date="2026-11-01", example=True)],
         "fixtures": {"balance-rms": "9f" * 32},
     }
     return Manifest(**{**values, **changes})

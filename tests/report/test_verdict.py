@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bench.errors import ExitCode
-from bench.report.model import CallCounts, Delays, ErrorRow, Findings, TurnCounts
+from bench.report.model import CallCounts, ErrorRow, Findings, TurnCounts
 from bench.report.summary import summarise
 from bench.report.verdict import EXIT_CODES, RULES, decide
+from bench.store.certificate import Spread
 from tests.report import build
 
 TURNS = TurnCounts(total=100, warmup=0, client_late=0, measured=100, answered=100, by_status={"ok": 100})
@@ -132,6 +133,6 @@ def test_overload_is_a_reason_of_an_invalid_run_and_a_warning_of_any_other(usual
 
 
 def test_invalid_without_any_other_sign_says_so(usual: Findings) -> None:
-    health = {"frame_late": Delays(n=9, max_ms=28.9)}
+    health = {"frame_late": Spread(n=9, max_ms=28.9)}
     verdict = decide(findings(usual, health=health, turns={"client_late": 6, "answered": 94}))
     assert verdict.reasons[1].startswith("the latest frame left 28.9 ms late; nothing was at its limit for long")

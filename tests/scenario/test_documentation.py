@@ -39,7 +39,7 @@ def test_every_key_is_on_the_page() -> None:
 
 def test_defaults_on_the_page_are_those_of_the_schema() -> None:
     schema = json_schema()
-    for block in ("SessionConfig", "Target", "Load"):
+    for block in ("SessionConfig", "Target", "LoadConfig"):
         for key, value in schema["$defs"][block]["properties"].items():
             row = re.search(rf"^\| `{key}` \| (.*?) \|", PAGE, re.MULTILINE)
             assert row is not None, key

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.scenario.load_sentence import load_sentence, spaced
-from bench.scenario.run_config import Load
+from bench.scenario.run_config import LoadConfig
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ from bench.scenario.run_config import Load
     ],
 )
 def test_sentence(load: dict[str, Any], wanted: str) -> None:
-    assert load_sentence(Load.model_validate(load), turns=2) == wanted
+    assert load_sentence(LoadConfig.model_validate(load), turns=2) == wanted
 
 
 def test_one_turn_is_singular() -> None:
-    assert load_sentence(Load.model_validate({}), turns=1) == "1 call of 1 turn each, 1 at a time"
+    assert load_sentence(LoadConfig.model_validate({}), turns=1) == "1 call of 1 turn each, 1 at a time"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.store.manifest import Manifest, Target
+from bench.store.manifest import CalledTarget, Manifest
 from bench.store.redact import HIDDEN, safe_command, safe_url
 
 SECRET = "sk-live-31337"
@@ -51,5 +51,5 @@ def test_what_is_no_secret_stays(argument: str) -> None:
 
 def test_the_manifest_cannot_be_given_a_secret(manifest: Manifest) -> None:
     manifest.command = ["bench", "run", "--set", f"target.api_key={SECRET}"]
-    manifest.target = Target(url=f"wss://u:{SECRET}@h/?token={SECRET}")
+    manifest.target = CalledTarget(url=f"wss://u:{SECRET}@h/?token={SECRET}")
     assert SECRET not in manifest.model_dump_json()

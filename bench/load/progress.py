@@ -1,0 +1,136 @@
+"""A run under way in figures: what a screen shows and a guard judges.
+
+In: rows as they end, and counts of calls from the workers. Out: a `Progress`. Trap: these figures are for watching;
+every number of a report is computed from the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field
+
+from bench.load.shapes import admission_s, total_sessions
+from bench.measure.records import SessionRecord, TurnRecord
+from bench.scenario.model import LoadConfig
+
+MOST_LIVE_SAMPLES = 5_000
+"""Latencies kept for the live percentiles; the report uses every row."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Rows counted as they end."""
+
+    turns: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    sessions: int = 0
+    sessions_failed: int = 0
+    first_audible_ms: list[float] = field(default_factory=list)
+    ttft_ms: list[float] = field(default_factory=list)
+    cost_usd: float = 0.0
+    priced_turns: int = 0
+    warmup_turns: int = 0
+
+    def add_turn(self, row: TurnRecord) -> None:
+        """Count one turn; a warm-up turn costs money but tells nothing of speed."""
+        if row.cost_usd is not None:
+            self.cost_usd += row.cost_usd
+            self.priced_turns += 1
+        if row.warmup:
+            self.warmup_turns += 1
+            return
+        self.turns += 1
+        self.by_status[row.status] += 1
+        if row.status == "ok":
+            for samples, value in ((self.first_audible_ms, row.first_audible_ms), (self.ttft_ms, row.ttft_ms)):
+                if value is not None:
+                    samples.append(value)
+                    del samples[:-MOST_LIVE_SAMPLES]
+        elif row.error_kind is not None:
+            self.errors[row.error_kind] += 1
+
+    def add_session(self, row: SessionRecord) -> None:
+        """Count one ended call."""
+        self.sessions += 1
+        if row.status == "failed":
+            self.sessions_failed += 1
+            if row.turns_ended == 0 and row.error_kind is not None:
+                self.errors[row.error_kind] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCalls:
+    """Calls of one worker, or of several together."""
+
+    open: int = 0
+    talking: int = 0
+    """Callers who are speaking."""
+    started: int = 0
+    dropped: int = 0
+    """Open arrivals that found the cap reached."""
+
+    @classmethod
+    def total(cls, parts: Iterable[LiveCalls]) -> LiveCalls:
+        return cls(*(sum(column) for column in zip(*map(astuple, parts), strict=True)))
+
+    def ended(self) -> LiveCalls:
+        """The same once no call is open any more."""
+        return LiveCalls(started=self.started, dropped=self.dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """One worker process of several."""
+
+    title: str
+    state: str
+    """`running`, `finished` or `lost`."""
+    calls_open: int
+    cpu_percent: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The run at one moment."""
+
+    phase: str
+    """`warm-up`, `ramp`, `steady`, or `finishing` once no new call begins."""
+    elapsed_s: float
+    done: float | None
+    """Share of the run that is over, 0 to 1; None when it cannot be told."""
+    admission_over: bool
+    """Whether the time for new calls has passed."""
+    calls: LiveCalls
+    tally: Tally
+    workers: tuple[WorkerState, ...] = ()
+    """Worker processes; empty when this process makes the calls."""
+
+
+def progress_of(
+    load: LoadConfig,
+    tally: Tally,
+    calls: LiveCalls,
+    *,
+    elapsed_s: float,
+    finishing: bool,
+    workers: tuple[WorkerState, ...] = (),
+) -> Progress:
+    """The run under `load` after `elapsed_s`."""
+    bound_s, planned = admission_s(load), total_sessions(load)
+    if bound_s is not None:
+        done: float | None = min(1.0, elapsed_s / bound_s)
+    else:
+        done = min(1.0, (tally.sessions + calls.dropped) / planned) if planned else None
+    if finishing:
+        phase = "finishing"
+    elif tally.sessions < load.warmup_sessions or elapsed_s * 1000 < load.warmup_ms:
+        phase = "warm-up"
+    elif elapsed_s * 1000 < load.ramp_ms:
+        phase = "ramp"
+    else:
+        phase = "steady"
+    over = bound_s is not None and elapsed_s >= bound_s
+    return Progress(phase, elapsed_s, done, over, calls, tally, workers)

@@ -1,0 +1,60 @@
+"""A run as an object: everything that the making of its calls depends on, on whatever machine they are made.
+
+In: what `bench run` or `bench calibrate` prepared. Out: one frozen value, which workers of other processes get as a
+package (`bench.workers.package`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.audio.catalogue import Fixture
+from bench.errors import BenchError
+from bench.pricing.book import BookShelf
+from bench.scenario.model import Scenario
+from bench.scenario.target import Target
+from bench.store.folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """Who makes the calls: this process (the default), `local` processes of its own, `remote` ones that come to it."""
+
+    local: int = 0
+    remote: int = 0
+    bind_host: str = "127.0.0.1"
+    bind_port: int = 0
+    """0 takes a free one."""
+    burner_ms: float = 0.0
+    """How long a greenlet of each local worker holds its loop, again and again: for calibration against it."""
+
+    @property
+    def in_this_process(self) -> bool:
+        return self.local + self.remote == 0
+
+    @property
+    def processes(self) -> int:
+        return max(1, self.local + self.remote)
+
+    @classmethod
+    def at(cls, bind: str, *, local: int, remote: int) -> Workforce:
+        """A master at `bind`, such as `*:5557`. Raises `BenchError` when it is not HOST:PORT."""
+        host, _, port = bind.rpartition(":")
+        if not port.isdecimal() or not host:
+            raise BenchError(f"--bind {bind}: not HOST:PORT", hint="such as --bind '*:5557' or --bind 10.0.0.1:5557")
+        return cls(local, remote, host, int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run, ready to be made."""
+
+    scenario: Scenario
+    target: Target
+    folder: RunFolder
+    run_id: str
+    books: BookShelf
+    fixtures: Mapping[str, Fixture]
+    """Every recording that the conversation may speak, by id."""
+    workforce: Workforce = field(default_factory=Workforce)

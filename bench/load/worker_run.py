@@ -1,0 +1,159 @@
+"""One worker's calls: its users, its rows, its health; started, watched and stopped by whoever owns it.
+
+In: a run and the worker's number. Out: rows in the spool, counts, and a `WorkerReport` at the end. Trap: stopping has
+three strengths - take no new calls, let the open ones finish within a bound, hang up what is left - and each row that
+ended is on disk before `drain` returns.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from bench.load.factory import CallFactory, RunIdentity
+from bench.load.health_probe import HealthProbe, ProbeReadings, raise_priority
+from bench.load.progress import LiveCalls, Progress, progress_of
+from bench.load.recorder import Recorder
+from bench.load.shapes import shape_of
+from bench.load.spec import RunSpec
+from bench.load.users import CallSchedule
+from bench.load.watchers import RowListener, Watcher
+from bench.measure import wer
+from bench.measure.records import WallAnchor
+from bench.store.certificate import Arrivals
+from bench.store.manifest import WorkerAnchor
+from bench.store.spool import SpoolWriter
+
+HANG_UP_GRACE_S = 5.0
+GC_THRESHOLDS = (20_000, 20, 20)
+"""Calls make few cycles and many short-lived objects; at the interpreter's own thresholds pauses of 50 ms were seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What a worker says of itself once its rows are written."""
+
+    turns: int
+    sessions: int
+    readings: ProbeReadings
+    arrivals: Arrivals | None
+    """Open arrivals; None for a closed pool."""
+
+
+class WorkerRun:
+    """The calls of one process."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        listener: RowListener | None = None,
+        *,
+        worker: int = 0,
+        environment: Any = None,
+    ) -> None:
+        """Read and encode all audio. `environment` is Locust's, of a worker that a master leads."""
+        scenario = spec.scenario
+        self.name = f"w{worker}"
+        self._scenario = scenario
+        self._clocks = WallAnchor(monotonic_ns=time.monotonic_ns(), unix_s=time.time())
+        factory = CallFactory(scenario, spec.target, RunIdentity(spec.run_id, self.name))
+        factory.prepare()
+        # A normaliser takes a second to build; the first turn to end must not stop every call for it.
+        for language in {fixture.language for fixture in spec.fixtures.values()}:
+            wer.prepare(language)
+        self.spool = SpoolWriter(spec.folder, self.name)
+        self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher())
+        self._shape = shape_of(scenario.load)
+        share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
+        self._schedule = CallSchedule(scenario, factory, self.recorder, share, environment)
+        self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
+        self._finishing = False
+        self._drained = False
+
+    # running
+
+    def start(self) -> None:
+        """Begin: planned offsets count from now."""
+        gc.collect()
+        # What exists now lives as long as the run; the collector need not walk it again and again.
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        raise_priority()
+        self.health.start()
+        self._schedule.begin()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every user has made its last call."""
+        return bool(self._schedule.done.is_set())
+
+    @property
+    def counts(self) -> LiveCalls:
+        recorder, schedule = self.recorder, self._schedule
+        return LiveCalls(recorder.open_sessions, recorder.talking_sessions, schedule.started, schedule.dropped)
+
+    def progress(self) -> Progress:
+        """The run as it is now."""
+        return progress_of(
+            self._scenario.load,
+            self.recorder.tally,
+            self.counts,
+            elapsed_s=(time.monotonic_ns() - self._schedule.start_ns) / 1e9,
+            finishing=self._finishing,
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Let the calls go on for at most `seconds`, less when the last one ends."""
+        self._schedule.done.wait(seconds)
+
+    # stopping
+
+    def admit_no_more(self) -> None:
+        """No call begins from now on."""
+        self._finishing = True
+        self._schedule.no_more.set()
+
+    def hang_up(self) -> None:
+        """End every open call now. The probe stops too: hanging up all calls at once is no load of the run."""
+        self.admit_no_more()
+        self.health.stop()
+        self._schedule.hang_up_all()
+
+    def drain(self) -> None:
+        """Wait for hung-up calls to be written, stop the users, close the spool: every ended row is on disk."""
+        if self._drained:
+            return
+        self._drained = True
+        if self._schedule.start_ns:
+            self._schedule.done.wait(HANG_UP_GRACE_S + self._scenario.timeouts.close_ms / 1000)
+        self.health.stop()
+        self.recorder.flush()
+        self._schedule.end()
+        self.spool.close()
+        gc.unfreeze()
+
+    # what is kept of it
+
+    @property
+    def anchor(self) -> WorkerAnchor:
+        """This worker's clocks, and whether the kernel stamped what arrived."""
+        return WorkerAnchor(
+            monotonic_ns=self._clocks.monotonic_ns,
+            unix_s=self._clocks.unix_s,
+            pid=os.getpid(),
+            kernel_stamps=self.recorder.kernel_stamps,
+        )
+
+    def report(self) -> WorkerReport:
+        """Rows written, health and arrivals so far."""
+        schedule = self._schedule
+        arrivals = Arrivals(offered=schedule.offered, achieved=schedule.started, dropped=schedule.dropped)
+        return WorkerReport(
+            self.spool.turns_written,
+            self.spool.sessions_written,
+            self.health.readings(),
+            arrivals if self._shape.is_open else None,
+        )

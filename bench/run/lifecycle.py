@@ -1,0 +1,205 @@
+"""A run from a loaded scenario to its report: prepare, conduct, finish.
+
+In: a scenario and options; out: a run folder and the verdict. Trap: whatever happens after the first call - Ctrl-C, a
+dead target, a crash of our own - the folder is finished and reported as what it is.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gevent
+
+from bench import __version__
+from bench.errors import BenchError
+from bench.load.factory import fixtures_of
+from bench.load.health_probe import raise_file_limit
+from bench.load.shapes import shape_of
+from bench.load.spec import RunSpec, Workforce
+from bench.load.watchers import Watcher, Watchers
+from bench.pricing.book import books_for
+from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt
+from bench.run.server_process import ServerProcess, embedded_target
+from bench.scenario.load_sentence import load_sentence
+from bench.scenario.model import LoadConfig, Scenario
+from bench.scenario.read import expanded
+from bench.store import manifest as stored
+from bench.store.calibration import newest_calibration
+from bench.store.environment import git_state, host_facts, library_versions
+from bench.store.finish import finish_run
+from bench.store.folder import RunFolder, create_run_folder, discard_unused
+from bench.store.reader import Run
+from bench.workers.interface import Workers
+
+if TYPE_CHECKING:
+    from bench.report.model import Summary
+
+SPARE_FILES = 128
+"""Open files of a process besides its calls: libraries, the spool, the event loop, pipes."""
+CRASHED = "crashed"
+"""`stop_reason` of a run that a mistake of our own ended."""
+
+OpenWatcher = Callable[[RunSpec], Watcher]
+"""Makes a watcher of one run, before its workers are there."""
+
+
+@dataclass(slots=True)
+class PreparedRun:
+    """A run whose workers are ready and whose folder says that it is running."""
+
+    spec: RunSpec
+    manifest: stored.Manifest
+    workers: Workers
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What `bench run` ends with."""
+
+    folder: RunFolder
+    summary: Summary
+
+    @property
+    def exit_code(self) -> int:
+        return self.summary.verdict.exit_code
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    out: Path | None = None,
+    command: Sequence[str] = (),
+    workforce: Workforce | None = None,
+    watchers: Sequence[OpenWatcher] = (),
+    guards: Sequence[Guard] = (),
+) -> FinishedRun:
+    """Run `scenario` and report; it may be called again in the same process.
+
+    Raises `BenchError` for what is wrong before the first call. An error of our own during the calls is raised once the
+    folder is finished and reported.
+    """
+    workforce = workforce or Workforce()
+    if workforce.remote and scenario.target is None:
+        raise BenchError(
+            "the scenario has no target, and workers on other machines cannot reach the embedded server here",
+            hint="name a target in the scenario, or give --url with an address that every worker can reach",
+        )
+    fixtures = fixtures_of(scenario)
+    check_file_limit(scenario.load, workers=workforce.processes)
+    folder = create_run_folder(out, scenario.name, datetime.now(UTC))
+    failure: Exception | None = None
+    with ExitStack() as stack:
+        stack.callback(discard_unused, folder)
+        target = scenario.target
+        if target is None:
+            server = ServerProcess("--engine", "local", what="the embedded server")
+            stack.callback(server.stop)
+            target = embedded_target(server)
+        books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)
+        spec = RunSpec(scenario, target, folder, folder.run_id, books, fixtures, workforce)
+        watching = Watchers()
+        stack.callback(watching.close)
+        for open_watcher in watchers:
+            watching.add(open_watcher(spec))
+        run = prepare(spec, watching, command=command)
+        grace_s = scenario.load.graceful_stop_ms / 1000
+        try:
+            reason = conduct(run.workers, [nobody_answers(scenario.load), *guards], watching, graceful_stop_s=grace_s)
+        except Exception as error:
+            reason, failure = CRASHED, error
+            run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
+    outcome = _report(finish(run, reason))
+    if failure is not None:
+        failure.add_note(f"what was measured until then: {folder.report_html}")
+        raise failure
+    return outcome
+
+
+def check_file_limit(load: LoadConfig, *, workers: int) -> None:
+    """Raise the limit on open files and refuse a load that cannot fit under it."""
+    limit = raise_file_limit()
+    most = shape_of(load).most_open() or 0
+    need = -(-most // workers) + SPARE_FILES
+    if need > limit:
+        raise BenchError(
+            f"{most} calls at a time need about {need} open files in a process; the limit is {limit}",
+            hint="raise it (ulimit -n), spread the load with --workers, or lower the number of callers",
+        )
+
+
+def prepare(spec: RunSpec, watching: Watchers, *, command: Sequence[str] = ()) -> PreparedRun:
+    """Make the workers ready and write the manifest of a running run.
+
+    Ctrl-C and a request to terminate end it with `KeyboardInterrupt`; then nothing is left of the run.
+    """
+    manifest = _manifest(spec, command)
+    # Raised in this greenlet and no other: Python would raise it in whichever runs, and Locust's swallow it.
+    with on_interrupt(gevent.kill, gevent.getcurrent(), KeyboardInterrupt):
+        workers = _ready_workers(spec, watching)
+    manifest.workers = workers.facts().anchors
+    stored.write_manifest(spec.folder, manifest)
+    return PreparedRun(spec, manifest, workers)
+
+
+def finish(run: PreparedRun, stop_reason: str) -> Run:
+    """Close the run folder: tables from the spool, and the manifest as finished."""
+    facts, manifest = run.workers.facts(), run.manifest
+    manifest.stop_reason = stop_reason
+    manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
+    manifest.losses, manifest.health = [*manifest.losses, *facts.losses], facts.health
+    return finish_run(run.spec.folder, manifest)
+
+
+def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
+    # Both import Locust, which patches the standard library: only a running load may do that.
+    from bench.workers.local_worker import LocalWorker
+    from bench.workers.master import Master
+
+    if spec.workforce.in_this_process:
+        return LocalWorker(spec, watching)
+    master = Master(spec, watching)
+    if spec.workforce.remote:
+        host, port = master.address
+        watching.note(f"waiting for {spec.workforce.remote} workers on {host}:{port}")
+    master.await_workers()
+    return master
+
+
+def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
+    scenario, target, host = spec.scenario, spec.target, host_facts()
+    return stored.Manifest(
+        run_id=spec.run_id,
+        bench_version=__version__,
+        scenario_name=scenario.name,
+        scenario=expanded(scenario),
+        load_sentence=load_sentence(scenario.load, scenario.turns),
+        seed=scenario.seed,
+        command=list(command),
+        started_at=datetime.now(UTC),
+        python=platform.python_version(),
+        libraries=library_versions(),
+        git=git_state(Path.cwd()),
+        host=host,
+        target=stored.CalledTarget(
+            url=target.url,
+            model=target.model,
+            dialect=target.dialect,
+            provider=target.provider_name,
+            embedded=scenario.target is None,
+        ),
+        calibration=newest_calibration(host),
+        price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
+        fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
+    )
+
+
+def _report(run: Run) -> FinishedRun:
+    from bench.report.render import write_reports
+
+    return FinishedRun(run.folder, write_reports(run))

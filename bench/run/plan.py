@@ -1,0 +1,26 @@
+"""What a run would do, without doing it: the text of `bench run --dry-run` and of `bench validate`."""
+
+from __future__ import annotations
+
+import yaml
+
+from bench.load.factory import fixtures_of
+from bench.scenario.load_sentence import load_sentence
+from bench.scenario.model import Scenario
+from bench.scenario.read import expanded
+
+
+def plan_text(scenario: Scenario) -> str:
+    """The scenario with every default as YAML, and in comments what it adds up to."""
+    fixtures = fixtures_of(scenario)
+    speech_s = sum(fixture.duration_ms for fixture in fixtures.values()) / 1000
+    return (
+        yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True)
+        + f"# {load_sentence(scenario.load, scenario.turns)}\n"
+        + f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent"
+    )
+
+
+def summary_line(scenario: Scenario) -> str:
+    """One line on a scenario that can be run. Raises `BenchError` for a recording that is missing."""
+    return f"{load_sentence(scenario.load, scenario.turns)}; {len(fixtures_of(scenario))} fixtures"

@@ -1,0 +1,57 @@
+"""A packed run is the same run elsewhere, and holds no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from bench.audio.catalogue import load_catalogue
+from bench.load.factory import fixtures_of
+from bench.load.spec import RunSpec, Workforce
+from bench.pricing.book import books_for
+from bench.scenario.read import load_scenario
+from bench.store.folder import RunFolder
+from bench.workers.package import pack, unpack
+from tests.support.processes import ROOT
+
+
+def spec_of(name: str, root: Path, *overrides: str) -> RunSpec:
+    scenario = load_scenario(
+        ROOT / "scenarios" / f"{name}.yaml", url="ws://127.0.0.1:9/v1/realtime", overrides=overrides
+    )
+    assert scenario.target is not None
+    return RunSpec(
+        scenario=scenario,
+        target=scenario.target,
+        folder=RunFolder(root / "master"),
+        run_id="run-7",
+        books=books_for(None),
+        fixtures=fixtures_of(scenario),
+        workforce=Workforce(local=1, remote=2),
+    )
+
+
+@pytest.mark.parametrize("name", ["quickstart", "push-to-talk", "telephone-g711"])
+def test_a_packed_run_makes_the_same_calls_elsewhere(name: str, tmp_path: Path) -> None:
+    here = spec_of(name, tmp_path)
+    wire = msgpack.unpackb(msgpack.packb(pack(here)))
+    there = unpack(wire, tmp_path, lambda run_id: RunFolder(tmp_path / run_id))
+    assert (there.run_id, there.folder.root, there.workforce.processes) == ("run-7", tmp_path / "run-7", 3)
+    assert there.target.url == here.target.url
+    assert there.books == here.books
+    for part in ("seed", "session", "conversation", "load"):
+        assert getattr(there.scenario, part) == getattr(here.scenario, part)
+    assert list(there.fixtures) == list(here.fixtures)
+    away = load_catalogue(there.scenario.fixtures)
+    for name_, fixture in here.fixtures.items():
+        assert away.get(name_).speech_end_ms == there.fixtures[name_].speech_end_ms == fixture.speech_end_ms
+        assert away.get(name_).sha256 == fixture.sha256
+
+
+def test_a_secret_never_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "very-secret-value")
+    wire = msgpack.packb(pack(spec_of("quickstart", tmp_path, "target.api_key=env:A_KEY")))
+    assert b"very-secret-value" not in wire
+    assert b"env:A_KEY" in wire
