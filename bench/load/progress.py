@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 
 from bench.load.shapes import admission_s, total_sessions
+from bench.measure.outcome import ANSWERED
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.scenario.model import LoadConfig
 
@@ -43,7 +44,7 @@ class Tally:
             return
         self.turns += 1
         self.by_status[row.status] += 1
-        if row.status == "ok":
+        if row.status in ANSWERED:
             for samples, value in ((self.first_audible_ms, row.first_audible_ms), (self.ttft_ms, row.ttft_ms)):
                 if value is not None:
                     samples.append(value)

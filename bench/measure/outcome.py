@@ -1,6 +1,6 @@
 """How a turn ended, from facts and fields: `status`, `error_kind`, `error_code`, `close_code`, `stage`.
 
-In: the facts of the turn, its responses, the errors the server named. Out: an `Outcome` (design section 4).
+In: the facts of the turn, its responses, the errors the server named. Out: an `Outcome`.
 Trap: a healthy socket proves nothing. A rate limit arrives as a response that failed, and a "completed" response
 without a single byte of audio is a failure of the server, not an answer.
 """
@@ -16,10 +16,10 @@ from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.records import TurnStatus
 from bench.measure.replies import Reply
 
-__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "is_answered", "judge", "turn_ended"]
+__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "judge", "turn_ended"]
 
 ANSWERED: frozenset[TurnStatus] = frozenset({"ok", "interrupted"})
-"""Statuses whose latencies enter the percentiles "over answered turns"; every other status is +infinity there."""
+"""Statuses that count as answered: their latencies enter the percentiles; every other status is +infinity there."""
 
 ERRORS: frozenset[TurnStatus] = frozenset({"failed", "no_reply", "cancelled", "incomplete"})
 """Statuses that `error_rate` counts. An `early` reply is a fault of turn-taking and has a rate of its own."""
@@ -46,11 +46,6 @@ def turn_ended(turn: TurnFacts) -> bool:
     A caller that counts turns keeps only those for which this is true.
     """
     return turn.end is not None and turn.end != "stopped"
-
-
-def is_answered(status: TurnStatus) -> bool:
-    """Whether a turn with `status` counts as answered (its latencies are a listener's experience)."""
-    return status in ANSWERED
 
 
 def judge(

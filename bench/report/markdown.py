@@ -47,28 +47,26 @@ def _verdict(summary: Summary) -> str:
 
 def _section(section: Section) -> str:
     said = [f"## {section.title}", *map(escape, section.said)]
-    answer = f"**{section.answer}** " if section.answer else ""
+    if section.answer:
+        said.append(f"**{section.answer}**")
     if section.points:
-        said.append(
-            "\n".join(f"- {answer if not place else ''}{escape(point)}" for place, point in enumerate(section.points))
-        )
-    return "\n\n".join([*said, *(_table(table) for table in section.tables if table.title)])
+        said.append("\n".join(f"- {escape(point)}" for point in section.points))
+    for table in section.tables:
+        if table.title:
+            said += [f"### {escape(table.title)}"] if table.title != section.title else []
+            said += [
+                _grid(table),
+                *([" ".join(map(escape, notes))] if (notes := table.notes + table.footnotes) else []),
+            ]
+    return "\n\n".join(said)
 
 
-def _table(table: Table) -> str:
-    meanings = any(row.meaning for row in table.rows)
-    heads = [table.head, *(column.title for column in table.columns), *(["what it means"] if meanings else [])]
-    rules = [
-        " --- ",
-        *(" --- " if column.text else " ---: " for column in table.columns),
-        *([" --- "] if meanings else []),
-    ]
-    grid = [f"| {' | '.join(map(escape, heads))} |", f"|{'|'.join(rules)}|"]
-    for row in table.rows:
-        cells = [escape(row.title), *map(_cell, row.cells), *([escape(row.meaning)] if meanings else [])]
-        grid.append(f"| {' | '.join(cells)} |")
-    notes = " ".join(map(escape, (*table.notes, *table.footnotes)))
-    return "\n\n".join([f"### {escape(table.title)}", "\n".join(grid), *([notes] if notes else [])])
+def _grid(table: Table) -> str:
+    meaning = ["what it means"] if any(row.meaning for row in table.rows) else []
+    heads = [table.head, *(column.title for column in table.columns), *meaning]
+    rules = ["---", *("---" if column.text else "---:" for column in table.columns), *("---" for _ in meaning)]
+    rows = [[escape(row.title), *map(_cell, row.cells), *(escape(row.meaning) for _ in meaning)] for row in table.rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in ([*map(escape, heads)], rules, *rows))
 
 
 def _cell(cell: Cell) -> str:

@@ -9,7 +9,7 @@ import pytest
 from bench.dialects.openai_fields import parse_error
 from bench.facts.failure import Failure
 from bench.facts.signals import ErrorInfo, Malformed, ServerError, Signal, Usage
-from bench.measure.outcome import is_answered, turn_ended
+from bench.measure.outcome import ANSWERED, turn_ended
 from tests.measure import build
 from tests.measure.build import audio, done, measure, ns, started, text
 
@@ -232,4 +232,4 @@ def test_turn_ended(end: Any, ended: bool) -> None:
     ("status", "answered"), [("ok", True), ("interrupted", True), ("early", False), ("failed", False)]
 )
 def test_answered(status: Any, answered: bool) -> None:
-    assert is_answered(status) is answered
+    assert (status in ANSWERED) is answered
