@@ -68,7 +68,7 @@ class WorkerRun:
         self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher())
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
-        self._schedule = CallSchedule(scenario, factory, self.recorder, share, environment)
+        self._schedule = CallSchedule(scenario.load, share, factory, self.recorder, environment)
         self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
         self._finishing = False
         self._drained = False
@@ -114,7 +114,7 @@ class WorkerRun:
     def admit_no_more(self) -> None:
         """No call begins from now on."""
         self._finishing = True
-        self._schedule.no_more.set()
+        self._schedule.admit_no_more()
 
     def hang_up(self) -> None:
         """End every open call now. The probe stops too: hanging up all calls at once is no load of the run."""
