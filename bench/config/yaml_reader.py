@@ -17,7 +17,7 @@ import yaml
 from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
-from bench.config.secrets import looks_like_key, names_credential, without_keys
+from bench.config.secrets import looks_like_key, names_secret, without_keys
 
 Loc = tuple[str | int, ...]
 MAX_NODES = 50_000
@@ -192,7 +192,7 @@ class _Reader:
             return match[0]
         name, default = match[1], match[2]
         value = self.env.get(name)
-        if names_credential(name) or (value is not None and looks_like_key(value)):
+        if names_secret(name) or (value is not None and looks_like_key(value)):
             self.problem(
                 node, loc, f"${{{name}}} would write a secret into the run; allowed: env:{name}, where a secret goes"
             )

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from bench.config.block import Block, Complaint, ScenarioPath, Text, nearest, raise_all, refusal
-from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_credential
+from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_secret
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.dialects.dialect import Address
 
@@ -43,7 +43,7 @@ def _url(value: object) -> object:
     if parts.username is not None or parts.password is not None:
         raise refusal(f"a user name or password in the URL (not shown); allowed in api_key: {REFERENCE_HELP}")
     for name, text in parse_qsl(parts.query):
-        if looks_like_key(text) or names_credential(name):
+        if looks_like_key(text) or names_secret(name):
             raise refusal(f"a secret in the URL's parameter '{name}' (not shown); put it under query as env:NAME")
     if parts.scheme.lower() not in _SCHEMES:
         found = f"'{parts.scheme}'" if parts.scheme else "none"
@@ -74,7 +74,7 @@ def _no_credentials(values: dict[str, str | SecretRef]) -> dict[str, str | Secre
     """Refuse a literal under a name that holds a secret, and what cannot be sent in one line."""
     found = []
     for name, value in values.items():
-        if isinstance(value, str) and names_credential(name):
+        if isinstance(value, str) and names_secret(name):
             found.append(Complaint((name,), f"'{name}' must not be written out (not shown); allowed: {REFERENCE_HELP}"))
         elif not name or any(character in f"{name}{value}" for character in "\r\n\0"):
             found.append(Complaint((name,), "an empty name or a line break; allowed: a name and one line of text"))
