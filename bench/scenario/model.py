@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.config.secrets import SecretRef
 from bench.dialects.session_config import AudioFormatName, Manual, ServerVad, SessionConfig, Transcription, Voice
@@ -22,13 +23,6 @@ from bench.scenario.steps import Pause, Say, Step
 from bench.scenario.target import Target
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-SHIPPED_CATALOGUE = Path("fixtures/audio/catalogue.yaml")
-"""The catalogue of the project, relative to its root."""
-
-
-def shipped_catalogue() -> Path:
-    """Where the project's own fixtures are: beside the package, in the checkout it is installed from."""
-    return Path(__file__).resolve().parents[2] / SHIPPED_CATALOGUE
 
 
 def _conversation(value: object) -> object:
@@ -104,12 +98,6 @@ class Scenario(Block):
     def turns(self) -> int:
         """Turns that one session plans."""
         return sum(isinstance(step, Say) for step in self.conversation)
-
-    def with_source(self, source: Path) -> Scenario:
-        """The same scenario, as read from `source`."""
-        copy = self.model_copy()
-        copy._source = source
-        return copy
 
     def model_post_init(self, context: Any) -> None:
         """Take the source from the loader's validation context, where there is one."""
