@@ -7,7 +7,8 @@ into a click; `to_pcm16` therefore scales a buffer that does not fit instead of 
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import soxr
@@ -18,44 +19,65 @@ from bench.audio import g711
 FULL_SCALE = 32768.0
 
 
-class AudioFormat(StrEnum):
-    """A wire format; the value is the word used in scenarios. `encode` is about audio and hides `str.encode`."""
+Encoding = Literal["pcm16", "pcmu", "pcma"]
 
-    PCM16 = "pcm16"
-    PCMU = "pcmu"
-    PCMA = "pcma"
+USUAL_RATES_HZ: dict[Encoding, int] = {"pcm16": 24_000, "pcmu": 8_000, "pcma": 8_000}
+"""The rate that a scenario means by naming an encoding alone."""
+_SILENCE = {"pcm16": 0x00, "pcmu": 0xFF, "pcma": 0xD5}
 
-    @property
-    def rate_hz(self) -> int:
-        """Samples per second: 24 kHz for PCM16, 8 kHz for both G.711 laws."""
-        return 24_000 if self is AudioFormat.PCM16 else 8_000
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """A wire format: how samples are encoded, and how many there are in a second. Any rate goes with any encoding."""
+
+    encoding: Encoding
+    rate_hz: int
+
+    PCM16: ClassVar[AudioFormat]
+    PCMU: ClassVar[AudioFormat]
+    PCMA: ClassVar[AudioFormat]
+
+    @classmethod
+    def usual(cls, encoding: str) -> AudioFormat:
+        """The format that the word `encoding` means in a scenario. Raises `ValueError` for another word."""
+        for known, rate_hz in USUAL_RATES_HZ.items():
+            if known == encoding:
+                return cls(known, rate_hz)
+        raise ValueError(f"no audio encoding {encoding!r}; allowed: {', '.join(USUAL_RATES_HZ)}")
 
     @property
     def bytes_per_sample(self) -> int:
-        return 2 if self is AudioFormat.PCM16 else 1
+        return 2 if self.encoding == "pcm16" else 1
 
     @property
     def silence_byte(self) -> int:
         """The byte that, repeated, is silence (for A-law the code nearest to it, +8 of 32768)."""
-        return {AudioFormat.PCM16: 0x00, AudioFormat.PCMU: 0xFF, AudioFormat.PCMA: 0xD5}[self]
+        return _SILENCE[self.encoding]
 
-    def encode(self, pcm: NDArray[np.int16]) -> bytes:  # type: ignore[override]
+    def encode(self, pcm: NDArray[np.int16]) -> bytes:
         """Wire bytes of mono samples that are already at `rate_hz`."""
-        if self is AudioFormat.PCMU:
+        if self.encoding == "pcmu":
             return g711.ulaw_encode(pcm)
-        if self is AudioFormat.PCMA:
+        if self.encoding == "pcma":
             return g711.alaw_encode(pcm)
         return pcm.astype("<i2", copy=False).tobytes()
 
     def decode(self, data: bytes) -> NDArray[np.int16]:
         """Samples at `rate_hz`; an odd trailing byte of PCM16 (half a sample) raises ValueError."""
-        if self is AudioFormat.PCMU:
+        if self.encoding == "pcmu":
             return g711.ulaw_decode(data)
-        if self is AudioFormat.PCMA:
+        if self.encoding == "pcma":
             return g711.alaw_decode(data)
         if len(data) % 2:
             raise ValueError(f"PCM16 needs an even number of bytes, got {len(data)}")
         return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False)
+
+    def __str__(self) -> str:
+        return f"{self.encoding} at {self.rate_hz} Hz"
+
+
+USUAL_FORMATS = tuple(AudioFormat.usual(encoding) for encoding in USUAL_RATES_HZ)
+AudioFormat.PCM16, AudioFormat.PCMU, AudioFormat.PCMA = USUAL_FORMATS
 
 
 def resample(pcm: NDArray[np.int16], from_hz: int, to_hz: int) -> NDArray[np.int16]:

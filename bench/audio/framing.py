@@ -18,7 +18,7 @@ def samples_per_frame(fmt: AudioFormat, frame_ms: int) -> int:
     samples, rest = divmod(fmt.rate_hz * frame_ms, 1000)
     if samples <= 0 or rest:
         raise BenchError(
-            f"frame of {frame_ms} ms: not a positive whole number of samples of {fmt.value} at {fmt.rate_hz} Hz",
+            f"frame of {frame_ms} ms: not a positive whole number of samples of {fmt}",
             hint="use a whole number of milliseconds; 20, 40 and 100 are usual",
         )
     return int(samples)

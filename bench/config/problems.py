@@ -204,6 +204,9 @@ def _blocks(annotation: Any, tag: str | None = None) -> dict[str | None, type[Bl
         return {tag: annotation}
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
+        for extra in arguments[1:]:
+            if hasattr(extra, "blocks"):  # kinds that are looked up when they are needed
+                return dict(extra.blocks())
         tags = [extra.tag for extra in arguments[1:] if isinstance(extra, Tag)]
         return _blocks(arguments[0], tags[0] if tags else tag)
     found: dict[str | None, type[Block]] = {}

@@ -1,15 +1,17 @@
-"""What every wire protocol must offer a call: intents in, frames out; messages in, signals out.
+"""What every wire protocol offers a call: intents in, messages out; messages in, signals out.
 
-A dialect is sans-I/O: it never opens a socket, sleeps or reads a clock, so it is tested from a recorded
-transcript at full speed. It declares its own audio rates and whether an end of the caller's turn has to be
-committed. Trap: some dialects have no commit, no usage or no end of audio; a session relies on signals only.
+A dialect is sans-I/O: it never opens a socket, sleeps or reads a clock, so it is tested from a recorded transcript at
+full speed. One object holds the state of one session; each call makes its own. What the protocol wants to send by
+itself (the answer to a ping, a tool's result) it puts into its outbox with `post`; the call sends it.
+Trap: some protocols have no commit, no usage or no end of audio; a session relies on signals only.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,63 +22,109 @@ from bench.facts.signals import AudioDelta, ErrorInfo, Signal
 if TYPE_CHECKING:
     from bench.dialects.session_config import SessionConfig
 
+WireMessage = str | bytes
+"""A message to send: text, or binary."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """Whom a scenario wants to call, with secrets filled in: never printed, logged or stored."""
 
-    url: str
+    url: str = field(repr=False)
     model: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
-    subprotocols: tuple[str, ...] = ()
+    subprotocols: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how to open the socket; `headers` may hold a secret and are never printed."""
+    """Where and how to connect; `headers` and `url` may hold a secret and are never printed."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    subprotocols: tuple[str, ...] = ()
+    subprotocols: tuple[str, ...] = field(default=(), repr=False)
 
 
-class Dialect(Protocol):
-    """One conversation's view of a protocol; holds the state of one session, so each call makes its own."""
+class Dialect(ABC):
+    """One session's view of a protocol."""
 
     name: ClassVar[str]
-    voices: ClassVar[tuple[str, ...]]
+    voices: ClassVar[tuple[str, ...]] = ()
     """Voices that a scenario may give as a plain word."""
+    shares_frames: ClassVar[bool] = True
+    """`audio_message` depends on the payload alone, so that one packed frame serves every call."""
+
+    def __init__(self, config: SessionConfig, model: str | None = None) -> None:
+        self.config = config
+        self.model = model
+        self.input_format = AudioFormat.usual(config.input_format)
+        """What the caller sends. Final when `SessionReady` has been given; frames are made from it then."""
+        self.output_format = AudioFormat.usual(config.output_format)
+        """What the reply's audio is. Final when `SessionReady` has been given."""
+        self.manual = config.manual
+        """The caller says when a turn ends (push to talk); otherwise the server detects it."""
+        self.expects_audio = config.output == "audio"
+        self._outbox: list[WireMessage] = []
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
         """Where a call to `address` goes under this protocol."""
+        return Endpoint(address.url, address.headers, address.subprotocols)
 
-    def __init__(self, config: SessionConfig, model: str | None = None) -> None: ...
+    # intents -> messages
 
-    input_format: AudioFormat
-    output_format: AudioFormat
-    manual: bool
-    """The caller says when a turn ends (push to talk); otherwise the server detects it."""
-    expects_audio: bool
+    @abstractmethod
+    def opening(self) -> Sequence[WireMessage]:
+        """Messages to send as soon as the channel is open: the configuration."""
 
-    def opening(self) -> Sequence[str]:
-        """Messages to send as soon as the socket is open: the configuration."""
+    @abstractmethod
+    def audio_message(self, payload: bytes) -> WireMessage:
+        """The message that carries one frame of caller audio."""
 
+    def end_of_turn(self, turn: int) -> Sequence[WireMessage]:
+        """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
+        return ()
+
+    def post(self, message: WireMessage) -> None:
+        """Put `message` into the outbox."""
+        self._outbox.append(message)
+
+    def data_to_send(self) -> Sequence[WireMessage]:
+        """Empty the outbox. A call asks after every message it received and after every tick."""
+        if not self._outbox:
+            return ()
+        messages, self._outbox = self._outbox, []
+        return messages
+
+    # messages -> signals
+
+    @abstractmethod
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
         """The signals in one message that arrived at `at_ns`; never raises on what a server may send."""
 
-    def audio_message(self, payload: bytes) -> str:
-        """The message that carries one frame of caller audio; depends on `payload` alone, so it can be shared."""
+    def receive_media(self, payload: bytes, at_ns: int) -> Sequence[Signal]:
+        """The signals in reply audio that a transport carried apart from the messages."""
+        samples = len(payload) // self.output_format.bytes_per_sample
+        return (AudioDelta(at_ns, None, None, samples, len(payload), payload),)
 
-    def end_of_turn(self, turn: int) -> Sequence[str]:
-        """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
+    def next_tick_ns(self) -> int | None:
+        """When to call `tick` (monotonic ns); None for never. For protocols in which silence means something."""
+        return None
+
+    def tick(self, now_ns: int) -> Sequence[Signal]:
+        """What follows from the time that has passed; signals bear the instant at which it became true."""
+        return ()
 
     def refuses_turn(self, error: ErrorInfo, turn: int) -> bool:
         """Whether `error` is the server's refusal of what `end_of_turn(turn)` asked for."""
+        return False
 
     def refuses_session(self, error: ErrorInfo) -> bool:
         """Whether `error` is the server's refusal of the configuration."""
+        return False
 
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
         """The samples of `delta`, in order of arrival; raises `ValueError` when they are not audio."""
+        data = delta.encoded or b""
+        return self.output_format.decode(data if isinstance(data, bytes) else data.encode())

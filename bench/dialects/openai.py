@@ -19,7 +19,7 @@ import orjson
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Endpoint
+from bench.dialects.dialect import Address, Dialect, Endpoint
 from bench.dialects.openai_fields import (
     mapping,
     number,
@@ -108,7 +108,7 @@ _UNUSED = frozenset(
 )
 
 
-class OpenAIDialect:
+class OpenAIDialect(Dialect):
     """The client side of one Realtime session."""
 
     name = "openai"
@@ -128,12 +128,7 @@ class OpenAIDialect:
         )
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
-        self._config = config
-        self._model = model
-        self.input_format = AudioFormat(config.input_format)
-        self.output_format = AudioFormat(config.output_format)
-        self.manual = config.turn_detection.type == "manual"
-        self.expects_audio = config.output == "audio"
+        super().__init__(config, model)
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._received_bytes: dict[str | None, int] = {}
@@ -167,7 +162,7 @@ class OpenAIDialect:
 
     def session_body(self) -> dict[str, Any]:
         """The GA session object of this scenario; only what the scenario says, with VAD and transcription explicit."""
-        config = self._config
+        config = self.config
         detection = config.turn_detection
         transcription = config.transcription
         body: dict[str, Any] = {
@@ -217,8 +212,9 @@ class OpenAIDialect:
         return error.event_id == SESSION_UPDATE_ID
 
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
-        raw = binascii.a2b_base64(delta.encoded or b"")
-        if self.output_format is AudioFormat.PCM16:
+        # Media of a transport that carries audio apart is bytes already.
+        raw = delta.encoded if isinstance(delta.encoded, bytes) else binascii.a2b_base64(delta.encoded or "")
+        if self.output_format.encoding == "pcm16":
             raw = self._carry.pop(delta.response_id, b"") + raw
             if len(raw) % 2:
                 self._carry[delta.response_id], raw = raw[-1:], raw[:-1]
@@ -265,7 +261,7 @@ class OpenAIDialect:
         return (SessionCreated(at_ns, text(session.get("id")), text(session.get("model"))),)
 
     def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (SessionReady(at_ns, mapping(message.get("session"))),)
+        return (SessionReady(at_ns),)
 
     def _speech_started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         return (SpeechStarted(at_ns, text(message.get("item_id")), number(message.get("audio_start_ms"))),)

@@ -9,7 +9,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bench.facts.failure import ErrorKind
 from bench.facts.signals import ErrorInfo, TranscriptionUsage, Usage
+
+_KIND_OF_CODE: dict[str, ErrorKind] = {
+    "insufficient_quota": "quota",
+    "billing_hard_limit_reached": "quota",
+    "billing_not_active": "quota",
+    "quota_exceeded": "quota",
+    "invalid_api_key": "auth",
+    "incorrect_api_key": "auth",
+    "account_deactivated": "auth",
+    "unauthorized": "auth",
+    "permission_denied": "auth",
+    "forbidden": "auth",
+    "session_limit_reached": "rate_limit",
+    "too_many_requests": "rate_limit",
+    "session_expired": "closed",
+    "server_error": "server",
+    "internal_error": "server",
+    "internal_server_error": "server",
+    "service_unavailable": "server",
+    "overloaded": "server",
+    "model_overloaded": "server",
+    "timeout": "timeout",
+    "request_timeout": "timeout",
+}
+_KIND_OF_TYPE: dict[str, ErrorKind] = {
+    "insufficient_quota": "quota",
+    "authentication_error": "auth",
+    "permission_error": "auth",
+    "tokens": "rate_limit",
+    "requests": "rate_limit",
+    "server_error": "server",
+    "internal_error": "server",
+    "api_error": "server",
+    "overloaded_error": "server",
+    "service_unavailable_error": "server",
+    "timeout_error": "timeout",
+    "invalid_request_error": "protocol",
+}
 
 
 def text(value: Any) -> str | None:
@@ -32,17 +71,33 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def error_kind(error_type: str | None, code: str | None) -> ErrorKind:
+    """The class of a provider error: by its code, then by its type; what neither names is the server's fault.
+
+    Rate limits come as `rate_limit_exceeded`, `inference_rate_limit_exceeded` and the like, in either field, so a
+    `rate_limit` inside the *identifier* decides. Nothing is read out of the message: a base64 string or an id may hold
+    "429", and vendors reword sentences without notice.
+    """
+    code, kind = (code or "").lower(), (error_type or "").lower()
+    if code in _KIND_OF_CODE:
+        return _KIND_OF_CODE[code]
+    if "rate_limit" in code or "rate_limit" in kind:
+        return "rate_limit"
+    return _KIND_OF_TYPE.get(kind, "server")
+
+
 def parse_error(raw: Any) -> ErrorInfo:
     """An error object as the server sent it; anything that is not one gives its text as the message."""
     if not isinstance(raw, dict):
         return ErrorInfo(message=None if raw is None else str(raw)[:500])
-    message = text(raw.get("message"))
+    message, error_type, code = text(raw.get("message")), text(raw.get("type")), text(raw.get("code"))
     return ErrorInfo(
-        type=text(raw.get("type")),
-        code=text(raw.get("code")),
+        type=error_type,
+        code=code,
         message=message[:500] if message else None,
         param=text(raw.get("param")),
         event_id=text(raw.get("event_id")),
+        error_kind=error_kind(error_type, code),
     )
 
 

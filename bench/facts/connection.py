@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Connection:
-    """When the wire came up, monotonic ns. `intended_ns` is the planned start that every wait is charged from."""
+    """Stamps in monotonic ns. `intended_ns` is the planned start that every wait is charged from.
+
+    `stages` holds when each stage of the transport was done, in order; the names are the transport's own (a WebSocket
+    has `dns`, `tcp`, `tls`, `upgrade`). `open_ns`: messages can be sent. `ready_ns`: the session is configured.
+    """
 
     intended_ns: int
     started_ns: int | None = None
-    resolved_ns: int | None = None
-    tcp_ns: int | None = None
-    tls_ns: int | None = None
-    upgraded_ns: int | None = None
+    stages: dict[str, int] = field(default_factory=dict)
+    open_ns: int | None = None
     ready_ns: int | None = None
     closed_ns: int | None = None
     kernel_stamps: bool = False
     peer: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+
+    def done(self, stage: str) -> None:
+        """Note that `stage` is done now."""
+        self.stages[stage] = time.monotonic_ns()
+
+    def stage_ms(self, stage: str) -> float | None:
+        """Length of `stage`: since the stage before it, or since the start; None when it was not passed."""
+        before_ns = self.started_ns
+        for name, at_ns in self.stages.items():
+            if name == stage:
+                return None if before_ns is None else (at_ns - before_ns) / 1e6
+            before_ns = at_ns
+        return None

@@ -1,7 +1,7 @@
 """The neutral vocabulary: what a server said, stripped of any one protocol's names.
 
 A dialect turns (wire message, arrival time) into these; sessions, timelines and measures know nothing else.
-All `at_ns` are monotonic nanoseconds of the message's arrival at this machine's kernel (design section 2).
+All `at_ns` are monotonic nanoseconds of the message's arrival at this machine's kernel.
 Trap: a protocol may leave out almost any of them (no commit, no usage, no end of audio); never wait for one
 that the dialect does not promise.
 """
@@ -9,8 +9,10 @@ that the dialect does not promise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
+
+from bench.facts.failure import ErrorKind, Failure, Stage
 
 TextChannel = Literal["transcript", "text"]
 ReplyStatus = Literal["completed", "cancelled", "incomplete", "failed", "unknown"]
@@ -18,13 +20,18 @@ ReplyStatus = Literal["completed", "cancelled", "incomplete", "failed", "unknown
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """A provider's error, field by field; `type` and `code` decide its class, the message never does."""
+    """A provider's error by field. The dialect sets `error_kind` from `code` and `type`, never from the message."""
 
     type: str | None = None
     code: str | None = None
     message: str | None = None
     param: str | None = None
     event_id: str | None = None
+    error_kind: ErrorKind = "server"
+
+    def as_failure(self, stage: Stage, *, close_code: int | None = None, close_reason: str | None = None) -> Failure:
+        """This error as the reason why a call or a turn failed at `stage`."""
+        return Failure(self.error_kind, stage, self.code or self.type, self.message, close_code, close_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,10 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionReady:
-    """The server acknowledged our configuration; `effective` is what it says is now in force."""
+    """The server acknowledged our configuration. From now on the dialect knows both audio formats."""
 
     kind: ClassVar[str] = "session_ready"
     at_ns: int
-    effective: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ class AudioDelta:
 
     def elided(self) -> AudioDelta:
         """The same fact without the audio itself, as it is kept in a timeline."""
-        return replace(self, encoded=None)
+        return AudioDelta(self.at_ns, self.response_id, self.item_id, self.samples, self.wire_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +263,9 @@ Signal = (
     | Unrecognised
     | Malformed
 )
+
+ReplySignal = ResponseStarted | TextDelta | AudioDelta | Onset | AudioDone | ToolCall | ResponseEnded
+"""Signals that are part of a response."""
 
 SIGNAL_TYPES: dict[str, type[Any]] = {cls.kind: cls for cls in Signal.__args__}
 _NESTED: dict[tuple[str, str], type[Any]] = {

@@ -21,7 +21,7 @@ TurnEnd = Literal["completed", "reply_timeout", "response_timeout", "closed", "s
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The identity that every row of a session carries (design section 6)."""
+    """The identity that every row of a session carries."""
 
     run_id: str
     worker: str
@@ -69,11 +69,14 @@ class TurnFacts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A signal as it was met: `turn` is the index of the turn it was attributed to, None before the first."""
+    """A signal as it was met, with what it was attributed to when it came (see `bench.facts.attribution`)."""
 
     signal: Signal
     read_ns: int
     turn: int | None
+    """Index of its turn; None before the first."""
+    response: int | None = None
+    """Number of its response, counted over the call; None for what is no part of a response."""
 
 
 @dataclass(slots=True)
@@ -112,19 +115,21 @@ class Timeline:
         return [entry for entry in self.entries if entry.turn == index]
 
 
+FORMAT = 2
+"""Version of the stored form. 1 had fixed connection stages, no error kinds and no response numbers."""
+
+
 def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     """A JSON-ready form; the inverse is `timeline_from_dict`."""
-    data: dict[str, Any] = {
-        name: getattr(timeline, name)
-        for name in Timeline.__slots__
-        if name not in {"labels", "connection", "turns", "entries", "failure"}
-    }
+    data = {name: getattr(timeline, name) for name in Timeline.__slots__}
+    data["format"] = FORMAT
     data["labels"] = asdict(timeline.labels)
     data["connection"] = asdict(timeline.connection)
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
     data["failure"] = asdict(timeline.failure) if timeline.failure else None
     data["entries"] = [
-        {"read_ns": entry.read_ns, "turn": entry.turn, **signal_to_dict(entry.signal)} for entry in timeline.entries
+        {"read_ns": entry.read_ns, "turn": entry.turn, "response": entry.response, **signal_to_dict(entry.signal)}
+        for entry in timeline.entries
     ]
     return data
 
@@ -137,26 +142,24 @@ def _turn_to_dict(turn: TurnFacts) -> dict[str, Any]:
 
 
 def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
-    """Rebuild a timeline from its stored form. Raises `KeyError` or `TypeError` when it is not one."""
-    plain = {k: v for k, v in data.items() if k not in {"labels", "connection", "turns", "entries", "failure"}}
-    turns = []
-    for raw in data["turns"]:
-        failure = raw.get("failure")
-        turns.append(TurnFacts(**{**raw, "failure": Failure(**failure) if failure else None}))
-    entries = [
+    """Rebuild a timeline from its stored form. Raises `KeyError` or `TypeError` when it is not one of this version."""
+    values = {name: data[name] for name in Timeline.__slots__ if name in data}
+    values["labels"] = Labels(**data["labels"])
+    values["connection"] = Connection(**data["connection"])
+    values["turns"] = [TurnFacts(**{**turn, "failure": _failure(turn.get("failure"))}) for turn in data["turns"]]
+    values["entries"] = [
         Entry(
-            signal=signal_from_dict({k: v for k, v in raw.items() if k not in {"read_ns", "turn"}}),
-            read_ns=raw["read_ns"],
-            turn=raw["turn"],
+            signal_from_dict({name: value for name, value in raw.items() if name not in _OF_ENTRY}),
+            *(raw.get(name) for name in _OF_ENTRY),
         )
         for raw in data["entries"]
     ]
-    failure = data.get("failure")
-    return Timeline(
-        **plain,
-        labels=Labels(**data["labels"]),
-        connection=Connection(**data["connection"]),
-        turns=turns,
-        entries=entries,
-        failure=Failure(**failure) if failure else None,
-    )
+    values["failure"] = _failure(data.get("failure"))
+    return Timeline(**values)
+
+
+_OF_ENTRY = ("read_ns", "turn", "response")
+
+
+def _failure(data: Mapping[str, Any] | None) -> Failure | None:
+    return Failure(**data) if data else None

@@ -13,17 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.audio.catalogue import Fixture, load_catalogue
-from bench.audio.formats import AudioFormat
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
 from bench.facts.timeline import Labels
 from bench.scenario.model import Scenario
-from bench.scenario.steps import Pause, Say
 from bench.scenario.target import Target
-from bench.session.call import CallPlan, Speak, Wait
+from bench.session.call import CallPlan, pack_audio
 from bench.session.frames import FrameBank
+from bench.session.steps import step_of
+from bench.session.tracker import Bounds
+from bench.transport import transport_for
 from bench.transport.channel import ConnectOptions
-from bench.transport.websocket import encode_frame
+
+NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,7 @@ class RunIdentity:
 def fixtures_of(scenario: Scenario) -> dict[str, Fixture]:
     """Every fixture that the conversation may speak, by id. Raises `BenchError` for one that is missing."""
     catalogue = load_catalogue(scenario.fixtures)
-    wanted = [fixture for step in scenario.conversation if isinstance(step, Say) for fixture in step.say]
-    return {fixture: catalogue.get(fixture) for fixture in wanted}
+    return {fixture_id: catalogue.get(fixture_id) for fixture_id in scenario.fixture_ids}
 
 
 class CallFactory:
@@ -51,30 +52,38 @@ class CallFactory:
         self._target = target
         self._identity = identity
         self._speaks = dialect_of(target.dialect)
-        place = self._speaks.endpoint(target.address(env, scenario.base))
+        endpoint = self._speaks.endpoint(target.address(env, scenario.base))
         timeouts = scenario.timeouts
         self._connect = ConnectOptions(
-            url=place.url,
-            headers=place.headers,
-            subprotocols=place.subprotocols,
+            url=endpoint.url,
+            headers=endpoint.headers,
+            subprotocols=endpoint.subprotocols,
             connect_timeout_s=timeouts.connect_ms / 1000,
             ca_file=str(target.ca_file) if target.ca_file else None,
             verify_tls=target.verify_tls,
         )
+        self._bounds = Bounds(
+            ready_ns=timeouts.ready_ms * NS_PER_MS,
+            reply_ns=timeouts.reply_ms * NS_PER_MS,
+            response_ns=timeouts.response_ms * NS_PER_MS,
+            transcription_ns=timeouts.transcription_ms * NS_PER_MS,
+            close_ns=timeouts.close_ms * NS_PER_MS,
+        )
+        self._transport = transport_for(endpoint.url)
         detection = scenario.session.turn_detection
-        self._bank = FrameBank(
-            audio_format=AudioFormat(scenario.session.input_format),
+        packer = self.dialect()
+        self._frames = FrameBank(
             frame_ms=scenario.session.frame_ms,
-            message=self.dialect().audio_message,
-            wire=encode_frame,
+            pack=lambda payload: pack_audio(self._transport, packer, payload),
             release_ms=detection.release_ms if detection.type == "manual" else None,
         )
         self._fixtures = fixtures_of(scenario)
 
     def prepare(self) -> None:
         """Encode every utterance. Raises `BenchError` when a recording is missing or not what was annotated."""
+        audio_format = self.dialect().input_format
         for fixture in self._fixtures.values():
-            self._bank.utterance(fixture)
+            self._frames.utterance(fixture, audio_format)
 
     def dialect(self) -> Dialect:
         """A fresh protocol state for one call."""
@@ -82,14 +91,8 @@ class CallFactory:
 
     def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
         """The call with run-wide number `index`, meant to start at `intended_ns`."""
-        scenario, timeouts = self._scenario, self._scenario.timeouts
+        scenario = self._scenario
         draw = random.Random(f"{scenario.seed}:{index}")
-        steps: list[Speak | Wait] = []
-        for place, step in enumerate(scenario.conversation):
-            if isinstance(step, Say):
-                steps.append(Speak(place, self._bank.utterance(self._fixtures[step.draw(draw)])))
-            elif isinstance(step, Pause):
-                steps.append(Wait(step.pause_ms))
         transcription = scenario.session.transcription
         labels = Labels(
             run_id=self._identity.run_id,
@@ -108,15 +111,12 @@ class CallFactory:
         return CallPlan(
             labels=labels,
             intended_ns=intended_ns,
-            steps=steps,
+            steps=[step_of(place, block, self._fixtures, draw) for place, block in enumerate(scenario.conversation)],
+            transport=self._transport,
             connect=self._connect,
-            bank=self._bank,
+            frames=self._frames,
+            bounds=self._bounds,
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
             client_late_ms=scenario.health.client_late_ms,
             transcription_model=transcription.model if transcription is not None else None,
-            ready_timeout_s=timeouts.ready_ms / 1000,
-            reply_timeout_s=timeouts.reply_ms / 1000,
-            response_timeout_s=timeouts.response_ms / 1000,
-            transcription_timeout_s=timeouts.transcription_ms / 1000,
-            close_timeout_s=timeouts.close_ms / 1000,
         )

@@ -122,7 +122,7 @@ class Recorder:
         # Some milliseconds of work on a finished call: in the loop it would hold up every other call's frames.
         self._writer.spawn(self._spool.timeline, timeline)
         self.tally.add_session(row)
-        if timeline.connection.upgraded_ns is not None:
+        if timeline.connection.open_ns is not None:
             self.kernel_stamps = row.kernel_stamps and self.kernel_stamps is not False
         if self._on_session is not None:
             self._on_session(row)

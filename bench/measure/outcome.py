@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.dialects.errors import classify_error
 from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import ErrorInfo, Malformed, ResponseEnded, ServerError
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.records import TurnStatus
 from bench.measure.replies import Reply
 
-__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "classify_error", "is_answered", "judge", "turn_ended"]
+__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "is_answered", "judge", "turn_ended"]
 
 ANSWERED: frozenset[TurnStatus] = frozenset({"ok", "interrupted"})
 """Statuses whose latencies enter the percentiles "over answered turns"; every other status is +infinity there."""
@@ -164,4 +163,4 @@ def _from_error(error: ErrorInfo | None, fallback_code: str | None = None) -> Ou
     if error is None:
         return Outcome("failed", "server", fallback_code, stage="turn")
     code = error.code or error.type or fallback_code
-    return Outcome("failed", classify_error(error), code, error.message, stage="turn")
+    return Outcome("failed", error.error_kind, code, error.message, stage="turn")

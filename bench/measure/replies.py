@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from bench.audio.playback import Chunk
 from bench.facts.signals import (
     AudioDelta,
-    AudioDone,
     Onset,
     ResponseEnded,
     ResponseStarted,
@@ -22,16 +22,12 @@ from bench.facts.signals import (
     Usage,
 )
 from bench.facts.timeline import Entry
-from bench.measure.playout import Arrival
-
-ReplySignal = ResponseStarted | TextDelta | AudioDelta | Onset | AudioDone | ToolCall | ResponseEnded
 
 
 @dataclass(slots=True)
 class Reply:
     """One response of the server as it arrived. Empty deltas are not kept: they carry neither word nor sound."""
 
-    response_id: str | None
     started_ns: int | None = None
     text: list[TextDelta] = field(default_factory=list)
     audio: list[AudioDelta] = field(default_factory=list)
@@ -40,9 +36,9 @@ class Reply:
     ended: ResponseEnded | None = None
 
     @property
-    def arrivals(self) -> list[Arrival]:
-        """The audio as the playout model reads it."""
-        return [Arrival(delta.at_ns, delta.samples) for delta in self.audio]
+    def chunks(self) -> list[Chunk]:
+        """The audio as a player takes it."""
+        return [Chunk(delta.at_ns, delta.samples) for delta in self.audio]
 
     @property
     def samples(self) -> int:
@@ -79,42 +75,12 @@ class Reply:
 
 
 def collect_replies(entries: Iterable[Entry]) -> list[Reply]:
-    """Group the reply signals of a turn by response, in order of first appearance.
-
-    A signal without an id belongs to the response that is open; without one, output opens a new response and a
-    closing mark goes to the last. An id met first within an open response that had none names that response.
-    """
-    replies: list[Reply] = []
-    by_id: dict[str, Reply] = {}
+    """The responses of a turn, in order of first appearance, as the timeline numbers them."""
+    replies: dict[int, Reply] = {}
     for entry in entries:
-        signal = entry.signal
-        if isinstance(signal, ReplySignal):
-            _add(_reply_of(signal, replies, by_id), signal)
-    return replies
-
-
-def _reply_of(signal: ReplySignal, replies: list[Reply], by_id: dict[str, Reply]) -> Reply:
-    last = replies[-1] if replies else None
-    still_open = last is not None and last.ended is None
-    name = signal.response_id
-    if name is None:
-        if last is not None and (still_open or isinstance(signal, AudioDone | Onset)):
-            return last
-    elif name in by_id:
-        return by_id[name]
-    elif last is not None and still_open and last.response_id is None and not _starts_another(signal, last):
-        last.response_id = name
-        by_id[name] = last
-        return last
-    reply = Reply(response_id=name)
-    replies.append(reply)
-    if name is not None:
-        by_id[name] = reply
-    return reply
-
-
-def _starts_another(signal: ReplySignal, last: Reply) -> bool:
-    return isinstance(signal, ResponseStarted) and last.started_ns is not None
+        if entry.response is not None:
+            _add(replies.setdefault(entry.response, Reply()), entry.signal)
+    return list(replies.values())
 
 
 def _add(reply: Reply, signal: Signal) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.audio.playback import NS_PER_MS
 from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, Unrecognised
 from bench.facts.timeline import Timeline
 from bench.measure.outcome import STOPPED
-from bench.measure.playout import NS_PER_MS
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
 from bench.pricing.book import Books, find_rates
 from bench.pricing.price import price_minutes
@@ -51,11 +51,11 @@ def measure_session(
         http_status=failure.http_status if failure else None,
         stage=failure.stage if failure else None,
         start_late_ms=_span_ms(line.intended_ns, line.started_ns),
-        dns_ms=_span_ms(line.started_ns, line.resolved_ns),
-        tcp_ms=_span_ms(_first(line.resolved_ns, line.started_ns), line.tcp_ns),
-        tls_ms=_span_ms(line.tcp_ns, line.tls_ns),
-        upgrade_ms=_span_ms(_first(line.tls_ns, line.tcp_ns), line.upgraded_ns),
-        connect_ms=_span_ms(line.intended_ns, line.upgraded_ns),
+        dns_ms=line.stage_ms("dns"),
+        tcp_ms=line.stage_ms("tcp"),
+        tls_ms=line.stage_ms("tls"),
+        upgrade_ms=line.stage_ms("upgrade"),
+        connect_ms=_span_ms(line.intended_ns, line.open_ns),
         session_ready_ms=_span_ms(line.intended_ns, line.ready_ns),
         duration_ms=_span_ms(began_ns, line.closed_ns),
         caller_audio_ms=timeline.frames_sent * timeline.frame_ms if timeline.frame_ms is not None else None,
@@ -93,7 +93,7 @@ def _cost(timeline: Timeline, records: Sequence[TurnRecord], book: Books) -> tup
     rates = find_rates(timeline.labels.model, book)
     if rates is not None and rates.tokens_usd_per_million is None:
         line = timeline.connection
-        minutes = _span_ms(line.upgraded_ns, line.closed_ns)
+        minutes = _span_ms(line.open_ns, line.closed_ns)
         return price_minutes(rates, None if minutes is None else minutes / 60_000), None
     billable = [record for record in records if _billable(record)]
     known = _sum([record.cost_usd if record.cost_usd is not None else record.cost_partial_usd for record in billable])
@@ -116,10 +116,6 @@ def _remaining(timeline: Timeline, name: str) -> float | None:
                 if limit.name == name and limit.remaining is not None:
                     return limit.remaining
     return None
-
-
-def _first(*stamps: int | None) -> int | None:
-    return next((stamp for stamp in stamps if stamp is not None), None)
 
 
 def _span_ms(start_ns: int | None, end_ns: int | None) -> float | None:

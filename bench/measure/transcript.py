@@ -29,7 +29,7 @@ class Heard:
 
 
 @dataclass(slots=True)
-class _Items:
+class _Transcripts:
     committed: list[str] = field(default_factory=list)
     final: dict[str, InputTranscript] = field(default_factory=dict)
     nameless: list[InputTranscript] = field(default_factory=list)
@@ -55,8 +55,8 @@ def heard_in(entries: Iterable[Entry], turn: TurnFacts, *, expected: bool) -> He
     )
 
 
-def _gather(entries: Iterable[Entry]) -> _Items:
-    items = _Items()
+def _gather(entries: Iterable[Entry]) -> _Transcripts:
+    items = _Transcripts()
     for entry in entries:
         match entry.signal:
             case InputCommitted(item_id=str() as name) if name not in items.committed:
@@ -72,7 +72,7 @@ def _gather(entries: Iterable[Entry]) -> _Items:
     return items
 
 
-def _error(items: _Items, turn: TurnFacts, *, expected: bool, missing: int) -> str | None:
+def _error(items: _Transcripts, turn: TurnFacts, *, expected: bool, missing: int) -> str | None:
     if items.failed:
         error = items.failed[0].error
         return error.code or error.type or "failed"

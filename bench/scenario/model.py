@@ -97,7 +97,12 @@ class Scenario(Block):
     @property
     def turns(self) -> int:
         """Turns that one session plans."""
-        return sum(isinstance(step, Say) for step in self.conversation)
+        return sum(step.TURNS for step in self.conversation)
+
+    @property
+    def fixture_ids(self) -> tuple[str, ...]:
+        """Every fixture that the conversation may speak, in order, each once."""
+        return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
     def model_post_init(self, context: Any) -> None:
         """Take the source from the loader's validation context, where there is one."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, RATE_HELP, RATE_PATTERN, format_duration
 from bench.scenario.model import Scenario
+from bench.scenario.steps.step import KINDS, StepBlock
 
 SCHEMA_FILE = "schema.json"
 EDITOR_LINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"
@@ -28,6 +29,13 @@ _SCALARS = {"integer", "number", "boolean"}
 def json_schema() -> dict[str, Any]:
     """The schema of a scenario file, as a JSON-ready mapping; the same for the same version."""
     raw = Scenario.model_json_schema(by_alias=True, mode="validation")
+    blocks = {name: block for name, block in raw["$defs"].items() if name != StepBlock.__name__}
+    for kind in KINDS.values():  # pydantic knows one class of steps; which kinds there are is looked up
+        block = kind.model_json_schema(by_alias=True, mode="validation")
+        blocks |= {**block.pop("$defs", {}), kind.__name__: block}
+    raw["properties"]["conversation"]["items"] = {
+        "oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in KINDS.values()]
+    }
     units = {
         name: {
             "description": text,
@@ -40,7 +48,7 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Scenario of realtime-voice-bench",
         **_block({key: value for key, value in raw.items() if key not in {"$defs", "title"}}),
-        "$defs": {name: _block(block) for name, block in raw["$defs"].items()} | units,
+        "$defs": {name: _block(blocks[name]) for name in sorted(blocks)} | units,
     }
     return schema
 

@@ -26,8 +26,9 @@ from bench.config.block import Block, Complaint, ScenarioPath, Text, nearest, ra
 from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_secret
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.dialects.dialect import Address
+from bench.transport import schemes
 
-_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_READ_AS = {"http": "ws", "https": "wss"}
 
 
 def _url(value: object) -> object:
@@ -45,14 +46,16 @@ def _url(value: object) -> object:
     for name, text in parse_qsl(parts.query):
         if looks_like_key(text) or names_secret(name):
             raise refusal(f"a secret in the URL's parameter '{name}' (not shown); put it under query as env:NAME")
-    if parts.scheme.lower() not in _SCHEMES:
+    scheme = parts.scheme.lower()
+    scheme = _READ_AS.get(scheme, scheme)
+    if scheme not in schemes():
         found = f"'{parts.scheme}'" if parts.scheme else "none"
         raise refusal(f"the URL's scheme is {found}; {allowed}")
     if not parts.hostname or not port_ok:
         raise refusal(f"the URL names no {'port' if parts.hostname else 'host'} to call; {allowed}")
     if parts.fragment:
         raise refusal(f"the URL has a fragment (#...), which cannot be sent to a server; {allowed}")
-    return urlunsplit((_SCHEMES[parts.scheme.lower()], parts.netloc, parts.path, parts.query, ""))
+    return urlunsplit((scheme, parts.netloc, parts.path, parts.query, ""))
 
 
 def _text_or_secret(value: object) -> str | SecretRef:

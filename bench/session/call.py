@@ -1,8 +1,9 @@
-"""One call over a real socket: connect, speak, listen, hang up. The thin edge round sans-I/O cores.
+"""One call over a real connection: connect, speak, listen, hang up. The thin edge round sans-I/O cores.
 
-In: a `CallPlan`; out: a `Timeline`, and each turn as soon as nothing more of it is expected. Two greenlets, the
-conversation and the reader (from the first message on), and a `Pacer` for the microphone. Trap: the caller goes on
-when the reply has been *heard*, not when the server has sent it, and a turn's row waits for a late transcription.
+In: a `CallPlan`; out: a `Timeline`, and each turn as soon as nothing more of it is expected. Its steps play themselves
+with the verbs of `Call` (`say`, `await_reply`, `hear_out`, `idle`, `send`). Two greenlets, the conversation and the
+reader (from the first message on), and a `Pacer` for the microphone. Trap: the caller goes on when the reply has been
+*heard*, not when the server has sent it, and a turn's row waits for a late transcription.
 """
 
 from __future__ import annotations
@@ -16,50 +17,31 @@ import gevent
 from gevent.event import Event
 from gevent.hub import get_hub
 
+from bench.audio.catalogue import Fixture
 from bench.dialects.dialect import Dialect
-from bench.dialects.errors import classify_error
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
-from bench.facts.signals import (
-    AudioDelta,
-    AudioDone,
-    ErrorInfo,
-    InputTranscript,
-    InputTranscriptFailed,
-    Malformed,
-    ResponseEnded,
-    ResponseStarted,
-    ServerError,
-    SessionReady,
-    Signal,
-)
+from bench.facts.signals import ErrorInfo, Signal
 from bench.facts.timeline import Labels, Timeline, TurnEnd, TurnFacts
 from bench.session.alarm import shared_alarm
-from bench.session.frames import FrameBank, Utterance
+from bench.session.frames import FrameBank
+from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.microphone import Microphone, phase_of
 from bench.session.pacer import Pacer
 from bench.session.tracker import Bounds, Tracker
-from bench.transport.channel import Closed, ConnectOptions, TransportError
-from bench.transport.websocket import WebSocket, connect, encode_frame
-
-_DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
-"""Signals after which a waiting conversation may have something to do; deltas only put off what it waits for."""
+from bench.transport.channel import Channel, Closed, ConnectOptions, Media, Transport, TransportError
 
 
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """The caller says `utterance` and hears the reply out. `step` is its place in the scenario's conversation."""
+class CallStep(Protocol):
+    """One step of a conversation, with everything drawn and prepared for this call."""
 
-    step: int
-    utterance: Utterance
+    @property
+    def turns(self) -> int:
+        """Turns that the step plans."""
 
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """The caller is silent for `pause_ms` (the microphone stays open)."""
-
-    pause_ms: float
+    def play(self, call: Call) -> None:
+        """Play it to its end, or until `call.over`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +50,15 @@ class CallPlan:
 
     labels: Labels
     intended_ns: int
-    steps: Sequence[Speak | Wait]
+    steps: Sequence[CallStep]
+    transport: Transport
     connect: ConnectOptions
-    bank: FrameBank
+    frames: FrameBank
+    bounds: Bounds
     jitter_buffer_ms: float
     client_late_ms: float
     transcription_model: str | None
     """None when the server was not asked to transcribe the caller."""
-    ready_timeout_s: float
-    reply_timeout_s: float
-    response_timeout_s: float
-    transcription_timeout_s: float
-    close_timeout_s: float
 
 
 @dataclass(slots=True)
@@ -112,38 +91,25 @@ class Call:
             connection=Connection(intended_ns=plan.intended_ns),
             output_rate_hz=dialect.output_format.rate_hz,
             manual=dialect.manual,
-            turns_planned=sum(isinstance(step, Speak) for step in plan.steps),
+            turns_planned=sum(step.turns for step in plan.steps),
             transcription_expected=plan.transcription_model is not None,
             transcription_model=plan.transcription_model,
-            transcription_bound_ms=plan.transcription_timeout_s * 1000,
+            transcription_bound_ms=plan.bounds.transcription_ns / 1e6,
             audio_expected=dialect.expects_audio,
-            frame_ms=plan.bank.frame_ms,
+            frame_ms=plan.frames.frame_ms,
             jitter_buffer_ms=plan.jitter_buffer_ms,
             client_late_ms=plan.client_late_ms,
         )
-        bounds = Bounds(
-            reply_ns=round(plan.reply_timeout_s * 1e9),
-            response_ns=round(plan.response_timeout_s * 1e9),
-            transcription_ns=round(plan.transcription_timeout_s * 1e9),
-        )
-        self._tracker = Tracker(self.timeline, bounds, refuses_turn=dialect.refuses_turn)
-        self._listener = Listener(
-            rate_hz=dialect.output_format.rate_hz,
-            jitter_buffer_ms=plan.jitter_buffer_ms,
-            decode=dialect.decode_audio,
-        )
-        self._microphone = Microphone(
-            frame_ns=plan.bank.frame_ns,
-            silence=plan.bank.silence,
-            continuous=not dialect.manual,
-            phase_ns=phase_of(plan.labels.session_index, plan.bank.frame_ns),
-        )
+        self._tracker = Tracker(self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn)
+        self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
+        self._intake = Intake(self.timeline, dialect, self._tracker, self._listener)
+        self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
         self._changed = Event()
-        self._ready = False
-        self._refusal: ErrorInfo | None = None
+        self._talking = False
         self._closed: Closed | None = None
         self._unreported: list[TurnFacts] = []
-        self._socket: WebSocket | None = None
+        self._channel: Channel | None = None
+        self._microphone: Microphone | None = None
         self._pacer: Pacer | None = None
 
     def hang_up(self) -> None:
@@ -156,15 +122,16 @@ class Call:
         self._observer.open_sessions += 1
         reader: gevent.Greenlet | None = None
         try:
-            self._socket = connect(self._plan.connect, self.timeline.connection)
-            reader = gevent.spawn(self._read, self._socket)
+            self._channel = self._plan.transport.connect(self._plan.connect, self.timeline.connection)
+            reader = gevent.spawn(self._read, self._channel)
             for message in self._dialect.opening():
-                self._socket.send_text(message)
+                self._channel.send(message)
             if self._await_ready():
-                self._microphone.open(time.monotonic_ns())
-                self._pacer = Pacer(self._socket, self._microphone, self)
-                self._pacer.resume()
-                self._converse()
+                self._open_microphone(self._channel)
+                for step in self._plan.steps:
+                    if self.over:
+                        break
+                    step.play(self)
             self._await_transcriptions()
         except TransportError as error:
             self._fail(error.failure)
@@ -174,68 +141,137 @@ class Call:
             if turn is not None and turn.end is None:
                 self._end(turn, "closed")
         finally:
+            self._set_talking(False)
             self._report(everything=True)
             self._close(reader)
             self._observer.open_sessions -= 1
         return self.timeline
 
+    # verbs of a step
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can be said: the run stops the call, or the connection has failed."""
+        return self.timeline.stopped or self._ended("turn")
+
+    def say(self, fixture: Fixture, *, step: int) -> TurnFacts:
+        """Begin to speak `fixture` and return at once; `await_reply` ends the turn. `step` is for the row."""
+        assert self._microphone is not None
+        assert self._pacer is not None
+        utterance = self._frames.utterance(fixture, self._dialect.input_format)
+        t0_ns = self._microphone.speak(utterance, time.monotonic_ns())
+        labels = self._plan.labels
+        self._set_talking(True)
+        turn = TurnFacts(
+            index=len(self.timeline.turns),
+            step=step,
+            fixture=utterance.fixture,
+            t0_ns=t0_ns,
+            speech_start_ns=t0_ns + utterance.speech_start_ns,
+            speech_end_ns=t0_ns + utterance.speech_end_ns,
+            utterance_end_ns=t0_ns + utterance.duration_ns,
+            reference=utterance.reference,
+            language=utterance.language,
+            accent=utterance.accent,
+            voice=utterance.voice,
+            phase=labels.phase,
+            warmup=labels.warmup,
+            open_sessions=self._observer.open_sessions,
+            talking_sessions=self._observer.talking_sessions,
+        )
+        self._tracker.begin(turn)
+        self._pacer.resume()
+        return turn
+
+    def await_reply(self, turn: TurnFacts) -> None:
+        """Wait until `turn` is over: answered, refused, timed out, or cut off with the call."""
+        assert self._microphone is not None
+        tracker = self._tracker
+        while turn.end is None:
+            now_ns = time.monotonic_ns()
+            ended = self._ended("turn")
+            turn_over = tracker.over(now_ns)
+            if turn_over == "completed" and self._microphone.speaking:
+                turn_over = None
+            if turn_over is not None:
+                self._end(turn, turn_over)
+            elif ended or self.timeline.stopped:
+                self._end(turn, "stopped" if self.timeline.stopped else "closed")
+            else:
+                self._sleep_until(tracker.next_check_ns(now_ns))
+        self._report()
+
+    def hear_out(self) -> None:
+        """Be silent until the caller has heard all that the server has sent."""
+        self._idle_until(self._listener.end_ns)
+
+    def idle(self, duration_ns: int) -> None:
+        """Be silent for `duration_ns`."""
+        self._idle_until(time.monotonic_ns() + duration_ns)
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message of the protocol, without waiting for the peer."""
+        assert self._channel is not None
+        self._channel.post(self._plan.transport.pack(message))
+
     # the reader
 
-    def _read(self, socket: WebSocket) -> None:
+    def _read(self, channel: Channel) -> None:
         try:
-            self._read_on(socket)
+            self._closed = self._read_on(channel)
+        except TransportError as error:
+            self._fail(error.failure)
+            self._closed = Closed(1006, "", False, time.monotonic_ns())
         except Exception as error:
             self.crashed(error)
+        self._changed.set()
 
-    def _read_on(self, socket: WebSocket) -> None:
+    def _read_on(self, channel: Channel) -> Closed:
+        """Take in what arrives, to the end of the connection."""
         catch_up = shared_alarm().catch_up
         while True:
-            try:
-                message = socket.receive(None)
-            except TransportError as error:
-                self._fail(error.failure)
-                self._closed = Closed(1006, "", False, time.monotonic_ns())
-                self._changed.set()
-                return
+            message = channel.receive(None)
             if message is None:
                 continue
             if isinstance(message, Closed):
-                self._closed = message
-                self._changed.set()
-                return
+                return message
             self._observer.delays.recv_lag_us.append((message.read_ns - message.at_ns) // 1000)
-            signals = self._dialect.receive(message.data, message.at_ns)
-            for signal in signals:
-                self._take(signal, message.read_ns)
-                if isinstance(signal, _DECISIVE):
-                    self._changed.set()
+            if isinstance(message, Media):
+                signals = self._dialect.receive_media(message.payload, message.at_ns)
+            else:
+                signals = self._dialect.receive(message.data, message.at_ns)
+            self._take(signals, message.read_ns)
             # Messages to read come in heaps; frames that fall due meanwhile must not wait for the last of them.
             catch_up()
 
-    def _take(self, signal: Signal, read_ns: int) -> None:
-        if isinstance(signal, AudioDelta):
-            self._tracker.feed(signal.elided(), read_ns)
-            try:
-                onset = self._listener.hear(signal)
-            except ValueError as error:
-                self._tracker.feed(Malformed(signal.at_ns, f"undecodable audio: {error}"[:200]), read_ns)
-                return
-            if onset is not None:
-                self._tracker.feed(onset, read_ns)
-            return
-        if isinstance(signal, AudioDone | ResponseEnded):
-            onset = self._listener.finish(signal.response_id, signal.at_ns)
-            if onset is not None:
-                self._tracker.feed(onset, read_ns)
-        self._tracker.feed(signal, read_ns)
-        if isinstance(signal, SessionReady):
-            self._ready = True
-            if self.timeline.connection.ready_ns is None:
-                self.timeline.connection.ready_ns = signal.at_ns
-        elif isinstance(signal, ServerError) and (signal.fatal or self._dialect.refuses_session(signal.error)):
-            self._refusal = signal.error
+    def _take(self, signals: Sequence[Signal], read_ns: int) -> None:
+        """Take in what a message or a tick meant, and send what the dialect answers to it."""
+        if self._intake.take(signals, read_ns):
+            self._changed.set()
+        for message in self._dialect.data_to_send():
+            self.send(message)
 
     # the microphone
+
+    def _open_microphone(self, channel: Channel) -> None:
+        bank, dialect = self._frames, self._dialect
+        self._microphone = Microphone(
+            frame_ns=bank.frame_ns,
+            silence=bank.silence(dialect.input_format),
+            continuous=not dialect.manual,
+            phase_ns=phase_of(self._plan.labels.session_index, bank.frame_ns),
+        )
+        self._microphone.open(time.monotonic_ns())
+        self._pacer = Pacer(channel, self._microphone, self)
+        self._pacer.resume()
+
+    def _pack_audio(self, payload: bytes) -> bytes:
+        return pack_audio(self._plan.transport, self._dialect, payload)
+
+    def _set_talking(self, talking: bool) -> None:
+        """Count this caller among those who speak, once."""
+        self._observer.talking_sessions += talking - self._talking
+        self._talking = talking
 
     def frame_sent(self, due_ns: int, late_us: int, *, last: bool) -> None:
         """As `Speaker`."""
@@ -262,10 +298,9 @@ class Call:
         self._changed.set()
 
     def _finish_utterance(self, turn: TurnFacts) -> None:
-        assert self._socket is not None
-        self._observer.talking_sessions -= 1
+        self._set_talking(False)
         for place, message in enumerate(self._dialect.end_of_turn(turn.index)):
-            self._socket.post_frame(encode_frame(message.encode()))
+            self.send(message)
             if place == 0:
                 turn.commit_ns = time.monotonic_ns()
             turn.response_request_ns = time.monotonic_ns()
@@ -273,14 +308,14 @@ class Call:
     # the conversation
 
     def _await_ready(self) -> bool:
-        deadline_ns = time.monotonic_ns() + round(self._plan.ready_timeout_s * 1e9)
-        while not self._ready:
+        deadline_ns = time.monotonic_ns() + self._plan.bounds.ready_ns
+        while not self._intake.ready:
             if self._ended("ready"):
                 return False
             if time.monotonic_ns() >= deadline_ns:
                 error = self._tracker.last_error
                 self._fail(
-                    _from_error(error, "ready")
+                    error.as_failure("ready")
                     if error
                     else Failure("timeout", "ready", "ready_timeout", "the session was not acknowledged in time")
                 )
@@ -288,72 +323,13 @@ class Call:
             self._sleep_until(deadline_ns)
         return not self._ended("ready")
 
-    def _converse(self) -> None:
-        for step in self._plan.steps:
-            if self.timeline.stopped or self._ended("turn"):
-                return
-            if isinstance(step, Wait):
-                self._idle_until(time.monotonic_ns() + round(step.pause_ms * 1e6))
-                continue
-            if not self._play_turn(step):
-                return
-            self._idle_until(self._listener.play_end_ns)
-
-    def _play_turn(self, step: Speak) -> bool:
-        """Say one utterance and wait for its reply; False when the call cannot go on."""
-        turn = self._begin(step)
-        tracker = self._tracker
-        while turn.end is None:
-            now_ns = time.monotonic_ns()
-            ended = self._ended("turn")
-            over = tracker.over(now_ns)
-            if over == "completed" and self._microphone.speaking:
-                over = None
-            if over is not None:
-                self._end(turn, over)
-            elif ended or self.timeline.stopped:
-                self._end(turn, "stopped" if self.timeline.stopped else "closed")
-            else:
-                self._sleep_until(tracker.next_check_ns(now_ns))
-        self._report()
-        return turn.end in {"completed", "error"}
-
-    def _begin(self, step: Speak) -> TurnFacts:
-        utterance = step.utterance
-        now_ns = time.monotonic_ns()
-        t0_ns = self._microphone.speak(utterance, now_ns)
-        labels = self._plan.labels
-        self._observer.talking_sessions += 1
-        turn = TurnFacts(
-            index=len(self.timeline.turns),
-            step=step.step,
-            fixture=utterance.fixture,
-            t0_ns=t0_ns,
-            speech_start_ns=t0_ns + utterance.speech_start_ns,
-            speech_end_ns=t0_ns + utterance.speech_end_ns,
-            utterance_end_ns=t0_ns + utterance.duration_ns,
-            reference=utterance.reference,
-            language=utterance.language,
-            accent=utterance.accent,
-            voice=utterance.voice,
-            phase=labels.phase,
-            warmup=labels.warmup,
-            open_sessions=self._observer.open_sessions,
-            talking_sessions=self._observer.talking_sessions,
-        )
-        self._tracker.begin(turn)
-        if self._pacer is not None:
-            self._pacer.resume()
-        return turn
-
     def _end(self, turn: TurnFacts, end: TurnEnd) -> None:
         turn.end, turn.ended_ns = end, time.monotonic_ns()
-        if self._microphone.speaking:
-            self._observer.talking_sessions -= 1
+        self._set_talking(False)
         if end == "closed":
             turn.failure = self.timeline.failure
         elif end == "error" and self._tracker.refusal is not None:
-            turn.failure = _from_error(self._tracker.refusal, "turn")
+            turn.failure = self._tracker.refusal.as_failure("turn")
         elif end in {"reply_timeout", "response_timeout"}:
             message = "no reply in time" if end == "reply_timeout" else "the reply stopped before it was complete"
             turn.failure = Failure("timeout", "turn", end, message)
@@ -366,11 +342,11 @@ class Call:
             self._report()
             if self._unreported:
                 oldest = self._unreported[0].ended_ns or 0
-                self._sleep_until(oldest + round(self._plan.transcription_timeout_s * 1e9))
+                self._sleep_until(oldest + self._plan.bounds.transcription_ns)
 
     def _report(self, *, everything: bool = False) -> None:
         """Hand over the turns of which nothing more is expected."""
-        bound_ns = round(self._plan.transcription_timeout_s * 1e9)
+        bound_ns = self._plan.bounds.transcription_ns
         now_ns = time.monotonic_ns()
         keep: list[TurnFacts] = []
         for turn in self._unreported:
@@ -391,22 +367,27 @@ class Call:
             self._sleep_until(until_ns)
 
     def _sleep_until(self, until_ns: int) -> None:
-        self._changed.wait(max(0.0, (until_ns - time.monotonic_ns()) / 1e9))
+        """Wait for an instant, for something to happen, or for the dialect's next tick, which is seen to here."""
+        tick_ns = self._dialect.next_tick_ns()
+        wake_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
+        self._changed.wait(max(0.0, (wake_ns - time.monotonic_ns()) / 1e9))
         self._changed.clear()
+        if tick_ns is not None and (now_ns := time.monotonic_ns()) >= tick_ns:
+            self._take(self._dialect.tick(now_ns), now_ns)
 
     def _ended(self, stage: Stage) -> bool:
         """Whether the session is beyond use; if so the timeline says why."""
         if self.timeline.failure is not None:
             return True
-        if self._refusal is not None:
-            self._fail(_from_error(self._refusal, stage, self._closed))
+        if self._intake.refusal is not None:
+            self._fail(_refused(self._intake.refusal, stage, self._closed))
             return True
         if self._closed is None:
             return False
         closed = self._closed
         error = self._tracker.last_error if stage == "ready" else None
         self._fail(
-            _from_error(error, stage, closed)
+            _refused(error, stage, closed)
             if error is not None
             else Failure(
                 "closed",
@@ -426,26 +407,28 @@ class Call:
     def _close(self, reader: gevent.Greenlet | None) -> None:
         if self._pacer is not None:
             self._pacer.stop()
-        socket = self._socket
-        if socket is not None:
+        channel = self._channel
+        if channel is not None:
             if self._closed is None:
                 if reader is not None:
                     reader.kill(block=True)
-                self._closed = socket.close(timeout_s=self._plan.close_timeout_s)
+                self._closed = channel.close(timeout_s=self._plan.bounds.close_ns / 1e9)
             else:
-                socket.abort()
+                channel.abort()
         if self._closed is not None:
             self.timeline.close_code = self._closed.code
             self.timeline.close_reason = self._closed.reason or None
         self.timeline.connection.closed_ns = time.monotonic_ns()
 
 
-def _from_error(error: ErrorInfo, stage: Stage, closed: Closed | None = None) -> Failure:
-    return Failure(
-        classify_error(error),
-        stage,
-        error.code or error.type,
-        error.message,
-        close_code=closed.code if closed else None,
-        close_reason=(closed.reason or None) if closed else None,
-    )
+def _refused(error: ErrorInfo, stage: Stage, closed: Closed | None) -> Failure:
+    if closed is None:
+        return error.as_failure(stage)
+    return error.as_failure(stage, close_code=closed.code, close_reason=closed.reason or None)
+
+
+def pack_audio(transport: Transport, dialect: Dialect, payload: bytes) -> bytes:
+    """One frame of caller audio, ready to be sent: as media where the transport carries it, else as a message."""
+    if transport.carries_audio:
+        return transport.pack_audio(payload)
+    return transport.pack(dialect.audio_message(payload))

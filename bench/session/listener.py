@@ -1,59 +1,68 @@
-"""The simulated listener: finds the first audible sample of each reply and knows when a reply has been heard.
+"""The simulated listener: finds the first audible sample of each response and knows when a response has been heard.
 
-In: audio deltas in order; out: `Onset` signals and the moment playback ends. Servers send audio faster than it is
-spoken, so the end of a response is not the end of what the caller hears. Audio is decoded only until the onset
-is found; after that its size is enough.
+In: audio deltas in order, by number of their response. Out: `Onset` signals, and a `Player` for each response. Servers
+send audio faster than it is spoken, so the end of a response is not the end of what the caller hears. Audio is decoded
+only until the onset is found; after that its size is enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from bench.audio.onset import OnsetDetector
+from bench.audio.playback import Player
+from bench.dialects.dialect import Dialect
 from bench.facts.signals import AudioDelta, Onset
 
 
+@dataclass(slots=True)
+class _Ear:
+    """One response as it is being heard; `onset` is None once the first audible sample is found or given up."""
+
+    player: Player
+    onset: OnsetDetector | None
+
+
 class Listener:
-    """Hears the replies of one call. Raises nothing: audio that cannot be decoded is reported by `hear`."""
+    """Hears the replies of one call."""
 
-    def __init__(
-        self,
-        *,
-        rate_hz: int,
-        jitter_buffer_ms: float,
-        decode: Callable[[AudioDelta], NDArray[np.int16]],
-    ) -> None:
-        self._rate_hz = rate_hz
-        self._buffer_ns = round(jitter_buffer_ms * 1e6)
-        self._decode = decode
-        self._onsets: dict[str | None, OnsetDetector | None] = {}
-        self.play_end_ns = 0
+    def __init__(self, dialect: Dialect, *, jitter_buffer_ms: float) -> None:
+        self._dialect = dialect
+        self._buffer_ms = jitter_buffer_ms
+        self._ears: dict[int, _Ear] = {}
 
-    def hear(self, delta: AudioDelta) -> Onset | None:
+    @property
+    def end_ns(self) -> int:
+        """When the caller has heard all that has begun to play; 0 before any audio."""
+        return max((ear.player.end_ns or 0 for ear in self._ears.values()), default=0)
+
+    def hear(self, response: int, delta: AudioDelta) -> Onset | None:
         """Take one delta in. Raises `ValueError` when it holds no decodable audio."""
-        start_ns = self.play_end_ns if self.play_end_ns > delta.at_ns else delta.at_ns + self._buffer_ns
-        self.play_end_ns = start_ns + delta.samples * 1_000_000_000 // self._rate_hz
-        if delta.response_id not in self._onsets:
-            self._onsets[delta.response_id] = OnsetDetector(self._rate_hz)
-        detector = self._onsets[delta.response_id]
-        if detector is None:
+        ear = self._ears.get(response)
+        if ear is None:
+            rate_hz = self._dialect.output_format.rate_hz
+            player = Player(rate_hz=rate_hz, buffer_ms=self._buffer_ms)
+            ear = self._ears[response] = _Ear(player, OnsetDetector(rate_hz))
+        ear.player.feed(delta.at_ns, delta.samples)
+        if ear.onset is None:
             return None
-        return self._found(delta.response_id, detector.feed(self._decode(delta)), delta.at_ns)
+        return _found(ear, ear.onset.feed(self._dialect.decode_audio(delta)), delta.response_id, delta.at_ns)
 
-    def finish(self, response_id: str | None, at_ns: int) -> Onset | None:
-        """The response is complete: decide with the audio there is."""
-        detector = self._onsets.get(response_id)
-        if detector is None:
+    def finish(self, response: int, response_id: str | None, at_ns: int) -> Onset | None:
+        """The audio of the response is complete: decide with what there is."""
+        ear = self._ears.get(response)
+        if ear is None:
             return None
-        onset = self._found(response_id, detector.finish(), at_ns)
-        self._onsets[response_id] = None
+        ear.player.finish()
+        if ear.onset is None:
+            return None
+        onset = _found(ear, ear.onset.finish(), response_id, at_ns)
+        ear.onset = None
         return onset
 
-    def _found(self, response_id: str | None, sample: int | None, at_ns: int) -> Onset | None:
-        if sample is None:
-            return None
-        self._onsets[response_id] = None
-        return Onset(at_ns, response_id, sample)
+
+def _found(ear: _Ear, sample: int | None, response_id: str | None, at_ns: int) -> Onset | None:
+    if sample is None:
+        return None
+    ear.onset = None
+    return Onset(at_ns, response_id, sample)

@@ -69,8 +69,3 @@ class Microphone:
         index = self._next - self._first
         self._next += 1
         return self._frames[index] if 0 <= index < len(self._frames) else self._silence
-
-    @property
-    def sent_ns(self) -> int:
-        """How much media time has been sent since the clock started."""
-        return self._next * self._frame_ns

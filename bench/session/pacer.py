@@ -1,6 +1,6 @@
 """The paced sender of one call: each frame of the microphone at its deadline. The thin edge between clock and socket.
 
-In: a `Microphone` and an open `WebSocket`. Out: frames on the wire, and word of each to a `Speaker`. It has no
+In: a `Microphone` and an open `Channel`. Out: frames on the wire; a `Speaker` is told of each. It has no
 greenlet of its own: at hundreds of calls two switches per frame cost more than the frame. Only when the peer does not
 read does a greenlet wait for it, with the rest of this call's frames behind.
 Trap: `_tick` runs in the hub or in another call's reader, so nothing in it may block or switch.
@@ -16,8 +16,7 @@ import gevent
 from bench.facts.failure import Failure
 from bench.session.alarm import shared_alarm
 from bench.session.microphone import Microphone
-from bench.transport.channel import TransportError
-from bench.transport.websocket import WebSocket
+from bench.transport.channel import Channel, TransportError
 
 
 class Speaker(Protocol):
@@ -36,8 +35,8 @@ class Speaker(Protocol):
 class Pacer:
     """Sends until `stop`; `resume` after the microphone was opened or has something new to say."""
 
-    def __init__(self, socket: WebSocket, microphone: Microphone, speaker: Speaker) -> None:
-        self._socket = socket
+    def __init__(self, channel: Channel, microphone: Microphone, speaker: Speaker) -> None:
+        self._channel = channel
         self._microphone = microphone
         self._speaker = speaker
         self._alarm = shared_alarm()
@@ -83,7 +82,7 @@ class Pacer:
         speaking = microphone.speaking
         frame = microphone.take()
         last = speaking and not microphone.speaking
-        if self._socket.post_frame(frame):
+        if self._channel.post_audio(frame):
             self._sent(due_ns, last=last)
         else:
             self._waiting = gevent.spawn(self._await_peer, due_ns, last)
@@ -96,7 +95,7 @@ class Pacer:
     def _await_peer(self, due_ns: int, last: bool) -> None:
         """Body of the greenlet that waits while the peer does not read."""
         try:
-            self._socket.flush()
+            self._channel.flush()
             self._sent(due_ns, last=last)
         except TransportError as error:
             self._fail(error.failure)

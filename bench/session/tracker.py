@@ -1,33 +1,27 @@
-"""Which turn a signal belongs to, and whether the turn is over. Sans-I/O: signals and times in, decisions out.
+"""Whether the turn under way is over, and what it waits for. Sans-I/O: signals and times in, decisions out.
 
 A turn ends when the reply that answers it has ended, not when any response has: a server whose VAD splits the
-caller's sentence replies early, is interrupted, and replies again. Trap: ids may be missing on some events of a
-response and present on others, and a transcription may arrive after the next turn began.
+caller's sentence replies early, is interrupted, and replies again. What belongs to which response and turn is decided
+by `bench.facts.attribution`. Trap: a transcription may arrive after the next turn began.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from bench.facts.attribution import Attribution
 from bench.facts.signals import (
-    AudioDelta,
-    AudioDone,
     ErrorInfo,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
     Malformed,
-    Onset,
     RateLimits,
-    ResponseEnded,
-    ResponseStarted,
     ServerError,
     Signal,
     SpeechStarted,
     SpeechStopped,
-    TextDelta,
-    ToolCall,
     Unrecognised,
 )
 from bench.facts.timeline import Entry, Timeline, TurnEnd, TurnFacts
@@ -37,35 +31,22 @@ EARLY_SETTLE_NS = 3_000_000_000
 MOST_NOISE = 500
 """Signals of no consequence that one session stores; a server may repeat an error for every audio frame."""
 _NOISE = (ServerError, Unrecognised, Malformed, RateLimits)
-_REPLY = (ResponseStarted, TextDelta, AudioDelta, AudioDone, Onset, ToolCall, ResponseEnded)
-
-
-@dataclass(slots=True)
-class _Response:
-    turn: int | None
-    started_ns: int
-    last_ns: int
-    ended_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The waits of a turn, ns: for the first sign of a reply, for a whole response, for a late transcription."""
+    """How long each thing is waited for, ns: configuration, the first sign of a reply, a whole response, a late
+    transcription, the answer to our hanging up."""
 
+    ready_ns: int
     reply_ns: int
     response_ns: int
     transcription_ns: int
-
-
-@dataclass(slots=True)
-class _Items:
-    turn_of: dict[str, int] = field(default_factory=dict)
-    pending: dict[int, set[str]] = field(default_factory=dict)
-    transcribed: set[int] = field(default_factory=set)
+    close_ns: int
 
 
 class Tracker:
-    """Attributes the signals of one call to its turns and tells what to wait for."""
+    """Keeps the signals of one call with what they were attributed to, and tells what to wait for."""
 
     def __init__(
         self,
@@ -77,8 +58,9 @@ class Tracker:
         self._timeline = timeline
         self._bounds = bounds
         self._refuses_turn = refuses_turn
-        self._responses: dict[str | None, _Response] = {}
-        self._items = _Items()
+        self._attribution = Attribution()
+        self._pending_items: dict[int, set[str]] = {}
+        self._transcribed: set[int] = set()
         self._noise = 0
         self._stops: set[str | int] = set()
         self._commits: set[str | int] = set()
@@ -99,66 +81,41 @@ class Tracker:
         self._stops, self._commits = set(), set()
         self.refusal = None
 
-    def feed(self, signal: Signal, read_ns: int) -> None:
-        """Store one signal and learn from it."""
-        turn = self._attribute(signal)
+    def feed(self, signal: Signal, read_ns: int) -> int | None:
+        """Store one signal and learn from it; the number of the response that it is part of, if of any."""
+        current = self._timeline.turns[-1].index if self._timeline.turns else None
+        turn, response = self._attribution.attribute(signal, current)
+        if response is None:
+            self._learn(signal, turn)
         if isinstance(signal, _NOISE):
             self._noise += 1
             if self._noise > MOST_NOISE:
                 self._timeline.dropped_signals += 1
-                return
-        self._timeline.entries.append(Entry(signal, read_ns, turn))
+                return None
+        self._timeline.entries.append(Entry(signal, read_ns, turn, response))
+        return response
 
-    def _attribute(self, signal: Signal) -> int | None:
-        turn = self.current.index if self.current else None
-        if isinstance(signal, _REPLY):
-            return self._reply(signal, turn)
+    def _learn(self, signal: Signal, turn: int | None) -> None:
+        """What `signal`, no part of a response, says about what the caller is owed."""
         if isinstance(signal, SpeechStarted):
             self._speech_open_ns = signal.at_ns
-            self._own(signal.item_id, turn)
         elif isinstance(signal, SpeechStopped):
             self._speech_open_ns, self._last_commit_ns = None, signal.at_ns
             self._stops.add(signal.item_id or signal.at_ns)
-            return self._own(signal.item_id, turn)
         elif isinstance(signal, InputCommitted):
             self._last_commit_ns = signal.at_ns
             self._commits.add(signal.item_id or signal.at_ns)
-            turn = self._own(signal.item_id, turn)
             if turn is not None and signal.item_id is not None:
-                self._items.pending.setdefault(turn, set()).add(signal.item_id)
+                self._pending_items.setdefault(turn, set()).add(signal.item_id)
         elif isinstance(signal, InputTranscript | InputTranscriptFailed):
-            return self._transcript(signal, turn)
+            if turn is not None and (isinstance(signal, InputTranscriptFailed) or signal.final):
+                self._transcribed.add(turn)
+                if signal.item_id is not None:
+                    self._pending_items.get(turn, set()).discard(signal.item_id)
         elif isinstance(signal, ServerError) and not signal.benign:
             self.last_error = signal.error
             if turn is not None and self._refuses_turn(signal.error, turn):
                 self.refusal = signal.error
-        return turn
-
-    def _own(self, item_id: str | None, turn: int | None) -> int | None:
-        if item_id is None or turn is None:
-            return turn
-        return self._items.turn_of.setdefault(item_id, turn)
-
-    def _transcript(self, signal: InputTranscript | InputTranscriptFailed, turn: int | None) -> int | None:
-        turn = self._own(signal.item_id, turn)
-        if turn is not None and (isinstance(signal, InputTranscriptFailed) or signal.final):
-            self._items.transcribed.add(turn)
-            if signal.item_id is not None:
-                self._items.pending.get(turn, set()).discard(signal.item_id)
-        return turn
-
-    def _reply(self, signal: Signal, turn: int | None) -> int | None:
-        response_id: str | None = getattr(signal, "response_id", None)
-        known = self._responses.get(response_id)
-        if known is None and isinstance(signal, ResponseEnded):
-            anonymous = self._responses.get(None)
-            known = anonymous if anonymous is not None and anonymous.ended_ns is None else None
-        if known is None or (response_id is None and known.ended_ns is not None and known.turn != turn):
-            known = self._responses[response_id] = _Response(turn, signal.at_ns, signal.at_ns)
-        known.last_ns = max(known.last_ns, signal.at_ns)
-        if isinstance(signal, ResponseEnded):
-            known.ended_ns = signal.at_ns
-        return known.turn
 
     # decisions
 
@@ -169,10 +126,10 @@ class Tracker:
             return None
         if self.refusal is not None:
             return "error"
-        mine = [response for response in self._responses.values() if response.turn == turn.index]
+        mine = self._attribution.of_turn(turn.index)
         for response in mine:
             if response.ended_ns is None:
-                limit = min(response.started_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
+                limit = min(response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
                 return "response_timeout" if now_ns >= max(limit, turn.speech_end_ns) else None
         answered = any((response.ended_ns or 0) >= turn.speech_end_ns for response in mine)
         waiting_since = self._waiting_since(turn, len(mine), answered)
@@ -199,9 +156,9 @@ class Tracker:
         if turn is None:
             return now_ns + self._bounds.reply_ns
         marks = [turn.speech_end_ns + self._bounds.reply_ns, turn.speech_end_ns + EARLY_SETTLE_NS]
-        for response in self._responses.values():
-            if response.turn == turn.index and response.ended_ns is None:
-                marks += [response.started_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns]
+        for response in self._attribution.of_turn(turn.index):
+            if response.ended_ns is None:
+                marks += [response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns]
         if self._last_commit_ns is not None:
             marks.append(self._last_commit_ns + self._bounds.reply_ns)
         ahead = [mark for mark in marks if mark > now_ns]
@@ -211,4 +168,4 @@ class Tracker:
         """Whether the transcription of `turn` is still to come."""
         if not self._timeline.transcription_expected:
             return False
-        return bool(self._items.pending.get(turn)) or turn not in self._items.transcribed
+        return bool(self._pending_items.get(turn)) or turn not in self._transcribed

@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from bench.errors import BenchError
-from bench.facts.timeline import Timeline, timeline_from_dict
+from bench.facts.timeline import Timeline
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.columns import RowClass, conform, schema_of, to_frame
 from bench.store.concurrency import spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
+from bench.store.older import read_timeline
 from bench.store.rows import Damage, spool_tables
 
 _READ_BYTES = 1 << 20
@@ -79,7 +80,7 @@ def iter_timelines(path: Path) -> Iterator[Timeline]:
     for file in sorted(RunFolder(path).events.glob("*.jsonl.gz")):
         for line in _members(file):
             try:
-                yield timeline_from_dict(orjson.loads(line))
+                yield read_timeline(orjson.loads(line))
             except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
                 raise BenchError(f"{file}: a stored call cannot be read ({error})") from error
 

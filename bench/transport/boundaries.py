@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _LENGTH_16 = 126
-_LENGTH_64 = 127
 _MASKED = 0x80
 _RESERVED = 0x70
 _KNOWN_OPCODES = frozenset({0x0, 0x1, 0x2, 0x8, 0x9, 0xA})

@@ -1,6 +1,7 @@
-"""What passes between a transport and a session: options in, messages with their arrival stamps out, typed failures.
+"""What a transport is to the rest: a `Transport` opens `Channel`s; a channel moves messages with their stamps.
 
-Nothing here opens a socket or imports gevent, so any room may import it.
+A new transport is a new file that implements the two protocols below, and one line in `bench.transport`. Nothing here
+opens a socket or imports gevent.
 Trap: `Message.at_ns` is when the last byte reached this machine's kernel; `read_ns`, when our loop came to read it,
 is later by the harness's own delay and must never stand in for it.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 
 
@@ -22,6 +25,15 @@ class Message:
     """Arrival of its last byte at the kernel; equal to `read_ns` where the platform gives no stamps."""
     read_ns: int
     """When our loop had it in hand; `read_ns - at_ns` is the harness's own receive lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A piece of reply audio that came apart from the messages (RTP, say), in the dialect's output format."""
+
+    payload: bytes
+    at_ns: int
+    read_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +76,51 @@ class ConnectOptions:
     verify_tls: bool = True
     proxies: bool = True
     send_timeout_s: float = 10.0
+
+
+class Channel(Protocol):
+    """An open connection. `receive` belongs to one greenlet; the rest may be called from any.
+
+    Methods that send raise `TransportError`: `closed` when the connection is, `timeout` when the peer does not read;
+    the stage is `turn`, since a transport cannot know better.
+    """
+
+    def send(self, message: str | bytes) -> None:
+        """Send one message; returns when the kernel has all of it."""
+
+    def post(self, packed: bytes) -> bool:
+        """Send what `Transport.pack` made, without waiting: False when the kernel has not taken all of it yet."""
+
+    def post_audio(self, packed: bytes) -> bool:
+        """As `post`, for a frame of caller audio. The same where audio travels in messages."""
+
+    def flush(self) -> None:
+        """Wait until the kernel has everything that was posted."""
+
+    def receive(self, timeout_s: float | None) -> Message | Media | Closed | None:
+        """The next message or piece of audio; `Closed`, again and again, after the end; None after `timeout_s`."""
+
+    def close(self, *, timeout_s: float) -> Closed:
+        """Hang up in good order, waiting at most `timeout_s` for the peer; the answer is how the connection ended."""
+
+    def abort(self) -> None:
+        """Cut the connection at once; a waiting `receive` returns `Closed`."""
+
+
+class Transport(Protocol):
+    """A way of moving messages. It has no state: one object serves every call of the process."""
+
+    carries_audio: bool
+    """Caller audio goes out as media, packed by `pack_audio`, not inside the dialect's messages."""
+
+    def pack(self, message: str | bytes) -> bytes:
+        """`message` in the form that every channel sends: text from `str`, binary from `bytes`. It can be shared."""
+
+    def pack_audio(self, payload: bytes) -> bytes:
+        """A frame of caller audio in the form that `Channel.post_audio` sends; used where `carries_audio`."""
+
+    def connect(self, options: ConnectOptions, connection: Connection) -> Channel:
+        """Open a channel, noting in `connection` when each stage was done (`Connection.done`).
+
+        Raises `TransportError` with a typed failure, and `BenchError` for options that cannot be used.
+        """

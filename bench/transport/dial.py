@@ -1,7 +1,7 @@
 """From a host name to a wire that reaches it: DNS, TCP, proxy tunnel, TLS, each timed and each failing by name.
 
-In: target and `Progress`, which learns what is under way; out: a `Wire`, and the stamps of `Connection` filled in.
-Trap: there is no timeout in here but TCP's share per address; the caller bounds the whole and asks `Progress` what
+In: target and `Dialing`, which learns what is under way; out: a `Wire`, and the stamps of `Connection` filled in.
+Trap: there is no timeout in here but TCP's share per address; the caller bounds the whole and asks `Dialing` what
 the time was spent on.
 """
 
@@ -32,7 +32,7 @@ _LEAST_SHARE_S = 0.25
 
 
 @dataclass(slots=True)
-class Progress:
+class Dialing:
     """What connecting is busy with, and how to undo what it has so far."""
 
     deadline_ns: int
@@ -52,7 +52,7 @@ def dial(
     secure: bool,
     options: ConnectOptions,
     connection: Connection,
-    progress: Progress,
+    progress: Dialing,
     redactor: Redactor,
 ) -> Wire:
     """Reach `host:port`, through TLS when `secure`. Raises `TransportError`; `BenchError` for unusable settings."""
@@ -60,11 +60,11 @@ def dial(
     proxy = proxy_for(host, port, secure=secure) if options.proxies else None
     first = (proxy.host, proxy.port) if proxy else (host, port)
     addresses = _resolve(*first)
-    connection.resolved_ns = time.monotonic_ns()
+    connection.done("dns")
 
     progress.part = "tcp"
     sock, stamped, peer = _connect_any(addresses, first, progress)
-    connection.tcp_ns = time.monotonic_ns()
+    connection.done("tcp")
     connection.peer = peer
     wire: Wire = SocketWire(sock, send_timeout_s=options.send_timeout_s, stamped=stamped)
     progress.undo = wire.close
@@ -77,7 +77,7 @@ def dial(
         progress.part = "tls"
         wire = _secured(wire, context, host, f"{host}:{port}")
         progress.undo = wire.close
-        connection.tls_ns = time.monotonic_ns()
+        connection.done("tls")
     return wire
 
 
@@ -99,7 +99,7 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
 
 
 def _connect_any(
-    addresses: list[tuple[Any, ...]], where: tuple[str, int], progress: Progress
+    addresses: list[tuple[Any, ...]], where: tuple[str, int], progress: Dialing
 ) -> tuple[green.socket, bool, str]:
     """The first address that answers; each gets an equal share of the time that is left."""
     last: OSError = OSError(errno.EADDRNOTAVAIL, "no address")

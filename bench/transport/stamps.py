@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 import struct
 import sys
-import time
 from collections.abc import Sequence
 
 SO_TIMESTAMPNS = 35
@@ -71,8 +70,3 @@ def arrival_ns(stamp_ns: int, *, now_ns: int, wall_ns: int) -> int | None:
         # Clocks are read one after the other and slewed apart by at most microseconds: that is still "now".
         return now_ns if age_ns > -1_000_000 else None
     return now_ns - age_ns if age_ns < _OLDEST_NS else None
-
-
-def clocks() -> tuple[int, int]:
-    """Monotonic and wall clock, adjacent."""
-    return time.monotonic_ns(), time.time_ns()

@@ -1,7 +1,7 @@
 """A WebSocket client on a gevent socket: `connect` brings one up, `WebSocket` moves whole messages with their stamps.
 
 `websockets.client.ClientProtocol` judges the upgrade and answers every control, fragmented or broken frame; whole
-text frames, nearly all of the traffic, are taken past it. One greenlet receives, any may send.
+frames, nearly all of the traffic, are taken past it. One greenlet receives, any may send.
 Trap: stamps are only as fine as the reads, so frames are read exactly (see `boundaries`); do not read ahead.
 """
 
@@ -29,7 +29,7 @@ from bench.facts.connection import Connection
 from bench.facts.failure import ErrorKind, Failure
 from bench.transport.boundaries import FrameSplitter, RawFrame
 from bench.transport.channel import Closed, ConnectOptions, Message, TransportError
-from bench.transport.dial import Progress, dial
+from bench.transport.dial import Dialing, dial
 from bench.transport.failures import Redactor, of_os_error, of_status, of_timeout
 from bench.transport.http import Head, NotHttpError, read_body, read_head
 from bench.transport.wire import SendTimeoutError, Wire
@@ -40,7 +40,7 @@ _MASK = bytes.fromhex("5ac3179e")
 Any mask is valid to a receiver (RFC 6455 section 5.3). Masks are unpredictable so that a script inside a browser
 cannot make a frame look like an HTTP request to a cache on the way; here the sender is the program itself.
 """
-_WHOLE_TEXT = 0x81
+_WHOLE_TEXT, _WHOLE_BINARY = 0x81, 0x82
 _CHUNK = 64 * 1024
 _KEPT_HEADERS = re.compile(
     r"x-request-id|openai-[\w-]+|x-ratelimit-[\w-]+|apim-request-id|x-ms-region|cf-ray|server|via"
@@ -53,17 +53,18 @@ _logger = logging.getLogger("bench.transport.websocket.protocol")
 _logger.setLevel(logging.ERROR)
 
 
-def encode_frame(text: bytes, mask: bytes = _MASK) -> bytes:
-    """One client text frame around UTF-8 `text`, ready for `WebSocket.send_frame`, of any number of sessions."""
-    size = len(text)
+def pack(message: str | bytes, mask: bytes = _MASK) -> bytes:
+    """One client frame around `message`: text from `str`, binary from `bytes`. Any number of sessions may send it."""
+    first, data = (_WHOLE_TEXT, message.encode()) if isinstance(message, str) else (_WHOLE_BINARY, message)
+    size = len(data)
     if size < 126:
-        head = bytes((_WHOLE_TEXT, 0x80 | size))
+        head = bytes((first, 0x80 | size))
     elif size < 65536:
-        head = bytes((_WHOLE_TEXT, 0x80 | 126)) + size.to_bytes(2, "big")
+        head = bytes((first, 0x80 | 126)) + size.to_bytes(2, "big")
     else:
-        head = bytes((_WHOLE_TEXT, 0x80 | 127)) + size.to_bytes(8, "big")
+        head = bytes((first, 0x80 | 127)) + size.to_bytes(8, "big")
     key = (mask * (size // 4 + 1))[:size]
-    return head + mask + (int.from_bytes(text, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
+    return head + mask + (int.from_bytes(data, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
 def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
@@ -74,7 +75,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
     uri = _target(options)
     redactor = Redactor(options.url, options.headers, options.subprotocols)
     connection.started_ns = time.monotonic_ns()
-    progress = Progress(connection.started_ns + int(options.connect_timeout_s * 1e9))
+    progress = Dialing(connection.started_ns + int(options.connect_timeout_s * 1e9))
     timer = Timeout.start_new(options.connect_timeout_s)
     try:
         wire = dial(
@@ -88,7 +89,8 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
         )
         progress.part = "upgrade"
         protocol = _upgrade(wire, uri, options, connection, redactor)
-        connection.upgraded_ns = time.monotonic_ns()
+        connection.done("upgrade")
+        connection.open_ns = connection.stages["upgrade"]
     except BaseException as error:
         # Whatever ends it, a cancelled greenlet included, the descriptor must not outlive the attempt.
         progress.abandon()
@@ -193,34 +195,32 @@ class WebSocket:
         self._leaving = False
         self._reading = False
 
-    def send_frame(self, wire: bytes) -> None:
-        """Put one already encoded and masked frame on the wire; returns when the kernel has all of it.
+    def send(self, message: str | bytes) -> None:
+        """Send one message; returns when the kernel has all of it. Raises as `post` does."""
+        if not self.post(pack(message)):
+            self.flush()
+
+    def post(self, packed: bytes) -> bool:
+        """Put one packed frame on the wire without waiting; False when the kernel has not taken all of it yet.
 
         Raises `TransportError`: `closed` when the connection is, `timeout` when the peer does not read; its stage is
         `turn`, since the transport cannot know better.
         """
-        if not self.post_frame(wire):
-            self.flush()
-
-    def post_frame(self, wire: bytes) -> bool:
-        """As `send_frame`, but never waits: False when the kernel has not taken all of it yet (see `flush`)."""
         if self._leaving or self._end is not None:
             raise _not_sent("closed", "not_open", "the connection is closed", self._end)
         try:
-            return self._wire.post(wire)
+            return self._wire.post(packed)
         except (SendTimeoutError, OSError) as error:
             raise _sending_failed(error) from error
 
+    post_audio = post
+
     def flush(self) -> None:
-        """Wait until the kernel has everything that was posted. Raises as `send_frame` does."""
+        """Wait until the kernel has everything that was posted. Raises as `post` does."""
         try:
             self._wire.flush()
         except (SendTimeoutError, OSError) as error:
             raise _sending_failed(error) from error
-
-    def send_text(self, text: str | bytes) -> None:
-        """Send one text message; `bytes` must be UTF-8. Raises as `send_frame` does."""
-        self.send_frame(encode_frame(text.encode() if isinstance(text, str) else text))
 
     def receive(self, timeout_s: float | None) -> Message | Closed | None:
         """The next whole message; how the connection ended, for ever after it has; None when `timeout_s` passed."""
@@ -241,7 +241,7 @@ class WebSocket:
         finally:
             self._reading = False
 
-    def close(self, code: int = 1000, reason: str = "", timeout_s: float = 2.0) -> Closed:
+    def close(self, code: int = 1000, reason: str = "", *, timeout_s: float = 2.0) -> Closed:
         """Close with a handshake, waiting at most `timeout_s` for the peer's part; messages still to come are lost.
 
         Every connection must end with this or `abort`, even one that the peer closed: the descriptor is freed here.
@@ -291,8 +291,10 @@ class WebSocket:
             if not data:
                 return self._at_eof()
             for frame in splitter.feed(data):
-                if frame.header[0] == _WHOLE_TEXT and frame.payload and not self._open_fragments:
-                    self._deliver(frame.payload, text=True)
+                first = frame.header[0]
+                whole = first in (_WHOLE_TEXT, _WHOLE_BINARY)
+                if whole and frame.payload and not self._open_fragments:
+                    self._deliver(frame.payload, text=first == _WHOLE_TEXT)
                 else:
                     self._judge(frame)
                 if self._end is not None:
@@ -371,3 +373,22 @@ def _sending_failed(error: SendTimeoutError | OSError) -> TransportError:
 def _not_sent(kind: ErrorKind, code: str | None, message: str, end: Closed | None = None) -> TransportError:
     close_code, close_reason = (end.code, end.reason) if end is not None else (None, None)
     return TransportError(Failure(kind, "turn", code, message, close_code, close_reason))
+
+
+class WebSocketTransport:
+    """`ws` and `wss`: events and audio are messages of one connection."""
+
+    carries_audio = False
+
+    def pack(self, message: str | bytes) -> bytes:
+        return pack(message)
+
+    def pack_audio(self, payload: bytes) -> bytes:
+        """Not used: audio travels in messages."""
+        return pack(payload)
+
+    def connect(self, options: ConnectOptions, connection: Connection) -> WebSocket:
+        return connect(options, connection)
+
+
+WEBSOCKET = WebSocketTransport()

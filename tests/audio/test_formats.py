@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.audio.formats import AudioFormat, resample, to_pcm16
+from bench.audio.formats import USUAL_FORMATS, AudioFormat, resample, to_pcm16
 from bench.audio.framing import frame_payloads, samples_per_frame, silence_payload
 from bench.errors import BenchError
 
@@ -19,7 +19,7 @@ from .signals import joined, silence, tone
     [("pcm16", 24_000, 2, 0x00), ("pcmu", 8_000, 1, 0xFF), ("pcma", 8_000, 1, 0xD5)],
 )
 def test_each_format(fmt: str, rate_hz: int, width: int, silent: int) -> None:
-    audio = AudioFormat(fmt)
+    audio = AudioFormat.usual(fmt)
     assert (audio.rate_hz, audio.bytes_per_sample, audio.silence_byte) == (rate_hz, width, silent)
     assert audio.encode(np.zeros(5, np.int16)) == bytes([silent]) * 5 * width
     assert np.max(np.abs(audio.decode(bytes([silent]) * 10))) <= 8
@@ -61,7 +61,7 @@ def test_conversion_reports_the_gain_it_needed() -> None:
 
 
 @settings(deadline=None)
-@given(count=st.integers(0, 2000), fmt=st.sampled_from(AudioFormat), frame_ms=st.sampled_from([10, 20, 40, 100]))
+@given(count=st.integers(0, 2000), fmt=st.sampled_from(USUAL_FORMATS), frame_ms=st.sampled_from([10, 20, 40, 100]))
 def test_frames_carry_every_sample_once_and_end_in_silence(count: int, fmt: AudioFormat, frame_ms: int) -> None:
     pcm = (np.arange(count) % 3000 + 1000).astype(np.int16)
     frames = frame_payloads(pcm, fmt, frame_ms)
@@ -79,3 +79,11 @@ def test_silence_payload_and_impossible_frames() -> None:
     for frame_ms in (0, -20):
         with pytest.raises(BenchError, match="whole number of samples"):
             silence_payload(AudioFormat.PCMA, frame_ms)
+
+
+def test_any_rate_goes_with_any_encoding() -> None:
+    wide = AudioFormat("pcmu", 16_000)
+    assert len(silence_payload(wide, 20)) == 320
+    assert str(wide) == "pcmu at 16000 Hz"
+    with pytest.raises(ValueError, match="no audio encoding 'opus'; allowed: pcm16, pcmu, pcma"):
+        AudioFormat.usual("opus")

@@ -198,7 +198,9 @@ def test_failed_response_carries_its_error() -> None:
         },
     )
     assert isinstance(ended, ResponseEnded)
-    assert ended.error == ErrorInfo("rate_limit_exceeded", "inference_rate_limit_exceeded", "slow")
+    assert ended.error == ErrorInfo(
+        "rate_limit_exceeded", "inference_rate_limit_exceeded", "slow", error_kind="rate_limit"
+    )
 
 
 @pytest.mark.parametrize(

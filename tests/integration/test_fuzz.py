@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.facts.connection import Connection
 
 from bench.dialects.openai import OpenAIDialect
-from bench.facts.signals import AudioDelta, AudioDone, Malformed, ResponseEnded
+from bench.facts.connection import Connection
 from bench.facts.timeline import Labels, Timeline, TurnFacts, timeline_to_dict
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
 from bench.pricing.book import default_books
 from bench.scenario.model import SessionConfig
+from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.tracker import Bounds, Tracker
 from bench.store.columns import schema_of
@@ -107,28 +107,16 @@ def play(rng: random.Random, index: int) -> Timeline:
     """One session that hears `PER_SESSION` spoiled messages in one turn."""
     dialect = OpenAIDialect(SessionConfig())
     labels = Labels("run", "w0", f"run/{index}", index, 0, "fuzz", "p", "local-pipeline", "openai", "ws")
-    timeline = Timeline(labels, Connection(0, 1, 2, 3, None, 4, 5, 90 * S), 24_000, False, 1, True)
-    tracker = Tracker(timeline, Bounds(15 * S, 60 * S, 5 * S), refuses_turn=dialect.refuses_turn)
-    listener = Listener(rate_hz=24_000, jitter_buffer_ms=60, decode=dialect.decode_audio)
+    connection = Connection(0, 1, {"dns": 2, "tcp": 3, "upgrade": 4}, 4, 5, 90 * S)
+    timeline = Timeline(labels, connection, 24_000, False, 1, True)
+    tracker = Tracker(timeline, Bounds(10 * S, 15 * S, 60 * S, 5 * S, 2 * S), refuses_turn=dialect.refuses_turn)
+    intake = Intake(timeline, dialect, tracker, Listener(dialect, jitter_buffer_ms=60))
     turn = TurnFacts(0, 0, "f", S, S, 2 * S, 2 * S, "hello there", "en", "us", "v")
     tracker.begin(turn)
     messages = healthy_turn()
     for place in range(PER_SESSION):
         at_ns = 2 * S + place * 20_000_000
-        for signal in dialect.receive(mutated(rng.choice(messages), rng), at_ns):
-            heard = None
-            if isinstance(signal, AudioDelta):
-                try:
-                    heard = listener.hear(signal)
-                except ValueError as error:
-                    tracker.feed(Malformed(at_ns, str(error)), at_ns)
-                tracker.feed(signal.elided(), at_ns)
-            elif isinstance(signal, AudioDone | ResponseEnded):
-                heard = listener.finish(signal.response_id, at_ns)
-            if not isinstance(signal, AudioDelta):
-                tracker.feed(signal, at_ns)
-            if heard is not None:
-                tracker.feed(heard, at_ns)
+        intake.take(dialect.receive(mutated(rng.choice(messages), rng), at_ns), at_ns)
         tracker.over(at_ns)
         assert tracker.next_check_ns(at_ns) > at_ns
     turn.end, turn.ended_ns = "completed", 6 * S

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.facts.attribution import Attribution
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
-
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
@@ -57,6 +57,12 @@ def facts(**changes: Any) -> TurnFacts:
     return TurnFacts(**{**values, **changes})
 
 
+def entries_of(signals: list[Signal], turn: int | None = 0) -> list[Entry]:
+    """The signals as a call would have stored them."""
+    attribution = Attribution()
+    return [Entry(signal, signal.at_ns + 50_000, *attribution.attribute(signal, turn)) for signal in signals]
+
+
 def timeline(signals: list[Signal], turn: TurnFacts, **changes: Any) -> Timeline:
     values: dict[str, Any] = {
         "labels": Labels("run", "w0", "s0", 0, 0, "demo", "openai", "local-pipeline", "openai", "ws"),
@@ -66,7 +72,7 @@ def timeline(signals: list[Signal], turn: TurnFacts, **changes: Any) -> Timeline
         "turns_planned": 1,
         "transcription_expected": False,
         "turns": [turn],
-        "entries": [Entry(signal, signal.at_ns + 50_000, turn.index) for signal in signals],
+        "entries": entries_of(signals, turn.index),
     }
     return Timeline(**{**values, **changes})
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench.facts.failure import Failure
 
+from bench.dialects.openai_fields import parse_error
+from bench.facts.failure import Failure
 from bench.facts.signals import ErrorInfo, Malformed, ServerError, Signal, Usage
 from bench.measure.outcome import is_answered, turn_ended
 from tests.measure import build
 from tests.measure.build import audio, done, measure, ns, started, text
 
 REPLY = [started(500), text(600, "Hello"), audio(700, 200)]
-RATE_LIMITED = ErrorInfo("rate_limit_exceeded", "inference_rate_limit_exceeded", "slow down")
+RATE_LIMITED = parse_error(
+    {"type": "rate_limit_exceeded", "code": "inference_rate_limit_exceeded", "message": "slow down"}
+)
 CLOSED = Failure("closed", "turn", "close_1006", "the server closed the connection", close_code=1006)
 TIMEOUT = Failure("timeout", "turn", "reply_timeout", "no reply in time")
 
 
 def server_error(code: str | None, kind: str | None = None, *, benign: bool = False) -> Signal:
-    return ServerError(ns(400), ErrorInfo(kind, code, "words"), benign=benign)
+    return ServerError(ns(400), parse_error({"type": kind, "code": code, "message": "words"}), benign=benign)
 
 
 CASES: list[tuple[str, list[Signal], dict[str, Any], tuple[str, str | None, str | None, int | None, str | None]]] = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
-
 from bench.facts.signals import (
     ErrorInfo,
     Malformed,
@@ -20,7 +20,8 @@ from bench.facts.signals import (
 )
 from bench.facts.timeline import Entry
 from bench.measure.records import SessionRecord
-from bench.measure.turns import measure_session, measure_turn
+from bench.measure.sessions import measure_session
+from bench.measure.turns import measure_turn
 from bench.pricing.book import default_books
 from tests.measure import build
 from tests.measure.build import audio, done, good_reply, ns
@@ -33,10 +34,13 @@ def line(*, tls: bool = True) -> Connection:
     return Connection(
         intended_ns=START,
         started_ns=START + 5 * MS,
-        resolved_ns=START + 7 * MS,
-        tcp_ns=START + 20 * MS,
-        tls_ns=START + 50 * MS if tls else None,
-        upgraded_ns=START + 80 * MS,
+        stages={
+            "dns": START + 7 * MS,
+            "tcp": START + 20 * MS,
+            **({"tls": START + 50 * MS} if tls else {}),
+            "upgrade": START + 80 * MS,
+        },
+        open_ns=START + 80 * MS,
         ready_ns=START + 120 * MS,
         closed_ns=START + 60_005 * MS,
         kernel_stamps=True,
@@ -124,7 +128,7 @@ def test_one_unpriced_turn_makes_the_sum_unknown_but_a_silent_one_does_not() -> 
     call = build.timeline(good_reply(), build.facts())
     silent = build.facts(index=1, end="reply_timeout")
     unbilled = build.facts(index=2)
-    call.entries += [Entry(signal, signal.at_ns, 2) for signal in (audio(700, 100), done(900))]
+    call.entries += [Entry(signal, signal.at_ns, 2, 9) for signal in (audio(700, 100), done(900))]
     rows = [
         measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())
         for turn in (call.turns[0], silent, unbilled)

@@ -239,7 +239,7 @@ def test_a_repeated_end_is_billed_once() -> None:
 def test_other_turns_are_left_out() -> None:
     turn = build.facts()
     line = build.timeline(GOOD, turn)
-    line.entries += [Entry(audio(100, 50), ns(100), 1), Entry(heard(90, "other words"), ns(90), 1)]
+    line.entries += [Entry(audio(100, 50), ns(100), 1, 9), Entry(heard(90, "other words"), ns(90), 1)]
     record = build.measure_turn(line, turn, wall_anchor=build.ANCHOR)
     assert (record.first_audio_ms, record.hypothesis) == (700.0, "what is my balance")
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import gevent
 import pytest
-from bench.facts.failure import Failure
 
+from bench.facts.failure import Failure
 from bench.session.frames import Utterance
 from bench.session.microphone import Microphone
 from bench.session.pacer import Pacer
 from bench.transport.channel import Message, TransportError
-from bench.transport.websocket import WebSocket, encode_frame
+from bench.transport.websocket import WebSocket, pack
 from tests.transport.conftest import Opener
 
 FRAME_NS = 10_000_000
-SILENCE = encode_frame(b"silence")
+SILENCE = pack("silence")
 
 
 def utterance(*frames: bytes) -> Utterance:
@@ -28,7 +28,7 @@ def utterance(*frames: bytes) -> Utterance:
         language="en",
         accent="",
         voice="",
-        frames=tuple(encode_frame(frame) for frame in frames),
+        frames=tuple(pack(frame.decode()) for frame in frames),
         duration_ns=length_ns,
         speech_start_ns=0,
         speech_end_ns=length_ns,
@@ -117,7 +117,7 @@ def test_nothing_is_sent_after_stop(dial_in: Opener) -> None:
 
 
 def test_a_peer_that_does_not_read_fails_its_own_call_alone(dial_in: Opener) -> None:
-    big = encode_frame(b"x" * 3_000_000)
+    big = pack("x" * 3_000_000)
     loud, lost = Microphone(frame_ns=FRAME_NS, silence=big, continuous=True), Heard()
     deaf = Pacer(dial_in("/deaf", send_timeout_s=0.3), loud, lost)
     ws, mic, heard = dial_in("/echo"), microphone(continuous=True), Heard()

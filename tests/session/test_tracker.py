@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bench.facts.connection import Connection
-
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
@@ -33,7 +32,7 @@ def subject() -> tuple[Tracker, Timeline]:
     def refuses(error: ErrorInfo, turn: int) -> bool:
         return error.event_id == f"turn-{turn}"
 
-    return Tracker(timeline, Bounds(REPLY, RESPONSE, 5 * S), refuses_turn=refuses), timeline
+    return Tracker(timeline, Bounds(10 * S, REPLY, RESPONSE, 5 * S, 2 * S), refuses_turn=refuses), timeline
 
 
 def turn(index: int, start_s: float, end_s: float) -> TurnFacts:

@@ -70,7 +70,7 @@ def speak_through(url: str) -> str | bytes:
     """What comes back for "through"."""
     connection = fresh_connection()
     ws = connect(ConnectOptions(url, ca_file=CA), connection)
-    ws.send_text("through")
+    ws.send("through")
     message = ws.receive(5)
     assert isinstance(message, Message)
     assert connection.kernel_stamps

@@ -38,7 +38,7 @@ def test_each_message_queued_while_we_slept_has_its_own_stamp(dial_in: Opener, t
     connection = fresh_connection()
     ws = dial_in("/clock?n=10&gap_ms=5", tls=tls, connection=connection)
     assert connection.kernel_stamps
-    ws.send_text("go")
+    ws.send("go")
     time.sleep(0.1)  # the whole process sleeps, the loop with it
     messages = collect(ws, 10)
     gaps = [
@@ -67,7 +67,7 @@ def test_stamps_hold_while_another_greenlet_burns_cpu(dial_in: Opener, tls: bool
             gevent.sleep(0.001)
 
     burner = gevent.spawn(burn)
-    ws.send_text("go")
+    ws.send("go")
     messages = collect(ws, 60)
     burning = False
     burner.join()

@@ -19,7 +19,7 @@ from websockets.protocol import SERVER, Protocol
 
 from bench.errors import BenchError
 from bench.transport.channel import Closed, ConnectOptions, Message, TransportError
-from bench.transport.websocket import WebSocket, connect, encode_frame
+from bench.transport.websocket import WebSocket, connect, pack
 from tests.transport.conftest import CA, Opener, fresh_connection
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["ws", "wss"])
@@ -44,7 +44,7 @@ def closing(ws: WebSocket) -> Closed:
 def test_text_comes_back_as_it_was_sent(dial_in: Opener, tls: bool, size: int) -> None:
     ws = dial_in("/echo", tls=tls)
     text = "é" * (size // 2) + "x" * (size % 2)
-    ws.send_text(text)
+    ws.send(text)
     assert next_data(ws) == text
 
 
@@ -71,9 +71,9 @@ def test_frames_in_the_segment_of_the_upgrade_are_not_lost_and_are_stamped(dial_
     assert isinstance(third, Message)
     assert third.data == b"three"
     assert before < third.at_ns <= third.read_ns
-    assert connection.upgraded_ns is not None
+    assert connection.open_ns is not None
     # It came with the upgrade, so it came before we had finished with the upgrade.
-    assert third.at_ns < connection.upgraded_ns
+    assert third.at_ns < connection.open_ns
 
 
 @both
@@ -85,23 +85,18 @@ def test_a_flood_of_pings_is_answered_in_order(dial_in: Opener, tls: bool) -> No
 def test_steps_of_connecting_are_stamped_in_order(dial_in: Opener) -> None:
     connection = fresh_connection()
     ws = dial_in("/echo", tls=True, connection=connection)
-    steps = [
-        connection.intended_ns,
-        connection.started_ns,
-        connection.resolved_ns,
-        connection.tcp_ns,
-        connection.tls_ns,
-        connection.upgraded_ns,
-    ]
-    assert None not in steps
-    assert steps == sorted(steps)  # type: ignore[type-var]
+    assert list(connection.stages) == ["dns", "tcp", "tls", "upgrade"]
+    assert connection.started_ns is not None
+    steps = [connection.intended_ns, connection.started_ns, *connection.stages.values()]
+    assert steps == sorted(steps)
+    assert connection.open_ns == steps[-1]
     assert connection.headers == {"x-request-id": "req-7", "openai-processing-ms": "12"}
     assert connection.peer is not None
     assert connection.peer.rpartition(":")[0] in ("127.0.0.1", "[::1]")
     assert connection.kernel_stamps == (sys.platform == "linux")
     plain = fresh_connection()
     dial_in("/echo", connection=plain)
-    assert plain.tls_ns is None
+    assert list(plain.stages) == ["dns", "tcp", "upgrade"]
     ws.close()
 
 
@@ -122,7 +117,7 @@ def test_ipv6(ports: dict[str, int]) -> None:
         pytest.skip("no IPv6 on this machine")
     connection = fresh_connection()
     ws = connect(ConnectOptions(f"ws://[::1]:{ports['plain6']}/echo"), connection)
-    ws.send_text("six")
+    ws.send("six")
     assert next_data(ws) == "six"
     assert connection.peer == f"[::1]:{ports['plain6']}"
     ws.close()
@@ -134,7 +129,7 @@ def test_receive_returns_none_when_nothing_comes(dial_in: Opener) -> None:
     assert ws.receive(0.05) is None
     assert ws.receive(0) is None
     assert time.monotonic() - started >= 0.05
-    ws.send_text("still there")
+    ws.send("still there")
     assert next_data(ws) == "still there"
 
 
@@ -169,27 +164,27 @@ def test_a_close_frame_without_code_is_1005(dial_in: Opener) -> None:
 def test_a_reset_is_1006(dial_in: Opener, tls: bool) -> None:
     ws = dial_in("/reset", tls=tls)
     assert next_data(ws) == "hello"
-    ws.send_text("now")
+    ws.send("now")
     closed = closing(ws)
     assert (closed.code, closed.clean) == (1006, False)
     with pytest.raises(TransportError) as caught:
-        ws.send_text("too late")
+        ws.send("too late")
     assert (caught.value.failure.error_kind, caught.value.failure.error_code) == ("closed", "not_open")
 
 
 def test_the_reason_of_a_close_is_found_even_when_nothing_can_be_sent_any_more(dial_in: Opener) -> None:
     ws = dial_in("/ping-then-close")
     assert next_data(ws) == "hello"
-    ws.send_text("unread" * 1000)
-    ws.send_text("never read, so that the server resets the connection when it closes it")
+    ws.send("unread" * 1000)
+    ws.send("never read, so that the server resets the connection when it closes it")
     time.sleep(0.1)
-    send_thrice = functools.partial(list, map(ws.send_text, ["these", "fail", "somewhere"]))
+    send_thrice = functools.partial(list, map(ws.send, ["these", "fail", "somewhere"]))
     with pytest.raises(TransportError):
         send_thrice()
     closed = closing(ws)
     assert (closed.code, closed.reason) == (1008, "too late")
     with pytest.raises(TransportError) as caught:
-        ws.send_text("after")
+        ws.send("after")
     assert (caught.value.failure.close_code, caught.value.failure.close_reason) == (1008, "too late")
 
 
@@ -228,7 +223,7 @@ def test_our_close_is_answered(dial_in: Opener, tls: bool) -> None:
     closed = ws.close(4001, "bye")
     assert (closed.code, closed.reason, closed.clean) == (4001, "bye", True)
     with pytest.raises(TransportError):
-        ws.send_text("after")
+        ws.send("after")
 
 
 def test_our_close_does_not_wait_for_ever(dial_in: Opener) -> None:
@@ -271,27 +266,27 @@ def test_abort_ends_a_waiting_receive(dial_in: Opener, tls: bool) -> None:
 def test_a_peer_that_does_not_read_blocks_one_session_and_not_for_ever(dial_in: Opener, tls: bool) -> None:
     deaf = dial_in("/deaf", tls=tls, send_timeout_s=0.3)
     other = dial_in("/echo", tls=tls)
-    wire = encode_frame(b"x" * 1_000_000)
+    wire = pack("x" * 1_000_000)
     failures: list[TransportError] = []
 
     def flood() -> None:
         try:
             for _ in range(100):
-                deaf.send_frame(wire)
+                deaf.post(wire) or deaf.flush()
         except TransportError as error:
             failures.append(error)
 
     flooder = gevent.spawn(flood)
     rounds = 0
     while not flooder.ready():
-        other.send_text("ping")
+        other.send("ping")
         assert next_data(other) == "ping"
         rounds += 1
         gevent.sleep(0.01)
     assert rounds > 5
     assert [(error.failure.error_kind, error.failure.error_code) for error in failures] == [("timeout", "send_timeout")]
     with pytest.raises(TransportError):
-        deaf.send_text("a frame was cut in two, so nothing more may follow it")
+        deaf.send("a frame was cut in two, so nothing more may follow it")
 
 
 @both
@@ -299,7 +294,7 @@ def test_frames_of_many_greenlets_do_not_interleave(dial_in: Opener, tls: bool) 
     ws = dial_in("/echo", tls=tls)
     sizes = [3_000_000, 10, 700_000, 5, 2_000_000, 1]
     texts = [chr(ord("a") + index) * size for index, size in enumerate(sizes)]
-    senders = [gevent.spawn(ws.send_text, text) for text in texts]
+    senders = [gevent.spawn(ws.send, text) for text in texts]
     received = sorted(str(next_data(ws)) for _ in texts)
     gevent.joinall(senders, raise_error=True, timeout=5)
     assert received == sorted(texts)
@@ -321,13 +316,14 @@ def test_a_cancelled_greenlet_leaves_no_descriptor_behind(ports: dict[str, int])
 @given(st.text(max_size=400), st.binary(min_size=4, max_size=4))
 def test_an_encoded_frame_is_what_a_server_reads(text: str, mask: bytes) -> None:
     server = Protocol(SERVER)
-    server.receive_data(encode_frame(text.encode(), mask) + encode_frame(text.encode()))
+    server.receive_data(pack(text, mask) + pack(text))
     received = [bytes(event.data).decode() for event in server.events_received()]  # type: ignore[union-attr]
     assert received == [text, text]
 
 
 def test_a_long_frame_has_the_long_header() -> None:
-    assert encode_frame(b"x" * 70_000)[:10] == b"\x81\xff" + struct.pack("!Q", 70_000)
+    assert pack("x" * 70_000)[:10] == b"\x81\xff" + struct.pack("!Q", 70_000)
+    assert pack(b"x" * 5)[:2] == b"\x82\x85"
 
 
 @pytest.mark.parametrize("url", ["http://host/", "ws:///path", "wss://host:99999/", "host"])
@@ -347,7 +343,7 @@ def test_an_unusable_header_is_the_users_error_and_hides_its_value(value: str) -
 def test_nothing_is_logged_and_no_key_is_shown(dial_in: Opener, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     ws = dial_in("/echo?api_key=sk-query", headers={"Authorization": "Bearer sk-header"})
-    ws.send_text("x")
+    ws.send("x")
     next_data(ws)
     ws.close()
     assert "sk-" not in caplog.text
@@ -365,7 +361,7 @@ from bench.transport.channel import (ConnectOptions, Message)
 from bench.transport.websocket import connect
 connection = Connection(intended_ns=0)
 ws = connect(ConnectOptions(sys.argv[1], ca_file=sys.argv[2]), connection)
-ws.send_text("go")
+ws.send("go")
 monkey.get_original("time", "sleep")(0.06)
 messages = [ws.receive(5) for _ in range(5)]
 assert all(isinstance(message, Message) for message in messages), messages

@@ -109,7 +109,7 @@ class LocalSession:
             [sentence.strip() for sentence in sentences],
             voice=request.voice,
             speed=request.speed,
-            audio_format=request.output_format.value,
+            audio_format=request.output_format.encoding,
             pause_ms=PAUSE_MS,
         )
         try:

@@ -116,7 +116,7 @@ class Worker:
         return True
 
     def _say(self, head: dict[str, Any]) -> None:
-        wanted = AudioFormat(head["format"])
+        wanted = AudioFormat.usual(head["format"])
         engine = synthesiser()
         samples = engine.say(head["text"], voice=head["voice"], speed=head["speed"])
         pause = np.zeros(engine.rate_hz * head["pause_ms"] // 1000, dtype=np.int16)

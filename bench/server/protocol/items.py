@@ -224,7 +224,9 @@ def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
         return pybase64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
         kind = (
-            "mono PCM16 at 24kHz" if audio_format is AudioFormat.PCM16 else f"mono G.711 {audio_format.value} at 8kHz"
+            "mono PCM16 at 24kHz"
+            if audio_format is AudioFormat.PCM16
+            else f"mono G.711 {audio_format.encoding} at 8kHz"
         )
         raise ProtocolError(
             f"Invalid '{param}'. Expected base64-encoded audio bytes ({kind}) but got an invalid value.",

@@ -1,0 +1,71 @@
+"""The caller speaks. Trap: a list of fixtures is a choice that each session makes, not a sequence."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from bench.config.block import Text, nearest, refusal
+from bench.scenario.steps.step import StepBlock, as_written
+
+
+def _fixture_ids(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    """One id or a list of them; checked against `context["fixture_ids"]` when the loader knows the catalogue."""
+    if isinstance(value, str):
+        ids: list[object] = [value]
+    elif isinstance(value, list | tuple):
+        ids = list(value)
+    else:
+        raise refusal(f"found {as_written(value)}; allowed: the id of a fixture in quotes, or a list of ids")
+    if not ids:
+        raise refusal("found an empty list; allowed: the id of a fixture, or a list of at least one")
+    context = info.context or {}
+    known: Sequence[str] | None = context.get("fixture_ids")
+    for item in ids:
+        if not isinstance(item, str) or not item:
+            raise refusal(f"found {as_written(item)} in the list; allowed: ids of fixtures, in quotes")
+        if known is not None and item not in known:
+            raise refusal(
+                f"no fixture '{item}'; allowed: the {len(known)} ids of {context.get('catalogue', 'the catalogue')} "
+                f"(bench fixtures list){nearest(item, list(known))}"
+            )
+    return tuple(str(item) for item in ids)
+
+
+FixtureChoice = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_fixture_ids),
+    PlainSerializer(lambda ids: ids[0] if len(ids) == 1 else list(ids), when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ]
+        }
+    ),
+]
+
+
+class Say(StepBlock):
+    """The caller speaks one utterance, which is one turn."""
+
+    KIND = "say"
+    TURNS = 1
+
+    say: FixtureChoice = Field(
+        description="Fixture id to speak, or a list of ids of which each session draws one by the seed.",
+        examples=["balance-rms", ["balance-rms", "balance-slt"]],
+    )
+    id: Text | None = Field(default=None, description="A name for this step in reports.", examples=["ask-balance"])
+
+    @property
+    def fixture_ids(self) -> tuple[str, ...]:
+        return self.say
+
+    def draw(self, rng: random.Random) -> str:
+        """The fixture id that a session speaks; always takes one number from `rng`, so later draws do not shift."""
+        return self.say[int(rng.random() * len(self.say))]

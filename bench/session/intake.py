@@ -1,0 +1,80 @@
+"""Taking in what arrived: each signal is attributed and kept, and audio is listened to. Sans-I/O.
+
+In: the signals of one message, of a piece of media or of a tick, and when they were read. Out: the timeline's entries,
+`ready` and `refusal`, and whether a waiting conversation may now have something to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.dialects.dialect import Dialect
+from bench.facts.signals import (
+    AudioDelta,
+    AudioDone,
+    ErrorInfo,
+    InputTranscript,
+    InputTranscriptFailed,
+    Malformed,
+    ResponseEnded,
+    ResponseStarted,
+    ServerError,
+    SessionReady,
+    Signal,
+)
+from bench.facts.timeline import Timeline
+from bench.session.listener import Listener
+from bench.session.tracker import Tracker
+
+_DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
+"""Signals after which a waiting conversation may have something to do; deltas only put off what it waits for."""
+
+
+class Intake:
+    """The receiving half of one call."""
+
+    def __init__(self, timeline: Timeline, dialect: Dialect, tracker: Tracker, listener: Listener) -> None:
+        self._timeline = timeline
+        self._dialect = dialect
+        self._tracker = tracker
+        self._listener = listener
+        self.ready = False
+        """The server has acknowledged the configuration."""
+        self.refusal: ErrorInfo | None = None
+        """The error after which this session cannot go on."""
+
+    def take(self, signals: Iterable[Signal], read_ns: int) -> bool:
+        """Keep `signals` and learn from them; whether one of them may end a wait."""
+        decisive = False
+        for signal in signals:
+            if isinstance(signal, AudioDelta):
+                self._hear(signal, read_ns)
+            else:
+                self._note(signal, read_ns)
+                decisive = decisive or isinstance(signal, _DECISIVE)
+        return decisive
+
+    def _hear(self, delta: AudioDelta, read_ns: int) -> None:
+        response = self._tracker.feed(delta.elided(), read_ns)
+        assert response is not None
+        try:
+            onset = self._listener.hear(response, delta)
+        except ValueError as error:
+            self._tracker.feed(Malformed(delta.at_ns, f"undecodable audio: {error}"[:200]), read_ns)
+            return
+        if onset is not None:
+            self._tracker.feed(onset, read_ns)
+
+    def _note(self, signal: Signal, read_ns: int) -> None:
+        response = self._tracker.feed(signal, read_ns)
+        if response is not None and isinstance(signal, AudioDone | ResponseEnded):
+            onset = self._listener.finish(response, signal.response_id, signal.at_ns)
+            if onset is not None:
+                self._tracker.feed(onset, read_ns)
+        elif isinstance(signal, SessionReady):
+            self.ready = True
+            self._timeline.output_rate_hz = self._dialect.output_format.rate_hz
+            if self._timeline.connection.ready_ns is None:
+                self._timeline.connection.ready_ns = signal.at_ns
+        elif isinstance(signal, ServerError) and (signal.fatal or self._dialect.refuses_session(signal.error)):
+            self.refusal = signal.error

@@ -1,0 +1,30 @@
+"""The caller speaks, waits for the reply and hears it out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.audio.catalogue import Fixture
+from bench.scenario.steps import Say
+from bench.session.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class SayStep:
+    """One turn; `place` is the step's place in the conversation."""
+
+    place: int
+    fixture: Fixture
+    turns: int = 1
+
+    @classmethod
+    def of(cls, place: int, block: Say, fixtures: Mapping[str, Fixture], draw: random.Random) -> SayStep:
+        """The fixture is drawn here, once a call."""
+        return cls(place, fixtures[block.draw(draw)])
+
+    def play(self, call: Call) -> None:
+        turn = call.say(self.fixture, step=self.place)
+        call.await_reply(turn)
+        call.hear_out()

@@ -1,0 +1,115 @@
+"""Which turn and response a signal belongs to, with and without ids, in any order of events."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.facts.attribution import Attributed, Attribution
+from bench.facts.signals import (
+    AudioDelta,
+    AudioDone,
+    InputCommitted,
+    InputTranscript,
+    Onset,
+    RateLimits,
+    ResponseEnded,
+    ResponseStarted,
+    Signal,
+    SpeechStopped,
+    TextDelta,
+)
+
+
+def started(name: str | None) -> Signal:
+    return ResponseStarted(1, name)
+
+
+def words(name: str | None) -> Signal:
+    return TextDelta(2, name, "a")
+
+
+def sound(name: str | None) -> Signal:
+    return AudioDelta(3, name, None, 10)
+
+
+def onset(name: str | None) -> Signal:
+    return Onset(3, name, 0)
+
+
+def sound_done(name: str | None) -> Signal:
+    return AudioDone(4, name)
+
+
+def ended(name: str | None) -> Signal:
+    return ResponseEnded(5, name, "completed")
+
+
+@pytest.mark.parametrize(
+    ("case", "signals", "responses"),
+    [
+        ("one after the other", [started("a"), words("a"), ended("a"), started("b"), ended("b")], [0, 0, 0, 1, 1]),
+        ("at the same time", [started("a"), started("b"), words("a"), sound("b"), ended("b")], [0, 1, 0, 1, 1]),
+        ("no ids at all", [started(None), sound(None), ended(None), sound(None), ended(None)], [0, 0, 0, 1, 1]),
+        ("an id at the end only", [started(None), sound(None), ended("a")], [0, 0, 0]),
+        ("an id after the start", [started(None), sound("a"), ended("a"), sound("a")], [0, 0, 0, 0]),
+        ("ids on output alone", [sound("a"), ended(None)], [0, 0]),
+        ("a second start is another response", [started(None), started("b"), sound("b")], [0, 1, 1]),
+        ("a closing mark after the end goes to the last", [sound(None), ended(None), sound_done(None)], [0, 0, 0]),
+        ("an onset after the end, too", [sound(None), ended(None), onset(None)], [0, 0, 0]),
+        ("an end without anything is a response", [ended("a"), ended("b")], [0, 1]),
+        ("the end before the start", [ended("a"), started("a"), sound("a")], [0, 0, 0]),
+    ],
+)
+def test_responses(case: str, signals: list[Signal], responses: list[int]) -> None:
+    attribution = Attribution()
+    assert [attribution.attribute(signal, 0).response for signal in signals] == responses, case
+
+
+def test_what_comes_late_belongs_where_it_began() -> None:
+    attribution = Attribution()
+    assert attribution.attribute(InputCommitted(1, "u0"), 0) == Attributed(0, None)
+    assert attribution.attribute(sound("r0"), 0) == Attributed(0, 0)
+    assert attribution.attribute(sound("r0"), 1) == Attributed(0, 0)
+    assert attribution.attribute(InputTranscript(9, "u0", "words", final=True), 1) == Attributed(0, None)
+    assert attribution.attribute(InputTranscript(9, None, "words", final=True), 1) == Attributed(1, None)
+    assert attribution.attribute(SpeechStopped(9, "u1"), 1) == Attributed(1, None)
+    assert attribution.attribute(RateLimits(9), 1) == Attributed(1, None)
+
+
+def test_a_response_that_nobody_asked_for_is_of_no_turn() -> None:
+    attribution = Attribution()
+    assert attribution.attribute(started("greeting"), None) == Attributed(None, 0)
+    assert attribution.attribute(ended("greeting"), 0) == Attributed(None, 0)
+    assert attribution.of_turn(0) == []
+
+
+names = st.sampled_from(["a", "b", "c", None])
+kinds = st.sampled_from([started, words, sound, onset, sound_done, ended])
+events = st.lists(st.tuples(kinds, names), max_size=30).map(lambda pairs: [make(name) for make, name in pairs])
+
+
+@given(events)
+def test_every_signal_of_a_response_has_one_and_an_id_names_one_alone(signals: list[Signal]) -> None:
+    attribution = Attribution()
+    numbers: dict[str, set[int]] = {}
+    for place, signal in enumerate(signals):
+        turn, response = attribution.attribute(signal, place // 10)
+        assert response is not None
+        assert attribution.responses[response].turn == turn
+        name = signal.response_id  # type: ignore[union-attr]
+        if name is not None:
+            numbers.setdefault(name, set()).add(response)
+    assert all(len(found) == 1 for found in numbers.values())
+    assert len({number for found in numbers.values() for number in found}) == len(numbers)
+
+
+@given(events)
+def test_ids_that_are_given_everywhere_do_not_depend_on_the_order(signals: list[Signal]) -> None:
+    named = [signal for signal in signals if signal.response_id is not None]  # type: ignore[union-attr]
+    attribution = Attribution()
+    by_name: dict[int | None, set[str]] = {}
+    for signal in named:
+        by_name.setdefault(attribution.attribute(signal, 0).response, set()).add(signal.response_id)  # type: ignore[union-attr]
+    assert all(len(found) == 1 for found in by_name.values())
