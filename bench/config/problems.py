@@ -175,9 +175,9 @@ def _keys(block: type[Block] | None) -> list[str]:
 
 def _about(block: type[Block] | None, key: str) -> str:
     for name, field in block.model_fields.items() if block else ():
-        if (field.alias or name) == key:
+        if (field.alias or name) == key and field.description:
             example = f" (for example {field.examples[0]})" if field.examples else ""
-            return f"; {(field.description or '').rstrip('.')}{example}"
+            return f"; {field.description.rstrip('.')}{example}"
     return ""
 
 

@@ -23,7 +23,7 @@ from bench.audio.catalogue import Fixture
 from bench.errors import BenchError, ExitCode
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
-from bench.pricing.book import Books, BookShelf, book_of, books_for
+from bench.pricing.book import Books, books_for
 from bench.run.embedded import EmbeddedServer, start_embedded
 from bench.run.page import WebAddress, WebPage
 from bench.run.screen import View, make_view
@@ -178,7 +178,7 @@ def _hire(
     scenario: Scenario,
     target: Target,
     folder: RunFolder,
-    books: BookShelf,
+    books: Books,
     fixtures: dict[str, Fixture],
     workforce: Workforce,
     console: Console,
@@ -269,7 +269,7 @@ def _until_calls_end(crew: Crew, scenario: Scenario, view: View, stop: Stop) -> 
 
 
 def _books_used(scenario: Scenario, target: Target, books: Books) -> list[stored.PriceBook]:
-    book = book_of(scenario.pricing.model or target.model, books)
+    book = books.book_of(scenario.pricing.model or target.model)
     if book is None:
         return []
     return [stored.PriceBook(name=book.book, date=str(book.date), example=book.label is not None, source=book.vendor)]

@@ -71,10 +71,9 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
 
 
 def _note(run: Run, books: Books) -> None:
-    from bench.pricing.book import book_of
 
     manifest = run.manifest
-    found = book_of(manifest.target.model, books)
+    found = books.book_of(manifest.target.model)
     if found is not None:
         manifest.price_books = [
             PriceBook(name=found.book, date=str(found.date), example=found.label is not None, source=found.vendor)

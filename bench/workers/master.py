@@ -28,7 +28,7 @@ from bench.load.plan import admission_s
 from bench.load.recorder import Tally
 from bench.load.worker import HANG_UP_GRACE_S, Progress, glance, nobody_answers
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.pricing.book import BookShelf
+from bench.pricing.book import Books
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
 from bench.store.folder import RunFolder
@@ -84,7 +84,7 @@ class MasterCrew:
         folder: RunFolder,
         *,
         run_id: str,
-        books: BookShelf,
+        books: Books,
         fixtures: dict[str, Fixture],
         local: int = 0,
         remote: int = 0,

@@ -27,7 +27,7 @@ from bench.errors import BenchError, ExitCode
 from bench.load.health_probe import raise_file_limit
 from bench.load.worker import WorkerRun
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.pricing.book import BookShelf
+from bench.pricing.book import Books
 from bench.store.folder import RunFolder
 from bench.workers import messages
 from bench.workers.package import unpack
@@ -161,7 +161,7 @@ class Hired:
                 target,
                 folder,
                 run_id=data["run_id"],
-                books=BookShelf.model_validate(data["books"]),
+                books=Books.model_validate(data["books"]),
                 worker=data["index"],
                 workers=data["workers"],
                 environment=self._environment,
