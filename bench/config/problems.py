@@ -217,6 +217,6 @@ def _blocks(annotation: Any, tag: str | None = None) -> dict[str | None, type[Bl
 
 def _similar_file(path: Path) -> str:
     """`; did you mean ...?` for a YAML file that is not there."""
-    names = sorted(beside.name for beside in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-    close = get_close_matches(path.name, names, n=1)
-    return f"; did you mean '{path.parent / close[0]}'?" if close else ""
+    beside = {found.stem: found for found in path.parent.glob("*.y*ml")} if path.parent.is_dir() else {}
+    close = get_close_matches(path.stem, sorted(beside), n=1)
+    return f"; did you mean '{beside[close[0]]}'?" if close else ""
