@@ -30,7 +30,7 @@ UNKNOWN = "unknown"
 MEASURED_MS = ("duration_ms", "speech_start_ms", "speech_end_ms")
 ROUNDING_MS = 1.0  # an annotation may be rounded to a whole millisecond
 
-_HINT = "leave a time or hash out to have it measured; docs/scenarios.md, Fixtures, lists the keys"
+_HINT = "leave a time or hash out to have it measured; docs/scenarios.md, A catalogue of your own"
 
 
 def shipped_catalogue() -> Path:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.config.block import Block, Complaint, LongerMs, ScenarioPath, Text
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
 from bench.server.engines.simulated.distributions import DelayField, constant
