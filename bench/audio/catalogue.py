@@ -1,9 +1,9 @@
 """The fixture catalogue: which recordings exist, what is said in them, and where speech begins and ends.
 
-In: a `catalogue.yaml` (ours or a user's own). Out: a `Catalogue` of frozen `Fixture`s; what an entry leaves out is
-measured from its audio or is "unknown". Fully annotated entries are not opened until their audio is asked for, and
-the audio libraries are not imported before.
-Trap: scalars are read as the words they are written in, so `text: true` is the word "true" and not a truth value.
+In: a `catalogue.yaml` (ours or a user's). Out: a `Catalogue` of frozen `Fixture`s; values missing from an entry are
+measured from its audio or are "unknown". A fully annotated file is not opened, and no audio library is imported, before
+`load_pcm`.
+Trap: scalars are read as text, so `text: true` is the word "true" and not a truth value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What `bench fixtures list|check|add` do: list a catalogue, verify it, add a recording to it.
+"""The commands `bench fixtures list|check|add`: list a catalogue, verify it, add a recording to it.
 
 In: a catalogue path, a recording. Out: rows, check results, the new fixture; nothing is printed here.
-Trap: `add` edits a file that a person wrote. It appends text and never rewrites, so that comments and layout stay,
-and proves that the result reads back before it replaces the file.
+Trap: `add` edits a file that a person wrote. It only appends, so that comments and layout are kept, and reads the
+result back before it replaces the file.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def _appended(catalogue: Path, fixture: Fixture) -> str:
         return _with_newline(before + after.rstrip()) + entry_text(fixture, folder)
     raise BenchError(
         f"{catalogue}:{node.start_mark.line + 1}: entries in square brackets cannot be appended to",
-        hint="write each entry on lines of its own, beginning with `- id: ...`",
+        hint="write each entry on separate lines, beginning with `- id: ...`",
     )
 
 

@@ -99,7 +99,7 @@ def validated(document: Document, block: type[AnyBlock], *, needs: str, **contex
 
 
 def problems_of(errors: Sequence[ErrorDetails], document: Document, root: type[Block]) -> list[Problem]:
-    """One problem for each pydantic error, except where reading the document has already complained."""
+    """One problem for each pydantic error, except at keys that already have one from reading the document."""
     known = {problem.loc for problem in document.problems}
     found = []
     for error in errors:

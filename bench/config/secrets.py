@@ -1,6 +1,7 @@
-"""Secrets by reference: `env:NAME` and `file:PATH` in a scenario, the value only at the moment of use.
+"""Secrets by reference (`env:NAME`, `file:PATH`), resolved only when used; and the names that hold secrets.
 
 A `SecretRef` prints, dumps and compares as its reference, so a run folder or an error message cannot leak the value.
+`names_secret` is the one list of such names: for the scenario check, the stored manifest and messages of a transport.
 Trap: never put what `resolve` returns into a model, a log line or an exception.
 """
 

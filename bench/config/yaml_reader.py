@@ -33,7 +33,7 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a key was found: `file:line` or the option that gave it; `order` sorts problems as a reader meets them."""
+    """Where a key was found: `file:line` or the option that set it; `order` sorts problems by line."""
 
     origin: str
     order: int
@@ -56,7 +56,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Document:
-    """What was read. `data` is what could be understood, so that later checks can add to `problems`."""
+    """What was read. `data` holds what could be read, so that later checks can add to `problems`."""
 
     data: Any
     marks: dict[Loc, Mark]
@@ -221,7 +221,7 @@ class _Reader:
         return None
 
     def variable(self, match: re.Match[str], node: yaml.ScalarNode, loc: Loc, env: Mapping[str, str]) -> str:
-        """What `${NAME}` or `${NAME:-default}` stands for; a problem and the text itself when that is nothing."""
+        """The value of `${NAME}` or `${NAME:-default}`; without one, a problem and the unchanged text."""
         if match[0] == "$${":
             return "${"
         if match[1] is None:

@@ -1,6 +1,6 @@
 """Dated price books: YAML files of what a vendor charges, with the source of every figure.
 
-In: the name of a shipped book or a path; out: `Books`, which give the rates of a model or None.
+In: the name of a shipped book or a path. Out: `Books`, which give the rates of a model or None.
 Trap: a model is found by its exact name or a listed alias, never by a resemblance: a new snapshot may have a new
 price, and an invented price is worse than none.
 """
@@ -82,7 +82,7 @@ class Rates(_Sourced):
     tokens_usd_per_million: TokenMeters | None = None
     session_usd_per_minute: Usd | None = None
     transcription: TranscriptionMeters | None = None
-    """Meters of a server that transcribes by itself, whatever transcription model it was asked for."""
+    """Meters of a server that transcribes with its own model, whichever one was requested."""
 
     def complaints(self) -> Iterator[Complaint]:
         """A model without a price."""
@@ -129,7 +129,7 @@ class Books(Block):
         return _listed(book.models, self.price_as or model) if book else None
 
     def book_of(self, model: str | None) -> PriceBook | None:
-        """The book that `rates` takes its rates from; its `date` and `label` belong beside any price."""
+        """The book that `rates` takes its rates from; show its `date` and `label` with any price."""
         return next((book for book in self.parts if _listed(book.models, self.price_as or model)), None)
 
     def transcription(self, model: str | None, transcription_model: str | None) -> TranscriptionMeters | None:

@@ -1,8 +1,8 @@
 """From usage to money: what one turn cost, by meter.
 
 In: the tokens a server billed, the transcription usage, the rates of both models. Out: a `Cost`.
-Trap: cached tokens are a *part* of the input tokens, not an addition. A meter that was used and has no known price
-or count makes the total null; the sum of what is known is kept apart, and never shown as the price.
+Trap: cached tokens are a *part* of the input tokens, not an addition. A used meter without a known price or count makes
+the total null; the sum of the known meters is a separate value and is never shown as the price.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MILLION = 1_000_000
 class Cost:
     """USD of one turn. `total_usd` is null unless every used meter is known; `known_usd` sums those that are.
 
-    `input_usd` is for input tokens outside the cache. `notes` says in words why something is null or doubtful.
+    `input_usd` is for input tokens outside the cache. `notes` says why something is null or doubtful.
     """
 
     total_usd: float | None = None

@@ -1,7 +1,7 @@
-"""`bench init`: a commented scenario to begin from, with the schema beside it for the editor.
+"""`bench init`: a commented scenario to start from, with the schema beside it for the editor.
 
 In: where to write. Out: the file, and `schema.json` in its folder.
-Trap: nothing that exists is overwritten, except a `schema.json` that this wrote before.
+Existing files are never overwritten, except a `schema.json` written by `bench init`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _name_from(path: Path) -> str:
 
 
 def _write_schema(path: Path) -> None:
-    """Write or renew the schema; a file of another kind by that name is left alone."""
+    """Write or update the schema, unless a file of that name has other contents."""
     try:
         if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("title") != json_schema()["title"]:
             return

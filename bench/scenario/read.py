@@ -1,8 +1,8 @@
 """From a YAML file to a checked `Scenario`, or to one error that lists everything wrong with it.
 
 In: a path, `--set` overrides, the environment, `--url`, `--target`. Out: a `Scenario` whose fixture ids exist.
-Trap: relative paths in a scenario start at the scenario's folder, not at the working directory - those given with
-`--set` too.
+Trap: relative paths in a scenario, and those given with `--set`, start at the scenario's folder, not at the working
+directory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def load_scenario(
 ) -> Scenario:
     """Read, change, check and complete the scenario in `path`; ConfigError (exit 2) lists all that is wrong.
 
-    With `choose_target` False several `targets` are left as they are (to check a file without running it).
+    With `choose_target` False, several `targets` are kept (to check a file without running it).
     """
     document = read_yaml(read_text(path), name=str(path), env=env)
     if not document.problems or document.data is not None:
@@ -43,7 +43,7 @@ def load_scenario(
 
 
 def scenario_from_dict(data: Mapping[str, Any], *, source: Path, check_fixtures: bool = True) -> Scenario:
-    """The scenario that `expanded` wrote; `source` is the file that it first came from."""
+    """The scenario that `expanded` wrote; `source` is the file it was first read from."""
     return _checked(Document(dict(data), {(): Mark(str(source), 0)}), source, None, False, check_fixtures)
 
 

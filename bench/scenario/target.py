@@ -1,7 +1,7 @@
-"""Whom a scenario calls: protocol, address, model and credentials.
+"""The server that a scenario calls: protocol, address, model and credentials.
 
-Secrets are references (`env:`, `file:`) until `auth_headers`, `headers_with_secrets` or `query_with_secrets` is asked.
-Trap: what those return holds secrets; it goes to the socket and nowhere else.
+Secrets are references (`env:`, `file:`) until `auth_headers`, `headers_with_secrets` or `query_with_secrets` is called.
+Trap: what these return contains secrets; pass it to the socket and nowhere else.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _text_or_secret(value: object) -> str | SecretRef:
 
 
 def _no_credentials(values: dict[str, str | SecretRef]) -> dict[str, str | SecretRef]:
-    """Refuse a literal under a name that holds a secret, and what cannot be sent in one line."""
+    """Refuse literal values of names that hold a secret, and values that do not fit in one line."""
     found = []
     for name, value in values.items():
         if isinstance(value, str) and names_secret(name):

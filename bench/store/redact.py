@@ -1,8 +1,8 @@
-"""What may be written down: addresses and command lines with their secrets taken out.
+"""Addresses and command lines with their secrets removed, for the manifest.
 
-In: a URL or an argument list as the user typed it. Out: the same, readable, with every credential replaced.
-Trap: a key can hide in a URL's user part, in its query, or in `--set target.api_key=...`; references such as
-`env:NAME` are not secrets and stay.
+In: a URL or an argument list as the user typed it. Out: the same with every credential replaced.
+Trap: a key can be in a URL's user part, in its query, or in `--set target.api_key=...`; references such as `env:NAME`
+are not secrets and are kept.
 """
 
 from __future__ import annotations

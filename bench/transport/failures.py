@@ -86,7 +86,7 @@ class Redactor:
                 self.add(unquote_plus(raw))
 
     def add(self, secret: str | None) -> None:
-        """Hide `secret`, and its percent-decoded form, from now on; one too short to be a secret is let through."""
+        """Hide `secret`, and its percent-decoded form, from now on, unless it is too short to be a secret."""
         for form in {secret or "", unquote(secret or "")}:
             if len(form) >= _SHORTEST_SECRET and form not in self._secrets:
                 self._secrets.append(form)
