@@ -12,7 +12,7 @@ import soundfile
 import yaml
 
 from bench.errors import ExitCode
-from tests.integration.conftest import RATE, noise_burst
+from tests.support.bursts import RATE, noise_burst
 from tests.support.processes import ROOT, bench
 
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"

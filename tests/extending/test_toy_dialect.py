@@ -22,7 +22,7 @@ from bench.dialects import register
 from bench.dialects.dialect import Dialect
 from bench.dialects.session_config import SessionConfig
 from bench.facts.signals import AudioDelta, ResponseEnded, SessionReady, Signal, TextDelta, Unrecognised
-from tests.extending.play import play
+from tests.support.play import play
 
 
 class ToyEcho(Dialect):
@@ -61,20 +61,56 @@ class ToyEcho(Dialect):
         return (Unrecognised(at_ns, repr(kind)),)
 
 
+class ToyEchoWithoutEnd(ToyEcho):
+    """The same where the server marks no end: half a second without audio is one. Frames bear the call's own number."""
+
+    name = "toy-echo-without-end"
+    shares_frames = False
+    QUIET_NS = 500_000_000
+
+    def __init__(self, config: SessionConfig, model: str | None = None) -> None:
+        super().__init__(config, model)
+        self._audio_ns: int | None = None
+        self._call = b"?"
+
+    def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
+        body = data.encode() if isinstance(data, str) else data
+        if body[:1] == b"R":
+            self._call = body[1:2]
+        if body[:1] == b"a":
+            self._audio_ns = at_ns
+        return () if body[:1] == b"D" else super().receive(body, at_ns)
+
+    def audio_message(self, payload: bytes) -> bytes:
+        return b"A" + self._call + payload
+
+    def next_tick_ns(self) -> int | None:
+        return None if self._audio_ns is None else self._audio_ns + self.QUIET_NS
+
+    def tick(self, now_ns: int) -> Sequence[Signal]:
+        ended_ns = self.next_tick_ns()
+        if ended_ns is None or now_ns < ended_ns:
+            return ()
+        self._audio_ns = None
+        return (ResponseEnded(ended_ns, None, "completed"),)
+
+
 def echo(socket: ServerConnection) -> None:
     """The server side: a caller who does not answer the ping is cut off; what was said comes back at 24 kHz."""
     said = bytearray()
     answered = False
+    numbered = socket.request is not None and socket.request.path == "/numbered"
     for message in socket:
         assert isinstance(message, bytes), "this protocol is binary"
         kind, rest = message[:1], message[1:]
         if kind == b"H":
-            socket.send(b"R")
+            socket.send(b"R7" if numbered else b"R")
             socket.send(b"Pnonce-1")
         elif kind == b"O":
             answered = rest == b"nonce-1"
         elif kind == b"A":
-            said += rest
+            assert not numbered or rest[:1] == b"7", "a frame without the call's number"
+            said += rest[1:] if numbered else rest
         elif kind == b"E":
             if not answered:
                 socket.close(4000, "no pong")
@@ -97,8 +133,10 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True, scope="module")
 def _known() -> Iterator[None]:
     register(ToyEcho)
+    register(ToyEchoWithoutEnd)
     yield
-    dialects._known.pop(ToyEcho.name)  # other tests of this process know nothing of it
+    for each in (ToyEcho, ToyEchoWithoutEnd):
+        dialects._known.pop(each.name)  # other tests of this process know nothing of it
 
 
 @pytest.fixture
@@ -130,6 +168,21 @@ def test_two_turns_of_a_toy_protocol(url: str, tmp_path: Path) -> None:
         assert row.commit_to_first_audio_ms > 0
         assert row.first_audible_ms is not None
         assert row.endpoint_ms is None
+
+
+def test_a_reply_without_an_end_ends_by_a_tick(url: str, tmp_path: Path) -> None:
+    body = {
+        "target": {"dialect": ToyEchoWithoutEnd.name, "url": f"{url}numbered"},
+        "session": {"turn_detection": "manual", "transcription": None},
+        "conversation": [{"say": "yes-rms"}, {"say": "yes-slt"}],
+    }
+    timeline, rows = play(body, tmp_path)
+    assert timeline.failure is None
+    assert [row.status for row in rows.turns] == ["ok", "ok"]
+    for row in rows.turns:
+        assert row.response_done_ms is not None
+        assert row.first_audio_ms is not None
+        assert row.response_done_ms > row.first_audio_ms + 499
 
 
 def test_a_ping_is_answered_by_way_of_the_outbox() -> None:

@@ -21,7 +21,7 @@ from bench.scenario.steps.step import KINDS
 from bench.session import steps
 from bench.session.call import Call
 from bench.session.steps import register_player
-from tests.extending.play import play
+from tests.support.play import play
 from tests.support.processes import voice_server
 
 

@@ -17,7 +17,7 @@ from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.transport import register, transport_for
 from bench.transport.channel import Closed, ConnectOptions, Media, Message, TransportError
-from tests.extending.play import play
+from tests.support.play import play
 
 REPLY = (b"\x00\x10" * 2_400, b"\x00\xf0" * 2_400)
 """Two pieces of 100 ms of PCM16 at 24 kHz."""
