@@ -16,10 +16,9 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
-from bench.config.secrets import SecretRef
-from bench.dialects.session_config import AudioFormatName, Manual, ServerVad, SessionConfig, Transcription, Voice
-from bench.scenario.run_config import Arrival, Health, Listener, Load, Pricing, RateStep, Timeouts, Warmup
-from bench.scenario.steps import Pause, Say, Step
+from bench.dialects.session_config import SessionConfig
+from bench.scenario.run_config import Health, Listener, Load, Pricing, Timeouts
+from bench.scenario.steps import Step
 from bench.scenario.target import Target
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -117,26 +116,4 @@ class Scenario(Block):
             yield Complaint(("targets",), "found with target; allowed: one of them")
 
 
-__all__ = [
-    "Arrival",
-    "AudioFormatName",
-    "Health",
-    "Listener",
-    "Load",
-    "Manual",
-    "Pause",
-    "Pricing",
-    "RateStep",
-    "Say",
-    "Scenario",
-    "SecretRef",
-    "ServerVad",
-    "SessionConfig",
-    "Step",
-    "Target",
-    "Timeouts",
-    "Transcription",
-    "Voice",
-    "Warmup",
-    "shipped_catalogue",
-]
+__all__ = ["Load", "Scenario", "SessionConfig", "shipped_catalogue"]
