@@ -1,4 +1,4 @@
-"""Where speech begins and ends in a recording: two detectors that know nothing of each other.
+"""Where speech begins and ends in a recording: two independent detectors.
 
 In: mono int16 samples. Out: a `SpeechSpan` in milliseconds from the first sample, or None when nobody speaks.
 `speech_span` (energy) writes the annotation; its end is the zero of every latency, so it is exact to the sample.
@@ -23,7 +23,7 @@ LEAST_BELOW_PEAK_DB = 15.0  # a tight cut has no pause to take the floor from: n
 QUIETEST_PEAK_DB = -55.0  # a recording whose loudest 30 ms lie under this holds no speech
 PEAK_MS = 30  # the loudest level that lasts this long; a click is shorter
 BRIDGE_MS = 30  # pitch pulses of a deep voice are up to 15 ms apart: dips up to this long are inside speech
-ALONE_MS = 30  # a stretch of sound by itself must last this long
+ALONE_MS = 30  # isolated sound must last this long
 ATTACHED_MS = 6  # beside speech (the burst of a final /t/ or /k/) it may be shorter, but a click is 1-3 ms ...
 ATTACHED_WITHIN_MS = 150  # ... when its closure is no longer than this
 
@@ -49,7 +49,7 @@ class SpeechSpan:
 def speech_span(pcm: NDArray[np.int16], rate_hz: int) -> SpeechSpan | None:
     """The energy detector: sound over a threshold set from the recording's own peak level and noise floor.
 
-    An abrupt beginning or end is found to within 1 ms. Clicks shorter than 30 ms that stand alone are not speech.
+    An abrupt beginning or end is found to within 1 ms. Isolated clicks shorter than 30 ms are not speech.
     """
     samples = to_float(pcm)
     hop = max(1, rate_hz // 1000)

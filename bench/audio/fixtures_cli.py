@@ -1,8 +1,8 @@
-"""What `bench fixtures list|check|add` do: list a catalogue, verify it, add a recording to it.
+"""The commands `bench fixtures list|check|add`: list a catalogue, verify it, add a recording to it.
 
 In: a catalogue path, a recording. Out: rows, check results, the new fixture; nothing is printed here.
-Trap: `add` edits a file that a person wrote. It appends text and never rewrites, so that comments and layout stay,
-and proves that the result reads back before it replaces the file.
+Trap: `add` edits a file that a person wrote. It only appends, so that comments and layout are kept, and reads the
+result back before it replaces the file.
 """
 
 from __future__ import annotations
@@ -28,20 +28,17 @@ from bench.audio.catalogue import (
     UNKNOWN,
     Catalogue,
     Fixture,
-    compose,
-    entries_node,
     load_catalogue,
     parse_catalogue,
-    read_text,
+    shipped_catalogue,
 )
 from bench.audio.formats import AudioFormat, resample_float, to_pcm16
 from bench.audio.wav import decode_audio, read_bytes, wav_bytes
+from bench.config.problems import read_text
 from bench.errors import BenchError
 
 FIXTURE_RATE_HZ = AudioFormat.PCM16.rate_hz
-SHIPPED_CATALOGUE = Path(__file__).resolve().parents[2] / "fixtures" / "audio" / "catalogue.yaml"
 HAND_MS = 50.0  # a person marks the end of speech to within some tens of milliseconds
-COLUMNS = ("id", "text", "language", "accent", "voice", "duration_s", "speech_s", "speech_end_ms")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -62,17 +59,14 @@ class CheckResult:
 
 
 def list_fixtures(catalogue: Catalogue) -> list[dict[str, str]]:
-    """One row per fixture, in the catalogue's order; keys are `COLUMNS`."""
+    """One row of texts per fixture, in the catalogue's order."""
     return [
         {
             "id": fixture.id,
-            "text": fixture.text,
-            "language": fixture.language,
             "accent": fixture.accent,
             "voice": fixture.voice,
-            "duration_s": f"{fixture.duration_ms / 1000:.2f}",
             "speech_s": f"{(fixture.speech_end_ms - fixture.speech_start_ms) / 1000:.2f}",
-            "speech_end_ms": f"{fixture.speech_end_ms:.1f}",
+            "text": fixture.text,
         }
         for fixture in catalogue.fixtures.values()
     ]
@@ -86,7 +80,7 @@ def check_catalogue(path: Path, *, house_format: bool | None = None) -> list[Che
     hand (within `HAND_MS`). A catalogue that cannot be read at all raises BenchError.
     """
     catalogue = load_catalogue(path)
-    demand = catalogue.path == SHIPPED_CATALOGUE if house_format is None else house_format
+    demand = catalogue.path == shipped_catalogue() if house_format is None else house_format
     return [_check(fixture, demand) for fixture in catalogue.fixtures.values()]
 
 
@@ -142,7 +136,7 @@ def add_fixture(
     _write_atomically(fixture.file, data)
     updated = _appended(catalogue, fixture)
     added = parse_catalogue(updated, catalogue).fixtures.get(fixture_id)
-    if added is None or replace(added, where="") != fixture:
+    if added is None or replace(added, where=fixture.where) != fixture:
         raise BenchError(
             f"{catalogue}: the new entry would not read back as written; the catalogue is unchanged",
             hint=f"{fixture.file} is in place: add its entry by hand",
@@ -247,8 +241,9 @@ def _appended(catalogue: Path, fixture: Fixture) -> str:
     if not catalogue.exists():
         return f"fixtures:\n{entry_text(fixture, folder)}"
     text = read_text(catalogue)
-    node = entries_node(compose(text, catalogue), catalogue)
-    if node is None:  # `fixtures:` and nothing, or a null, after it
+    root = yaml.compose(text)
+    node = next(value for key, value in root.value if key.value == "fixtures") if root is not None else None
+    if not isinstance(node, yaml.SequenceNode):  # `fixtures:` and nothing, or a null, after it
         head = re.sub(r"^(fixtures\s*:)[ \t]*(?:null|~)", r"\1", text, flags=re.MULTILINE)
         return _with_newline(head) + entry_text(fixture, folder)
     if not node.flow_style:
@@ -258,7 +253,7 @@ def _appended(catalogue: Path, fixture: Fixture) -> str:
         return _with_newline(before + after.rstrip()) + entry_text(fixture, folder)
     raise BenchError(
         f"{catalogue}:{node.start_mark.line + 1}: entries in square brackets cannot be appended to",
-        hint="write each entry on lines of its own, beginning with `- id: ...`",
+        hint="write each entry on separate lines, beginning with `- id: ...`",
     )
 
 

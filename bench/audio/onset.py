@@ -90,10 +90,3 @@ class OnsetDetector:
         if keep_from > self._base:
             self._kept = self._kept[keep_from - self._base :].copy()
             self._base = keep_from
-
-
-def first_audible_sample(pcm: NDArray[np.int16], rate_hz: int) -> int | None:
-    """Index of the first audible sample of a whole reply; None if all of it is silent or a mere click."""
-    detector = OnsetDetector(rate_hz)
-    found = detector.feed(pcm)
-    return detector.finish() if found is None else found

@@ -1,6 +1,6 @@
-"""Reading any WAV or FLAC as mono int16, and writing mono PCM16 WAV.
+"""Reading any WAV or FLAC as mono samples, and the bytes of a mono PCM16 WAV.
 
-In: a path. Out: samples at the file's own rate. Every failure is a BenchError naming the file.
+In: a path, or samples. Out: samples at the file's own rate, or bytes. Every failure is a BenchError naming the file.
 Trap: channels are averaged in float before rounding; averaging int16 overflows, and picking one channel of a stereo
 call recording may pick the wrong speaker.
 """
@@ -14,16 +14,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from bench.audio.formats import to_pcm16
 from bench.errors import BenchError
 
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC")
-
-
-def read_audio(path: Path) -> tuple[NDArray[np.int16], int]:
-    """Mono samples and their rate; mono 16-bit files come back bit for bit."""
-    samples, rate_hz = decode_audio(read_bytes(path), path)
-    return to_pcm16(samples)[0], rate_hz
 
 
 def read_bytes(path: Path) -> bytes:
@@ -61,14 +54,6 @@ def decode_audio(data: bytes, path: Path) -> tuple[NDArray[np.float64], int]:
     if not np.isfinite(samples).all():
         raise BenchError(f"{path}: holds samples that are not numbers", hint="export it again as 16-bit PCM")
     return samples.mean(axis=1), rate_hz
-
-
-def write_wav(path: Path, pcm: NDArray[np.int16], rate_hz: int) -> None:
-    """Write mono PCM16 WAV; BenchError when the place cannot be written."""
-    try:
-        path.write_bytes(wav_bytes(pcm, rate_hz))
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be written ({error.strerror})", hint="choose a writable folder") from error
 
 
 def wav_bytes(pcm: NDArray[np.int16], rate_hz: int) -> bytes:

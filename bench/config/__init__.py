@@ -1,1 +1,1 @@
-"""YAML files as checked data: every value knows its line, every complaint names it."""
+"""YAML files as checked data: every value has its line, and every error names it. Also secrets and units."""

@@ -1,8 +1,7 @@
-"""What every block of a scenario shares: the frozen base model, and field types that carry a unit or a path.
+"""The base of every block of a YAML file: a frozen model, and field types for durations, rates and paths.
 
 In: plain values as YAML gives them. Out: numbers in the unit that the Python name ends in.
-Trap: complaints about two keys together go through `complaints`, which may name several at once; a raised
-ValueError would lose the key it is about.
+Trap: report contradictions between keys through `complaints`; a raised ValueError loses its key.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ class Complaint:
 
 
 class Block(BaseModel):
-    """A mapping of a scenario: unknown keys are refused, values cannot be changed after loading."""
+    """A mapping in a YAML file: unknown keys are refused, values cannot be changed after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=False)
 
     def complaints(self) -> Iterator[Complaint]:
-        """What is wrong with keys that are each valid; blocks override this."""
+        """Contradictions between keys that are valid alone; blocks override this."""
         yield from ()
 
     @model_validator(mode="after")
@@ -68,7 +67,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def refusal(sentence: str) -> PydanticCustomError:
-    """An error of a validator, shown as it stands: what was found; what is allowed; the nearest match."""
+    """An error of a validator whose sentence is shown unchanged: what was found, what is allowed, the nearest match."""
     return PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
 
 
@@ -98,7 +97,7 @@ def _above_zero(value: float, allowed: str) -> float:
 
 
 def relative_to_base(path: Path, info: SerializationInfo) -> str:
-    """The path as it was written: relative to the scenario file where it was so."""
+    """The path as it was written: relative to the file if it lies below the file's folder."""
     base = (info.context or {}).get("base")
     return str(path.relative_to(base)) if base is not None and path.is_relative_to(base) else str(path)
 
@@ -131,7 +130,7 @@ ScenarioPath = Annotated[
     PlainSerializer(relative_to_base, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
-"""A file; relative to the scenario file when loaded from one, so that it can be opened from anywhere."""
+"""A file; a relative path is joined to the folder of the YAML file, so that it can be opened from anywhere."""
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number, 1 or more."""

@@ -1,7 +1,6 @@
-"""Validation errors as sentences: where, which key, what was found, what is allowed, the nearest match.
+"""From a YAML file to a checked `Block`, or to one error with all that is wrong: where, which key, what is allowed.
 
-In: pydantic's error list, the marks of the document, the class of the whole. Out: `Problem`s, and one
-`ScenarioError` with all of them.
+In: a path or a `Document`, and the class of the whole. Out: the block, or `Problem`s, raised as one `ConfigError`.
 Trap: an error's input may be a secret; values under credentials, headers and query are never repeated.
 """
 
@@ -10,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import Tag
+from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from bench.config.block import Block, nearest
 from bench.config.secrets import looks_like_key
-from bench.config.yaml_reader import Document, Loc, Mark, Problem
+from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.errors import BenchError, ExitCode
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
 
 _UNSHOWN = {"api_key", "headers", "query", "extra"}
 _ALLOWED = {
@@ -30,6 +30,9 @@ _ALLOWED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
+    "finite_number": "a number",
+    "date_from_datetime_parsing": "a day such as 2026-11-22",
+    "date_type": "a day such as 2026-11-22",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "model_type": "a mapping (keys and values)",
@@ -46,8 +49,8 @@ _BOUNDS = {
 }
 
 
-class ScenarioError(BenchError):
-    """A scenario that cannot be used; `problems` holds each thing that is wrong, in the order of the file."""
+class ConfigError(BenchError):
+    """A file that cannot be used; `problems` holds each thing that is wrong, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem], *, name: str, hint: str | None = None) -> None:
         unique = list(dict.fromkeys(sorted(problems, key=lambda problem: problem.mark.order)))
@@ -57,13 +60,46 @@ class ScenarioError(BenchError):
         self.problems = tuple(unique)
 
 
-def unreadable(name: str, sentence: str) -> ScenarioError:
-    """The error for a file that could not even be read."""
-    return ScenarioError([Problem(Mark(name, 0), (), sentence)], name=name)
+def read_text(path: Path, *, hint: str | None = None) -> str:
+    """The text of a file, with its own line ends and without a byte order mark; ConfigError when there is none."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        sentence = f"no such file{_similar_file(path)}"
+    except OSError as error:
+        sentence = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError as error:
+        sentence = f"not a UTF-8 text (byte {error.start})"
+    raise ConfigError([Problem(Mark(str(path), 0), (), sentence)], name=str(path), hint=hint)
+
+
+def load_block(path: Path, block: type[AnyBlock], *, needs: str, hint: str, **context: Any) -> AnyBlock:
+    """The file at `path` as a `block`; ConfigError with `hint` lists all that is wrong with it."""
+    document = read_yaml(read_text(path, hint=hint), name=str(path))
+    found = validated(document, block, needs=needs, **context)
+    if document.problems or found is None:
+        raise ConfigError(document.problems, name=str(path), hint=hint)
+    return found
+
+
+def validated(document: Document, block: type[AnyBlock], *, needs: str, **context: Any) -> AnyBlock | None:
+    """`document` as a `block`, checked with `context`; None, and more problems in the document, when it is not one.
+
+    `needs` says what a file must have at least, for one that is no mapping.
+    """
+    if isinstance(document.data, dict):
+        try:
+            return block.model_validate(document.data, context=context)
+        except ValidationError as error:
+            document.problems += problems_of(error.errors(include_url=False), document, block)
+    elif not document.problems:
+        what = "the file is empty" if document.data is None else "found a list or a single value"
+        document.problems.append(Problem(document.marks[()], (), f"{what}; allowed: a mapping with at least {needs}"))
+    return None
 
 
 def problems_of(errors: Sequence[ErrorDetails], document: Document, root: type[Block]) -> list[Problem]:
-    """One problem for each pydantic error, except where reading the document has already complained."""
+    """One problem for each pydantic error, except at keys that already have one from reading the document."""
     known = {problem.loc for problem in document.problems}
     found = []
     for error in errors:
@@ -107,9 +143,11 @@ def _sentence(error: ErrorDetails, loc: Loc, root: type[Block]) -> str:
 def _help(kind: str, found: object, loc: Loc) -> str:
     if kind == "string_type" and isinstance(found, int | float):
         return " (put it in quotes)"
-    if kind.startswith("int") and str(loc[-1]).endswith("_ms"):
+    if not kind.startswith(("int", "float", "finite")):
+        return ""
+    if str(loc[-1]).endswith("_ms"):
         return " of milliseconds, without a unit"
-    if kind.startswith(("int", "float")) and isinstance(found, str):
+    if isinstance(found, str):
         return ", without quotes or a unit"
     return ""
 
@@ -137,9 +175,9 @@ def _keys(block: type[Block] | None) -> list[str]:
 
 def _about(block: type[Block] | None, key: str) -> str:
     for name, field in block.model_fields.items() if block else ():
-        if (field.alias or name) == key:
+        if (field.alias or name) == key and field.description:
             example = f" (for example {field.examples[0]})" if field.examples else ""
-            return f"; {(field.description or '').rstrip('.')}{example}"
+            return f"; {field.description.rstrip('.')}{example}"
     return ""
 
 
@@ -177,13 +215,8 @@ def _blocks(annotation: Any, tag: str | None = None) -> dict[str | None, type[Bl
     return found
 
 
-@cache
-def _names_beside(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.name for path in folder.glob("*.y*ml")))
-
-
-def similar_file(path: Path) -> str:
-    """`; did you mean ...?` for a scenario file that is not there."""
-    folder = path.parent
-    close = get_close_matches(path.name, _names_beside(folder), n=1) if folder.is_dir() else []
-    return f"; did you mean '{folder / close[0]}'?" if close else ""
+def _similar_file(path: Path) -> str:
+    """`; did you mean ...?` for a YAML file that is not there."""
+    beside = {found.stem: found for found in path.parent.glob("*.y*ml")} if path.parent.is_dir() else {}
+    close = get_close_matches(path.stem, sorted(beside), n=1)
+    return f"; did you mean '{beside[close[0]]}'?" if close else ""

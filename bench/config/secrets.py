@@ -1,6 +1,7 @@
-"""Secrets by reference: `env:NAME` and `file:PATH` in a scenario, the value only at the moment of use.
+"""Secrets by reference (`env:NAME`, `file:PATH`), resolved only when used; and the names that hold secrets.
 
 A `SecretRef` prints, dumps and compares as its reference, so a run folder or an error message cannot leak the value.
+`names_secret` is the one list of such names: for the scenario check, the stored manifest and messages of a transport.
 Trap: never put what `resolve` returns into a model, a log line or an exception.
 """
 
@@ -22,10 +23,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KEY_SHAPE = re.compile(
     r"(?<![A-Za-z0-9_-])(?:(?:sk|ek|xai|gsk|hf|ghp|github_pat)[-_][\w-]{8,}|AIza[\w-]{16,}|eyJ[\w-]{16,}\.[\w.-]*)"
 )
-_CREDENTIAL_NAME = re.compile(
-    r"(?:^|[-_])(?:key|apikey|token|secret|password|passwd|authorization|credential)s?$", re.I
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SECRET_WORD = re.compile(
+    r"(?:access|account|api|auth|bearer|client|o|private|refresh|security|service|session|shared|subscription|x)*"
+    r"(?:key|token|secret|auth|authori[sz]ation|authentication|bearer|jwt|cookie|sig|signature|hmac"
+    r"|pass|passw(?:or)?d|passphrase|passcode|cred|credential)s?"
 )
+_HARMLESS_KEYS = {"public", "cache", "idempotency"}
+_TOKEN_OWNERS = {"access", "api", "auth", "bearer", "refresh", "security", "session"}
+_SUFFIXES = {"value", "primary", "secondary", "backup", "prod", "production", "staging", "live", "dev", "test"}
 
+HIDDEN = "***"
+"""What is written in place of a secret."""
 REFERENCE_HELP = "a reference: env:NAME (an environment variable) or file:PATH (a file that holds only the secret)"
 
 
@@ -93,9 +102,21 @@ def without_keys(text: str) -> str:
     return _KEY_SHAPE.sub("(not shown)", text)
 
 
-def names_credential(name: str) -> bool:
-    """Whether a header, parameter or variable of this name would hold a secret (`api-key`, `X_TOKEN`)."""
-    return _CREDENTIAL_NAME.search(name) is not None
+def names_secret(name: str) -> bool:
+    """Whether a header, parameter, option or variable of this name holds a secret (`X-Api-Key`, `authToken`, `sig`).
+
+    The last word decides: `key_id` and `token_limit` are not secrets. The plural `tokens` is a count, but for those of
+    an owner such as `access_tokens`.
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    while len(words) > 1 and words[-1] in _SUFFIXES:
+        words.pop()
+    if not words or _SECRET_WORD.fullmatch(words[-1]) is None:
+        return False
+    before = words[-2] if len(words) > 1 else ""
+    if words[-1] == "tokens":
+        return before in _TOKEN_OWNERS
+    return not (words[-1] in {"key", "keys"} and before in _HARMLESS_KEYS)
 
 
 def is_reference(text: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bench.audio.catalogue import Fixture
 from bench.errors import BenchError
-from bench.pricing.book import BookShelf
+from bench.pricing.book import Books
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
 from bench.store.certificate import HealthCertificate
@@ -56,7 +56,7 @@ class RunSpec:
     target: Target
     folder: RunFolder
     run_id: str
-    books: BookShelf
+    books: Books
     fixtures: Mapping[str, Fixture]
     """Every recording that the conversation may speak, by id."""
     workforce: Workforce = field(default_factory=Workforce)

@@ -13,12 +13,12 @@ from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreat
 from bench.facts.timeline import Timeline
 from bench.measure.outcome import STOPPED
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
-from bench.pricing.book import Books, find_rates
+from bench.pricing.book import NO_BOOKS, Books
 from bench.pricing.price import price_minutes
 
 
 def measure_session(
-    timeline: Timeline, turn_records: Sequence[TurnRecord], wall_anchor: WallAnchor, *, book: Books = None
+    timeline: Timeline, turn_records: Sequence[TurnRecord], wall_anchor: WallAnchor, *, book: Books = NO_BOOKS
 ) -> SessionRecord:
     """The row of one call; `book` is needed only for models that are billed by the minute of the session."""
     labels, line, failure = timeline.labels, timeline.connection, timeline.failure
@@ -90,7 +90,7 @@ def _cost(timeline: Timeline, records: Sequence[TurnRecord], book: Books) -> tup
 
     A turn in which the server delivered and counted nothing has nothing to bill and does not make the sum unknown.
     """
-    rates = find_rates(timeline.labels.model, book)
+    rates = book.rates(timeline.labels.model)
     if rates is not None and rates.tokens_usd_per_million is None:
         line = timeline.connection
         minutes = _span_ms(line.open_ns, line.closed_ns)

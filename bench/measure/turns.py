@@ -29,7 +29,7 @@ from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.transcript import Heard, heard_in
 from bench.measure.wer import score_words
-from bench.pricing.book import Books, find_rates, find_transcription, why_unpriced
+from bench.pricing.book import NO_BOOKS, Books
 from bench.pricing.price import Cost, price_turn
 
 _REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
@@ -43,7 +43,7 @@ def measure_turn(
     turn: TurnFacts,
     *,
     wall_anchor: WallAnchor,
-    book: Books = None,
+    book: Books = NO_BOOKS,
 ) -> TurnRecord:
     """Every column of `turn` that its timeline can support; what was not measured is None.
 
@@ -237,17 +237,17 @@ def _cost(
 ) -> Cost:
     """The price of the turn; null as soon as something that was delivered has no usage."""
     asked, said = timeline.labels.model, server_model(timeline)
-    model = asked if find_rates(asked, book) is not None or said is None else said
-    rates = find_rates(model, book)
+    model = asked if book.rates(asked) is not None or said is None else said
+    rates = book.rates(model)
     cost = price_turn(
         usage,
         heard.usage if not heard.unbilled_items else None,
         rates,
-        find_transcription(model, timeline.transcription_model, book),
+        book.transcription(model, timeline.transcription_model),
         transcribed=heard.transcribed_items > 0 or heard.error == "timeout",
     )
     notes = list(cost.notes)
-    if rates is None and (reason := why_unpriced(asked or said, book)) is not None:
+    if rates is None and (reason := book.why_unpriced(asked or said)) is not None:
         notes[0] = reason
     silent = sum(reply.usage is None and reply.first_output_ns is not None for reply in replies)
     if silent and usage is not None:

@@ -1,13 +1,12 @@
 """From usage to money: what one turn cost, by meter.
 
 In: the tokens a server billed, the transcription usage, the rates of both models. Out: a `Cost`.
-Trap: cached tokens are a *part* of the input tokens, not an addition. A meter that was used and has no known price
-or count makes the total null; the sum of what is known is kept apart, and never shown as the price.
+Trap: cached tokens are a *part* of the input tokens, not an addition. A used meter without a known price or count makes
+the total null; the sum of the known meters is a separate value and is never shown as the price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,7 +22,7 @@ _MILLION = 1_000_000
 class Cost:
     """USD of one turn. `total_usd` is null unless every used meter is known; `known_usd` sums those that are.
 
-    `input_usd` is for input tokens outside the cache. `notes` says in words why something is null or doubtful.
+    `input_usd` is for input tokens outside the cache. `notes` says why something is null or doubtful.
     """
 
     total_usd: float | None = None
@@ -97,20 +96,6 @@ def price_minutes(rates: Rates | None, minutes: float | None) -> float | None:
     if rates is None or rates.session_usd_per_minute is None or minutes is None or minutes < 0:
         return None
     return rates.session_usd_per_minute * minutes
-
-
-def per_session(costs: Iterable[float | None]) -> float | None:
-    """The sum of the turns of a session; None when one of them is unknown or there is none."""
-    priced = list(costs)
-    known = [cost for cost in priced if cost is not None]
-    return sum(known) if priced and len(known) == len(priced) else None
-
-
-def per_conversation_minute(cost_usd: float | None, minutes: float | None) -> float | None:
-    """Cost per minute of conversation; None when the cost is unknown or no time has passed."""
-    if cost_usd is None or minutes is None or minutes <= 0:
-        return None
-    return cost_usd / minutes
 
 
 def _tokens(usage: Usage | None, rates: Rates | None) -> _Bill:

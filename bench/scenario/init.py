@@ -1,7 +1,7 @@
-"""`bench init`: a commented scenario to begin from, with the schema beside it for the editor.
+"""`bench init`: a commented scenario to start from, with the schema beside it for the editor.
 
-In: where to write, and whom to call. Out: the file, and `schema.json` in its folder.
-Trap: nothing that exists is overwritten, except a `schema.json` that this wrote before.
+In: where to write. Out: the file, and `schema.json` in its folder.
+Existing files are never overwritten, except a `schema.json` written by `bench init`.
 """
 
 from __future__ import annotations
@@ -10,29 +10,21 @@ import json
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
 from bench.errors import BenchError
 from bench.scenario.schema import EDITOR_LINE, SCHEMA_FILE, json_schema, schema_text
 
-TEMPLATES = ("embedded", "openai")
-TemplateName = Literal["embedded", "openai"]
 
+def init_scenario(dest: Path) -> Path:
+    """Write a working scenario at `dest` (a file, or a folder to put `scenario.yaml` into), and the schema beside it.
 
-def init_scenario(dest: Path, *, template: TemplateName = "embedded", schema: bool = True) -> Path:
-    """Write a working scenario at `dest` (a file, or a folder to put `scenario.yaml` into).
-
-    `template` is whom it calls; `schema` writes `schema.json` beside it. Returns the scenario's path.
-    BenchError when the file exists or cannot be written.
+    Returns the scenario's path. BenchError when the file exists or cannot be written.
     """
-    if template not in TEMPLATES:
-        raise BenchError(f"no template '{template}'", hint=f"allowed: {', '.join(TEMPLATES)}")
     path = dest / "scenario.yaml" if dest.is_dir() or not dest.suffix else dest
     if path.suffix not in {".yaml", ".yml"}:
         raise BenchError(f"{path}: not the name of a scenario", hint="name a file that ends in .yaml, or a folder")
-    text = _template(template).replace("NAME", _name_from(path), 1)
-    if schema:
-        text = f"{EDITOR_LINE}\n{text}"
+    template = (resources.files("bench.scenario") / "template.yaml").read_text(encoding="utf-8")
+    text = f"{EDITOR_LINE}\n{template.replace('NAME', _name_from(path), 1)}"
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
@@ -46,13 +38,8 @@ def init_scenario(dest: Path, *, template: TemplateName = "embedded", schema: bo
         raise BenchError(
             f"{path}: cannot be written: {error.strerror}", hint="name a file in another folder"
         ) from error
-    if schema:
-        _write_schema(path.parent / SCHEMA_FILE)
+    _write_schema(path.parent / SCHEMA_FILE)
     return path
-
-
-def _template(name: str) -> str:
-    return (resources.files("bench.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def _name_from(path: Path) -> str:
@@ -62,7 +49,7 @@ def _name_from(path: Path) -> str:
 
 
 def _write_schema(path: Path) -> None:
-    """Write or renew the schema; a file of another kind by that name is left alone."""
+    """Write or update the schema, unless a file of that name has other contents."""
     try:
         if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("title") != json_schema()["title"]:
             return

@@ -1,4 +1,4 @@
-"""A scenario: whom to call, what to say, how many calls and when. Pure data, complete with every default.
+"""A scenario: the target, what is said, how many calls and when. Pure data, with every default filled in.
 
 In: plain values (`bench.scenario.read.load_scenario` reads a file). Out: one frozen `Scenario`; Python names end in
 their unit, YAML keys do not where the value carries it (`ramp: 10s` is `ramp_ms`). Trap: `target` None is not an
@@ -14,30 +14,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
-from bench.config.secrets import SecretRef
-from bench.dialects.session_config import AudioFormatName, Manual, ServerVad, SessionConfig, Transcription, Voice
-from bench.scenario.run_config import (
-    Arrival,
-    HealthConfig,
-    ListenerConfig,
-    LoadConfig,
-    Pricing,
-    RateStep,
-    Timeouts,
-    Warmup,
-)
-from bench.scenario.steps import Pause, Say, Step
+from bench.dialects.session_config import SessionConfig
+from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts
+from bench.scenario.steps import Step
 from bench.scenario.target import Target
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-SHIPPED_CATALOGUE = Path("fixtures/audio/catalogue.yaml")
-"""The catalogue of the project, relative to its root."""
-
-
-def shipped_catalogue() -> Path:
-    """Where the project's own fixtures are: beside the package, in the checkout it is installed from."""
-    return Path(__file__).resolve().parents[2] / SHIPPED_CATALOGUE
 
 
 def _conversation(value: object) -> object:
@@ -63,11 +47,11 @@ class Scenario(Block):
     )
     description: str = Field(default="", description="What this scenario is for; shown in reports.")
     seed: Annotated[int, Field(strict=True, ge=0)] = Field(
-        default=1, description="Everything that is drawn, is drawn from this number.", examples=[1]
+        default=1, description="Seed of every random choice.", examples=[1]
     )
-    target: Target | None = Field(default=None, description="Whom to call; absent: the embedded reference server.")
+    target: Target | None = Field(default=None, description="Server to call; absent: the embedded reference server.")
     targets: dict[str, Target] = Field(
-        default_factory=dict, description="Several targets by name, of which --target NAME chooses one."
+        default_factory=dict, description="Several targets by name; --target NAME selects one."
     )
     fixtures_file: ScenarioPath | None = Field(
         default=None,
@@ -83,14 +67,14 @@ class Scenario(Block):
     )
     load: LoadConfig = Field(default_factory=LoadConfig, description="How many calls, and when; absent: a single call.")
     listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
-    timeouts: Timeouts = Field(default_factory=Timeouts, description="How long each thing is waited for.")
+    timeouts: Timeouts = Field(default_factory=Timeouts, description="How long to wait for each thing.")
     health: HealthConfig = Field(
         default_factory=HealthConfig,
         description="How late the harness may be before a turn, or the run, is not counted.",
     )
-    pricing: Pricing = Field(default_factory=Pricing, description="What the usage is priced with.")
+    pricing: Pricing = Field(default_factory=Pricing, description="Price book for the usage.")
     tags: dict[str, str] = Field(
-        default_factory=dict, description="Labels of the run, kept in its manifest.", examples=[{"release": "42"}]
+        default_factory=dict, description="Labels of the run, stored in its manifest.", examples=[{"release": "42"}]
     )
 
     _source: Path = PrivateAttr(default=Path("scenario.yaml"))
@@ -102,7 +86,7 @@ class Scenario(Block):
 
     @property
     def base(self) -> Path:
-        """The folder that relative paths and `file:` secrets of this scenario start from."""
+        """The folder to which relative paths and `file:` secrets of this scenario are relative."""
         return self._source.parent
 
     @property
@@ -120,45 +104,17 @@ class Scenario(Block):
         """Every fixture that the conversation may speak, in order, each once."""
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
-    def with_source(self, source: Path) -> Scenario:
-        """The same scenario, as read from `source`."""
-        copy = self.model_copy()
-        copy._source = source
-        return copy
-
     def model_post_init(self, context: Any) -> None:
-        """Take the source from the loader's validation context, where there is one."""
+        """Take the source from the loader's validation context, if there is one."""
         if isinstance(context, dict) and isinstance(context.get("source"), Path):
             self._source = context["source"]
 
     def complaints(self) -> Iterator[Complaint]:
-        """A conversation in which nobody speaks, and a choice of targets made twice."""
+        """A conversation in which nobody speaks, and `target` together with `targets`."""
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:
             yield Complaint(("targets",), "found with target; allowed: one of them")
 
 
-__all__ = [
-    "Arrival",
-    "AudioFormatName",
-    "HealthConfig",
-    "ListenerConfig",
-    "LoadConfig",
-    "Manual",
-    "Pause",
-    "Pricing",
-    "RateStep",
-    "Say",
-    "Scenario",
-    "SecretRef",
-    "ServerVad",
-    "SessionConfig",
-    "Step",
-    "Target",
-    "Timeouts",
-    "Transcription",
-    "Voice",
-    "Warmup",
-    "shipped_catalogue",
-]
+__all__ = ["LoadConfig", "Scenario", "SessionConfig", "shipped_catalogue"]

@@ -1,8 +1,8 @@
 """`--set path=value` and `--url`: changes to a document before it is checked, marked with the option they came from.
 
 In: a `Document` and the options' texts. Out: the document changed in place, or a problem added to it.
-Trap: a path that names no key of the schema is not refused here; the checks that follow refuse it as they would a key
-in the file, and name the option.
+Trap: a path that names no key of the schema is not refused here. The checks that follow refuse it like a key in the
+file, and name the option.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REPLACES: Mapping[Loc, Loc] = {
     ("target",): ("targets",),
     ("targets",): ("target",),
 }
-"""Keys of which only one may be given: to set one takes the other out of the file's."""
+"""Keys of which only one may be given: setting one removes the other."""
 
 
 def apply_overrides(document: Document, overrides: Sequence[str], env: Mapping[str, str]) -> None:
@@ -76,7 +76,7 @@ def set_value(document: Document, path: Sequence[str], value: Document, mark: Ma
 
 
 def apply_url(document: Document, url: str, target_name: str | None) -> None:
-    """Put `url` on the target that will be used; makes one when the scenario has none."""
+    """Set `url` on the target that will be used; adds a target when the scenario has none."""
     mark = Mark("--url", _FIRST * 2)
     path = ["target", "url"]
     targets = document.data.get("targets") if isinstance(document.data, dict) else None
@@ -95,7 +95,7 @@ def _refuse(document: Document, mark: Mark, loc: Loc, sentence: str) -> Loc:
 
 
 def _forget(document: Document, loc: Loc) -> None:
-    """Drop marks and problems of what stood at `loc` in the file: it is replaced."""
+    """Drop marks and problems of the value at `loc` in the file: it is replaced."""
     inside = [known for known in document.marks if known[: len(loc)] == loc]
     for known in inside:
         del document.marks[known]

@@ -1,8 +1,8 @@
 """From a YAML file to a checked `Scenario`, or to one error that lists everything wrong with it.
 
 In: a path, `--set` overrides, the environment, `--url`, `--target`. Out: a `Scenario` whose fixture ids exist.
-Trap: relative paths in a scenario start at the scenario's folder, not at the working directory - those given with
-`--set` too.
+Trap: relative paths in a scenario, and those given with `--set`, start at the scenario's folder, not at the working
+directory.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from bench.audio.catalogue import load_catalogue, shipped_catalogue
 from bench.config.block import nearest
-from bench.config.problems import ScenarioError, problems_of, similar_file, unreadable
+from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.dialects import DEFAULT_DIALECT, dialect_names
-from bench.errors import BenchError
-from bench.scenario.model import Scenario, shipped_catalogue
+from bench.scenario.model import Scenario
 from bench.scenario.overrides import apply_overrides, apply_url
 
 
@@ -32,11 +30,11 @@ def load_scenario(
     target_name: str | None = None,
     choose_target: bool = True,
 ) -> Scenario:
-    """Read, change, check and complete the scenario in `path`; ScenarioError (exit 2) lists all that is wrong.
+    """Read, change, check and complete the scenario in `path`; ConfigError (exit 2) lists all that is wrong.
 
-    With `choose_target` False several `targets` are left as they are (to check a file without running it).
+    With `choose_target` False, several `targets` are kept (to check a file without running it).
     """
-    document = read_yaml(_text(path), name=str(path), env=env)
+    document = read_yaml(read_text(path), name=str(path), env=env)
     if not document.problems or document.data is not None:
         apply_overrides(document, overrides, env)
         if url is not None:
@@ -45,7 +43,7 @@ def load_scenario(
 
 
 def scenario_from_dict(data: Mapping[str, Any], *, source: Path, check_fixtures: bool = True) -> Scenario:
-    """The scenario that `expanded` wrote; `source` is the file that it first came from."""
+    """The scenario that `expanded` wrote; `source` is the file it was first read from."""
     return _checked(Document(dict(data), {(): Mark(str(source), 0)}), source, None, False, check_fixtures)
 
 
@@ -57,44 +55,19 @@ def expanded(scenario: Scenario) -> dict[str, Any]:
     return data
 
 
-def target_names(scenario: Scenario) -> tuple[str, ...]:
-    """The names under `targets` of a scenario that was loaded with `choose_target` False."""
-    return tuple(scenario.targets)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise unreadable(str(path), f"no such file{similar_file(path)}") from None
-    except OSError as error:
-        raise unreadable(str(path), f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise unreadable(str(path), f"not a UTF-8 text (byte {error.start})") from error
-
-
 def _checked(
     document: Document, source: Path, target_name: str | None, choose_target: bool, check_fixtures: bool = True
 ) -> Scenario:
-    name = str(source)
-    if not isinstance(document.data, dict):
-        if not document.problems:
-            found = "the file is empty" if document.data is None else "found a list or a single value"
-            sentence = f"{found}; allowed: a mapping with at least name and conversation (bench init writes one)"
-            document.problems.append(Problem(document.marks[()], (), sentence))
-        raise ScenarioError(document.problems, name=name)
-    context: dict[str, Any] = {"base": source.parent, "source": source, "dialect": _dialect(document.data)}
-    if check_fixtures:
+    data = document.data if isinstance(document.data, dict) else {}
+    context: dict[str, Any] = {"base": source.parent, "source": source, "dialect": _dialect(data)}
+    if check_fixtures and data:
         context |= _catalogue(document, source.parent)
-    scenario: Scenario | None = None
-    try:
-        scenario = Scenario.model_validate(document.data, context=context)
-    except ValidationError as error:
-        document.problems += problems_of(error.errors(include_url=False), document, Scenario)
+    needs = "name and conversation (bench init writes one)"
+    scenario = validated(document, Scenario, needs=needs, **context)
     if scenario is not None and choose_target:
         scenario = _with_target(scenario, target_name, document)
     if document.problems or scenario is None:
-        raise ScenarioError(document.problems, name=name)
+        raise ConfigError(document.problems, name=str(source))
     return scenario
 
 
@@ -106,17 +79,15 @@ def _dialect(data: dict[str, Any]) -> str:
 
 def _catalogue(document: Document, base: Path) -> dict[str, Any]:
     """The ids that may be said; a problem under `fixtures` and no ids when the catalogue cannot be used."""
-    from bench.audio.catalogue import load_catalogue  # brings in the audio libraries, needed by no other part
-
     given = document.data.get("fixtures")
     if given is not None and not (isinstance(given, str) and given.strip()):
         return {}
     path = base / Path(given).expanduser() if given else shipped_catalogue()
     try:
         catalogue = load_catalogue(path)
-    except BenchError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        document.problems.append(Problem(document.mark_at(("fixtures",)), ("fixtures",), f"{error.message}{hint}"))
+    except ConfigError as error:
+        mark = document.mark_at(("fixtures",))
+        document.problems += [Problem(mark, ("fixtures",), str(problem)) for problem in error.problems]
         return {}
     return {"fixture_ids": tuple(catalogue.fixtures), "catalogue": given or "the project's own catalogue"}
 

@@ -1,8 +1,8 @@
 """The JSON Schema of a scenario, for editors that complete and check YAML while it is written.
 
 In: the models. Out: a draft 2020-12 schema with the YAML names, units and examples; `scenarios/schema.json` is this.
-Trap: an editor sees `${NAME}` and not what it stands for, so every scalar may also be a text that holds one. The
-schema knows one key at a time: combinations, fixture ids and `--target` are checked by `bench validate`.
+Trap: an editor sees `${NAME}` and not its value, so every scalar may also be a text with a variable. The schema checks
+one key at a time; `bench validate` checks combinations, fixture ids and `--target`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.scenario.steps.step import KINDS, StepBlock
 
 SCHEMA_FILE = "schema.json"
 EDITOR_LINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"
-"""First line of a scenario that lies beside a copy of the schema."""
+"""First line of a scenario with a copy of the schema in the same folder."""
 
 _UNITS = {
     DURATION_PATTERN: ("Duration", DURATION_HELP, ["800ms", "1.5s", "2m", "1h30m"]),
@@ -73,7 +73,7 @@ def _property(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scalar(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema, with `${...}` allowed where a number, a word of a list or a pattern stands."""
+    """The same schema, with `${...}` allowed for a number, a word of a list or a pattern."""
     keep = {key: value for key, value in schema.items() if key in {"description", "default", "examples"}}
     core = {key: value for key, value in schema.items() if key not in keep}
     if core.get("pattern") in _UNITS:

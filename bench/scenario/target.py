@@ -1,7 +1,7 @@
-"""Whom a scenario calls: protocol, address, model and credentials.
+"""The server that a scenario calls: protocol, address, model and credentials.
 
-Secrets are references (`env:`, `file:`) until `auth_headers`, `headers_with_secrets` or `query_with_secrets` is asked.
-Trap: what those return holds secrets; it goes to the socket and nowhere else.
+Secrets are references (`env:`, `file:`) until `auth_headers`, `headers_with_secrets` or `query_with_secrets` is called.
+Trap: what these return contains secrets; pass it to the socket and nowhere else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from bench.config.block import Block, Complaint, ScenarioPath, Text, nearest, raise_all, refusal
-from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_credential
+from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_secret
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.dialects.dialect import Address
 from bench.transport import schemes
@@ -44,7 +44,7 @@ def _url(value: object) -> object:
     if parts.username is not None or parts.password is not None:
         raise refusal(f"a user name or password in the URL (not shown); allowed in api_key: {REFERENCE_HELP}")
     for name, text in parse_qsl(parts.query):
-        if looks_like_key(text) or names_credential(name):
+        if looks_like_key(text) or names_secret(name):
             raise refusal(f"a secret in the URL's parameter '{name}' (not shown); put it under query as env:NAME")
     scheme = parts.scheme.lower()
     scheme = _READ_AS.get(scheme, scheme)
@@ -74,10 +74,10 @@ def _text_or_secret(value: object) -> str | SecretRef:
 
 
 def _no_credentials(values: dict[str, str | SecretRef]) -> dict[str, str | SecretRef]:
-    """Refuse a literal under a name that holds a secret, and what cannot be sent in one line."""
+    """Refuse literal values of names that hold a secret, and values that do not fit in one line."""
     found = []
     for name, value in values.items():
-        if isinstance(value, str) and names_credential(name):
+        if isinstance(value, str) and names_secret(name):
             found.append(Complaint((name,), f"'{name}' must not be written out (not shown); allowed: {REFERENCE_HELP}"))
         elif not name or any(character in f"{name}{value}" for character in "\r\n\0"):
             found.append(Complaint((name,), "an empty name or a line break; allowed: a name and one line of text"))

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from bench.errors import BenchError
-from bench.pricing.book import Books, book_of
+from bench.pricing.book import Books
 from bench.store.calibration import Calibration
 from bench.store.certificate import HealthCertificate, StoredPart
 from bench.store.environment import GitState, Host
@@ -82,7 +82,7 @@ class UsedPriceBook(StoredPart):
     @classmethod
     def used(cls, model: str | None, books: Books) -> list[UsedPriceBook]:
         """The book that has a rate for `model`, or none."""
-        book = book_of(model, books)
+        book = books.book_of(model)
         if book is None:
             return []
         return [cls(name=book.book, date=str(book.date), example=book.label is not None, source=book.vendor)]

@@ -1,8 +1,8 @@
-"""What may be written down: addresses and command lines with their secrets taken out.
+"""Addresses and command lines with their secrets removed, for the manifest.
 
-In: a URL or an argument list as the user typed it. Out: the same, readable, with every credential replaced.
-Trap: a key can hide in a URL's user part, in its query, or in `--set target.api_key=...`; references such as
-`env:NAME` are not secrets and stay.
+In: a URL or an argument list as the user typed it. Out: the same with every credential replaced.
+Trap: a key can be in a URL's user part, in its query, or in `--set target.api_key=...`; references such as `env:NAME`
+are not secrets and are kept.
 """
 
 from __future__ import annotations
@@ -11,16 +11,10 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-HIDDEN = "***"
+from bench.config.secrets import HIDDEN, is_reference, names_secret
 
-_SECRET_NAME = re.compile(
-    r"(^|[^a-z])(x-)?(api[-_]?key|key|token|secret|password|passwd|authorization|auth|sig|signature|credential"
-    r"|client[-_]?secret|access[-_]?token)s?$",
-    re.IGNORECASE,
-)
 _ASSIGNMENT = re.compile(r"^(?P<name>[^=\s]+)=(?P<value>.*)$", re.DOTALL)
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_REFERENCE = re.compile(r"^(env|file):")
 
 
 def safe_url(url: str) -> str:
@@ -31,7 +25,7 @@ def safe_url(url: str) -> str:
         return HIDDEN
     host = parts.netloc.rpartition("@")[2]
     query = "&".join(
-        f"{name}={HIDDEN if is_secret_name(name) else value}"
+        f"{name}={HIDDEN if names_secret(name) else value}"
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
     )
     return urlunsplit((parts.scheme, host, parts.path, query, ""))
@@ -42,15 +36,10 @@ def safe_command(arguments: Sequence[str]) -> list[str]:
     safe: list[str] = []
     hide_next = False
     for argument in arguments:
-        hidden = hide_next and not _REFERENCE.match(argument)
+        hidden = hide_next and not is_reference(argument)
         safe.append(HIDDEN if hidden else _safe_argument(argument))
-        hide_next = argument.startswith("--") and "=" not in argument and is_secret_name(argument.lstrip("-"))
+        hide_next = argument.startswith("--") and "=" not in argument and names_secret(argument)
     return safe
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a setting of this name (its last dotted part) usually holds a credential."""
-    return bool(_SECRET_NAME.search(name.rpartition(".")[2]))
 
 
 def _safe_argument(argument: str) -> str:
@@ -60,6 +49,6 @@ def _safe_argument(argument: str) -> str:
     if assignment is None:
         return argument
     name, value = assignment["name"], assignment["value"]
-    if value and is_secret_name(name.lstrip("-")) and not _REFERENCE.match(value):
+    if value and names_secret(name) and not is_reference(value):
         return f"{name}={HIDDEN}"
     return f"{name}={_safe_argument(value)}"

@@ -12,8 +12,9 @@ import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
+from bench.config.secrets import HIDDEN, names_secret
 from bench.facts.failure import ErrorKind, Failure
 
 Part = Literal["dns", "tcp", "proxy", "tls", "upgrade"]
@@ -56,36 +57,36 @@ _TLS_REASONS: Mapping[str, str] = {
     "UNSUPPORTED_PROTOCOL": "unsupported_version",
     "TLSV1_ALERT_PROTOCOL_VERSION": "unsupported_version",
 }
-_SECRET_WORDS = ("key", "token", "secret", "auth", "password", "signature", "sig", "cookie", "credential")
 _SHORTEST_SECRET = 6
 
 
 class Redactor:
-    """Replace the secrets of one connection by `***` in any text that may reach a report."""
+    """Replace the secrets of one connection by `HIDDEN` in any text that may reach a report."""
 
     def __init__(self, url: str, headers: Mapping[str, str], subprotocols: tuple[str, ...]) -> None:
         self._secrets: list[str] = []
         for name, value in headers.items():
-            if any(word in name.lower() for word in _SECRET_WORDS):
+            if names_secret(name):
                 self.add(value)
                 # "Bearer abc": the key itself, for servers that echo it without its scheme.
                 self.add(value.rpartition(" ")[2])
+                # "session=abc; theme=dark": the values of cookies.
+                for word in value.split():
+                    self.add(word.partition("=")[2].rstrip(";"))
         for protocol in subprotocols:
             # Browser-style keys travel as "openai-insecure-api-key.<key>".
-            if any(word in protocol.lower() for word in _SECRET_WORDS):
+            if any(names_secret(part) for part in protocol.split(".")):
                 self.add(protocol.partition(".")[2] or protocol)
         parts = urlsplit(url)
         self.add(parts.password)
-        for name, value in parse_qsl(parts.query):
-            if any(word in name.lower() for word in _SECRET_WORDS):
-                self.add(value)
         for pair in parts.query.split("&"):
             name, _, raw = pair.partition("=")
-            if any(word in name.lower() for word in _SECRET_WORDS):
+            if names_secret(unquote_plus(name)):
                 self.add(raw)
+                self.add(unquote_plus(raw))
 
     def add(self, secret: str | None) -> None:
-        """Hide `secret`, and its percent-decoded form, from now on; one too short to be a secret is let through."""
+        """Hide `secret`, and its percent-decoded form, from now on, unless it is too short to be a secret."""
         for form in {secret or "", unquote(secret or "")}:
             if len(form) >= _SHORTEST_SECRET and form not in self._secrets:
                 self._secrets.append(form)
@@ -94,7 +95,7 @@ class Redactor:
     def clean(self, text: str) -> str:
         """`text` without any of the secrets."""
         for secret in self._secrets:
-            text = text.replace(secret, "***")
+            text = text.replace(secret, HIDDEN)
         return text
 
 

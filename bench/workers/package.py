@@ -16,7 +16,7 @@ import yaml
 
 from bench.load.factory import fixtures_of
 from bench.load.spec import RunSpec, Workforce
-from bench.pricing.book import BookShelf
+from bench.pricing.book import Books
 from bench.scenario.read import expanded, scenario_from_dict
 from bench.store.folder import RunFolder
 
@@ -66,7 +66,7 @@ def unpack(data: Mapping[str, Any], root: Path, folder_of: Callable[[str], RunFo
         target=scenario.target,
         folder=folder_of(data["run_id"]),
         run_id=data["run_id"],
-        books=BookShelf.model_validate(data["books"]),
+        books=Books.model_validate(data["books"]),
         fixtures=fixtures_of(scenario),
         workforce=Workforce(local=data["workers"]),
     )

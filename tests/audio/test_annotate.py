@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from bench.audio.annotate import AGREEMENT_MS, speech_span, vad_span
-from bench.audio.catalogue import Fixture, load_catalogue
-from bench.audio.fixtures_cli import SHIPPED_CATALOGUE
+from bench.audio.catalogue import Fixture, load_catalogue, shipped_catalogue
 
 from .signals import joined, noise, silence, tone
 
 
 @pytest.fixture(scope="module")
 def spoken() -> Fixture:
-    return load_catalogue(SHIPPED_CATALOGUE).get("balance-rms")
+    return load_catalogue(shipped_catalogue()).get("balance-rms")
 
 
 def test_nobody_speaks() -> None:

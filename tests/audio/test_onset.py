@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bench.audio.catalogue import load_catalogue
-from bench.audio.fixtures_cli import SHIPPED_CATALOGUE
+from bench.audio.catalogue import load_catalogue, shipped_catalogue
 from bench.audio.formats import AudioFormat
-from bench.audio.onset import OnsetDetector, first_audible_sample
+from bench.audio.onset import OnsetDetector
 
-from .signals import joined, noise, silence, tone
+from .signals import first_audible_sample, joined, noise, silence, tone
 
 
 def in_chunks(pcm: NDArray[np.int16], rate_hz: int, cuts: list[int]) -> int | None:
@@ -36,7 +35,7 @@ def test_leading_silence_is_measured_to_two_milliseconds(rate_hz: int, lead_ms: 
 
 
 def test_real_speech_after_120_ms_of_silence_and_through_g711() -> None:
-    fixture = load_catalogue(SHIPPED_CATALOGUE).get("order-status-slt")
+    fixture = load_catalogue(shipped_catalogue()).get("order-status-slt")
     speech = fixture.load_pcm(24_000)[round(fixture.speech_start_ms * 24) :]
     onset = first_audible_sample(joined(silence(120), speech), 24_000)
     assert onset is not None

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.secrets import SecretRef, looks_like_key, names_credential
+from bench.config.secrets import SecretRef, looks_like_key, names_secret
 from bench.errors import BenchError
 from bench.scenario.read import expanded
+from bench.store.redact import safe_command, safe_url
+from bench.transport.failures import Redactor
 from tests.scenario.conftest import Load, Problems
 
 KEY = "sk-proj-abcdefghij0123456789"
@@ -53,17 +55,63 @@ def test_a_literal_is_no_reference_and_is_not_repeated(text: str) -> None:
     assert not text or text not in str(caught.value) or text == "env:"
 
 
-def test_known_shapes_and_names() -> None:
+def test_known_shapes() -> None:
     assert looks_like_key(KEY)
     assert looks_like_key(f"Bearer {KEY}")
     assert not looks_like_key("sketch of a desk-lamp, task-list")
-    assert [
-        name for name in ("api-key", "X_TOKEN", "Authorization", "monkey", "api-version") if names_credential(name)
-    ] == [
-        "api-key",
-        "X_TOKEN",
-        "Authorization",
-    ]
+
+
+SECRET_NAMES = """
+    key api-key apikey api_keys apiKey X-Api-Key OPENAI_API_KEY Ocp-Apim-Subscription-Key accessKey secret-key api_key_2
+    KEY_PROD token X_TOKEN access_token access_tokens authToken id_token X-Amz-Security-Token secret client_secret
+    clientsecret password DB_PASSWD passphrase SMTP_PASS Authorization Proxy-Authorization auth X-Auth X-Auth-Token
+    oauth Cookie Set-Cookie session_cookie cookies sig query.sig signature X-Signature X-Amz-Signature
+    X-Hub-Signature-256 credentials X-Amz-Credential jwt bearer X-Hmac target.headers.Authorization --api-key
+"""
+PLAIN_NAMES = """
+    max_output_tokens out_tokens_max MAX_TOKENS tokens token_limit token_type tokenizer keyboard monkey turkey hotkey
+    key_id api-key-name author authority authored_by auth_header auth_scheme auth-type compass bypass sigma
+    signed_headers design signal cookie_policy secretary password_policy public_key prompt_cache_key Idempotency-Key
+    api-version model PWD passenger user x-request-id target.headers load.callers
+"""
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES.split())
+def test_a_name_that_holds_a_secret(name: str) -> None:
+    assert names_secret(name)
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES.split())
+def test_a_name_that_only_resembles_one(name: str) -> None:
+    assert not names_secret(name)
+
+
+@pytest.mark.parametrize("name", ["Cookie", "X-Auth", "X-Signature", "Authorization", "X-Api-Key"])
+def test_a_secret_header_is_a_reference_from_the_scenario_to_the_report(
+    name: str, load: Load, problems: Problems
+) -> None:
+    (found,) = problems(TARGET.format(lines=f"  headers: {{{name}: session=hunter2-hunter2}}"))
+    assert found.startswith(f"s.yaml:4: target.headers.{name}: ")
+    assert "hunter2" not in found
+    scenario = load(TARGET.format(lines=f"  headers: {{{name}: env:X}}"), env={"X": "session=hunter2-hunter2"})
+    assert scenario.target is not None
+    assert expanded(scenario)["target"]["headers"] == {name: "env:X"}
+    headers = scenario.target.headers_with_secrets({"X": "session=hunter2-hunter2"}, scenario.base)
+    assert headers == {name: "session=hunter2-hunter2"}
+    assert Redactor("wss://host/v1", headers, ()).clean("no session hunter2-hunter2") == "no session ***"
+    assert safe_command(["--set", f"target.headers.{name}=hunter2"]) == ["--set", f"target.headers.{name}=***"]
+
+
+@pytest.mark.parametrize("name", ["sig", "auth", "api-key"])
+def test_a_secret_parameter_is_refused_in_every_place(name: str, problems: Problems) -> None:
+    (in_query,) = problems(TARGET.format(lines=f"  query: {{{name}: hunter2-hunter2}}"))
+    (in_url,) = problems("name: t\nconversation: [{say: yes-slt}]", url=f"wss://host/v1?{name}=hunter2-hunter2")
+    assert in_query.startswith(f"s.yaml:4: target.query.{name}: ")
+    assert in_url.startswith("--url: target.url: ")
+    assert "hunter2" not in in_query + in_url
+    assert "hunter2" not in safe_url(f"wss://host/v1?{name}=hunter2-hunter2")
+    redactor = Redactor(f"wss://host/v1?{name}=hunter2-hunter2", {}, ())
+    assert redactor.clean("hunter2-hunter2") == "***"
 
 
 TARGET = """\

@@ -23,7 +23,7 @@ import typer
 import yaml
 
 from bench.cli import app
-from bench.config.secrets import looks_like_key, names_credential
+from bench.config.secrets import looks_like_key, names_secret
 from bench.scenario.read import load_scenario
 from tests.support.processes import ROOT
 
@@ -201,7 +201,7 @@ def test_keys_are_references_and_only_workers_get_them() -> None:
     services = compose()
     assert "environment" not in services["master"]
     assert all("=" not in name for name in services["worker"]["environment"]), "names without values"
-    assert any(names_credential(name) for name in services["worker"]["environment"])
+    assert any(names_secret(name) for name in services["worker"]["environment"])
 
 
 @pytest.mark.parametrize("path", [*FILES, PAGE], ids=lambda path: path.name)

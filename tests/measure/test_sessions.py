@@ -22,7 +22,7 @@ from bench.facts.timeline import Entry
 from bench.measure.records import SessionRecord
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
-from bench.pricing.book import default_books
+from bench.pricing.book import NO_BOOKS, default_books
 from tests.measure import build
 from tests.measure.build import audio, done, good_reply, ns
 
@@ -48,7 +48,7 @@ def line(*, tls: bool = True) -> Connection:
     )
 
 
-def session(signals: list[Signal], *, book: Any = None, **changes: Any) -> SessionRecord:
+def session(signals: list[Signal], *, book: Any = NO_BOOKS, **changes: Any) -> SessionRecord:
     turn = build.facts()
     call = build.timeline(signals, turn, connection=changes.pop("connection", line()), **changes)
     call.entries.insert(0, Entry(SessionCreated(ns(-4000), "sess_1", "gpt-x"), ns(-4000) + 200_000, None))

@@ -9,14 +9,11 @@ import pytest
 
 from bench.errors import BenchError, ExitCode
 from bench.pricing.book import (
-    book_of,
+    Books,
     books_for,
     default_books,
-    find_rates,
-    find_transcription,
     load_book,
     shipped_books,
-    why_unpriced,
 )
 
 OPENAI = load_book("openai-2026-11")
@@ -53,7 +50,7 @@ PRICES = [
 def test_published_prices(
     model: str, text: tuple[float, ...], audio: tuple[float, ...], image: tuple[float | None, ...]
 ) -> None:
-    rates = find_rates(model, default_books())
+    rates = default_books().rates(model)
     assert rates is not None
     meters = rates.tokens_usd_per_million
     assert meters is not None
@@ -73,7 +70,7 @@ def test_published_prices(
     ],
 )
 def test_transcription_by_the_minute(model: str, per_minute: float | None) -> None:
-    meters = find_transcription("gpt-realtime", model, default_books())
+    meters = default_books().transcription("gpt-realtime", model)
     assert meters is not None
     assert meters.audio_usd_per_minute == per_minute
 
@@ -88,7 +85,7 @@ def test_shipped_books_are_dated_and_sourced(name: str) -> None:
 
 
 def test_retirements() -> None:
-    rates = find_rates("gpt-realtime-2025-08-28", OPENAI)
+    rates = Books(parts=(OPENAI,)).rates("gpt-realtime-2025-08-28")
     assert rates is not None
     assert (rates.deprecated, rates.shutdown, rates.successor) == (True, date(2027, 1, 20), "gpt-realtime-2.1")
     assert all(entry.successor in OPENAI.models for entry in OPENAI.models.values() if entry.successor)
@@ -96,69 +93,89 @@ def test_retirements() -> None:
 
 def test_example_prices_say_that_they_are() -> None:
     for model in ("local-pipeline", "simulated"):
-        book = book_of(model, default_books())
+        book = default_books().book_of(model)
         assert book is not None
         assert book.label == "example prices, not a bill"
-    vendor = book_of("gpt-realtime", books_for(None))
+    vendor = books_for(None).book_of("gpt-realtime")
     assert vendor is not None
     assert (vendor.book, vendor.label) == ("openai-2026-11", None)
 
 
 @pytest.mark.parametrize("model", ["gpt-realtime-3", "GPT-REALTIME", "gpt-realtime-mini-2026-01-01", "", None])
 def test_a_resemblance_is_not_a_price(model: str | None) -> None:
-    assert find_rates(model, default_books()) is None
-    assert "null" in (why_unpriced(model, default_books()) or "")
+    assert default_books().rates(model) is None
+    assert "null" in (default_books().why_unpriced(model) or "")
 
 
 def test_why_unpriced() -> None:
-    assert why_unpriced("gpt-realtime", default_books()) is None
-    assert "gpt-realtime-2" in (why_unpriced("gpt-realtime-3", default_books()) or "")
-    assert "no price book" in (why_unpriced("gpt-realtime", None) or "")
-    assert find_rates("gpt-realtime", ()) is None
+    assert default_books().why_unpriced("gpt-realtime") is None
+    assert "gpt-realtime-2" in (default_books().why_unpriced("gpt-realtime-3") or "")
+    assert "no price book" in (Books().why_unpriced("gpt-realtime") or "")
+    assert Books().rates("gpt-realtime") is None
 
 
 def test_a_users_book_comes_first(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(GOOD.replace("my-model", "gpt-realtime"), encoding="utf-8")
     shelf = books_for("mine.yaml", base=tmp_path)
-    mine = find_rates("gpt-realtime", shelf)
+    mine = shelf.rates("gpt-realtime")
     assert mine is not None
     assert mine.tokens_usd_per_million is not None
     assert mine.tokens_usd_per_million.text.input == 1.5
     assert mine.tokens_usd_per_million.audio.input is None
-    assert find_rates("mine-eu", shelf) == mine
-    assert find_rates("gpt-realtime-mini", shelf) is not None
-    assert book_of("gpt-realtime", shelf) == load_book(path)
+    assert shelf.rates("mine-eu") == mine
+    assert shelf.rates("gpt-realtime-mini") is not None
+    assert shelf.book_of("gpt-realtime") == load_book(path)
     assert books_for("openai-2026-11", base=tmp_path).parts[0] == OPENAI
 
 
 def test_price_as() -> None:
     shelf = books_for(None, "gpt-realtime-mini")
-    assert find_rates("my-deployment", shelf) == OPENAI.models["gpt-realtime-mini"]
-    assert find_rates(None, shelf) == OPENAI.models["gpt-realtime-mini"]
+    assert shelf.rates("my-deployment") == OPENAI.models["gpt-realtime-mini"]
+    assert shelf.rates(None) == OPENAI.models["gpt-realtime-mini"]
     with pytest.raises(BenchError, match="gpt-realtime-x"):
         books_for(None, "gpt-realtime-x")
 
 
 WRONG = [
-    ("input: 1.5", "inptu: 1.5", ["line 8", "inptu", "did you mean input?", "cached"]),
-    ("input: 1.5", "input: cheap", ["line 8", "text.input", "'cheap'", "number"]),
-    ("input: 1.5", "input: -1", ["line 8", "greater than or equal to 0", "-1"]),
-    ("input: 1.5", "input: .nan", ["line 8", "finite"]),
-    ("    source: our contract\n", "", ["line 5", "source", "required"]),
-    ("source_date: 2026-11", "source_date: last year", ["line 10", "source_date", "last year"]),
-    ("date: 2026-11-22", "date: today", ["line 3", "date", "today"]),
-    ("book: mine\n", "book: mine\ncurrency: EUR\n", ["line 3", "currency", "USD", "EUR"]),
-    ("models:", "modles:", ["line 4", "modles", "did you mean models?", "transcription"]),
-    ("    aliases: [mine-eu]\n", "    alias: mine-eu\n", ["line 6", "alias", "did you mean aliases?"]),
-    ("aliases: [mine-eu]", "aliases: [my-model]", ["stands twice", "my-model"]),
+    (
+        "input: 1.5",
+        "inptu: 1.5",
+        [":8: models.my-model.tokens_usd_per_million.text.inptu: unknown key", "did you mean 'input'?", "cached"],
+    ),
+    (
+        "input: 1.5",
+        "input: cheap",
+        [":8: models.my-model.tokens_usd_per_million.text.input: found 'cheap'; allowed: a number"],
+    ),
+    ("input: 1.5", "input: -1", [":8: ", "found -1; allowed: 0 or more"]),
+    ("input: 1.5", "input: .nan", [":8: ", "found '.nan'; allowed: a number"]),
+    (
+        "    source: our contract\n",
+        "",
+        [":5: models.my-model.source: required, but missing; Where the prices were read"],
+    ),
+    (
+        "source_date: 2026-11",
+        "source_date: last year",
+        [":10: ", "source_date: found 'last year'; allowed: a day such as"],
+    ),
+    ("date: 2026-11-22", "date: today", [":3: date: found 'today'; allowed: a day such as 2026-11-22"]),
+    ("book: mine\n", "book: mine\ncurrency: EUR\n", [":3: currency: found 'EUR'; allowed: USD"]),
+    ("models:", "modles:", [":4: modles: unknown key", "did you mean 'models'?", "transcription"]),
+    (
+        "    aliases: [mine-eu]\n",
+        "    alias: mine-eu\n",
+        [":6: models.my-model.alias: unknown key", "did you mean 'aliases'?"],
+    ),
+    ("aliases: [mine-eu]", "aliases: [my-model]", [":5: models.my-model: 'my-model' is listed twice"]),
     (
         "tokens_usd_per_million:\n      text: {input: 1.5, output: 3}",
         "note: free",
-        ["line 5", "session_usd_per_minute"],
+        [":5: models.my-model: has no price", "session_usd_per_minute"],
     ),
-    ("book: mine", "book: mine\nbook: yours", ["line 3", "`book` stands twice"]),
-    ("book: mine", "book: [mine", ["not valid YAML", "line"]),
+    ("book: mine", "book: mine\nbook: yours", [":3: book: found twice, first in line 2"]),
+    ("book: mine", "book: [mine", [":3:5: not valid YAML"]),
 ]
 
 
@@ -179,14 +196,14 @@ def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, said: l
 def test_not_a_book_at_all(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(BenchError, match="expected a mapping"):
+    with pytest.raises(BenchError, match="allowed: a mapping with at least book, date and models"):
         load_book(path)
 
 
 def test_not_text_at_all(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"book: \xff\xfe")
-    with pytest.raises(BenchError, match="not UTF-8"):
+    with pytest.raises(BenchError, match="not a UTF-8 text"):
         load_book(path)
 
 
@@ -196,5 +213,5 @@ def test_a_book_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     assert "openai-2026-11" in (caught.value.hint or "")
     with pytest.raises(BenchError, match=r"nothing\.yaml"):
         books_for("nothing.yaml", base=tmp_path)
-    with pytest.raises(BenchError, match="price book"):
+    with pytest.raises(BenchError, match="cannot be read: Is a directory"):
         load_book(tmp_path)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.facts.signals import TranscriptionUsage, Usage
-from bench.pricing.book import Rates, TokenMeters, TranscriptionMeters, default_books, find_rates, find_transcription
-from bench.pricing.price import per_conversation_minute, per_session, price_minutes, price_turn
+from bench.pricing.book import Rates, TokenMeters, TranscriptionMeters, default_books
+from bench.pricing.price import price_minutes, price_turn
 
 BOOKS = default_books()
-REALTIME = find_rates("gpt-realtime", BOOKS)
+REALTIME = BOOKS.rates("gpt-realtime")
 TEXT_ONLY = Rates.model_validate(
     {
         "tokens_usd_per_million": {"text": {"input": 1, "output": 2}, "audio": {"input": 10, "cached": 1}},
@@ -54,7 +54,7 @@ def usage(**tokens: int) -> Usage:
     ],
 )
 def test_tokens(model: str, tokens: dict[str, int], expected_usd: float) -> None:
-    cost = price_turn(usage(**tokens), None, find_rates(model, BOOKS), None)
+    cost = price_turn(usage(**tokens), None, BOOKS.rates(model), None)
     assert cost.total_usd == pytest.approx(expected_usd)
     assert cost.known_usd == cost.total_usd
     assert cost.notes == ()
@@ -87,7 +87,7 @@ def test_the_parts() -> None:
         ({"in_text": 10, "in_image": 3, "out_text": 1}, TEXT_ONLY, "no price for image input tokens", 2e-6),
         ({"in_text": 10, "in_cached_text": 5, "out_text": 1}, TEXT_ONLY, "no price for cached text tokens", 7e-6),
         ({"in_text": 10, "out_text": 1, "out_audio": 9}, TEXT_ONLY, "no price for audio output tokens", 10e-6),
-        ({"in_text": 5, "out_text": 1}, find_rates("gpt-live-1", BOOKS), "by the minute", None),
+        ({"in_text": 5, "out_text": 1}, BOOKS.rates("gpt-live-1"), "by the minute", None),
     ],
 )
 def test_an_unknown_meter_makes_the_total_null(
@@ -136,7 +136,7 @@ def test_transcription(
     model: str | None, spoken: TranscriptionUsage | None, usd: float | None, note: str | None
 ) -> None:
     counts = usage(in_text=1000, out_text=0)
-    meters = find_transcription("gpt-realtime", model, BOOKS)
+    meters = BOOKS.transcription("gpt-realtime", model)
     cost = price_turn(counts, spoken, REALTIME, meters, transcribed=True)
     assert cost.transcription_usd == (None if usd is None else pytest.approx(usd))
     assert cost.total_usd == (None if usd is None else pytest.approx(0.004 + usd))
@@ -157,7 +157,7 @@ def test_a_used_transcription_meter_without_a_price() -> None:
 
 
 def test_the_embedded_server_pays_its_own_recogniser() -> None:
-    meters = find_transcription("local-pipeline", "gpt-4o-transcribe", BOOKS)
+    meters = BOOKS.transcription("local-pipeline", "gpt-4o-transcribe")
     cost = price_turn(usage(in_text=1, out_text=0), TranscriptionUsage(in_audio_tokens=8), REALTIME, meters)
     assert cost.transcription_usd == pytest.approx(10e-6)
 
@@ -165,16 +165,8 @@ def test_the_embedded_server_pays_its_own_recogniser() -> None:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (per_session([0.1, 0.2]), pytest.approx(0.3)),
-        (per_session([0.1, None]), None),
-        (per_session([]), None),
-        (per_session([0.0]), 0.0),
-        (per_conversation_minute(0.3, 1.5), pytest.approx(0.2)),
-        (per_conversation_minute(None, 1.5), None),
-        (per_conversation_minute(0.3, 0.0), None),
-        (per_conversation_minute(0.3, None), None),
-        (price_minutes(find_rates("gpt-live-1", BOOKS), 2.5), pytest.approx(0.125)),
-        (price_minutes(find_rates("gpt-live-1", BOOKS), None), None),
+        (price_minutes(BOOKS.rates("gpt-live-1"), 2.5), pytest.approx(0.125)),
+        (price_minutes(BOOKS.rates("gpt-live-1"), None), None),
         (price_minutes(REALTIME, 2.5), None),
         (price_minutes(None, 2.5), None),
     ],
@@ -186,7 +178,9 @@ def test_sums(found: Any, expected: Any) -> None:
 counts = st.one_of(st.none(), st.integers(0, 100_000))
 
 
-@given(st.builds(Usage, counts, counts, counts, counts, counts, counts, counts, counts), st.sampled_from(BOOKS[0:2]))
+@given(
+    st.builds(Usage, counts, counts, counts, counts, counts, counts, counts, counts), st.sampled_from(BOOKS.parts[0:2])
+)
 def test_money_is_never_negative_and_the_known_part_never_exceeds_the_whole(used: Usage, book: Any) -> None:
     for rates in book.models.values():
         cost = price_turn(used, None, rates, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.problems import ScenarioError
+from bench.config.problems import ConfigError
 from bench.scenario.model import Scenario
 from bench.scenario.read import load_scenario
 
@@ -32,7 +32,7 @@ def problems(load: Load, tmp_path: Path) -> Problems:
     """The problems of a text that must not load, one a line, the file's name without its folder."""
 
     def run(text: str, *sets: str, **options: object) -> list[str]:
-        with pytest.raises(ScenarioError) as caught:
+        with pytest.raises(ConfigError) as caught:
             load(text, *sets, **options)
         assert caught.value.exit_code == 2
         found: Sequence[object] = caught.value.problems

@@ -8,15 +8,14 @@ import pytest
 import yaml
 
 from bench.errors import BenchError
-from bench.scenario.init import TEMPLATES, init_scenario
+from bench.scenario.init import init_scenario
 from bench.scenario.read import load_scenario
 from bench.scenario.schema import EDITOR_LINE, SCHEMA_FILE, json_schema, schema_text
 from tests.scenario.json_schema import violations
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_what_is_written_loads_and_fits_the_schema(template: str, tmp_path: Path) -> None:
-    path = init_scenario(tmp_path / "my calls.yaml", template=template)  # type: ignore[arg-type]
+def test_what_is_written_loads_and_fits_the_schema(tmp_path: Path) -> None:
+    path = init_scenario(tmp_path / "my calls.yaml")
     schema = tmp_path / SCHEMA_FILE
     text = path.read_text(encoding="utf-8")
     assert text.splitlines()[0] == EDITOR_LINE
@@ -24,7 +23,7 @@ def test_what_is_written_loads_and_fits_the_schema(template: str, tmp_path: Path
     assert list(violations(yaml.safe_load(text), json_schema(), json_schema())) == []
     scenario = load_scenario(path, env={})
     assert scenario.name == "my-calls"
-    assert (scenario.target is None) == (template == "embedded")
+    assert scenario.target is None
 
 
 def test_a_folder_gets_a_scenario_named_after_it(tmp_path: Path) -> None:
@@ -53,17 +52,9 @@ def test_an_old_schema_of_ours_is_renewed(tmp_path: Path) -> None:
     assert old.read_text(encoding="utf-8") == schema_text()
 
 
-def test_without_schema_there_is_no_line_for_the_editor(tmp_path: Path) -> None:
-    path = init_scenario(tmp_path / "b.yaml", schema=False)
-    assert "yaml-language-server" not in path.read_text(encoding="utf-8")
-    assert not (tmp_path / SCHEMA_FILE).exists()
-
-
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="not the name of a scenario"):
         init_scenario(tmp_path / "b.txt")
-    with pytest.raises(BenchError, match="no template 'x'"):
-        init_scenario(tmp_path / "b.yaml", template="x")  # type: ignore[arg-type]
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(BenchError, match="cannot be written"):
         init_scenario(tmp_path / "file" / "b.yaml")

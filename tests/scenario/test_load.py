@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.scenario.model import Manual, Pause, Say, ServerVad, Voice, shipped_catalogue
+from bench.audio.catalogue import shipped_catalogue
+from bench.dialects.session_config import Manual, ServerVad, Voice
+from bench.scenario.steps import Pause, Say
 from tests.scenario.conftest import Load, Problems
 
 SMALL = "name: t\nconversation: [{say: yes-slt}]\n"

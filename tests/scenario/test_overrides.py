@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.problems import ScenarioError
-from bench.scenario.read import target_names
+from bench.config.problems import ConfigError
 from tests.scenario.conftest import Load, Problems
 
 BASE = """\
@@ -104,7 +103,7 @@ def test_a_target_is_chosen_by_name(load: Load, problems: Problems) -> None:
     assert two is not None
     assert (two.url, two.provider_name) == ("ws://x/y", "p")
     assert load(TARGETS.split("  two")[0]).target is not None
-    assert target_names(load(TARGETS, choose_target=False)) == ("one", "two")
+    assert list(load(TARGETS, choose_target=False).targets) == ["one", "two"]
     assert problems(TARGETS) == ["s.yaml:6: targets: several targets; allowed: --target with one of: one, two"]
     assert problems(TARGETS, url="ws://x/y") == problems(TARGETS)
     assert problems(TARGETS, target_name="tow") == [
@@ -122,7 +121,7 @@ def test_set_on_an_empty_file_still_says_what_is_missing(tmp_path: Path, problem
 
 
 def test_one_message_carries_every_problem(load: Load) -> None:
-    with pytest.raises(ScenarioError) as caught:
+    with pytest.raises(ConfigError) as caught:
         load(BASE, "load.calers=5", "name=a b")
     assert caught.value.message.splitlines()[0].startswith("2 problems in ")
     assert len(caught.value.message.splitlines()) == 3

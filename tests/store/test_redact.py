@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bench.config.secrets import HIDDEN
 from bench.store.manifest import CalledTarget, Manifest
-from bench.store.redact import HIDDEN, safe_command, safe_url
+from bench.store.redact import safe_command, safe_url
 
 SECRET = "sk-live-31337"
 
@@ -44,7 +45,9 @@ def test_a_secret_after_its_option_is_hidden() -> None:
     assert safe_command(["--api-key", SECRET, "x"]) == ["--api-key", HIDDEN, "x"]
 
 
-@pytest.mark.parametrize("argument", ["target.api_key=env:OPENAI_API_KEY", "load.callers=20", "out_tokens_max=5"])
+@pytest.mark.parametrize(
+    "argument", ["target.api_key=env:OPENAI_API_KEY", "load.callers=20", "session.max_output_tokens=5"]
+)
 def test_what_is_no_secret_stays(argument: str) -> None:
     assert safe_command([argument]) == [argument]
 

@@ -11,17 +11,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
-from bench.config.problems import problems_of
-from bench.config.yaml_reader import Document, Mark, Problem, read_yaml
-from bench.errors import BenchError
+from bench.config.block import Block, Complaint, LongerMs, ScenarioPath, Text
+from bench.config.problems import ConfigError, read_text, validated
+from bench.config.yaml_reader import read_yaml
 from bench.server.engines.simulated.distributions import DelayField, constant
 from bench.server.engines.simulated.faults import Fault
 
+_HINT = "docs/simulator.md lists every key"
 DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
 
 
@@ -114,39 +114,16 @@ class Profile(Block):
 
 
 def load_profile(path: Path | None) -> Profile:
-    """The profile in `path`, the defaults for None; raises `BenchError` with everything that is wrong in it."""
-    if path is None:
-        return Profile()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(
-            f"--profile {path}: cannot be read: {error}", hint="docs/simulator.md shows what a profile looks like"
-        ) from error
-    return parse_profile(text, path)
+    """The profile in `path`, the defaults for None; ConfigError lists everything that is wrong in it."""
+    return Profile() if path is None else parse_profile(read_text(path, hint=_HINT), path)
 
 
 def parse_profile(text: str, path: Path) -> Profile:
     """`load_profile` for a text; `path` names it in problems and is where relative paths start."""
     document = read_yaml(text, name=str(path), env=os.environ)
-    data: Any = {} if document.data is None and not document.problems else document.data
-    profile: Profile | None = None
-    if isinstance(data, dict):
-        try:
-            profile = Profile.model_validate(data, context={"base": path.parent})
-        except ValidationError as error:
-            document.problems += problems_of(error.errors(include_url=False), document, Profile)
-    elif not document.problems:
-        document.problems.append(Problem(Mark(f"{path}:1", 1), (), "found no mapping; allowed: keys and values"))
+    if document.data is None:
+        document.data = {}
+    profile = validated(document, Profile, needs="one key of docs/simulator.md", base=path.parent)
     if document.problems or profile is None:
-        raise _refused(document, path)
+        raise ConfigError(document.problems, name=str(path), hint=_HINT)
     return profile
-
-
-def _refused(document: Document, path: Path) -> BenchError:
-    lines = [str(problem) for problem in sorted(document.problems, key=lambda problem: problem.mark.order)]
-    head = [f"{len(lines)} problems in {path}"] if len(lines) > 1 else []
-    return BenchError("\n".join(head + lines), hint="docs/simulator.md lists every key")
-
-
-__all__ = ["DurationMs", "Errors", "Limits", "Profile", "Reply", "load_profile", "parse_profile"]
