@@ -139,8 +139,9 @@ def test_a_peer_that_does_not_read_fails_its_own_call_alone(dial_in: Opener) -> 
 
 
 def test_a_wait_for_the_peer_is_lateness_of_that_frame(dial_in: Opener) -> None:
+    said = utterance(b"x" * 8_000_000, b"after")  # packing it takes a good part of the 300 ms that the peer sleeps
     ws, mic, heard = dial_in("/drowsy", send_timeout_s=10), microphone(continuous=False), Heard()
-    mic.speak(utterance(b"x" * 8_000_000, b"after"), time.monotonic_ns())
+    mic.speak(said, time.monotonic_ns())
     pacer = Pacer(ws, mic, heard)
     pacer.resume()
     gevent.sleep(0.1)
