@@ -354,7 +354,7 @@ def serve(
             port=port,
             api_key=key,
             workers=workers,
-            profile=str(profile) if profile is not None else None,
+            profile=profile,
             truth_log=truth_log,
             processes=processes,
             tls_cert=tls_cert,

@@ -9,7 +9,6 @@ the reasons say which.
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from bench.pricing.book import books_for
 from bench.run.server_process import listening_url
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.scenario.read import scenario_from_dict
+from bench.server.options import ServeOptions, start_server
 from bench.store.calibration import Calibration, Level, Spread, write_calibration
 from bench.store.environment import host_facts
 from bench.store.finish import finish_run
@@ -288,18 +288,17 @@ class _Server:
         profile = root / "profile.yaml"
         profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
         self.log = root / "truth.jsonl"
-        command = [sys.executable, "-m", "bench.server", "--engine", "simulated", "--profile", str(profile)]
-        command += ["--port", "0", "--exit-with-stdin", "--truth-log", str(self.log)]
-        command += ["--processes", str(options.servers)]
+        certificate: Path | None = None
         if options.tls:
             authority = trustme.CA()
             authority.cert_pem.write_to_path(root / "ca.pem")
-            chain = root / "server.pem"
-            authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(chain)
-            command += ["--tls-cert", str(chain)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+            certificate = root / "server.pem"
+            authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+        serve = ServeOptions(
+            engine="simulated", port=0, profile=profile, truth_log=self.log, processes=options.servers,
+            tls_cert=certificate,
+        )  # fmt: skip
+        self._process = start_server(serve, start_new_session=True)
         self.url = listening_url(self._process, what="the simulated server")
         self._marks: dict[int, float] = {}
         self._marked_s = 0.0

@@ -1,17 +1,17 @@
 """The embedded reference server as a child process, for scenarios that name no target.
 
-Started before the first call, stopped after the last. Trap: it must not outlive a run that was killed, so it is
-given the reading end of a pipe and exits when that pipe closes, whatever became of us.
+Started before the first call, stopped after the last. It cannot outlive a run that was killed: it exits when the
+pipe to its standard input closes.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import dataclass
 
 from bench.run.server_process import listening_url
 from bench.scenario.target import Target
+from bench.server.options import ServeOptions, start_server
 
 EMBEDDED_MODEL = "local-pipeline"
 
@@ -41,10 +41,7 @@ class EmbeddedServer:
 
 def start_embedded(engine: str = "local") -> EmbeddedServer:
     """Start the server on a free loopback port. Raises `BenchError` when it does not come up."""
-    command = [sys.executable, "-m", "bench.server", "--engine", engine, "--port", "0", "--exit-with-stdin"]
     # Its standard error stays ours: a pipe that nobody reads would stop the server once it is full.
     # A session of its own: Ctrl-C is for the run, whose open calls still need the server to finish.
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
-    )
+    process = start_server(ServeOptions(engine=engine, port=0), start_new_session=True)
     return EmbeddedServer(process, listening_url(process, what="the embedded server"))

@@ -9,18 +9,27 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+import orjson
+
+from bench.server.http_requests import error_body
 from bench.server.protocol import config
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 SECRET_PREFIX = "ek_"
 DEFAULT_SECRET_S = 600
 SECRET_LIMITS_S = (10, 7200)
 MAX_SECRETS = 100_000
+
+
+class RequestHeaders(Protocol):
+    """The header of a request, read without regard to case."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The first field of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Access:
     default_model: str
     _secrets: dict[str, _Secret] = field(default_factory=dict)
 
-    def admit(self, headers: Mapping[str, str]) -> Grant | None:
+    def admit(self, headers: RequestHeaders) -> Grant | None:
         """The grant for a request's credentials, or None when they are missing or wrong."""
         token = presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
@@ -59,8 +68,13 @@ class Access:
             return None
         return Grant()
 
-    def make_secret(self, body: object) -> dict[str, Any]:
+    def make_secret(self, request_body: bytes) -> dict[str, Any]:
         """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body."""
+        try:
+            body = orjson.loads(request_body) if request_body else {}
+        except orjson.JSONDecodeError as error:
+            message = f"We could not parse the JSON body of your request: {error}."
+            raise ProtocolError(message, code=None) from None
         if not isinstance(body, dict):
             raise invalid_type("body", "an object", body)
         seconds = _lifetime_s(body.get("expires_after"))
@@ -86,25 +100,25 @@ class Access:
             raise ProtocolError("Too many client secrets are in force.", code="rate_limit_exceeded")
 
 
-def presented_key(headers: Mapping[str, str]) -> str | None:
+def presented_key(headers: RequestHeaders) -> str | None:
     """The key of a request: bearer header, `api-key` header, or subprotocol."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    if headers.get("api-key"):
-        return headers["api-key"]
+    if key := headers.get("api-key", ""):
+        return key
     for offered in offered_subprotocols(headers):
         if offered.startswith(KEY_SUBPROTOCOL):
             return offered.removeprefix(KEY_SUBPROTOCOL)
     return None
 
 
-def offered_subprotocols(headers: Mapping[str, str]) -> list[str]:
+def offered_subprotocols(headers: RequestHeaders) -> list[str]:
     listed = headers.get("Sec-WebSocket-Protocol", "")
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
-def late_refusal(headers: Mapping[str, str]) -> ProtocolError | None:
+def late_refusal(headers: RequestHeaders) -> ProtocolError | None:
     """What the vendor refuses only once the socket is open.
 
     It also refuses a query without `model`; here the engine's own model answers then, so that `--url` with nothing
@@ -118,7 +132,7 @@ def late_refusal(headers: Mapping[str, str]) -> ProtocolError | None:
     return None
 
 
-def accepted_subprotocols(headers: Mapping[str, str]) -> tuple[str, ...]:
+def accepted_subprotocols(headers: RequestHeaders) -> tuple[str, ...]:
     """One of the offered ones is echoed, or a browser drops the connection; never the one that holds the key."""
     offered = [name for name in offered_subprotocols(headers) if not name.startswith(KEY_SUBPROTOCOL)]
     return ("realtime",) if "realtime" in offered else tuple(offered[:1])
@@ -126,14 +140,7 @@ def accepted_subprotocols(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def unauthorized() -> dict[str, Any]:
     """The body of a 401."""
-    return {
-        "error": {
-            "message": "Incorrect API key provided.",
-            "type": "invalid_request_error",
-            "param": None,
-            "code": "invalid_api_key",
-        }
-    }
+    return error_body("Incorrect API key provided.", code="invalid_api_key")
 
 
 def _lifetime_s(value: Any) -> int:

@@ -6,7 +6,6 @@ from typing import Any
 
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
-
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench.facts.failure import Failure
 
+from bench.facts.failure import Failure
 from bench.facts.signals import ErrorInfo, Malformed, ServerError, Signal, Usage
 from bench.measure.outcome import is_answered, turn_ended
 from tests.measure import build

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
-
 from bench.facts.signals import (
     ErrorInfo,
     Malformed,

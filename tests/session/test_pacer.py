@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import gevent
 import pytest
-from bench.facts.failure import Failure
 
+from bench.facts.failure import Failure
 from bench.session.frames import Utterance
 from bench.session.microphone import Microphone
 from bench.session.pacer import Pacer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bench.facts.connection import Connection
-
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,

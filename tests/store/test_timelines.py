@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench.facts.connection import Connection
-from bench.facts.failure import Failure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
+from bench.facts.connection import Connection
+from bench.facts.failure import Failure
 from bench.facts.signals import AudioDelta, RateLimit, RateLimits, ServerError, TextDelta
 from bench.facts.signals import ErrorInfo as Info
 from bench.facts.timeline import Entry, Labels, Timeline, TurnFacts

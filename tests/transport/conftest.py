@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
-
 from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.websocket import WebSocket, connect
 from tests.support.certificates import CA as CA_FILE

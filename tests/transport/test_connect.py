@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from bench.facts.failure import Failure
 
 from bench.errors import BenchError
+from bench.facts.failure import Failure
 from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.failures import Redactor, of_os_error, of_status
 from bench.transport.websocket import connect

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.audio.formats import AudioFormat
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type, missing, unknown
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, unknown
 
 Json = dict[str, Any]
 Check = Callable[[Any, str], Any]
@@ -141,16 +141,16 @@ def _merge(target: Json, update: Json, schema: Mapping[str, Any], path: str) -> 
             target[key] = rule(value, param)
 
 
-def _text(value: Any, param: str) -> str:
-    if not isinstance(value, str):
-        raise invalid_type(param, "a string", value)
-    return value
+def _typed(kind: type, name: str) -> Check:
+    def check(value: Any, param: str) -> Any:
+        if not isinstance(value, kind):
+            raise invalid_type(param, name, value)
+        return value
+
+    return check
 
 
-def _flag(value: Any, param: str) -> bool:
-    if not isinstance(value, bool):
-        raise invalid_type(param, "a boolean", value)
-    return value
+_text, _flag = _typed(str, "a string"), _typed(bool, "a boolean")
 
 
 def _choice(*allowed: str) -> Check:

@@ -14,8 +14,8 @@ from typing import Any
 import pybase64
 
 from bench.audio.formats import AudioFormat
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, wrong_field
 from bench.server.protocol.commands import ContextItem
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type, missing
 from bench.server.protocol.usage import Segment, reply_audio_tokens, text_tokens, user_audio_tokens
 
 RETAINED_AUDIO_BYTES = 16 * 1024 * 1024  # per session, for `conversation.item.retrieve`; the oldest audio goes first
@@ -181,11 +181,7 @@ def parse_item(value: object, *, item_id: str, audio_format: AudioFormat, param:
         raise invalid_choice(f"{param}.type", value.get("type"), ["message", *required])
     for key in required[item.kind]:
         if not isinstance(value.get(key), str):
-            raise (
-                missing(f"{param}.{key}")
-                if key not in value
-                else invalid_type(f"{param}.{key}", "a string", value[key])
-            )
+            raise wrong_field(value, key, "a string", f"{param}.")
         item.fields[key] = value[key]
     return item
 
@@ -205,11 +201,7 @@ def _parse_message(item: Item, value: dict[str, Any], audio_format: AudioFormat,
             raise invalid_choice(f"{where}.type", kind, allowed)
         key = "audio" if kind == "input_audio" else "text"
         if not isinstance(entry.get(key), str):
-            raise (
-                missing(f"{where}.{key}")
-                if key not in entry
-                else invalid_type(f"{where}.{key}", "a string", entry[key])
-            )
+            raise wrong_field(entry, key, "a string", f"{where}.")
         if kind == "input_audio":
             audio = decode_base64(entry["audio"], f"{where}.audio", audio_format)
             item.parts.append(Part(kind, audio=audio, audio_ms=duration_ms(len(audio), audio_format)))
@@ -223,9 +215,8 @@ def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
     try:
         return pybase64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
-        kind = (
-            "mono PCM16 at 24kHz" if audio_format is AudioFormat.PCM16 else f"mono G.711 {audio_format.value} at 8kHz"
-        )
+        is_pcm = audio_format is AudioFormat.PCM16
+        kind = "mono PCM16 at 24kHz" if is_pcm else f"mono G.711 {audio_format.value} at 8kHz"
         raise ProtocolError(
             f"Invalid '{param}'. Expected base64-encoded audio bytes ({kind}) but got an invalid value.",
             code="invalid_value",

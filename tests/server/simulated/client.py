@@ -57,14 +57,12 @@ class Seen:
 
 
 @contextmanager
-def simulated(profile: str | None, tmp_path: Path, *arguments: str, **environment: str) -> Iterator[str]:
+def simulated(profile: str | None, tmp_path: Path, **options: Any) -> Iterator[str]:
     """The WebSocket address of a simulated server with this profile."""
-    given: list[str] = []
     if profile is not None:
-        path = tmp_path / "profile.yaml"
-        path.write_text(profile)
-        given = ["--profile", str(path)]
-    with server_process("--engine", "simulated", *given, *arguments, **environment) as (_, address):
+        options["profile"] = tmp_path / "profile.yaml"
+        options["profile"].write_text(profile)
+    with server_process(engine="simulated", **options) as (_, address):
         yield address.replace("http://", "ws://") + "/v1/realtime?model=simulated"
 
 

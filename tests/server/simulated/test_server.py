@@ -7,7 +7,6 @@ import json
 import signal
 import ssl
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ import pytest
 from websockets.asyncio.client import connect
 
 from bench.audio.formats import AudioFormat
+from bench.server.options import ServeOptions
 from tests.server.simulated.client import Seen, call, simulated, utterance
-from tests.server.support import ROOT, append, check_event, server_process, silence
+from tests.server.support import append, check_event, refused_options, server_process, silence
 
 AUDIO = "response.output_audio.delta"
 QUICK = "{endpointing: 250ms, first_token: 300ms, first_audio: 350ms, reply_length: 600ms}"
@@ -48,7 +48,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Seen], P
         }
         return dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
 
-    with simulated(QUICK, folder, "--truth-log", str(log)) as url:
+    with simulated(QUICK, folder, truth_log=log) as url:
         seen = asyncio.run(run(url))
     return seen, log
 
@@ -167,7 +167,7 @@ def test_keys_paths_and_health_are_as_on_the_full_server(tmp_path: Path) -> None
         no_model = await call(url.split("?")[0], [], **good)
         return await call(url, []), await call(url.replace("/v1/", "/v2/"), [], **good), no_model, protocol
 
-    with simulated(None, tmp_path, "--api-key-env", "TEST_KEY", TEST_KEY="sk-1") as url:
+    with simulated(None, tmp_path, api_key="sk-1") as url:
         wrong_key, wrong_path, no_model, protocol = asyncio.run(run(url))
         address = url.split("/v1/")[0].replace("ws://", "http://")
         with urllib.request.urlopen(f"{address}/healthz") as answer:
@@ -218,8 +218,7 @@ def test_several_processes_share_a_port_and_stop_together(tmp_path: Path) -> Non
             await socket.recv()
             await socket.close()
 
-    options = ("--engine", "simulated", "--processes", "2", "--truth-log", str(log))
-    with server_process(*options) as (process, address):
+    with server_process(engine="simulated", processes=2, truth_log=log) as (process, address):
         children = psutil.Process(process.pid).children()
         asyncio.run(run(address.replace("http", "ws") + "/v1/realtime?model=m"))
         process.send_signal(signal.SIGTERM)
@@ -234,7 +233,7 @@ def test_several_processes_share_a_port_and_stop_together(tmp_path: Path) -> Non
 
 
 def test_a_process_that_dies_ends_the_server_with_an_error() -> None:
-    with server_process("--engine", "simulated", "--processes", "2") as (process, _):
+    with server_process(engine="simulated", processes=2) as (process, _):
         first, second = psutil.Process(process.pid).children()
         first.kill()
         assert process.wait(timeout=15) == 8
@@ -254,26 +253,22 @@ def test_tls(tmp_path: Path) -> None:
         async with connect(url, ssl=context) as socket:
             return str(json.loads(await socket.recv())["type"])
 
-    options = ("--engine", "simulated", "--tls-cert", str(cert), "--tls-key", str(key))
-    with server_process(*options) as (_, address):
+    with server_process(engine="simulated", tls_cert=cert, tls_key=key) as (_, address):
         assert address.startswith("wss://")
         assert asyncio.run(run(address + "/v1/realtime?model=m")) == "session.created"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("options", "words"),
     [
-        (["--profile", "nowhere.yaml"], "nowhere.yaml"),
-        (["--processes", "0"], "at least 1 process"),
-        (["--tls-cert", "nowhere.pem"], "--tls-cert nowhere.pem"),
-        (["--truth-log", "/proc/none/truth"], "cannot be written"),
+        ({"profile": "nowhere.yaml"}, "nowhere.yaml"),
+        ({"processes": 0}, "at least 1 process"),
+        ({"tls_cert": "nowhere.pem"}, "--tls-cert nowhere.pem"),
+        ({"truth_log": "/proc/none/truth"}, "cannot be written"),
     ],
 )
-def test_wrong_options_are_a_sentence(arguments: list[str], words: str) -> None:
-    command = [sys.executable, "-m", "bench.server", "--engine", "simulated", "--port", "0", *arguments]
-    ended = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=30, stdin=subprocess.DEVNULL
-    )
+def test_wrong_options_are_a_sentence(options: dict[str, Any], words: str) -> None:
+    ended = refused_options(ServeOptions(engine="simulated", port=0, **options).line())
     assert ended.returncode == 2
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr

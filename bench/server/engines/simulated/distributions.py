@@ -1,8 +1,7 @@
 """Delays as distributions: what a profile may write where a time is drawn for each turn.
 
 In: a YAML value (`400ms`, or a mapping with one kind) and a seeded generator. Out: milliseconds, never below 0.
-Trap: `growth` is added to every draw by the number of *open sessions*, so that a load test finds a knee; it is not
-part of the distribution and `mean_ms` leaves it out.
+Trap: `growth` is added to every draw by the number of *open sessions*, so that a load test finds a knee.
 """
 
 from __future__ import annotations
@@ -69,17 +68,6 @@ class Delay(Block):
         if self.mixture is not None:
             slow = rng.random() < self.mixture.share
             return (self.mixture.tail if slow else self.mixture.body).draw_ms(rng, open_sessions)
-        return float(self.constant or 0)
-
-    def mean_ms(self) -> float:
-        """Expected value without growth."""
-        if self.lognormal is not None:
-            return self.lognormal.median * math.exp(self.lognormal.sigma**2 / 2)
-        if self.gamma is not None:
-            return float(self.gamma.mean)
-        if self.mixture is not None:
-            share = self.mixture.share
-            return share * self.mixture.tail.mean_ms() + (1 - share) * self.mixture.body.mean_ms()
         return float(self.constant or 0)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.config.block import Block, Complaint, LongerMs, ScenarioPath, Text
 from bench.config.problems import problems_of
 from bench.config.yaml_reader import Document, Mark, Problem, read_yaml
 from bench.errors import BenchError
@@ -47,14 +47,14 @@ class Errors(Block):
                 yield Complaint((key,), f"found {value:g}; allowed: a whole number of words, or a share below 1")
 
 
-class Transcription(Block):
+class TranscriptionProfile(Block):
     """The caller's words as the server reports them."""
 
     delay: DelayField = Field(default=constant(150), description="From the commit to the transcription.")
     errors: Errors = Field(default=Errors(), description="Word errors, exact in number.")
 
 
-class Reply(Block):
+class FixtureReply(Block):
     """What is answered to one fixture."""
 
     text: Text = Field(default=DEFAULT_REPLY, description="The words.")
@@ -103,8 +103,8 @@ class Profile(Block):
     delivery_speed: float = Field(default=4.0, description="Audio sent, times real time.", gt=0, le=1000)
     reply: Text = Field(default=DEFAULT_REPLY, description="The words of every reply.")
     reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
-    replies: dict[str, Reply] = Field(default={}, description="Replies by fixture id.")
-    transcription: Transcription = Field(default=Transcription(), description="The caller's words.")
+    replies: dict[str, FixtureReply] = Field(default={}, description="Replies by fixture id.")
+    transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
 
@@ -147,6 +147,3 @@ def _refused(document: Document, path: Path) -> BenchError:
     lines = [str(problem) for problem in sorted(document.problems, key=lambda problem: problem.mark.order)]
     head = [f"{len(lines)} problems in {path}"] if len(lines) > 1 else []
     return BenchError("\n".join(head + lines), hint="docs/simulator.md lists every key")
-
-
-__all__ = ["DurationMs", "Errors", "Limits", "Profile", "Reply", "load_profile", "parse_profile"]

@@ -1,4 +1,4 @@
-"""The recogniser alone, with what a server hears of a call: audio cut by its own turn detection, in small pieces.
+"""Recognition alone, with what a server hears of a call: audio cut by its own turn detection, in small pieces.
 
 Each property is also shown to fail the wrong way: without the second pass, and with a decoder that is not reset.
 """
@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.server.engines import recogniser
-from bench.server.engines.recogniser import DECODER_SETTINGS, Recogniser, Utterance
+from bench.server.engines import decoder as decoders
+from bench.server.engines.decoder import DECODER_SETTINGS, UtteranceDecoder, load_decoder
 from bench.server.protocol import config
-from bench.server.protocol.input_audio import Heard, InputAudio, Take
+from bench.server.protocol.input_audio import CommittedAudio, InputAudio, SpeechAudio
 from tests.server.support import silence, speech
 
 SLICE_BYTES = 5760  # 120 ms of 24 kHz PCM16
@@ -28,8 +28,8 @@ def heard_live(fixture: str) -> bytes:
     pieces = [pcm[start : start + 960].tobytes() for start in range(0, len(pcm), 960)]
     buffer = InputAudio(AudioFormat.PCM16, dict(config.SERVER_VAD))
     outcomes = [outcome for frame in pieces for outcome in buffer.append(frame)]
-    assert sum(isinstance(outcome, Take) for outcome in outcomes) == 1
-    return b"".join(outcome.pcm for outcome in outcomes if isinstance(outcome, Heard))
+    assert sum(isinstance(outcome, CommittedAudio) for outcome in outcomes) == 1
+    return b"".join(outcome.pcm for outcome in outcomes if isinstance(outcome, SpeechAudio))
 
 
 def decoder_with(**settings: Any) -> Any:
@@ -39,14 +39,10 @@ def decoder_with(**settings: Any) -> Any:
 
 
 def words(decoder: Any, pcm: bytes) -> set[str]:
-    utterance = Utterance(AudioFormat.PCM16.rate_hz)
-    utterance.begin(decoder)
-    utterance.waiting += pcm
-    while len(utterance.waiting) > SLICE_BYTES:
-        utterance.decode(SLICE_BYTES)
-    text, freed = utterance.finish()
-    assert freed is decoder
-    return set(text.split())
+    utterance = UtteranceDecoder(decoder, AudioFormat.PCM16.rate_hz)
+    for start in range(0, len(pcm), SLICE_BYTES):
+        utterance.feed(pcm[start : start + SLICE_BYTES])
+    return set(utterance.finish().split())
 
 
 def channel_estimate(decoder: Any, pcm: bytes) -> NDArray[np.float64]:
@@ -58,9 +54,7 @@ def channel_estimate(decoder: Any, pcm: bytes) -> NDArray[np.float64]:
 def test_an_utterance_that_the_first_pass_loses_is_understood_live() -> None:
     pcm = heard_live(NEEDS_SECOND_PASS)
     wanted = {"where", "order", "should", "have", "arrived", "yesterday"}
-    worker = Recogniser(1)
-    worker.grow()
-    assert wanted <= words(worker.claim(), pcm)
+    assert wanted <= words(load_decoder(), pcm)
     assert not {"arrived", "yesterday"} & words(decoder_with(fwdflat=False), pcm)
 
 
@@ -97,9 +91,8 @@ def test_what_is_heard_does_not_depend_on_who_was_heard_before(noise_level: int)
 
 def test_the_channel_estimate_begins_anew_for_each_band() -> None:
     decoder = decoder_with()
-    for rate_hz, expected in ((24_000, recogniser.WIDE_BAND_MEAN), (8_000, recogniser.NARROW_BAND_MEAN)):
-        utterance = Utterance(rate_hz)
-        utterance.begin(decoder)
+    for rate_hz, expected in ((24_000, decoders.WIDE_BAND_MEAN), (8_000, decoders.NARROW_BAND_MEAN)):
+        utterance = UtteranceDecoder(decoder, rate_hz)
         estimate = [float(value) for value in decoder.get_cmn().split(",")]
         assert estimate == pytest.approx([float(value) for value in expected.split(",")], rel=1e-5)
-        utterance.abandon()
+        utterance.finish()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.server.vad import Edge, SpeechDetector, SpeechEdge
+from bench.audio.vad import Edge, SpeechDetector, SpeechEdge
 from tests.server.support import FIXTURES, silence, speech
 
 CATALOGUE = {entry["id"]: entry for entry in yaml.safe_load((FIXTURES / "catalogue.yaml").read_text())["fixtures"]}

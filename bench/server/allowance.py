@@ -7,6 +7,7 @@ when the response has ended.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,19 +18,16 @@ WINDOW_S = 60.0
 class Bucket:
     """An allowance of `limit` per minute, refilled continuously; None is without limit."""
 
-    __slots__ = ("_at_s", "_clock", "_left", "limit")
-
     def __init__(self, limit: int | None, clock: Callable[[], float]) -> None:
         self.limit = limit
+        self._rate = math.inf if limit is None else limit / WINDOW_S
         self._clock = clock
-        self._left = float(limit or 0)
+        self._left = self._full = math.inf if limit is None else float(limit)
         self._at_s = clock()
 
     def take(self, amount: float) -> bool:
         """Take all of `amount` or nothing."""
-        if self.limit is None:
-            return True
-        self._refill()
+        self.settle(0)
         if amount > self._left:
             return False
         self._left -= amount
@@ -37,29 +35,23 @@ class Bucket:
 
     def settle(self, amount: float) -> None:
         """Give back (or, negative, take without asking)."""
-        if self.limit is not None:
-            self._refill()
-            self._left = min(float(self.limit), self._left + amount)
+        now_s = self._clock()
+        refilled = self._left + (now_s - self._at_s) * self._rate if self.limit is not None else math.inf
+        self._left = min(self._full, min(self._full, refilled) + amount)
+        self._at_s = now_s
 
     def shown(self, name: str, otherwise: int) -> dict[str, Any]:
+        """For `rate_limits.updated`; without a limit, `otherwise` of which nothing is ever used."""
+        self.settle(0)
         limit = self.limit if self.limit is not None else otherwise
-        if self.limit is None:
-            return {"name": name, "limit": limit, "remaining": limit, "reset_seconds": 0.0}
-        self._refill()
-        reset_s = round((limit - self._left) * WINDOW_S / limit, 3)
-        return {"name": name, "limit": limit, "remaining": max(0, int(self._left)), "reset_seconds": reset_s}
+        left = min(float(limit), self._left)
+        reset_s = round((limit - left) * WINDOW_S / limit, 3)
+        return {"name": name, "limit": limit, "remaining": max(0, int(left)), "reset_seconds": reset_s}
 
     def wait_s(self, amount: float) -> float:
         """How long until `amount` could be taken."""
-        if self.limit is None:
-            return 0.0
-        self._refill()
-        return max(0.0, (min(amount, self.limit) - self._left) * WINDOW_S / self.limit)
-
-    def _refill(self) -> None:
-        now_s = self._clock()
-        self._left = min(float(self.limit or 0), self._left + (now_s - self._at_s) * (self.limit or 0) / WINDOW_S)
-        self._at_s = now_s
+        self.settle(0)
+        return max(0.0, (min(amount, self._full) - self._left) / self._rate)
 
 
 class Allowance:

@@ -48,28 +48,6 @@ class SpeechEdge:
 class SpeechDetector:
     """Follows one caller's stream; `threshold` 0..1 (0.5 asks for 10 dB above the noise floor to start)."""
 
-    __slots__ = (
-        "_active",
-        "_block_frames",
-        "_block_min_db",
-        "_block_minima",
-        "_edge",
-        "_floor_db",
-        "_frame",
-        "_lags",
-        "_last_active_end",
-        "_next_sample",
-        "_pending",
-        "_rate_hz",
-        "_silence_frames",
-        "_silent_run",
-        "_smooth_db",
-        "_start_db",
-        "_stay_db",
-        "_voiced",
-        "speaking",
-    )
-
     def __init__(self, rate_hz: int, *, threshold: float = 0.5, silence_duration_ms: int = 500) -> None:
         self._rate_hz = rate_hz
         self._frame = rate_hz * FRAME_MS // 1000

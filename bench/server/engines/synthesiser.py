@@ -7,7 +7,6 @@ Trap: the C library keeps one global state and is not re-entrant. One `Synthesis
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -66,9 +65,3 @@ class Synthesiser:
         if samples and count > 0:
             self._samples += ctypes.string_at(samples, count * 2)
         return 0
-
-
-@cache
-def synthesiser() -> Synthesiser:
-    """The process's own, started on first use."""
-    return Synthesiser()

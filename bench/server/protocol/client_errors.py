@@ -6,7 +6,7 @@ Trap: `error.event_id` is the *client's* id of the offending event; the event it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -68,3 +68,8 @@ def invalid_type(param: str, expected: str, found: object) -> ProtocolError:
     return ProtocolError(
         f"Invalid type for '{param}': expected {expected}, but got {name} instead.", code="invalid_type", param=param
     )
+
+
+def wrong_field(owner: Mapping[str, Any], key: str, expected: str, path: str = "") -> ProtocolError:
+    """`key` of an object is missing or of a wrong type; `path` leads to the object."""
+    return invalid_type(path + key, expected, owner[key]) if key in owner else missing(path + key)

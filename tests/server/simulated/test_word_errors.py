@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.audio.catalogue import load_catalogue
 from bench.measure.wer import normalise, score_words
 from bench.scenario.model import shipped_catalogue
-from bench.server.engines.simulated.words import count, with_errors
+from bench.server.engines.simulated.word_errors import count, with_errors
 
 TEXTS = sorted({fixture.text for fixture in load_catalogue(shipped_catalogue()).fixtures.values()})
 

@@ -1,7 +1,6 @@
 """Speech recognition with pocketsphinx: PCM16 in as it arrives, words out when it ends.
 
-A decoder hears one utterance at a time and holds about 95 MB, so a worker owns a few; an utterance that finds none
-free is kept until one is, and then decoded from its beginning.
+A decoder hears one utterance at a time and holds about 95 MB, so a worker owns a few.
 The model was trained on 16 kHz speech. Telephone audio has nothing above 4 kHz, which it mishears badly (WER over
 70 %), so the missing octave is filled with a faint mirror image of the lower one (about 22 %).
 Trap: pocketsphinx carries its estimates of the channel and of the noise from one utterance to the next; `set_cmn` sets
@@ -32,15 +31,18 @@ MIRROR_GAIN = 0.4
 _VARIANT = re.compile(r"\(\d+\)$")
 
 
-class Utterance:
-    """One take: audio waiting, and the decoder that hears it once there is one."""
+def load_decoder() -> Any:
+    """A decoder with its model: 95 MB and about 0.4 s."""
+    from pocketsphinx import Decoder  # 60 ms and 15 MB that only a worker needs
 
-    __slots__ = ("_decoder", "_heard_samples", "_narrow", "_resampler", "ended", "waiting")
+    return Decoder(**DECODER_SETTINGS)
 
-    def __init__(self, rate_hz: int) -> None:
-        self.waiting = bytearray()
-        self.ended = False
-        self._decoder: Any = None
+
+class UtteranceDecoder:
+    """One utterance and the decoder that hears it."""
+
+    def __init__(self, decoder: Any, rate_hz: int) -> None:
+        self.decoder = decoder
         self._narrow = rate_hz <= NARROW_BAND_HZ
         self._heard_samples = 0
         self._resampler = (
@@ -48,84 +50,33 @@ class Utterance:
             if rate_hz != MODEL_RATE_HZ
             else None
         )
-
-    @property
-    def has_decoder(self) -> bool:
-        return self._decoder is not None
-
-    def begin(self, decoder: Any) -> None:
-        self._decoder = decoder
         decoder.reinit_feat()  # 0.03 ms: no model is loaded
         decoder.set_cmn(NARROW_BAND_MEAN if self._narrow else WIDE_BAND_MEAN)
         decoder.start_utt()
 
-    def decode(self, at_most_bytes: int) -> None:
-        """Hear some of what is waiting."""
-        size = min(len(self.waiting), at_most_bytes) // 2 * 2
-        self._hear(bytes(self.waiting[:size]), last=False)
-        del self.waiting[:size]
+    def feed(self, pcm: bytes) -> None:
+        """More of it: PCM16 at its rate, whole samples."""
+        self._hear(pcm, last=False)
 
-    def finish(self) -> tuple[str, Any]:
-        """The words of the whole utterance, and the decoder, free again."""
-        self._hear(bytes(self.waiting), last=True)
-        self.waiting.clear()
-        decoder, self._decoder = self._decoder, None
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
+    def finish(self) -> str:
+        """The words of the whole utterance; the decoder is free again."""
+        self._hear(b"", last=True)
+        self.decoder.end_utt()
+        hypothesis = self.decoder.hyp()
         words = hypothesis.hypstr.split() if hypothesis is not None else []
-        return " ".join(_VARIANT.sub("", word) for word in words), decoder
-
-    def abandon(self) -> Any:
-        """The decoder, if it had one, free again."""
-        decoder, self._decoder = self._decoder, None
-        if decoder is not None:
-            decoder.end_utt()
-        return decoder
+        return " ".join(_VARIANT.sub("", word) for word in words)
 
     def _hear(self, pcm: bytes, *, last: bool) -> None:
         if self._resampler is not None:
-            samples = self._resampler.resample_chunk(np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2"), last=last)
+            samples = self._resampler.resample_chunk(np.frombuffer(pcm, dtype="<i2"), last=last)
             if self._narrow:
                 samples = self._with_mirror(samples)
             pcm = samples.tobytes()
         if pcm:
-            self._decoder.process_raw(pcm, False, False)
+            self.decoder.process_raw(pcm, False, False)
 
     def _with_mirror(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """A sign flipped at every other sample mirrors the spectrum at 4 kHz; chunks must not restart the flips."""
         signs = np.where((np.arange(len(samples)) + self._heard_samples) % 2, -MIRROR_GAIN, MIRROR_GAIN)
         self._heard_samples += len(samples)
         return np.clip(samples * (1.0 + signs), -32768, 32767).astype(np.int16)
-
-
-class Recogniser:
-    """The decoders of one worker."""
-
-    __slots__ = ("_free", "_most", "decoders")
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._free: list[Any] = []
-        self.decoders = 0
-
-    @property
-    def may_grow(self) -> bool:
-        return self.decoders < self._most
-
-    @property
-    def has_free(self) -> bool:
-        return bool(self._free)
-
-    def grow(self) -> None:
-        """Load one more decoder (about 0.4 s)."""
-        from pocketsphinx import Decoder  # 60 ms and 15 MB that only a worker needs
-
-        self._free.append(Decoder(**DECODER_SETTINGS))
-        self.decoders += 1
-
-    def claim(self) -> Any | None:
-        """A free decoder; None when all are busy."""
-        return self._free.pop() if self._free else None
-
-    def release(self, decoder: Any) -> None:
-        self._free.append(decoder)

@@ -53,7 +53,7 @@ class _Known:
     end: int
 
 
-class Recogniser:
+class RecordingMatcher:
     """Compares against a catalogue; made once per process."""
 
     def __init__(self, fixtures: Iterable[Fixture], *, confidence: float) -> None:

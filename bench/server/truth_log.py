@@ -25,7 +25,7 @@ FLUSH_S = 0.25
 FLUSH_RECORDS = 512
 
 Facts = Mapping[str, Any]
-Audio = tuple[int, int | None]
+LoggedAudio = tuple[int, int | None]
 """Samples of an audio delta, and how many of them, from its start, are silence (None: not known)."""
 
 
@@ -61,19 +61,12 @@ class TruthLog:
         """Whether anything is kept: callers may leave out what costs time to find out."""
         return self._fd is not None
 
-    def session(self, session_id: str, *, at_ns: int, peer: str, number: int, **facts: Any) -> None:
-        """A connection whose session was opened."""
+    def add(self, kind: str, session_id: str, **facts: Any) -> None:
+        """A `session` (an accepted connection), a `turn` (one stretch of caller speech) or a `close`."""
         if self._fd is not None:
-            self._add(
-                {"kind": "session", "session": session_id, "at_ns": at_ns, "peer": peer, "number": number, **facts}
-            )
+            self._add({"kind": kind, "session": session_id, **facts})
 
-    def turn(self, session_id: str, **facts: Any) -> None:
-        """One stretch of caller speech."""
-        if self._fd is not None:
-            self._add({"kind": "turn", "session": session_id, **facts})
-
-    def event(self, session_id: str, at_ns: int, size: int, event: Facts, audio: Audio | None) -> None:
+    def event(self, session_id: str, at_ns: int, size: int, event: Facts, audio: LoggedAudio | None) -> None:
         """An event that was written; `audio` is about its audio delta."""
         if self._fd is None:
             return
@@ -101,13 +94,7 @@ class TruthLog:
 
     def raw(self, session_id: str, at_ns: int, size: int, what: str) -> None:
         """Bytes that are no event."""
-        if self._fd is not None:
-            self._add({"kind": "event", "session": session_id, "at_ns": at_ns, "bytes": size, "type": what})
-
-    def closed(self, session_id: str, *, at_ns: int, how: str, code: int | None = None) -> None:
-        """The end of a connection: `how` is `server`, `client`, `reset` or `cut`."""
-        if self._fd is not None:
-            self._add({"kind": "close", "session": session_id, "at_ns": at_ns, "how": how, "code": code})
+        self.add("event", session_id, at_ns=at_ns, bytes=size, type=what)
 
     def flush(self) -> None:
         """Write what has been collected."""

@@ -1,6 +1,6 @@
-"""Hearing, as cheaply as 12,000 frames a second on one core ask for: speech or silence from the level alone.
+"""Speech or silence from the level alone, cheap enough for 12,000 frames a second on one core.
 
-In: encoded frames with their arrival times. Out: `Sound` for each frame that changes something, the recent audio
+In: encoded frames with their arrival times. Out: an `Activity` for each frame that changes something, the recent audio
 for the recogniser, and the arrival times of the frames that held speech.
 Trap: this detector only decides *when to ask* what was said; where speech ended is known from the recording that
 was recognised. It ends a turn by itself only for audio that nobody recognises.
@@ -35,58 +35,29 @@ BELOW_PEAK_STAY = 10**-2.8
 LEAST_SPEECH = _power(-55.0)
 
 
-class Sound(IntEnum):
+class Activity(IntEnum):
     NOTHING = 0
     ONSET = 1
     QUIET = 2  # silent for so long that it is worth asking what was said
 
 
-class Ear:
-    """One caller's stream. Positions are samples since the format was set."""
-
-    __slots__ = (
-        "_ask_ms",
-        "_block",
-        "_first_active",
-        "_floor",
-        "_floor_spans",
-        "_next_ask",
-        "_odd",
-        "_peak",
-        "_recent",
-        "_run",
-        "_smooth",
-        "_span_count",
-        "_span_min",
-        "arrivals",
-        "ends",
-        "format",
-        "last_active",
-        "onset",
-        "position",
-        "rate_hz",
-        "speaking",
-    )
+class LevelDetector:
+    """One caller's stream; positions are samples since it began."""
 
     def __init__(self, audio_format: AudioFormat, ask_ms: int) -> None:
-        self._ask_ms = ask_ms
+        self.format = audio_format
+        self.rate_hz = audio_format.rate_hz
         self.position = 0
+        self._ask_ms = ask_ms
+        self._block = self.rate_hz * BLOCK_MS // 1000
+        self._odd = b""
         self._recent: deque[tuple[int, int, bytes]] = deque()  # end position, arrival, encoded audio
-        self.set_format(audio_format)
         self._floor = FLOOR_RANGE[0]
         self._smooth = -1.0  # nothing heard yet
         self._span_min = float("inf")
         self._span_count = 0
         self._floor_spans: deque[float] = deque(maxlen=FLOOR_SPANS)
         self.forget()
-
-    def set_format(self, audio_format: AudioFormat) -> None:
-        """A new format starts with nothing heard."""
-        self.format = audio_format
-        self.rate_hz = audio_format.rate_hz
-        self._block = self.rate_hz * BLOCK_MS // 1000
-        self._odd = b""
-        self._recent.clear()
 
     def forget(self) -> None:
         """The turn is over: wait for the next onset. The noise floor and the recent audio are kept."""
@@ -99,7 +70,7 @@ class Ear:
         self.ends: list[int] = []
         self.arrivals: list[int] = []
 
-    def feed(self, data: bytes, at_ns: int) -> Sound:
+    def feed(self, data: bytes, at_ns: int) -> Activity:
         """One frame as it came off the wire."""
         if self.format is AudioFormat.PCM16:
             if self._odd or len(data) & 1:
@@ -111,7 +82,7 @@ class Ear:
             samples = self.format.decode(data)
         count = len(samples)
         if not count:
-            return Sound.NOTHING
+            return Activity.NOTHING
         start, self.position = self.position, self.position + count
         recent = self._recent
         recent.append((self.position, at_ns, data))
@@ -123,18 +94,18 @@ class Ear:
             parts = 1
         size = count // parts
         values = samples.astype(np.float32).reshape(parts, size)
-        sound = Sound.NOTHING
+        activity = Activity.NOTHING
         for power in np.einsum("ij,ij->i", values, values).tolist():
             start += size
             if self._step(power / size, start, size):
-                sound = Sound.ONSET
+                activity = Activity.ONSET
         if self.speaking:
             self.ends.append(self.position)
             self.arrivals.append(at_ns)
-            if sound is Sound.NOTHING and self.position - self.last_active >= self._next_ask:
+            if activity is Activity.NOTHING and self.position - self.last_active >= self._next_ask:
                 self._next_ask = self.position - self.last_active + ASK_AGAIN_MS * self.rate_hz // 1000
-                return Sound.QUIET
-        return sound
+                return Activity.QUIET
+        return activity
 
     def _step(self, power: float, end: int, size: int) -> bool:
         """One block; True when speech begins with it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.server.engines.simulated.allowance import Allowance
+from bench.server.allowance import Allowance
 
 
 class Clock:

@@ -10,12 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from websockets.utils import apply_mask as slow_mask
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # no compiled part for this platform
-    apply_mask = slow_mask
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the compiled one where there is one
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 _CONTINUATION = 0
@@ -34,7 +29,7 @@ class FramingError(Exception):
         self.reason = reason
 
 
-class FrameReader:
+class ClientFrames:
     """Cuts a client's bytes into (opcode, payload)."""
 
     __slots__ = ("_fragments", "_fragments_size", "_kind", "_needed", "_pending")

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from bench.server.lean.framing import (
+from bench.server.websocket_frames import (
     BINARY,
     CLOSE,
     PING,
     TEXT,
-    FrameReader,
+    ClientFrames,
     FramingError,
     close_code,
     close_frame,
@@ -47,7 +47,7 @@ def test_any_slices_give_the_messages(messages: list[tuple[Opcode, int, int]], s
         for place in range(pieces):
             kind = opcode if not place else Opcode.CONT
             wire += masked(kind, payload[cuts[place] : cuts[place + 1]], fin=place == pieces - 1)
-    reader = FrameReader()
+    reader = ClientFrames()
     got = [found for start in range(0, len(wire), size) for found in reader.feed(wire[start : start + size])]
     assert got == sent
 
@@ -67,7 +67,7 @@ def test_any_slices_give_the_messages(messages: list[tuple[Opcode, int, int]], s
 )
 def test_a_broken_frame_is_refused(wire: bytes, code: int) -> None:
     with pytest.raises(FramingError) as refused:
-        list(FrameReader().feed(wire))
+        list(ClientFrames().feed(wire))
     assert refused.value.code == code
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from bench.audio.catalogue import Fixture, load_catalogue
 from bench.audio.formats import AudioFormat
+from bench.audio.level_detector import Activity, LevelDetector
+from bench.audio.recording_matcher import Match, RecordingMatcher, reduced
 from bench.scenario.model import shipped_catalogue
-from bench.server.engines.simulated.ear import Ear, Sound
-from bench.server.engines.simulated.recognise import Match, Recogniser, reduced
 
 ASK_MS = 160
 
@@ -23,8 +23,8 @@ def fixtures() -> tuple[Fixture, ...]:
 
 
 @cache
-def recogniser() -> Recogniser:
-    return Recogniser(fixtures(), confidence=0.6)
+def matcher() -> RecordingMatcher:
+    return RecordingMatcher(fixtures(), confidence=0.6)
 
 
 def spoken(
@@ -46,17 +46,17 @@ def spoken(
 
 def hear(stream: NDArray[np.int16], audio_format: AudioFormat, frame_ms: int) -> tuple[Match | None, float, int]:
     """What is recognised, where its speech ended (ms on the stream), and how many onsets were heard."""
-    ear, onsets = Ear(audio_format, ASK_MS), 0
+    detector, onsets = LevelDetector(audio_format, ASK_MS), 0
     encoded = audio_format.encode(stream)
     size = audio_format.rate_hz * frame_ms // 1000 * audio_format.bytes_per_sample
     for start in range(0, len(encoded), size):
-        sound = ear.feed(encoded[start : start + size], start)
-        onsets += sound is Sound.ONSET
-        if sound is Sound.QUIET:
-            heard = reduced(ear.before(ear.last_active), ear.rate_hz)
-            match = recogniser().ended(heard, ear.speech_ms, thorough=ear.quiet_ms >= 400)
+        sound = detector.feed(encoded[start : start + size], start)
+        onsets += sound is Activity.ONSET
+        if sound is Activity.QUIET:
+            heard = reduced(detector.before(detector.last_active), detector.rate_hz)
+            match = matcher().ended(heard, detector.speech_ms, thorough=detector.quiet_ms >= 400)
             if match is not None:
-                return match, ear.last_active * 1000 / ear.rate_hz + match.end_offset_ms, onsets
+                return match, detector.last_active * 1000 / detector.rate_hz + match.end_offset_ms, onsets
     return None, 0.0, onsets
 
 
@@ -86,7 +86,7 @@ def test_every_shipped_recording(
 def test_a_recording_that_is_not_in_the_catalogue_is_unknown() -> None:
     known = [fixture for fixture in fixtures() if not fixture.id.startswith(("balance", "yes", "long"))]
     others = [fixture for fixture in fixtures() if fixture.id.startswith(("balance", "yes", "long"))]
-    few = Recogniser(known, confidence=0.6)
+    few = RecordingMatcher(known, confidence=0.6)
     for fixture in others:
         pcm = fixture.load_pcm(24_000)[: round(fixture.speech_end_ms * 24)]
         assert few.ended(reduced(pcm, 24_000), fixture.duration_ms) is None, fixture.id
@@ -96,7 +96,7 @@ def test_a_recording_that_is_not_in_the_catalogue_is_unknown() -> None:
         8000 * np.sin(np.arange(48_000) * 2 * np.pi * 220 / 24_000),
         np.zeros(9),
     ):
-        assert recogniser().ended(reduced(audio.astype(np.int16), 24_000), 2000) is None
+        assert matcher().ended(reduced(audio.astype(np.int16), 24_000), 2000) is None
 
 
 def test_a_pause_inside_a_recording_says_how_much_is_still_to_come() -> None:
@@ -104,25 +104,25 @@ def test_a_pause_inside_a_recording_says_how_much_is_still_to_come() -> None:
     pcm = fixture.load_pcm(24_000)
     for at_ms in (3_000, 7_500):
         heard = reduced(pcm[: at_ms * 24], 24_000)
-        assert recogniser().ended(heard, at_ms - fixture.speech_start_ms) is None
-        match = recogniser().inside(heard, at_ms - fixture.speech_start_ms)
+        assert matcher().ended(heard, at_ms - fixture.speech_start_ms) is None
+        match = matcher().inside(heard, at_ms - fixture.speech_start_ms)
         assert match is not None
         assert match.fixture.id == fixture.id
         assert match.end_offset_ms == pytest.approx(fixture.speech_end_ms - at_ms, abs=0.5)
 
 
 def test_arrival_times_give_the_instant_of_a_sample() -> None:
-    ear = Ear(AudioFormat.PCM16, ASK_MS)
+    detector = LevelDetector(AudioFormat.PCM16, ASK_MS)
     for number in range(1, 6):
-        ear.feed(bytes(2 * 960), number * 40_000_000)
-    assert ear.captured_ns(960 * 3) == 3 * 40_000_000
-    assert ear.captured_ns(960 * 3 - 480) == 3 * 40_000_000 - 20_000_000
-    assert ear.captured_ns(960 * 6) == 6 * 40_000_000
+        detector.feed(bytes(2 * 960), number * 40_000_000)
+    assert detector.captured_ns(960 * 3) == 3 * 40_000_000
+    assert detector.captured_ns(960 * 3 - 480) == 3 * 40_000_000 - 20_000_000
+    assert detector.captured_ns(960 * 6) == 6 * 40_000_000
 
 
 def test_half_samples_are_put_together_again() -> None:
     pcm = (8000 * np.sin(np.arange(24_000) * 0.1)).astype("<i2").tobytes()
-    whole, cut = Ear(AudioFormat.PCM16, ASK_MS), Ear(AudioFormat.PCM16, ASK_MS)
+    whole, cut = LevelDetector(AudioFormat.PCM16, ASK_MS), LevelDetector(AudioFormat.PCM16, ASK_MS)
     whole.feed(pcm, 0)
     for start in range(0, len(pcm), 999):
         cut.feed(pcm[start : start + 999], 0)
