@@ -125,10 +125,8 @@ def late_refusal(headers: RequestHeaders) -> ProtocolError | None:
     but an address works.
     """
     if "realtime=v1" in headers.get("OpenAI-Beta", "") or "openai-beta.realtime-v1" in offered_subprotocols(headers):
-        return ProtocolError(
-            "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
-            code="beta_api_shape_disabled",
-        )
+        message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
+        return ProtocolError(message, code="beta_api_shape_disabled")
     return None
 
 
@@ -150,13 +148,5 @@ def _lifetime_s(value: Any) -> int:
         raise invalid_type("expires_after", "an object", value)
     if value.get("anchor", "created_at") != "created_at":
         raise invalid_choice("expires_after.anchor", value["anchor"], ["created_at"])
-    seconds = value.get("seconds", DEFAULT_SECRET_S)
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise invalid_type("expires_after.seconds", "an integer", seconds)
-    if not SECRET_LIMITS_S[0] <= seconds <= SECRET_LIMITS_S[1]:
-        raise ProtocolError(
-            f"Invalid 'expires_after.seconds': expected {SECRET_LIMITS_S[0]} to {SECRET_LIMITS_S[1]}, got {seconds}.",
-            code="integer_out_of_range",
-            param="expires_after.seconds",
-        )
-    return seconds
+    within_limits = config.number(*SECRET_LIMITS_S, whole=True)
+    return int(within_limits(value.get("seconds", DEFAULT_SECRET_S), "expires_after.seconds"))

@@ -56,8 +56,7 @@ async def _start(options: ServeOptions, port: int, number: int) -> asyncio.subpr
 
 
 async def _ready(child: asyncio.subprocess.Process) -> None:
-    assert child.stdout is not None
-    line = await child.stdout.readline()
+    line = await child.stdout.readline() if child.stdout is not None else b""
     if not line.startswith(LISTENING_PREFIX.encode()):
         raise BenchError(f"server process {child.pid} did not start", exit_code=ExitCode.UNREACHABLE)
 

@@ -32,8 +32,6 @@ class FramingError(Exception):
 class ClientFrames:
     """Cuts a client's bytes into (opcode, payload)."""
 
-    __slots__ = ("_fragments", "_fragments_size", "_kind", "_needed", "_pending")
-
     def __init__(self) -> None:
         self._pending = bytearray()
         self._needed = 0  # bytes without which `_pending` cannot be gone on with

@@ -109,7 +109,7 @@ class LocalSession(StreamingSession):
                 await asyncio.sleep(0)
             return
         sentences = _SENTENCE.findall(answer)
-        speech = self._pool.say(
+        spoken = self._pool.say(
             [sentence.strip() for sentence in sentences],
             voice=request.voice,
             speed=request.speed,
@@ -122,10 +122,11 @@ class LocalSession(StreamingSession):
                 text = words(sentence)
                 if not index:  # the first word is known before any sound is made
                     yield text.pop(0)
-                async for piece in pacer.sentence(text, await speech.sentence()):
+                async for piece in pacer.sentence(text, await spoken[index]):
                     yield piece
         finally:
-            speech.close()
+            for audio in spoken:
+                audio.cancel()
 
     def close(self) -> None:
         super().close()

@@ -76,23 +76,6 @@ class Recognition:
 
 
 @dataclass(slots=True, eq=False)
-class Speech:
-    """Sentences being spoken, in order."""
-
-    worker: _SpeechWorker
-    spoken: deque[asyncio.Future[bytes]]
-
-    async def sentence(self) -> bytes:
-        """The next sentence's encoded audio; raises `EngineError` when the worker died."""
-        return await self.spoken.popleft()
-
-    def close(self) -> None:
-        """No more sentences are wanted."""
-        for audio in self.spoken:
-            audio.cancel()
-
-
-@dataclass(slots=True, eq=False)
 class _SpeechWorker:
     process: asyncio.subprocess.Process
     most_decoders: int
@@ -210,17 +193,20 @@ class WorkerPool:
         worker.utterances.append(utterance)
         return utterance
 
-    def say(self, sentences: list[str], *, voice: str, speed: float, audio_format: str, pause_ms: int) -> Speech:
-        """Ask for all sentences at once; they are spoken in order, each available as soon as it is done."""
+    def say(
+        self, sentences: list[str], *, voice: str, speed: float, audio_format: str, pause_ms: int
+    ) -> list[asyncio.Future[bytes]]:
+        """Ask for all sentences at once: the encoded audio of each, in order, as soon as it is spoken.
+
+        A future raises `EngineError` when the worker died; cancel those of sentences that nobody wants any more.
+        """
         worker = min(self._running(), key=lambda candidate: (len(candidate.sentences), len(candidate.utterances)))
-        speech = Speech(worker, deque())
-        for index, text in enumerate(sentences):
-            audio = _future()
-            pause = pause_ms if index < len(sentences) - 1 else 0
+        spoken = [_future() for _ in sentences]
+        for audio, text in zip(spoken, sentences, strict=True):
+            pause = pause_ms if audio is not spoken[-1] else 0
             worker.sentences.append(((text, pause, voice, speed, audio_format), audio))
-            speech.spoken.append(audio)
         worker.wake.set()
-        return speech
+        return spoken
 
     def _running(self) -> list[_SpeechWorker]:
         if not self._workers:

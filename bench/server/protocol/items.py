@@ -82,8 +82,6 @@ class Item:
 class Conversation:
     """Items in order, found by id, with the kept audio bounded."""
 
-    __slots__ = ("_items", "_most_bytes", "_retained_bytes")
-
     def __init__(self, most_bytes: int = RETAINED_AUDIO_BYTES) -> None:
         self._items: list[Item] = []
         self._most_bytes = most_bytes
@@ -100,10 +98,6 @@ class Conversation:
     def find(self, item_id: object) -> Item | None:
         return next((item for item in reversed(self._items) if item.id == item_id), None)
 
-    @property
-    def last_id(self) -> str | None:
-        return self._items[-1].id if self._items else None
-
     def before(self, item: Item) -> str | None:
         """The id that `item` follows; None at the front or when the item was deleted meanwhile."""
         index = next((i for i, known in enumerate(self._items) if known is item), 0)
@@ -115,7 +109,7 @@ class Conversation:
             self._items.insert(0, item)
             previous = None
         elif previous_item_id is None:
-            previous = self.last_id
+            previous = self._items[-1].id if self._items else None
             self._items.append(item)
         else:
             index = next(i for i, known in enumerate(self._items) if known.id == previous_item_id)

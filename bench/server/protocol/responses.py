@@ -89,12 +89,8 @@ class Response:
         return reply_audio_tokens(self.audio_ms)
 
     @property
-    def out_tokens(self) -> int:
-        return self.out_text_tokens + self.out_audio_tokens
-
-    @property
     def over_limit(self) -> bool:
-        return self.max_tokens is not None and self.out_tokens >= self.max_tokens
+        return self.max_tokens is not None and self.out_text_tokens + self.out_audio_tokens >= self.max_tokens
 
     def created(self) -> list[Event]:
         return [self.new_event("response.created", response=self._wire("in_progress", None, [], None))]

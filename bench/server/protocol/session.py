@@ -216,12 +216,11 @@ class Session:
         if not isinstance(audio, str):
             raise missing("audio") if audio is None else invalid_type("audio", "a string", audio)
         if len(audio) > MAX_APPEND_BYTES:
-            raise ProtocolError(
+            message = (
                 f"Invalid 'audio': string too long. Expected a string with maximum length {MAX_APPEND_BYTES}, "
-                f"but got a string with length {len(audio)} instead.",
-                code="string_above_max_length",
-                param="audio",
+                f"but got a string with length {len(audio)} instead."
             )
+            raise ProtocolError(message, code="string_above_max_length", param="audio")
         self._input_events(
             self.input.append(decode_base64(audio, "audio", self.input.format), self._arrived_ns), actions
         )
@@ -306,11 +305,8 @@ class Session:
         if after not in (None, "root") and self._conversation.find(after) is None:
             raise _no_item("create", after, "previous_item_id")
         if self._conversation.find(item.id) is not None:
-            raise ProtocolError(
-                f"Error creating item: an item with id '{item.id}' already exists.",
-                code="item_create_duplicate_id",
-                param="item.id",
-            )
+            message = f"Error creating item: an item with id '{item.id}' already exists."
+            raise ProtocolError(message, code="item_create_duplicate_id", param="item.id")
         previous = self._conversation.insert(item, after)
         self._hear_item(item, actions)
         self._item_added(item, previous, actions)
@@ -345,11 +341,8 @@ class Session:
             raise invalid_choice("content_index", event["content_index"], [0])
         held_ms = item.parts[0].audio_ms
         if not 0 <= event["audio_end_ms"] <= held_ms:
-            raise ProtocolError(
-                f"Audio content of {int(held_ms)}ms is already shorter than {event['audio_end_ms']}ms",
-                code="invalid_value",
-                param="audio_end_ms",
-            )
+            message = f"Audio content of {int(held_ms)}ms is already shorter than {event['audio_end_ms']}ms"
+            raise ProtocolError(message, code="invalid_value", param="audio_end_ms")
         self._conversation.truncate(item, event["audio_end_ms"])
         fields = {"item_id": item.id, "content_index": 0, "audio_end_ms": event["audio_end_ms"]}
         actions.events.append(self._event("conversation.item.truncated", **fields))

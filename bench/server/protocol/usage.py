@@ -50,8 +50,6 @@ class Segment:
 class UsageLedger:
     """Remembers the context last sent, so that the next response knows which part of its own is cached."""
 
-    __slots__ = ("_previous",)
-
     def __init__(self) -> None:
         self._previous: tuple[Segment, ...] = ()
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.audio.formats import AudioFormat
 from bench.server.engines.base import EngineError
-from bench.server.engines.pool import Recognition, Speech, WorkerPool
+from bench.server.engines.pool import Recognition, WorkerPool
 from tests.server.support import silence, speech
 
 Result = TypeVar("Result")
@@ -76,18 +76,13 @@ def test_sentences_are_spoken_in_order_in_the_asked_format_and_speed() -> None:
         for audio_format, speed in (("pcm16", 1.0), ("pcm16", 1.5), ("pcmu", 1.0)):
             sentences = ["Yes.", "This sentence is a good deal longer than the other."]
             said = pool.say(sentences, voice="marin", speed=speed, audio_format=audio_format, pause_ms=0)
-            sizes += [len(await said.sentence()) for _ in sentences]
+            sizes += [len(await audio) for audio in said]
         return sizes
 
     short, long, _, fast, short_g711, long_g711 = with_pool(work)
     assert short * 3 < long
     assert fast < long * 0.8
     assert (short / short_g711, long / long_g711) == (pytest.approx(6, rel=0.01), pytest.approx(6, rel=0.01))
-
-
-async def listen(said: Speech) -> None:
-    while True:
-        await said.sentence()
 
 
 def test_work_held_by_a_worker_that_dies_fails_by_name() -> None:
@@ -99,6 +94,6 @@ def test_work_held_by_a_worker_that_dies_fails_by_name() -> None:
         with pytest.raises(EngineError, match="worker ended"):
             await utterance.text()
         with pytest.raises(EngineError, match="worker ended"):
-            await listen(speech_in_work)
+            await asyncio.gather(*speech_in_work)
 
     with_pool(work)

@@ -7,7 +7,6 @@ import json
 import signal
 import ssl
 import subprocess
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from websockets.asyncio.client import connect
 from bench.audio.formats import AudioFormat
 from bench.server.options import ServeOptions
 from tests.server.simulated.client import Seen, call, simulated, utterance
-from tests.server.support import append, check_event, refused_options, server_process, silence
+from tests.server.support import append, check_event, http, refused_options, server_process, silence
 
 AUDIO = "response.output_audio.delta"
 QUICK = "{endpointing: 250ms, first_token: 300ms, first_audio: 350ms, reply_length: 600ms}"
@@ -159,7 +158,7 @@ def test_a_full_server_may_refuse_at_the_handshake_and_ends_old_sessions(tmp_pat
     assert code == 1001
 
 
-def test_keys_paths_and_health_are_as_on_the_full_server(tmp_path: Path) -> None:
+def test_keys_secrets_paths_and_health_are_as_with_the_local_engine(tmp_path: Path) -> None:
     async def run(url: str) -> tuple[Seen, Seen, Seen, str | None]:
         good = {"additional_headers": {"Authorization": "Bearer sk-1"}}
         async with connect(url, subprotocols=["realtime", "openai-insecure-api-key.sk-1"]) as socket:  # type: ignore[list-item]
@@ -170,14 +169,19 @@ def test_keys_paths_and_health_are_as_on_the_full_server(tmp_path: Path) -> None
     with simulated(None, tmp_path, api_key="sk-1") as url:
         wrong_key, wrong_path, no_model, protocol = asyncio.run(run(url))
         address = url.split("/v1/")[0].replace("ws://", "http://")
-        with urllib.request.urlopen(f"{address}/healthz") as answer:
-            health = json.load(answer)
+        _, health = http(f"{address}/healthz")
+        auth = {"Authorization": "Bearer sk-1"}
+        body = b'{"session": {"type": "realtime", "instructions": "Baked."}}'
+        _, secret = http(f"{address}/v1/realtime/client_secrets", method="POST", body=body, headers=auth)
+        bearer = {"additional_headers": {"Authorization": f"Bearer {secret['value']}"}}
+        with_secret = asyncio.run(call(url, [], **bearer))
     assert wrong_key.http_status == 401
     assert wrong_path.http_status == 404
     assert no_model.events[0]["session"]["model"] == "simulated"
     assert protocol == "realtime"
     assert health["status"] == "ok"
     assert health["engine"] == "simulated"
+    assert with_secret.events[0]["session"]["instructions"] == "Baked."
 
 
 def test_unusual_messages_are_answered_as_the_protocol_says(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What goes wrong, and when: the faults of a profile, and which of them apply to a session or a turn.
 
 In: a profile's `faults`, the seed, the numbers of session and turn (both from 0). Out: the faults that apply. What
-a fault does to a reply is in `reply_plan`, to a call in `simulated_session`, to a connection in `faulty_connection`.
+a fault does to a reply is in `reply_plan`, to a call in `engine`, to a connection in `faulty_connection`.
 Trap: a choice depends on nothing but seed, session, turn and the fault's place in the list, so adding a fault at the
 end of a profile changes no earlier decision.
 """

@@ -1,6 +1,6 @@
 """A connection with the faults of its session and the limits of the profile: what goes wrong before a call begins.
 
-What goes wrong in a call is in `simulated_session` and `reply_plan`; the plain `ServerConnection` knows no faults.
+What goes wrong in a call is in `engine` and `reply_plan`; the plain `ServerConnection` knows no faults.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bench.server.protocol.client_errors import ProtocolError
 from bench.server.server_connection import LateRefusal, ServerConnection, Service
 
 SLOW_HANDSHAKE_MS = 3_000
+SESSION_LIMIT = "The number of concurrent sessions of this server has been reached."
 _BODIES = {
     401: unauthorized(),
     403: error_body("Access to this model is not allowed.", code="unsupported_country_region_territory"),
@@ -70,9 +71,9 @@ class FaultyConnection(ServerConnection):
         if (fault := self._faults.get("error_then_close")) is not None:
             code = fault.error_code or "session_limit_reached"
             kind = "server_error" if fault.error_code else "rate_limit_error"
-            return _session_limit(code, kind), fault.close_code, "simulated fault"
+            return ProtocolError(SESSION_LIMIT, code=code, kind=kind), fault.close_code, "simulated fault"
         if self._is_full:
-            problem = _session_limit("session_limit_reached", "rate_limit_error")
+            problem = ProtocolError(SESSION_LIMIT, code="session_limit_reached", kind="rate_limit_error")
             return problem, 1008, "session_limit_reached"
         return None
 
@@ -80,7 +81,3 @@ class FaultyConnection(ServerConnection):
     def _is_full(self) -> bool:
         most = self._engine.profile.limits.max_sessions
         return most is not None and self._engine.open_sessions >= most
-
-
-def _session_limit(code: str, kind: str) -> ProtocolError:
-    return ProtocolError("The number of concurrent sessions of this server has been reached.", code=code, kind=kind)

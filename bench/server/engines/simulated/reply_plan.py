@@ -153,9 +153,8 @@ def _ended_otherwise(acts: list[ScheduledAction], status: str, code: str | None)
     """`failed` gives nothing; `incomplete` and `cancelled` break off in the middle."""
     if status == "failed":
         first = acts[0].due_ms if acts else 0.0
-        return [
-            ScheduledAction(first, Ending.failed("server_error", code or "server_error", "The server had an error."))
-        ]
+        ending = Ending.failed("server_error", code or "server_error", "The server had an error.")
+        return [ScheduledAction(first, ending)]
     reason = code or ("max_output_tokens" if status == "incomplete" else "client_cancelled")
     half = max(1, len(acts) // 2)
     return [*acts[:half], ScheduledAction(acts[half - 1].due_ms, Ending(status, reason))]
@@ -166,23 +165,22 @@ def _interrupted(acts: list[ScheduledAction], kind: str, fault: Fault) -> list[S
     place = _place_after(acts, fault.after)
     before, rest = acts[:place], acts[place:]
     at_ms = before[-1].due_ms if before else (acts[0].due_ms if acts else 0.0)
+    inserted: Action
+    if kind == "stall":
+        delay_ms = fault.delay
+        return before + [replace(act, due_ms=act.due_ms + delay_ms) for act in rest if delay_ms is not None]
     if kind == "broken_json":
-        raw = RawMessage(b'{"type": "response.output_audio.delta", "delta": "AAAA', "broken_json")
-        return [*before, ScheduledAction(at_ms, raw), *rest]
+        inserted = RawMessage(b'{"type": "response.output_audio.delta", "delta": "AAAA', "broken_json")
+        return [*before, ScheduledAction(at_ms, inserted), *rest]
     if kind == "error_event":
         message = "The server had an error while processing your request."
-        error = ProtocolError(message, code=fault.error_code or "server_error", kind="server_error").body()
-        return [
-            *before,
-            ScheduledAction(at_ms, ExtraEvent({"type": "error", "event_id": "event_fault", "error": error})),
-        ]
-    if kind == "cut":
-        return [*before, ScheduledAction(at_ms, Disconnect(None, reset=True))]
-    if kind == "close":
-        return [*before, ScheduledAction(at_ms, Disconnect(None if fault.close_code == 1006 else fault.close_code))]
-    if fault.delay is None:
-        return before
-    return [*before, *(replace(act, due_ms=act.due_ms + fault.delay) for act in rest)]
+        error = ProtocolError(message, code=fault.error_code or "server_error", kind="server_error")
+        inserted = ExtraEvent({"type": "error", "event_id": "event_fault", "error": error.body()})
+    elif kind == "cut":
+        inserted = Disconnect(None, reset=True)
+    else:
+        inserted = Disconnect(None if fault.close_code == 1006 else fault.close_code)
+    return [*before, ScheduledAction(at_ms, inserted)]
 
 
 def _place_after(acts: list[ScheduledAction], after_ms: int | None) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 
 from bench.server.engines.base import Handler
-from bench.server.engines.simulated.faults import Fault
 from bench.server.engines.simulated.profile import Profile
 from bench.server.engines.simulated.turn import Turn
 
@@ -33,12 +32,12 @@ class Transcripts:
         form = fault.form if fault is not None else ""
         if form == "never":
             return
-        if form == "after_done":
-            self._waiting.append((turn, _delay_ms(fault, AFTER_DONE_MS)))
+        if fault is not None and form == "after_done":
+            self._waiting.append((turn, fault.delay_ms(AFTER_DONE_MS)))
             return
         due_ms = self._profile.transcription.delay.draw_ms(turn.rng, open_sessions)
-        if form == "late":
-            due_ms += _delay_ms(fault, LATE_MS)
+        if fault is not None and form == "late":
+            due_ms += fault.delay_ms(LATE_MS)
         self._at(turn, now_ns + round(due_ms * 1e6))
 
     def response_done(self) -> None:
@@ -79,7 +78,3 @@ class Transcripts:
             else:
                 part = words[place * share : (place + 1) * share]
                 handler.apply(handler.session.transcript(item, " ".join(part)))
-
-
-def _delay_ms(fault: Fault | None, default_ms: int) -> int:
-    return fault.delay_ms(default_ms) if fault is not None else default_ms

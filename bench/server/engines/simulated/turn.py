@@ -80,11 +80,8 @@ class Turn:
             "transcript": words.text,
             "expected": {name: getattr(words, name) for name in ("hits", "substitutions", "deletions", "insertions")},
             "planned_ms": {
-                "endpoint": plan.endpoint_ms,
-                "first_token": plan.first_token_ms,
-                "first_audio": plan.first_audio_ms,
-                "leading_silence": plan.leading_silence_ms,
-                "reply": plan.reply_ms,
+                name: getattr(plan, f"{name}_ms")
+                for name in ("endpoint", "first_token", "first_audio", "leading_silence", "reply")
             },
             "faults": list(self.faults),
         }
