@@ -1,4 +1,4 @@
-"""Who may come in: the bearer key and the short-lived client secrets made with it.
+"""Access control: the bearer key and the short-lived client secrets made with it.
 
 A secret carries the session configuration it was made for; it limits when a socket may be opened, not how long one
 lives. Trap: browsers cannot set headers, so the key may also arrive as an offered WebSocket subprotocol.

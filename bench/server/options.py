@@ -1,4 +1,4 @@
-"""What the server can be told, the line by which it says where it listens, and how a parent process starts one.
+"""The options of a server, the line that it prints when it listens, and how a parent process starts one.
 
 A parent writes the options as one line of JSON to the child's standard input and keeps that pipe open: the server
 stops when it closes, so a parent that was killed leaves no server behind.

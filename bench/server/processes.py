@@ -64,7 +64,7 @@ async def _ready(child: asyncio.subprocess.Process) -> None:
 async def _first_end(
     children: list[asyncio.subprocess.Process], stop: asyncio.Event
 ) -> asyncio.subprocess.Process | None:
-    """The process that ended first; None when all were told to stop before."""
+    """The process that ended first; None when `stop` was set before."""
     waiting = {asyncio.create_task(child.wait()): child for child in children}
     stopped = asyncio.create_task(stop.wait())
     done, pending = await asyncio.wait((*waiting, stopped), return_when=asyncio.FIRST_COMPLETED)

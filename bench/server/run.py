@@ -30,7 +30,7 @@ Connect = Callable[[Service], ServerConnection]
 
 
 def serve(options: ServeOptions, *, until_stdin_ends: bool = False) -> None:
-    """Run a server until it is told to stop; raises `BenchError` when it cannot start."""
+    """Run a server until it is stopped; raises `BenchError` when it cannot start."""
     if options.workers is not None and options.workers < 1:
         raise BenchError(f"--workers {options.workers}: at least 1 worker process is needed")
     if options.processes < 1:

@@ -30,7 +30,7 @@ LoggedAudio = tuple[int, int | None]
 
 
 class TruthLog:
-    """The log of one process; without a path it takes everything and keeps nothing."""
+    """The log of one process; without a path nothing is kept."""
 
     def __init__(self, path: Path | None, *, engine: str, settings: Facts) -> None:
         self._records: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ class TruthLog:
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is kept: callers may leave out what costs time to find out."""
+        """Whether anything is kept; if not, callers may skip costly facts."""
         return self._fd is not None
 
     def add(self, kind: str, session_id: str, **facts: Any) -> None:

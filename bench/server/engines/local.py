@@ -77,7 +77,7 @@ class LocalSession(StreamingSession):
     def open_input(self, item_id: str, rate_hz: int) -> None:
         try:
             self._heard[item_id] = self._pool.recognise(rate_hz)
-        except EngineError as problem:  # whoever asks for the words is told; the call itself goes on
+        except EngineError as problem:  # `transcript` fails later; the call goes on
             logger.warning("the audio of %s is not recognised: %s", item_id, problem)
 
     def feed_input(self, item_id: str, pcm: bytes) -> None:

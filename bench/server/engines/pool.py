@@ -1,4 +1,4 @@
-"""The worker processes, seen from the socket loop: audio to recognise and sentences to speak go out, results come in.
+"""The worker processes as the event loop sees them: audio and sentences out, words and speech in.
 
 Each utterance stays with one worker; new work goes to the worker with the least of it. A worker does the most urgent
 first: speech (a caller waits for it), then utterances that have ended, then those still being spoken. A worker that
@@ -38,7 +38,7 @@ def _future() -> asyncio.Future[Any]:
 def _fail(future: asyncio.Future[Any], message: str) -> None:
     if not future.done():
         future.set_exception(EngineError(message))
-        future.exception()  # counts as seen: perhaps nobody will ask for it
+        future.exception()  # marks it as seen: it may never be awaited
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +62,7 @@ class Recognition:
         self.worker.wake.set()
 
     def drop(self) -> None:
-        """Nobody will ask for the words any more."""
+        """The words are not needed any more."""
         _fail(self.result, "this audio was dropped before it was recognised")
         self.worker.wake.set()
 
@@ -198,7 +198,7 @@ class WorkerPool:
     ) -> list[asyncio.Future[bytes]]:
         """Ask for all sentences at once: the encoded audio of each, in order, as soon as it is spoken.
 
-        A future raises `EngineError` when the worker died; cancel those of sentences that nobody wants any more.
+        A future raises `EngineError` when the worker died; cancel those of sentences that are not needed any more.
         """
         worker = min(self._running(), key=lambda candidate: (len(candidate.sentences), len(candidate.utterances)))
         spoken = [_future() for _ in sentences]

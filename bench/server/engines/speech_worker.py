@@ -74,7 +74,7 @@ def main() -> None:
         try:
             sys.stdout.buffer.write(answer)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # the server is gone: nobody is left to be told
+        except BrokenPipeError:  # the server is gone
             os._exit(0)
 
 

@@ -48,7 +48,7 @@ MAX_OUTPUT_TOKENS = 4096
 
 
 def default_session(model: str) -> Json:
-    """The configuration of a session that was told nothing."""
+    """The configuration of a new session."""
     return {
         "type": "realtime",
         "model": model,

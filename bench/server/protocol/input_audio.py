@@ -150,7 +150,7 @@ class InputAudio:
         self._detector.reset()
 
     def take_silence(self) -> tuple[CommittedAudio, int, int]:
-        """What little is buffered while nobody speaks, with its start and end in session milliseconds."""
+        """What is buffered while the caller is silent, with its start and end in session milliseconds."""
         start_ms, end_ms = round(self._ms(self._start)), round(self._ms(self._detector.position))
         return self._cut(self._detector.position), start_ms, end_ms
 

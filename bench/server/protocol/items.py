@@ -71,7 +71,7 @@ class Item:
         return Segment(f"{self.id}/{self.revision}", text, audio)
 
     def context(self) -> ContextItem:
-        """What an engine is told of this item."""
+        """The item as an engine sees it."""
         if any(part.kind == "input_audio" for part in self.parts):
             return ContextItem(self.id, self.role, None)
         if self.kind == "message":
@@ -205,7 +205,7 @@ def _parse_message(item: Item, value: dict[str, Any], audio_format: AudioFormat,
 
 
 def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
-    """The bytes of strict base64, or the error that a client is told."""
+    """The bytes of strict base64, or raises the error for the client."""
     try:
         return pybase64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters outside ASCII

@@ -28,7 +28,7 @@ _BODIES = {
 
 
 def connect_with(engine: SimulatedEngine) -> Callable[[Service], ServerConnection] | None:
-    """What makes the connections of this engine's server; None when its profile wants a port nobody listens on."""
+    """The factory of connections for this engine; None when its profile asks for a port that is not listened on."""
     if any(fault.kind == "refuse" and fault.form == "not_listening" for fault in engine.profile.faults):
         return None
     return lambda service: FaultyConnection(service, engine)

@@ -35,7 +35,7 @@ class AudioChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WordsDelta:
     delta: str
 
 
@@ -62,7 +62,7 @@ class Disconnect:
     reset: bool = False
 
 
-Action = Words | AudioChunk | Ending | RawMessage | ExtraEvent | Disconnect
+Action = WordsDelta | AudioChunk | Ending | RawMessage | ExtraEvent | Disconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def reply_actions(plan: ReplyPlan, audio_format: AudioFormat, *, spoken: bool) -
     spoken_words = words(plan.text)
     if not spoken:
         first, last = plan.first_token_ms, plan.first_token_ms + 20.0 * max(0, len(spoken_words) - 1)
-        acts = [ScheduledAction(first + 20.0 * place, Words(word)) for place, word in enumerate(spoken_words)]
+        acts = [ScheduledAction(first + 20.0 * place, WordsDelta(word)) for place, word in enumerate(spoken_words)]
         return [*acts, ScheduledAction(last, Ending("completed"))]
-    acts = [ScheduledAction(plan.first_token_ms, Words(spoken_words[0]))] if spoken_words else []
+    acts = [ScheduledAction(plan.first_token_ms, WordsDelta(spoken_words[0]))] if spoken_words else []
     said, due_ms = min(1, len(spoken_words)), plan.first_audio_ms
     chunks = _chunks(plan, audio_format)
     for place, piece in enumerate(chunks):
@@ -111,7 +111,7 @@ def reply_actions(plan: ReplyPlan, audio_format: AudioFormat, *, spoken: bool) -
             due_ms += plan.gaps_ms[min(place - 1, len(plan.gaps_ms) - 1)]
         upto = -(-len(spoken_words) * (place + 1) // len(chunks))
         if upto > said:
-            acts.append(ScheduledAction(max(due_ms, plan.first_token_ms), Words("".join(spoken_words[said:upto]))))
+            acts.append(ScheduledAction(max(due_ms, plan.first_token_ms), WordsDelta("".join(spoken_words[said:upto]))))
             said = upto
         acts.append(ScheduledAction(due_ms, piece))
     acts.sort(key=lambda act: act.due_ms)  # stable: words stay ahead of the sound of their time

@@ -19,7 +19,7 @@ from bench.server.engines.simulated.reply_plan import (
     ExtraEvent,
     RawMessage,
     ScheduledAction,
-    Words,
+    WordsDelta,
 )
 from bench.server.protocol.responses import Ending
 
@@ -76,7 +76,7 @@ class ScheduledReply:
             case AudioChunk():
                 step = session.reply_audio(self._response_id, action.data, action.in_base64)
                 handler.apply(step, (action.samples, action.silent))
-            case Words(delta):
+            case WordsDelta(delta):
                 handler.apply(session.reply_text(self._response_id, delta))
             case Ending():
                 handler.apply(session.reply_ended(self._response_id, action))

@@ -1,7 +1,7 @@
 """The input audio buffer of a simulated session: it keeps no audio and finds no turns by itself.
 
 The session asks it for formats, positions and audio as it asks the real one; frames go to the `LevelDetector`, and
-whoever made it decides what its activity means.
+the engine decides what its activity means.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEAD_IN_MS = 300
 
 
 class SimulatedInput(InputAudio):
-    """`InputAudio` without its buffer and detector; `noticed` is told of activity and says what it brings about."""
+    """`InputAudio` without its buffer and detector; `noticed` gets each activity and returns the input events that follow from it."""
 
     def __init__(
         self,

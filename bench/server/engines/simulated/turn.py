@@ -52,7 +52,7 @@ class Turn:
         self.match, self.end_position, self.end_ns = match, end_position, end_ns
 
     def words(self, profile: Profile) -> Transcript:
-        """The transcript with its errors, made once; empty for audio that nobody recognised."""
+        """The transcript with its errors, made once; empty for unknown audio."""
         if self.transcript is None:
             if self.match is None:
                 self.transcript = Transcript("", 0, 0, 0, 0)
@@ -100,7 +100,7 @@ def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_se
 
 
 def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
-    """A reply that nobody spoke for; no fault applies to it."""
+    """The turn of a reply without caller speech; no fault applies to it."""
     rng = random.Random(f"{profile.seed}/{session}/greeting")
     return Turn(-1, rng, _plan(profile, rng, open_sessions))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.server.engines.simulated.faults import PARAMETERS
-from tests.server.simulated.client import Seen, call, simulated, utterance
+from tests.server.engines.simulated.client import Seen, call, simulated, utterance
 from tests.server.support import ROOT
 
 AUDIO = "response.output_audio.delta"

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from bench.audio.formats import AudioFormat
 from bench.server.options import ServeOptions
-from tests.server.simulated.client import Seen, call, simulated, utterance
+from tests.server.engines.simulated.client import Seen, call, simulated, utterance
 from tests.server.support import append, check_event, http, refused_options, server_process, silence
 
 AUDIO = "response.output_audio.delta"

@@ -19,7 +19,7 @@ from bench.server.engines.simulated.profile import (
     FixtureReply,
     Limits,
     Profile,
-    Recognition,
+    RecognitionProfile,
     TranscriptionProfile,
     load_profile,
     parse_profile,
@@ -139,7 +139,7 @@ def test_faults_strike_at_their_rate_and_where_they_are_told() -> None:
 def test_every_key_is_documented() -> None:
     page = (ROOT / "docs" / "simulator.md").read_text()
     blocks: tuple[type[Block], ...] = (
-        Profile, Recognition, TranscriptionProfile, Errors, FixtureReply, Limits, Fault,
+        Profile, RecognitionProfile, TranscriptionProfile, Errors, FixtureReply, Limits, Fault,
         Delay, Lognormal, Gamma, Mixture, Growth,
     )  # fmt: skip
     missing = [
