@@ -63,6 +63,8 @@ def parse_request(data: bytes) -> HttpRequest | None:
     try:
         headers = http.client.parse_headers(io.BytesIO(head[len(line) + 2 :] + b"\r\n\r\n"))
         length = int(headers.get("Content-Length", "0"))
+        if length < 0:
+            raise ValueError(length)
     except (http.client.HTTPException, ValueError):
         raise RequestError(HTTPStatus.BAD_REQUEST, "The header of the request cannot be read.") from None
     if "Transfer-Encoding" in headers:

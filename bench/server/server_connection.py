@@ -276,6 +276,8 @@ class ServerConnection(asyncio.Protocol):
 
     def admit(self, request: HttpRequest) -> None:
         """Upgrade the connection, or refuse to."""
+        if self._transport is None or self._transport.is_closing():
+            return
         grant = self.service.access.admit(request.headers)
         if grant is None:
             self.answer(HTTPStatus.UNAUTHORIZED, unauthorized())

@@ -30,6 +30,7 @@ def test_a_request_in_pieces_is_not_complete(size: int) -> None:
         (b"\x16\x03\x01\x02\x00", HTTPStatus.BAD_REQUEST),  # TLS spoken to a plain port
         (b"GET /\r\n", HTTPStatus.BAD_REQUEST),
         (b"GET / HTTP/2.0\r\n", HTTPStatus.BAD_REQUEST),
+        (b"GET / HTTP/1.1\r\nContent-Length: -4\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", HTTPStatus.BAD_REQUEST),
         (b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),

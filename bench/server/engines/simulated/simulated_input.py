@@ -17,7 +17,7 @@ LEAD_IN_MS = 300
 
 
 class SimulatedInput(InputAudio):
-    """`InputAudio` without its buffer and detector; `noticed` gets each activity and returns the input events that follow from it."""
+    """`InputAudio` without its buffer and detector; `noticed` turns the detector's activity into input events."""
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import psutil
 import pytest
+import trustme
 from websockets.asyncio.client import connect
 
 from bench.audio.formats import AudioFormat
@@ -302,3 +303,31 @@ replies: {burst-1: {text: You said one., length: 300ms}}
     done = seen.of("response.done")[0]["response"]
     assert done["output"][0]["content"][0]["transcript"] == "You said one."
     assert done["usage"]["output_token_details"]["audio_tokens"] == 8  # 100 ms of silence and 300 ms of tone
+
+
+def test_a_caller_who_leaves_during_a_slow_handshake_is_no_session(tmp_path: Path) -> None:
+    profile = "faults: [{kind: slow_handshake, sessions: [0], delay: 700ms}]"
+
+    async def run(url: str) -> None:
+        with pytest.raises(TimeoutError):
+            await connect(url, open_timeout=0.2)
+        await asyncio.sleep(1)
+
+    with simulated(profile, tmp_path) as url:
+        asyncio.run(run(url))
+        _, health = http(url.split("/v1/")[0].replace("ws://", "http://") + "/healthz")
+    assert health["open_sessions"] == 0
+
+
+def test_the_local_engine_serves_tls_as_well(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+
+    async def run(url: str) -> str:
+        context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        async with connect(url, ssl=context) as socket:
+            return str(json.loads(await socket.recv())["session"]["model"])
+
+    with server_process(workers=1, tls_cert=tmp_path / "server.pem") as (_, address):
+        assert asyncio.run(run(address + "/v1/realtime")) == "local-pipeline"
