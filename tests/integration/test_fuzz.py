@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.facts.connection import Connection
 
 from bench.dialects.openai import OpenAIDialect
-from bench.facts.connection import Connection
 from bench.facts.signals import AudioDelta, AudioDone, Malformed, ResponseEnded
 from bench.facts.timeline import Labels, Timeline, TurnFacts, timeline_to_dict
 from bench.measure.records import TurnRecord, WallAnchor

@@ -67,14 +67,14 @@ def _fitted(wanted: Sequence[int], words: int) -> list[int]:
 
 
 def _made(words: Sequence[str], numbers: Sequence[int], strangers: Sequence[str], rng: random.Random) -> list[str]:
-    """Errors at every other word: two operations side by side could be read as one."""
+    """Errors at every other word: two operations side by side could be read as one.
+
+    Deletions come before insertions, because an insertion with a deletion behind it could be read as substitutions.
+    """
     places = list(range(0, len(words), 2))
     rng.shuffle(places)
-    substitute, delete, insert = (
-        set(places[: numbers[0]]),
-        set(places[numbers[0] : numbers[0] + numbers[1]]),
-        set(places[numbers[0] + numbers[1] : sum(numbers)]),
-    )
+    others = sorted(places[numbers[0] : sum(numbers)])
+    substitute, delete, insert = set(places[: numbers[0]]), others[: numbers[1]], others[numbers[1] :]
     made: list[str] = []
     for place, word in enumerate(words):
         if place in substitute:
