@@ -320,7 +320,7 @@ def serve(
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="With --engine simulated: processes on one port.")] = 1,
     tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", metavar="FILE", help="With --engine simulated: serve wss.")
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="Serve wss with this certificate (PEM).")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its key, if apart.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -342,7 +342,7 @@ def serve(
             port=port,
             api_key=secret_option("--api-key", api_key),
             workers=workers,
-            profile=str(profile) if profile is not None else None,
+            profile=profile,
             truth_log=truth_log,
             processes=processes,
             tls_cert=tls_cert,

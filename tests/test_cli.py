@@ -20,7 +20,7 @@ QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
 
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, bench.cli; print(*(m for m in sys.modules if m in set(sys.argv[1:])))"
-    heavy = ["locust", "gevent", "pandas", "numpy", "matplotlib", "pyarrow", "pydantic", "jiwer", "aiohttp", "yaml"]
+    heavy = ["locust", "gevent", "pandas", "numpy", "matplotlib", "pyarrow", "pydantic", "jiwer", "yaml"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

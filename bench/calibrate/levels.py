@@ -36,6 +36,7 @@ from bench.run.lifecycle import finish, prepare
 from bench.run.server_process import ServerProcess
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.scenario.read import scenario_from_dict
+from bench.server.options import ServeOptions
 from bench.store.calibration import Calibration, Level, write_calibration
 from bench.store.certificate import Spread
 from bench.store.environment import host_facts
@@ -271,15 +272,21 @@ def _fixture_ids() -> list[str]:
 def _start_server(options: CalibrateOptions, root: Path) -> ServerProcess:
     profile = root / "profile.yaml"
     profile.write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
-    arguments = ["--engine", "simulated", "--profile", str(profile), "--truth-log", str(root / TRUTH_LOG)]
-    arguments += ["--processes", str(options.servers)]
+    certificate: Path | None = None
     if options.tls:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(root / "ca.pem")
-        chain = root / "server.pem"
-        authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(chain)
-        arguments += ["--tls-cert", str(chain)]
-    return ServerProcess(*arguments, what="the simulated server")
+        certificate = root / "server.pem"
+        authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+    serve = ServeOptions(
+        engine="simulated",
+        port=0,
+        profile=profile,
+        truth_log=root / TRUTH_LOG,
+        processes=options.servers,
+        tls_cert=certificate,
+    )
+    return ServerProcess(serve, what="the simulated server")
 
 
 class _ServerCpu(Watcher):

@@ -29,6 +29,7 @@ from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.model import LoadConfig, Scenario
 from bench.scenario.read import expanded
+from bench.server.options import ServeOptions
 from bench.store import manifest as stored
 from bench.store.calibration import newest_calibration
 from bench.store.environment import git_state, host_facts, library_versions
@@ -98,7 +99,7 @@ def run_scenario(
         stack.callback(discard_unused, folder)
         target = scenario.target
         if target is None:
-            server = ServerProcess("--engine", "local", what="the embedded server")
+            server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
             target = embedded_target(server)
         books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import select
 import subprocess
-import sys
 import time
 
 from bench.errors import BenchError, ExitCode
 from bench.scenario.target import Target
+from bench.server.options import ServeOptions, start_server
 
 EMBEDDED_MODEL = "local-pipeline"
 START_TIMEOUT_S = 60.0
@@ -24,14 +24,11 @@ _LISTENING = re.compile(r"listening on (wss?://\S+)")
 class ServerProcess:
     """A running child; `url` is where it listens."""
 
-    def __init__(self, *arguments: str, what: str) -> None:
-        """Start the server on a free loopback port. Raises `BenchError` when it does not come up."""
-        command = [sys.executable, "-m", "bench.server", *arguments, "--port", "0", "--exit-with-stdin"]
+    def __init__(self, options: ServeOptions, *, what: str) -> None:
+        """Start the server. Raises `BenchError` when it does not come up."""
         # Its standard error stays ours: a pipe that nobody reads would stop the server once it is full.
         # A session of its own: Ctrl-C is for the run, whose open calls still need the server to finish.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
-        )
+        self._process = start_server(options, start_new_session=True)
         self.pid = self._process.pid
         self.url = self._listening_url(what)
 

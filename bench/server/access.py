@@ -1,4 +1,4 @@
-"""Who may come in: the bearer key and the short-lived client secrets made with it.
+"""Access control: the bearer key and the short-lived client secrets made with it.
 
 A secret carries the session configuration it was made for; it limits when a socket may be opened, not how long one
 lives. Trap: browsers cannot set headers, so the key may also arrive as an offered WebSocket subprotocol.
@@ -9,18 +9,27 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+import orjson
+
+from bench.server.http_requests import error_body
 from bench.server.protocol import config
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 SECRET_PREFIX = "ek_"
 DEFAULT_SECRET_S = 600
 SECRET_LIMITS_S = (10, 7200)
 MAX_SECRETS = 100_000
+
+
+class RequestHeaders(Protocol):
+    """The header of a request, read without regard to case."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The first field of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Access:
     default_model: str
     _secrets: dict[str, _Secret] = field(default_factory=dict)
 
-    def admit(self, headers: Mapping[str, str]) -> Grant | None:
+    def admit(self, headers: RequestHeaders) -> Grant | None:
         """The grant for a request's credentials, or None when they are missing or wrong."""
         token = presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
@@ -59,8 +68,13 @@ class Access:
             return None
         return Grant()
 
-    def make_secret(self, body: object) -> dict[str, Any]:
+    def make_secret(self, request_body: bytes) -> dict[str, Any]:
         """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body."""
+        try:
+            body = orjson.loads(request_body) if request_body else {}
+        except orjson.JSONDecodeError as error:
+            message = f"We could not parse the JSON body of your request: {error}."
+            raise ProtocolError(message, code=None) from None
         if not isinstance(body, dict):
             raise invalid_type("body", "an object", body)
         seconds = _lifetime_s(body.get("expires_after"))
@@ -86,39 +100,37 @@ class Access:
             raise ProtocolError("Too many client secrets are in force.", code="rate_limit_exceeded")
 
 
-def presented_key(headers: Mapping[str, str]) -> str | None:
+def presented_key(headers: RequestHeaders) -> str | None:
     """The key of a request: bearer header, `api-key` header, or subprotocol."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    if headers.get("api-key"):
-        return headers["api-key"]
+    if key := headers.get("api-key", ""):
+        return key
     for offered in offered_subprotocols(headers):
         if offered.startswith(KEY_SUBPROTOCOL):
             return offered.removeprefix(KEY_SUBPROTOCOL)
     return None
 
 
-def offered_subprotocols(headers: Mapping[str, str]) -> list[str]:
+def offered_subprotocols(headers: RequestHeaders) -> list[str]:
     listed = headers.get("Sec-WebSocket-Protocol", "")
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
-def late_refusal(headers: Mapping[str, str]) -> ProtocolError | None:
+def late_refusal(headers: RequestHeaders) -> ProtocolError | None:
     """What the vendor refuses only once the socket is open.
 
     It also refuses a query without `model`; here the engine's own model answers then, so that `--url` with nothing
     but an address works.
     """
     if "realtime=v1" in headers.get("OpenAI-Beta", "") or "openai-beta.realtime-v1" in offered_subprotocols(headers):
-        return ProtocolError(
-            "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
-            code="beta_api_shape_disabled",
-        )
+        message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
+        return ProtocolError(message, code="beta_api_shape_disabled")
     return None
 
 
-def accepted_subprotocols(headers: Mapping[str, str]) -> tuple[str, ...]:
+def accepted_subprotocols(headers: RequestHeaders) -> tuple[str, ...]:
     """One of the offered ones is echoed, or a browser drops the connection; never the one that holds the key."""
     offered = [name for name in offered_subprotocols(headers) if not name.startswith(KEY_SUBPROTOCOL)]
     return ("realtime",) if "realtime" in offered else tuple(offered[:1])
@@ -126,14 +138,7 @@ def accepted_subprotocols(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def unauthorized() -> dict[str, Any]:
     """The body of a 401."""
-    return {
-        "error": {
-            "message": "Incorrect API key provided.",
-            "type": "invalid_request_error",
-            "param": None,
-            "code": "invalid_api_key",
-        }
-    }
+    return error_body("Incorrect API key provided.", code="invalid_api_key")
 
 
 def _lifetime_s(value: Any) -> int:
@@ -143,13 +148,5 @@ def _lifetime_s(value: Any) -> int:
         raise invalid_type("expires_after", "an object", value)
     if value.get("anchor", "created_at") != "created_at":
         raise invalid_choice("expires_after.anchor", value["anchor"], ["created_at"])
-    seconds = value.get("seconds", DEFAULT_SECRET_S)
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise invalid_type("expires_after.seconds", "an integer", seconds)
-    if not SECRET_LIMITS_S[0] <= seconds <= SECRET_LIMITS_S[1]:
-        raise ProtocolError(
-            f"Invalid 'expires_after.seconds': expected {SECRET_LIMITS_S[0]} to {SECRET_LIMITS_S[1]}, got {seconds}.",
-            code="integer_out_of_range",
-            param="expires_after.seconds",
-        )
-    return seconds
+    within_limits = config.number(*SECRET_LIMITS_S, whole=True)
+    return int(within_limits(value.get("seconds", DEFAULT_SECRET_S), "expires_after.seconds"))

@@ -1,44 +1,63 @@
-"""What the server can be told, and the line by which it says where it listens."""
+"""The options of a server, the line that it prints when it listens, and how a parent process starts one.
+
+A parent writes the options as one line of JSON to the child's standard input and keeps that pipe open: the server
+stops when it closes, so a parent that was killed leaves no server behind.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 LISTENING_PREFIX = "listening on "
 REALTIME_PATH = "/v1/realtime"
 ENGINES = ("local", "simulated")
+COMMAND = (sys.executable, "-m", "bench.server")
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
+class ServeOptions(BaseModel):
     """Options of one server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = 8765
     """0 takes any free port; the printed line says which."""
     engine: str = "local"
-    profile: str | None = None
-    """A file of settings for engines that take one."""
+    profile: Path | None = None
+    """A file of settings; only for the engine `simulated`."""
     api_key: str | None = None
     """The key that callers must show; None lets everyone in."""
     workers: int | None = None
     """Processes for CPU-bound work; None is one less than the cores, at least one."""
-    exit_with_stdin: bool = False
-    """Stop when standard input ends, so that a parent that was killed leaves no server behind."""
     session_lifetime_s: int = 3600
     truth_log: Path | None = None
     """A file for what was heard and sent, and when; with several processes one for each."""
     processes: int = 1
     """Server processes on one port; only for the engine `simulated`."""
-    process: int = 0
-    """Which of them this one is."""
-    shared_port: bool = False
-    """Other processes listen on the same port."""
+    process: int | None = None
+    """Which of them this one is; None: the first, which starts the others."""
     tls_cert: Path | None = None
-    """A certificate chain in PEM: serve `wss`; only for the engine `simulated`."""
+    """A certificate chain in PEM: serve `wss`."""
     tls_key: Path | None = None
     """Its key, where that is not in the same file."""
+
+    def line(self) -> str:
+        """The options as a child process reads them."""
+        return self.model_dump_json(exclude_defaults=True) + "\n"
+
+
+def start_server(options: ServeOptions, **popen: Any) -> subprocess.Popen[str]:
+    """A server in a process of its own: its standard output says where it listens; closing its input stops it."""
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **popen)
+    assert process.stdin is not None
+    process.stdin.write(options.line())
+    process.stdin.flush()
+    return process
 
 
 def listening_line(host: str, port: int, *, tls: bool = False) -> str:

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
-from dataclasses import replace
 
 from bench.errors import BenchError, ExitCode
-from bench.server.lean.serve import bound_socket
-from bench.server.options import LISTENING_PREFIX, ServeOptions, listening_line
-from bench.server.truth import part_path
+from bench.server.listening import bound_socket
+from bench.server.options import COMMAND, LISTENING_PREFIX, ServeOptions, listening_line
+from bench.server.truth_log import part_path
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 8.0
-KEY_VARIABLE = "BENCH_SERVER_KEY"
 
 
 async def serve_processes(options: ServeOptions, stop: asyncio.Event) -> None:
@@ -30,7 +26,7 @@ async def serve_processes(options: ServeOptions, stop: asyncio.Event) -> None:
     children: list[asyncio.subprocess.Process] = []
     try:
         for number in range(options.processes):
-            children.append(await _start(replace(options, port=port, process=number)))
+            children.append(await _start(options, port, number))
         async with asyncio.timeout(START_TIMEOUT_S):
             for child in children:
                 await _ready(child)
@@ -44,40 +40,23 @@ async def serve_processes(options: ServeOptions, stop: asyncio.Event) -> None:
     except TimeoutError:
         raise BenchError("the server processes did not start in time", exit_code=ExitCode.UNREACHABLE) from None
     finally:
-        await _stop(children)
+        await stop_children(children, STOP_TIMEOUT_S)
         holder.close()
 
 
-async def _start(options: ServeOptions) -> asyncio.subprocess.Process:
-    environment = dict(os.environ)
-    if options.api_key is not None:
-        environment[KEY_VARIABLE] = options.api_key
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.server", *_arguments(options),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment,
-    )  # fmt: skip
-
-
-def _arguments(options: ServeOptions) -> list[str]:
-    arguments = ["--host", options.host, "--port", str(options.port), "--engine", options.engine]
-    arguments += ["--processes", str(options.processes), "--process", str(options.process), "--exit-with-stdin"]
-    arguments += ["--session-lifetime-s", str(options.session_lifetime_s)]
-    if options.profile is not None:
-        arguments += ["--profile", options.profile]
-    if options.truth_log is not None:
-        arguments += ["--truth-log", str(part_path(options.truth_log, options.process, options.processes))]
-    if options.api_key is not None:
-        arguments += ["--api-key-env", KEY_VARIABLE]
-    if options.tls_cert is not None:
-        arguments += ["--tls-cert", str(options.tls_cert)]
-    if options.tls_key is not None:
-        arguments += ["--tls-key", str(options.tls_key)]
-    return arguments
+async def _start(options: ServeOptions, port: int, number: int) -> asyncio.subprocess.Process:
+    log = options.truth_log and part_path(options.truth_log, number, options.processes)
+    own = options.model_copy(update={"port": port, "process": number, "truth_log": log})
+    child = await asyncio.create_subprocess_exec(
+        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdin is not None
+    child.stdin.write(own.line().encode())
+    return child
 
 
 async def _ready(child: asyncio.subprocess.Process) -> None:
-    assert child.stdout is not None
-    line = await child.stdout.readline()
+    line = await child.stdout.readline() if child.stdout is not None else b""
     if not line.startswith(LISTENING_PREFIX.encode()):
         raise BenchError(f"server process {child.pid} did not start", exit_code=ExitCode.UNREACHABLE)
 
@@ -85,7 +64,7 @@ async def _ready(child: asyncio.subprocess.Process) -> None:
 async def _first_end(
     children: list[asyncio.subprocess.Process], stop: asyncio.Event
 ) -> asyncio.subprocess.Process | None:
-    """The process that ended first; None when all were told to stop before."""
+    """The process that ended first; None when `stop` was set before."""
     waiting = {asyncio.create_task(child.wait()): child for child in children}
     stopped = asyncio.create_task(stop.wait())
     done, pending = await asyncio.wait((*waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -95,13 +74,14 @@ async def _first_end(
     return None if stopped in done else next(waiting[task] for task in done if task in waiting)
 
 
-async def _stop(children: list[asyncio.subprocess.Process]) -> None:
+async def stop_children(children: list[asyncio.subprocess.Process], timeout_s: float) -> None:
+    """Close every child's standard input, then make sure that each has gone."""
     for child in children:
         if child.stdin is not None:
             child.stdin.close()
     for child in children:
         try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 await child.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):

@@ -7,120 +7,117 @@ or, when asked for, the end of standard input.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-
-from aiohttp import web
 
 from bench.errors import BenchError, ExitCode
-from bench.server.app import Edge
 from bench.server.engines.base import Engine, EngineError
-from bench.server.engines.local import LocalEngine
+from bench.server.listening import bound_socket, tls_context
 from bench.server.options import ENGINES, ServeOptions, listening_line
+from bench.server.server_connection import ServerConnection, Service
+from bench.server.truth_log import TruthLog
 
+BACKLOG = 4096
+DRAIN_TIMEOUT_S = 3.0
 STOP_TIMEOUT_S = 8.0
-GC_THRESHOLDS = (20_000, 20, 20)  # of the simulated engine: ten thousand messages a second make few cycles
+GC_THRESHOLDS = (20_000, 20, 20)  # ten thousand messages a second make few cycles
+
+Connect = Callable[[Service], ServerConnection]
+"""Makes the protocol object of a new connection; None: the server is to be one that does not listen."""
 
 
-def serve(options: ServeOptions) -> None:
-    """Run a server until it is told to stop; raises `BenchError` when it cannot start."""
+def serve(options: ServeOptions, *, until_stdin_ends: bool = False) -> None:
+    """Run a server until it is stopped; raises `BenchError` when it cannot start."""
     if options.workers is not None and options.workers < 1:
         raise BenchError(f"--workers {options.workers}: at least 1 worker process is needed")
     if options.processes < 1:
         raise BenchError(f"--processes {options.processes}: at least 1 process is needed")
-    if options.engine == "simulated":
-        _serve_simulated(options)
-    elif options.engine == "local":
-        _refuse_simulated_options(options)
-        asyncio.run(_serve(LocalEngine(options.workers), options))
-    else:
+    if options.engine not in ENGINES:
         raise BenchError(f"--engine {options.engine}: unknown engine", hint=f"available: {', '.join(ENGINES)}")
+    make = _make_local if options.engine == "local" else _make_simulated
+    asyncio.run(_until_stopped(make(options), until_stdin_ends=until_stdin_ends))
 
 
-def _refuse_simulated_options(options: ServeOptions) -> None:
-    for name, given in (
-        ("--profile", options.profile is not None),
-        ("--processes", options.processes > 1),
-        ("--tls-cert", options.tls_cert is not None),
-    ):
+Serve = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def _make_local(options: ServeOptions) -> Serve:
+    from bench.server.engines.local import LocalEngine
+
+    for name, given in (("--profile", options.profile is not None), ("--processes", options.processes > 1)):
         if given:
             raise BenchError(f"{name}: the engine 'local' takes no {name.removeprefix('--')}")
+    return _service(LocalEngine(options.workers), ServerConnection, options)
 
 
-def _serve_simulated(options: ServeOptions) -> None:
-    from bench.server.engines.simulated.engine import Share, SimulatedEngine  # reads recordings: not for the others
+def _make_simulated(options: ServeOptions) -> Serve:
+    from bench.server.engines.simulated.engine import SimulatedEngine
+    from bench.server.engines.simulated.faulty_connection import connect_with
     from bench.server.engines.simulated.profile import load_profile
-    from bench.server.lean.serve import serve_lean
     from bench.server.processes import serve_processes
 
-    profile = load_profile(Path(options.profile) if options.profile is not None else None)
-    if options.processes > 1 and not options.shared_port:
-        asyncio.run(_until_stopped(options, lambda stop: serve_processes(options, stop)))
-        return
-    engine = SimulatedEngine(
-        profile,
-        truth_log=options.truth_log,
-        share=Share(options.process, options.processes),
-        session_lifetime_s=options.session_lifetime_s,
-    )
+    profile = load_profile(options.profile)
+    if options.processes > 1 and options.process is None:
+        return lambda stop: serve_processes(options, stop)
+    engine = SimulatedEngine(profile, process=options.process or 0, processes=options.processes)
+    return _service(engine, connect_with(engine), options)
+
+
+def _service(engine: Engine, connect: Connect | None, options: ServeOptions) -> Serve:
+    context = tls_context(options)
+    truth = TruthLog(options.truth_log, engine=engine.name, settings=engine.settings)
     # A pause of the collector is a late event; what start-up made stays for good and need not be looked at again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    asyncio.run(_until_stopped(options, lambda stop: serve_lean(engine, options, stop)))
 
-
-async def _until_stopped(options: ServeOptions, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if options.exit_with_stdin:
-        _watch_stdin(loop, stop)
-    await run(stop)
-
-
-async def _serve(engine: Engine, options: ServeOptions) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if options.exit_with_stdin:
-        _watch_stdin(loop, stop)
-    edge = Edge(engine, options)
-    runner = web.AppRunner(edge.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    try:
-        started = await _unless(stop, asyncio.create_task(_start(engine, runner, options)))
-        if started:
+    async def run(stop: asyncio.Event) -> None:
+        service = Service(engine, options, truth)
+        listener = bound_socket(options.host, options.port, shared=options.process is not None)
+        server: asyncio.Server | None = None
+        try:
+            if not await _unless(stop, asyncio.create_task(_start(engine))):
+                return
+            if connect is not None:
+                server = await asyncio.get_running_loop().create_server(
+                    lambda: connect(service), sock=listener, backlog=BACKLOG, ssl=context
+                )
+            host, port = listener.getsockname()[:2]
+            print(listening_line(host, port, tls=context is not None), flush=True)
             await stop.wait()
-    finally:
-        await edge.close()
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await runner.cleanup()
-            await engine.stop()
+        finally:
+            if server is not None:
+                server.close()
+            listener.close()
+            await service.close(DRAIN_TIMEOUT_S)
+            truth.close()
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await engine.stop()
+
+    return run
 
 
-async def _start(engine: Engine, runner: web.AppRunner, options: ServeOptions) -> None:
-    await runner.setup()
-    site = web.TCPSite(runner, options.host, options.port, backlog=1024)
+async def _start(engine: Engine) -> None:
     try:
         await engine.start()
-        await site.start()
     except EngineError as problem:
         raise BenchError(
             f"the engine {engine.name!r} did not start: {problem}", exit_code=ExitCode.UNREACHABLE
         ) from None
-    except OSError as problem:
-        raise BenchError(
-            f"cannot listen on {options.host}:{options.port}: {problem.strerror or problem}",
-            hint="choose another --port; 0 takes any free one",
-        ) from None
-    address = runner.addresses[0]
-    print(listening_line(address[0], address[1]), flush=True)
+
+
+async def _until_stopped(run: Serve, *, until_stdin_ends: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if until_stdin_ends:
+        _watch_stdin(loop, stop)
+    await run(stop)
 
 
 async def _unless(stop: asyncio.Event, task: asyncio.Task[None]) -> bool:
@@ -142,6 +139,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        loop.call_soon_threadsafe(stop.set)
+        with contextlib.suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=watch, name="stdin-watch", daemon=True).start()

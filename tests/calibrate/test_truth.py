@@ -63,8 +63,8 @@ def checked_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Tim
     }
     (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
     log = folder / "truth.jsonl"
-    options = ("--engine", "simulated", "--profile", str(folder / "profile.yaml"), "--processes", "2")
-    with server_process(*options, "--truth-log", str(log)) as (_, address):
+    options = {"engine": "simulated", "profile": folder / "profile.yaml", "processes": 2, "truth_log": log}
+    with server_process(**options) as (_, address):
         url = address.replace("http", "ws") + "/v1/realtime"
         bench("run", folder / "scenario.yaml", "--url", url, "--out", folder / "run")
     run = read_run(folder / "run")

@@ -7,8 +7,6 @@ not hold for the healthy one, so that no check can pass on a wrong value.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 import yaml
 
 from bench.errors import ExitCode
+from bench.server.options import ServeOptions, start_server
 from tests.support.processes import ROOT, bench
 
 Row = dict[str, Any]
@@ -109,14 +108,7 @@ def holds(row: Row, expected: Row) -> bool:
 
 @contextmanager
 def simulated(profile: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.server", "--engine", "simulated", "--profile", str(profile)]
-    process = subprocess.Popen(
-        [*command, "--port", "0", "--exit-with-stdin"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+    process = start_server(ServeOptions(engine="simulated", profile=profile, port=0), cwd=ROOT)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

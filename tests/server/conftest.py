@@ -12,5 +12,5 @@ from tests.server.support import server_process
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The HTTP address of a server that lets everyone in."""
-    with server_process("--workers", "1") as (_, address):
+    with server_process(workers=1) as (_, address):
         yield address

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -23,8 +24,9 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from bench.audio.formats import AudioFormat, resample
-from bench.server.options import LISTENING_PREFIX
-from bench.server.protocol import Session, Step
+from bench.server.options import COMMAND, LISTENING_PREFIX, ServeOptions, start_server
+from bench.server.protocol.commands import Actions
+from bench.server.protocol.session import Session
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures" / "audio"
@@ -105,12 +107,12 @@ class Talk:
         self.take(self.session.open())
         self.send(*setup)
 
-    def take(self, step: Step) -> list[dict[str, Any]]:
-        for event in step.events:
+    def take(self, actions: Actions) -> list[dict[str, Any]]:
+        for event in actions.events:
             check_event(event)
-        self.events += step.events
-        self.commands += step.commands
-        return step.events
+        self.events += actions.events
+        self.commands += actions.commands
+        return actions.events
 
     def send(self, *events: dict[str, Any]) -> list[dict[str, Any]]:
         """The events that answer these client events, together."""
@@ -131,15 +133,27 @@ def types(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
 
 
-@contextmanager
-def server_process(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A real server process on a free port: the process and its HTTP address. It ends with its standard input."""
-    import os
+def http(
+    url: str, *, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, Any]]:
+    """Status and JSON of a plain HTTP answer."""
+    asked = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(asked, timeout=15) as answer:
+            return answer.status, json.loads(answer.read() or b"{}")
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, json.loads(refusal.read())
 
-    command = [sys.executable, "-m", "bench.server", "--port", "0", "--exit-with-stdin", *arguments]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}, cwd=ROOT
-    )
+
+def refused_options(line: str) -> subprocess.CompletedProcess[str]:
+    """A server that cannot start, with these options on its standard input."""
+    return subprocess.run(COMMAND, check=False, capture_output=True, text=True, cwd=ROOT, timeout=30, input=line)
+
+
+@contextmanager
+def server_process(**options: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A real server process on a free port: the process and its HTTP address. It ends with its standard input."""
+    process = start_server(ServeOptions(port=0, **options), cwd=ROOT)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

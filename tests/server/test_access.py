@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from bench.server import access
 from bench.server.access import Access, presented_key
-from bench.server.protocol.errors import ProtocolError
+from bench.server.protocol.client_errors import ProtocolError
 
 KEY = {"Authorization": "Bearer sk-right"}
 
@@ -52,7 +53,7 @@ def test_a_secret_opens_many_sessions_until_it_expires(monkeypatch: pytest.Monke
         "expires_after": {"anchor": "created_at", "seconds": 60},
         "session": {"type": "realtime", "instructions": "Baked."},
     }
-    made = door.make_secret(body)
+    made = door.make_secret(orjson.dumps(body))
     assert made["expires_at"] == 1060
     assert made["value"].startswith("ek_")
     assert made["session"]["object"] == "realtime.session"
@@ -68,7 +69,7 @@ def test_a_secret_opens_many_sessions_until_it_expires(monkeypatch: pytest.Monke
 
 
 def test_both_parts_of_the_request_are_optional() -> None:
-    made = Access(None, "local-pipeline").make_secret({})
+    made = Access(None, "local-pipeline").make_secret(b"")
     assert made["session"]["model"] == "local-pipeline"
 
 
@@ -88,4 +89,4 @@ def test_both_parts_of_the_request_are_optional() -> None:
 )
 def test_a_wrong_request_is_refused(body: Any) -> None:
     with pytest.raises(ProtocolError):
-        Access(None, "m").make_secret(body)
+        Access(None, "m").make_secret(orjson.dumps(body))

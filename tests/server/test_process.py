@@ -8,16 +8,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import aiohttp
 import psutil
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.server.support import ROOT, check_event, server_process
+from bench.server.options import ServeOptions
+from tests.server.support import check_event, http, refused_options, server_process
 
 KEY = "sk-test-only"
 URL = "/v1/realtime?model=local-pipeline"
@@ -25,7 +26,7 @@ URL = "/v1/realtime?model=local-pipeline"
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
-    with server_process("--workers", "1", "--api-key-env", "TEST_KEY", TEST_KEY=KEY) as (_, address):
+    with server_process(workers=1, api_key=KEY) as (_, address):
         yield address
 
 
@@ -49,22 +50,21 @@ def worker_pids(process: subprocess.Popen[str]) -> list[int]:
     return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
 
 
-async def refused(address: str, headers: dict[str, str], path: str = URL) -> tuple[int, dict[str, Any]]:
-    """Status and body of a handshake that is answered with plain HTTP."""
-    upgrade = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    async with aiohttp.ClientSession() as client, client.get(address + path, headers={**upgrade, **headers}) as answer:
-        return answer.status, json.loads(await answer.read())
+def websocket(address: str) -> str:
+    return address.replace("http", "ws") + URL
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer sk-wrong"}, {"Authorization": "Bearer ek_wrong"}])
 def test_a_wrong_key_is_401_with_the_documented_body(guarded: str, headers: dict[str, str]) -> None:
-    status, body = asyncio.run(refused(guarded, headers))
-    assert status == 401
+    async def run() -> InvalidStatus:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(websocket(guarded), additional_headers=headers)
+        return refused.value
+
+    response = asyncio.run(run()).response
+    body = json.loads(response.body or b"")
+    assert response.status_code == 401
+    assert response.headers["Content-Type"] == "application/json"
     assert body["error"]["type"] == "invalid_request_error"
     assert body["error"]["code"] == "invalid_api_key"
     assert KEY not in json.dumps(body)
@@ -82,11 +82,9 @@ def test_the_right_key_opens_a_session(
     guarded: str, headers: dict[str, str], protocols: tuple[str, ...], echoed: str | None
 ) -> None:
     async def run() -> tuple[str | None, dict[str, Any]]:
-        async with (
-            aiohttp.ClientSession() as client,
-            client.ws_connect(guarded + URL, headers=headers, protocols=protocols) as ws,
-        ):
-            return ws.protocol, await ws.receive_json()
+        offered: Any = protocols or None
+        async with connect(websocket(guarded), additional_headers=headers, subprotocols=offered) as ws:
+            return ws.subprotocol, json.loads(await ws.recv())
 
     protocol, created = asyncio.run(run())
     assert protocol == echoed
@@ -94,83 +92,79 @@ def test_the_right_key_opens_a_session(
 
 
 def test_a_secret_is_made_with_the_key_and_stands_in_for_it(guarded: str) -> None:
-    async def run() -> tuple[int, int, dict[str, Any], int]:
-        address = f"{guarded}/v1/realtime/client_secrets"
-        auth = {"Authorization": f"Bearer {KEY}"}
-        async with aiohttp.ClientSession() as client:
-            async with client.post(address, json={}) as answer:
-                without_key = answer.status
-            async with client.post(address, data=b"{", headers=auth) as answer:
-                broken = answer.status
-            async with client.post(address, headers=auth) as answer:
-                value = (await answer.json())["value"]
-            bearer = {"Authorization": f"Bearer {value}"}
-            async with client.post(address, headers=bearer) as answer:
-                with_secret = answer.status
-            async with client.ws_connect(f"{guarded}/v1/realtime", headers=bearer) as ws:
-                return without_key, broken, await ws.receive_json(), with_secret
+    address = f"{guarded}/v1/realtime/client_secrets"
+    auth = {"Authorization": f"Bearer {KEY}"}
+    assert http(address, method="POST", body=b"{}")[0] == 401
+    status, body = http(address, method="POST", body=b"{", headers=auth)
+    assert status == 400
+    assert "could not parse the JSON body" in body["error"]["message"]
+    assert "event_id" not in body["error"]
+    status, body = http(address, method="POST", headers=auth)
+    assert status == 200
+    bearer = {"Authorization": f"Bearer {body['value']}"}
+    assert http(address, method="POST", headers=bearer)[0] == 401
 
-    without_key, broken, created, with_secret = asyncio.run(run())
-    assert (without_key, broken, with_secret) == (401, 400, 401)
-    assert created["session"]["model"] == "local-pipeline"
+    async def run() -> dict[str, Any]:
+        async with connect(guarded.replace("http", "ws") + "/v1/realtime", additional_headers=bearer) as ws:
+            created: dict[str, Any] = json.loads(await ws.recv())
+            return created
+
+    assert asyncio.run(run())["session"]["model"] == "local-pipeline"
 
 
-@pytest.mark.parametrize(
-    ("path", "headers", "code"),
-    [
-        (URL, {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
-    ],
-)
-def test_some_refusals_come_after_the_upgrade(server: str, path: str, headers: dict[str, str], code: str) -> None:
-    async def run() -> tuple[dict[str, Any], aiohttp.WSMessage]:
-        async with aiohttp.ClientSession() as client, client.ws_connect(server + path, headers=headers) as ws:
-            return await ws.receive_json(), await ws.receive()
+def test_some_refusals_come_after_the_upgrade(server: str) -> None:
+    code = "beta_api_shape_disabled"
+
+    async def run() -> tuple[dict[str, Any], ConnectionClosed]:
+        async with connect(websocket(server), additional_headers={"OpenAI-Beta": "realtime=v1"}) as ws:
+            error = json.loads(await ws.recv())
+            with pytest.raises(ConnectionClosed) as closed:
+                await ws.recv()
+            return error, closed.value
 
     error, closed = asyncio.run(run())
     check_event(error)
     assert error["error"]["code"] == code
-    assert closed.data == 4000
-    assert closed.extra == f"invalid_request_error.{code}"
+    assert closed.rcvd is not None
+    assert closed.rcvd.code == 4000
+    assert closed.rcvd.reason == f"invalid_request_error.{code}"
 
 
-def test_health_and_unknown_paths_are_json(server: str) -> None:
-    async def run() -> tuple[dict[str, Any], int, dict[str, Any]]:
-        async with aiohttp.ClientSession() as client:
-            async with client.get(f"{server}/healthz") as answer:
-                health = await answer.json()
-            async with client.get(f"{server}/v1/nothing") as answer:
-                return health, answer.status, await answer.json()
-
-    health, status, body = asyncio.run(run())
+def test_health_and_what_is_not_served_are_json(server: str) -> None:
+    status, health = http(f"{server}/healthz")
+    assert status == 200
     assert health["status"] == "ok"
     assert health["engine"] == "local"
+    assert http(f"{server}/healthz", method="HEAD") == (200, {})
+    status, body = http(f"{server}/v1/nothing")
     assert status == 404
     assert "/v1/nothing" in body["error"]["message"]
+    assert http(f"{server}/healthz", method="POST", body=b"{}")[0] == 405
+    assert http(f"{server}/v1/realtime/client_secrets", method="POST", headers={"Content-Length": "2000000"})[0] == 413
 
 
 def test_a_session_ends_at_its_lifetime_and_sigterm_says_good_bye() -> None:
-    async def run(address: str, process: subprocess.Popen[str]) -> tuple[list[Any], aiohttp.WSMessage]:
-        async with aiohttp.ClientSession() as client:
-            async with client.ws_connect(address + URL) as ws:
-                expired = [await ws.receive() for _ in range(3)]
-            async with client.ws_connect(address + URL) as ws:
-                await ws.receive()
-                process.send_signal(signal.SIGTERM)
-                return expired, await ws.receive()
+    async def run(address: str, process: subprocess.Popen[str]) -> tuple[list[Any], int | None, int | None]:
+        async with connect(websocket(address)) as first:
+            expired = [json.loads(message) async for message in first]
+        async with connect(websocket(address)) as second:
+            await second.recv()
+            process.send_signal(signal.SIGTERM)
+            await second.wait_closed()
+        return expired, first.close_code, second.close_code
 
-    with server_process("--workers", "1", "--session-lifetime-s", "1") as (process, address):
+    with server_process(workers=1, session_lifetime_s=1) as (process, address):
         children = worker_pids(process)
-        (_, error, closed), good_bye = asyncio.run(run(address, process))
+        events, expired, good_bye = asyncio.run(run(address, process))
         assert process.wait(timeout=10) == 0
-    assert error.json()["error"]["code"] == "session_expired"
-    assert closed.type is aiohttp.WSMsgType.CLOSE
-    assert good_bye.data == aiohttp.WSCloseCode.GOING_AWAY
+    assert events[-1]["error"]["code"] == "session_expired"
+    assert (expired, good_bye) == (1001, 1001)
     assert children
     assert not [pid for pid in children if alive(pid)]
 
 
 def test_a_killed_server_leaves_no_worker() -> None:
-    with server_process("--workers", "2") as (process, _):
+    with server_process(workers=2) as (process, _):
         children = worker_pids(process)
         assert len(children) == 2
         process.kill()
@@ -179,7 +173,7 @@ def test_a_killed_server_leaves_no_worker() -> None:
 
 
 def test_the_end_of_standard_input_ends_the_server() -> None:
-    with server_process("--workers", "1") as (process, _):
+    with server_process(workers=1) as (process, _):
         children = worker_pids(process)
         assert process.stdin is not None
         process.stdin.close()
@@ -189,15 +183,15 @@ def test_the_end_of_standard_input_ends_the_server() -> None:
 
 def test_a_worker_that_dies_is_replaced_and_the_server_goes_on() -> None:
     async def healthy(address: str) -> bool:
-        async with aiohttp.ClientSession() as client, client.ws_connect(address + URL) as ws:
-            await ws.receive()
-            await ws.send_json({"type": "response.create"})
+        async with connect(websocket(address)) as ws:
+            await ws.recv()
+            await ws.send('{"type": "response.create"}')
             async with asyncio.timeout(20):
-                while (event := await ws.receive_json())["type"] != "response.done":
+                while (event := json.loads(await ws.recv()))["type"] != "response.done":
                     pass
             return bool(event["response"]["status"] == "completed")
 
-    with server_process("--workers", "1") as (process, address):
+    with server_process(workers=1) as (process, address):
         (child,) = worker_pids(process)
         os.kill(child, signal.SIGKILL)
         assert eventually(lambda: [pid for pid in worker_pids(process) if pid != child] != [])
@@ -205,19 +199,18 @@ def test_a_worker_that_dies_is_replaced_and_the_server_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "words"),
+    ("line", "words"),
     [
-        (["--workers", "0"], 2, "at least 1 worker"),
-        (["--api-key-env", "NOT_A_VARIABLE"], 2, "NOT_A_VARIABLE"),
-        (["--profile", "x.yaml"], 2, "takes no profile"),
+        (ServeOptions(port=0, workers=0).line(), "at least 1 worker"),
+        (ServeOptions(port=0, profile="x.yaml").line(), "takes no profile"),
+        (ServeOptions(port=0, engine="other").line(), "available: local, simulated"),
+        ('{"port": 0, "prot": 1}', "prot"),
+        ("", "no options of a server"),
     ],
 )
-def test_wrong_options_are_a_sentence(arguments: list[str], status: int, words: str) -> None:
-    command = [sys.executable, "-m", "bench.server", "--port", "0", *arguments]
-    ended = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=30, stdin=subprocess.DEVNULL
-    )
-    assert ended.returncode == status
+def test_wrong_options_are_a_sentence(line: str, words: str) -> None:
+    ended = refused_options(line)
+    assert ended.returncode == 2
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -226,10 +219,15 @@ def test_a_port_that_is_taken_is_a_sentence_and_leaves_no_worker() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        command = [sys.executable, "-m", "bench.server", "--workers", "1", "--port", str(taken.getsockname()[1])]
-        ended = subprocess.run(
-            command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=30, stdin=subprocess.DEVNULL
-        )
+        ended = refused_options(ServeOptions(workers=1, port=taken.getsockname()[1]).line())
     assert ended.returncode == 2
     assert "cannot listen on" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_key_of_a_child_is_in_no_command_line() -> None:
+    with server_process(engine="simulated", processes=2, api_key=KEY) as (process, address):
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+        assert len(family) == 3
+        assert not [member for member in family if KEY in str((member.cmdline(), member.environ()))]
+        assert http(f"{address}/v1/realtime")[0] == 401

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
+from websockets.asyncio.client import connect
 
-from bench.server.truth import TruthLog, part_path
+from bench.server.truth_log import TruthLog, part_path
 from tests.server.support import frames, server_process, silence
 
 AUDIO = "response.output_audio.delta"
@@ -20,20 +20,20 @@ def test_the_local_engine_logs_what_it_sends(tmp_path: Path) -> None:
     log = tmp_path / "truth.jsonl"
 
     async def run(address: str) -> list[dict[str, Any]]:
-        url = f"{address}/v1/realtime?model=m"
+        url = f"{address.replace('http', 'ws')}/v1/realtime?model=m"
         seen = []
-        async with aiohttp.ClientSession() as client, client.ws_connect(url) as ws, asyncio.timeout(30):
+        async with connect(url) as ws, asyncio.timeout(30):
             manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
-            await ws.send_json({"type": "session.update", "session": manual})
+            await ws.send(json.dumps({"type": "session.update", "session": manual}))
             for message in frames(silence(400)):
-                await ws.send_json(message)
-            await ws.send_json({"type": "input_audio_buffer.commit"})
-            await ws.send_json({"type": "response.create"})
+                await ws.send(json.dumps(message))
+            await ws.send('{"type": "input_audio_buffer.commit"}')
+            await ws.send('{"type": "response.create"}')
             while not seen or seen[-1]["type"] != "rate_limits.updated":
-                seen.append(json.loads((await ws.receive()).data))
+                seen.append(json.loads(await ws.recv()))
         return seen
 
-    with server_process("--workers", "1", "--truth-log", str(log)) as (_, address):
+    with server_process(workers=1, truth_log=log) as (_, address):
         seen = asyncio.run(run(address))
     records = [orjson.loads(line) for line in log.read_bytes().splitlines()]
     assert records[0]["kind"] == "process"
@@ -52,14 +52,14 @@ def test_the_local_engine_logs_what_it_sends(tmp_path: Path) -> None:
 def test_a_log_without_a_file_keeps_nothing() -> None:
     log = TruthLog(None, engine="x", settings={})
     assert not log.wanted
-    log.session("s", at_ns=1, peer="", number=0)
+    log.add("session", "s", at_ns=1)
     log.event("s", 1, 2, {"type": "error"}, None)
     log.close()
 
 
 def test_lines_are_written_at_the_latest_when_it_is_closed(tmp_path: Path) -> None:
     log = TruthLog(tmp_path / "deep" / "truth.jsonl", engine="x", settings={"a": 1})
-    log.session("s", at_ns=1, peer="p", number=0)
+    log.add("session", "s", at_ns=1)
     log.raw("s", 3, 4, "broken_json")
     log.close()
     lines = [orjson.loads(line) for line in (tmp_path / "deep" / "truth.jsonl").read_bytes().splitlines()]

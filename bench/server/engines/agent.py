@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from bench.server.engines.knowledge import (
     ACCOUNTS,
+    AGREED_ANSWERS,
     APPOINTMENT_SLOTS,
     DAYS,
+    FIXED_ANSWERS,
     HOURS,
     INTENTS,
     NO,
@@ -73,12 +75,11 @@ def spoken_digits(number: str) -> str:
 
 def intent_of(text: str) -> Intent | None:
     """The best matching intent; None when nothing matches."""
-    heard = _WORD.findall(text.lower())
-    counts = {word: heard.count(word) for word in set(heard)}
+    heard = set(_WORD.findall(text.lower()))
     best: Intent | None = None
     best_score = 0.0
     for intent in INTENTS:
-        score = sum(weight for word, weight in intent.words.items() if word in counts)
+        score = sum(weight for word, weight in intent.words.items() if word in heard)
         if score > best_score:
             best, best_score = intent, score
     return best if best_score >= 1.0 else None
@@ -118,18 +119,14 @@ class Agent:
         if name is None:
             return self._small_talk(text, number)
         self.offered = None
-        return {
-            "balance": self._balance,
-            "order": self._order,
-            "cancel": self._cancel,
-            "appointment": self._appointment,
-            "password": self._password,
-            "plans": self._plans,
-            "hours": self._hours,
-            "billing": self._billing,
-            "human": self._human,
-            "thanks": self._thanks,
-        }[name](text)
+        if name in FIXED_ANSWERS:
+            self.offered, answer = FIXED_ANSWERS[name]
+            return answer
+        answers = {
+            "balance": self._balance, "order": self._order, "cancel": self._cancel, "appointment": self._appointment,
+            "plans": self._plans, "hours": self._hours,
+        }  # fmt: skip
+        return answers[name](text.lower())
 
     def _small_talk(self, text: str, number: str) -> str:
         heard = set(_WORD.findall(text.lower()))
@@ -154,16 +151,11 @@ class Agent:
         if offer == "appointment":
             day, hour = APPOINTMENT_SLOTS[self.slot % len(APPOINTMENT_SLOTS)]
             return f"You are booked for {day} at {hour}. We will send you a reminder."
-        if offer == "password":
-            return "I have sent a link to the e-mail address on your account. It is valid for one hour."
-        if offer == "human":
-            return "I am connecting you now. Please stay on the line."
-        return "Good. What would you like me to do?"
+        return AGREED_ANSWERS.get(offer or "", "Good. What would you like me to do?")
 
     def _balance(self, text: str) -> str:
-        account = (
-            "savings" if "savings" in text else "credit card" if "card" in text or "credit" in text else "checking"
-        )
+        credit = "card" in text or "credit" in text
+        account = "savings" if "savings" in text else "credit card" if credit else "checking"
         amount, due = ACCOUNTS[account]
         return f"The balance of your {account} account is {amount}. {due}"
 
@@ -184,44 +176,26 @@ class Agent:
 
     def _appointment(self, text: str) -> str:
         self.offered = "appointment"
-        wanted = next((day for day in DAYS if day in text.lower()), None)
-        matching = [
-            index for index, (day, _) in enumerate(APPOINTMENT_SLOTS) if wanted is None or day.lower() == wanted
-        ]
+        wanted = next((day for day in DAYS if day in text), None)
+        matching = [at for at, (day, _) in enumerate(APPOINTMENT_SLOTS) if wanted in (None, day.lower())]
         self.slot = next((index for index in matching if index > self.slot), matching[0] if matching else 0)
         day, hour = APPOINTMENT_SLOTS[self.slot]
         return f"I have an opening on {day} at {hour}. Would that suit you?"
 
-    def _password(self, _text: str) -> str:
-        self.offered = "password"
-        return "I can reset your password. May I send a link to the e-mail address on your account?"
-
     def _plans(self, text: str) -> str:
-        lowered = text.lower()
         for plan, facts in PLANS.items():
-            if plan in lowered:
+            if plan in text:
                 return f"The {plan} plan {facts}. Would you like to change to it?"
         known = ", ".join(f"the {plan} plan {facts.split(' with ')[0]}" for plan, facts in PLANS.items())
         return f"We have three plans: {known}."
 
     def _hours(self, text: str) -> str:
-        lowered = text.lower()
         for days, hours in HOURS.items():
-            if any(day in lowered for day in days):
+            if any(day in text for day in days):
                 return hours
         return (
             "We are open Monday to Friday from nine to six, and on Saturday from ten to four. On Sunday we are closed."
         )
-
-    def _billing(self, _text: str) -> str:
-        self.offered = "human"
-        return "I see two charges in the last month, and I am sorry about that. Shall I connect you with billing?"
-
-    def _human(self, _text: str) -> str:
-        return "Of course. I am connecting you with a colleague. Please stay on the line."
-
-    def _thanks(self, _text: str) -> str:
-        return "You are welcome. Thank you for calling, and good bye."
 
     def _known_order(self) -> Order:
         """The order in the table, or one derived from its digits, so that any number has a steady answer."""

@@ -80,3 +80,17 @@ HOURS = {
     ("monday", "tuesday", "wednesday", "thursday", "friday"): "From Monday to Friday we are open from nine to six.",
     ("holiday", "holidays"): "On public holidays we are closed.",
 }
+# An intent whose answer never changes: what a "yes" would agree to, and the answer.
+FIXED_ANSWERS: dict[str, tuple[str | None, str]] = {
+    "password": ("password", "I can reset your password. May I send a link to the e-mail address on your account?"),
+    "billing": (
+        "human",
+        "I see two charges in the last month, and I am sorry about that. Shall I connect you with billing?",
+    ),
+    "human": (None, "Of course. I am connecting you with a colleague. Please stay on the line."),
+    "thanks": (None, "You are welcome. Thank you for calling, and good bye."),
+}
+AGREED_ANSWERS = {
+    "password": "I have sent a link to the e-mail address on your account. It is valid for one hour.",
+    "human": "I am connecting you now. Please stay on the line.",
+}

@@ -11,20 +11,26 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from bench.audio.formats import AudioFormat
+from bench.server.allowance import Allowance
 from bench.server.engines.agent import Agent
-from bench.server.engines.base import EngineError, Piece, ReplyText
-from bench.server.engines.pacing import Pacer, words
-from bench.server.engines.pool import Take, WorkerPool
+from bench.server.engines.base import EngineError, Handler, StreamingSession
+from bench.server.engines.pacing import ReplyPacer
+from bench.server.engines.pool import Recognition, WorkerPool
 from bench.server.protocol.commands import ReplyRequest
+from bench.server.protocol.config import Json
+from bench.server.protocol.input_audio import InputAudio
+from bench.server.protocol.usage import words
 
 logger = logging.getLogger(__name__)
 
 DECODERS_PER_WORKER = 4
-FEED_BATCH_MS = 100  # audio handed to a worker at once
 PAUSE_MS = 180  # between sentences
+REQUESTS_PER_MIN, TOKENS_PER_MIN = 20_000, 15_000_000
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*\s*")
 
 
@@ -33,10 +39,13 @@ class LocalEngine:
 
     name = "local"
     default_model = "local-pipeline"
+    session_lifetime_s: float | None = None
 
     def __init__(self, workers: int | None = None) -> None:
+        self.settings: Mapping[str, Any] = {}
         self._count = workers or max(1, (os.cpu_count() or 2) - 1)
         self._pool = WorkerPool(self._count, DECODERS_PER_WORKER)
+        self._allowance = Allowance(REQUESTS_PER_MIN, TOKENS_PER_MIN, 0)
 
     async def start(self) -> None:
         await self._pool.start()
@@ -44,68 +53,63 @@ class LocalEngine:
     async def stop(self) -> None:
         await self._pool.stop()
 
-    def session(self) -> LocalSession:
-        return LocalSession(self._pool)
+    def session(self, handler: Handler, _number: int) -> LocalSession:
+        return LocalSession(handler, self._allowance, self._pool)
 
     def health(self) -> dict[str, Any]:
         return {"workers": self._count, "worker_pids": self._pool.pids}
 
 
-class LocalSession:
-    """One caller: takes being heard, and the agent that remembers what was said."""
+class LocalSession(StreamingSession):
+    """One caller: utterances being recognised, and the agent that remembers what was said."""
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, handler: Handler, allowance: Allowance, pool: WorkerPool) -> None:
+        super().__init__(handler, allowance)
         self._pool = pool
         self._agent = Agent()
-        self._takes: dict[str, Take] = {}
-        self._batches: dict[str, tuple[bytearray, int]] = {}  # audio not yet handed over, and when it shall be
+        self._heard: dict[str, Recognition] = {}
+        self._turns = 0
 
-    def open_take(self, take_id: str, rate_hz: int) -> None:
+    def input_audio(self, audio_format: AudioFormat, turn_detection: Json | None) -> InputAudio:
+        self._input = super().input_audio(audio_format, turn_detection)
+        return self._input
+
+    def open_input(self, item_id: str, rate_hz: int) -> None:
         try:
-            self._takes[take_id] = self._pool.open_take(rate_hz)
-        except EngineError as problem:  # told to whoever asks for the words; the call itself goes on
-            logger.warning("nobody hears the take %s: %s", take_id, problem)
-            return
-        self._batches[take_id] = (bytearray(), rate_hz * 2 * FEED_BATCH_MS // 1000)
+            self._heard[item_id] = self._pool.recognise(rate_hz)
+        except EngineError as problem:  # `transcript` fails later; the call goes on
+            logger.warning("the audio of %s is not recognised: %s", item_id, problem)
 
-    def feed_take(self, take_id: str, pcm: bytes) -> None:
-        if take_id not in self._batches:
-            return
-        batch, enough = self._batches[take_id]
-        batch += pcm
-        if len(batch) >= enough:
-            self._takes[take_id].feed(bytes(batch))
-            batch.clear()
+    def feed_input(self, item_id: str, pcm: bytes) -> None:
+        if item_id in self._heard:
+            self._heard[item_id].feed(pcm)
 
-    def commit_take(self, take_id: str) -> None:
-        if take_id not in self._batches:
-            return
-        batch, _ = self._batches.pop(take_id)
-        if batch:
-            self._takes[take_id].feed(bytes(batch))
-        self._takes[take_id].end()
+    def commit_input(self, item_id: str, *, transcribe: bool) -> None:
+        if item_id in self._heard:
+            self._heard[item_id].end()
+        self._log_turn(item_id)
+        super().commit_input(item_id, transcribe=transcribe)
 
-    def drop_take(self, take_id: str) -> None:
-        self._batches.pop(take_id, None)
-        take = self._takes.pop(take_id, None)
-        if take is not None:
-            take.drop()
+    def drop_input(self, item_id: str) -> None:
+        recognition = self._heard.pop(item_id, None)
+        if recognition is not None:
+            recognition.drop()
 
-    async def transcript(self, take_id: str) -> str:
-        take = self._takes.get(take_id)
-        if take is None:
+    async def transcript(self, item_id: str) -> str:
+        recognition = self._heard.get(item_id)
+        if recognition is None:
             raise EngineError("this audio was never heard")
-        return await take.text()
+        return await recognition.text()
 
-    async def reply(self, request: ReplyRequest) -> AsyncGenerator[Piece, None]:
+    async def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes, None]:
         answer = await self._answer(request)
         if request.modality == "text":
             for word in words(answer):
-                yield ReplyText(word)
+                yield word
                 await asyncio.sleep(0)
             return
         sentences = _SENTENCE.findall(answer)
-        speech = self._pool.say(
+        spoken = self._pool.say(
             [sentence.strip() for sentence in sentences],
             voice=request.voice,
             speed=request.speed,
@@ -113,19 +117,21 @@ class LocalSession:
             pause_ms=PAUSE_MS,
         )
         try:
-            pacer = Pacer(request.output_format)
+            pacer = ReplyPacer(request.output_format)
             for index, sentence in enumerate(sentences):
                 text = words(sentence)
                 if not index:  # the first word is known before any sound is made
-                    yield ReplyText(text.pop(0))
-                async for piece in pacer.sentence(text, await speech.sentence()):
+                    yield text.pop(0)
+                async for piece in pacer.sentence(text, await spoken[index]):
                     yield piece
         finally:
-            speech.close()
+            for audio in spoken:
+                audio.cancel()
 
-    async def close(self) -> None:
-        for take_id in list(self._takes):
-            self.drop_take(take_id)
+    def close(self) -> None:
+        super().close()
+        for item_id in list(self._heard):
+            self.drop_input(item_id)
 
     async def _answer(self, request: ReplyRequest) -> str:
         """What the agent says to the newest of the caller's items, after hearing every earlier one."""
@@ -134,3 +140,21 @@ class LocalSession:
             return self._agent.greeting()
         heard = latest.text if latest.text is not None else await self.transcript(latest.item_id)
         return self._agent.answer(latest.item_id, heard)
+
+    def _log_turn(self, item_id: str) -> None:
+        """A turn in the truth log, without what only an engine that knows its callers could say."""
+        arrivals_ns = self._input.arrivals_ns
+        self.handler.truth.add(
+            "turn",
+            self.handler.session.id,
+            turn=self._turns,
+            items=[item_id],
+            fixture=None,
+            known_by="detector",
+            speech_end_ns=None,
+            commit_ns=time.monotonic_ns(),
+            frame_arrivals_ns=list(arrivals_ns),
+            expected=None,
+        )
+        self._turns += 1
+        arrivals_ns.clear()

@@ -7,33 +7,25 @@ deadlines over the whole reply.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from bench.audio.formats import AudioFormat
-from bench.server.engines.base import Piece, ReplyAudio, ReplyText
 
 CHUNK_MS = 200
 LEAD_MS = 400  # of audio sent without waiting
 SPEED = 4.0  # times real time afterwards
-_WORD = re.compile(r"\S+\s*")
-
-
-def words(text: str) -> list[str]:
-    """The words with the white space behind them; joined they are the text again."""
-    return _WORD.findall(text)
 
 
 @dataclass(slots=True)
-class Pacer:
+class ReplyPacer:
     """The delivery clock of one reply."""
 
     audio_format: AudioFormat
     started_at: float | None = None
     sent_ms: float = 0.0
 
-    async def sentence(self, text: list[str], audio: bytes) -> AsyncGenerator[Piece, None]:
+    async def sentence(self, text: list[str], audio: bytes) -> AsyncGenerator[str | bytes, None]:
         """The pieces of one sentence at their times; `text` is what of its words was not sent before."""
         loop = asyncio.get_running_loop()
         bytes_per_ms = self.audio_format.rate_hz * self.audio_format.bytes_per_sample // 1000
@@ -48,9 +40,9 @@ class Pacer:
                 await asyncio.sleep(due - loop.time())
             upto = -(-len(text) * (index + 1) // len(chunks))
             if upto > said:
-                yield ReplyText("".join(text[said:upto]))
+                yield "".join(text[said:upto])
                 said = upto
-            yield ReplyAudio(chunk)
+            yield chunk
             self.sent_ms += len(chunk) / bytes_per_ms
         if said < len(text):
-            yield ReplyText("".join(text[said:]))
+            yield "".join(text[said:])

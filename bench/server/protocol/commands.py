@@ -1,13 +1,12 @@
 """What the session asks of its owner: audio for the recogniser, replies to start and stop, a socket to close.
 
-A `Step` is the answer to one input: events to send in this order, then commands to carry out in this order.
-A *take* is one stretch of caller audio that becomes a conversation item; it is named by that item's id, which the
-protocol fixes at speech start, so that an engine can listen while the caller is still speaking.
+`Actions` is the answer to one input: events to send in this order, then commands to carry out in this order.
+Caller audio is named by the id of the conversation item that it becomes, which the protocol fixes at speech start, so
+that an engine can listen while the caller is still speaking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,39 +16,39 @@ Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTake:
+class OpenInput:
     """The caller began to speak (or sent the first audible samples in manual mode)."""
 
-    take_id: str
+    item_id: str
     rate_hz: int
 
 
 @dataclass(frozen=True, slots=True)
-class FeedTake:
-    """More of the take: PCM16 little-endian mono at the rate it was opened with."""
+class FeedInput:
+    """More of the caller's audio: PCM16 little-endian mono at the rate it was opened with."""
 
-    take_id: str
+    item_id: str
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class CommitTake:
-    """The take is complete and is now a user item; `transcribe` asks for transcription events."""
+class CommitInput:
+    """The audio is complete and is now a user item; `transcribe` asks for transcription events."""
 
-    take_id: str
+    item_id: str
     transcribe: bool
 
 
 @dataclass(frozen=True, slots=True)
-class DropTake:
-    """The take was cleared, or its item deleted: forget it."""
+class DropInput:
+    """The audio was cleared, or its item deleted: forget it."""
 
-    take_id: str
+    item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ContextItem:
-    """One item of what the model sees; `text` is None for caller audio, which is known to the engine as a take."""
+    """One item of what the model sees; `text` is None for caller audio, which the engine knows by the item's id."""
 
     item_id: str
     role: str
@@ -58,7 +57,7 @@ class ContextItem:
 
 @dataclass(frozen=True, slots=True)
 class ReplyRequest:
-    """One response to be made, with everything that shapes it."""
+    """Start one response; everything that shapes it."""
 
     response_id: str
     modality: str  # "audio" or "text"
@@ -67,15 +66,7 @@ class ReplyRequest:
     output_format: AudioFormat
     voice: str
     speed: float
-    tools: tuple[Mapping[str, Any], ...]
-    tool_choice: str | Mapping[str, Any]
     max_output_tokens: int | None
-    metadata: Mapping[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class StartReply:
-    request: ReplyRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +89,11 @@ class SetIdleTimer:
     after_ms: float | None
 
 
-Command = OpenTake | FeedTake | CommitTake | DropTake | StartReply | StopReply | SetIdleTimer | CloseSocket
+Command = OpenInput | FeedInput | CommitInput | DropInput | ReplyRequest | StopReply | SetIdleTimer | CloseSocket
 
 
 @dataclass(slots=True)
-class Step:
+class Actions:
     """Events to send, then commands to carry out, both in order."""
 
     events: list[Event] = field(default_factory=list)

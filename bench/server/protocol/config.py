@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.audio.formats import AudioFormat
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type, missing, unknown
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, unknown
 
 Json = dict[str, Any]
 Check = Callable[[Any, str], Any]
@@ -48,7 +48,7 @@ MAX_OUTPUT_TOKENS = 4096
 
 
 def default_session(model: str) -> Json:
-    """The configuration of a session that was told nothing."""
+    """The configuration of a new session."""
     return {
         "type": "realtime",
         "model": model,
@@ -82,20 +82,14 @@ def merged(current: Json, update: object, *, voice_locked: bool) -> Json:
     if update["type"] != "realtime":
         raise invalid_choice("session.type", update["type"], ["realtime"])
     if "model" in update and update["model"] != current["model"]:
-        raise ProtocolError(
-            f"Cannot change the model of a session: it is {current['model']!r}.",
-            code="cannot_update_model",
-            param="session.model",
-        )
+        message = f"Cannot change the model of a session: it is {current['model']!r}."
+        raise ProtocolError(message, code="cannot_update_model", param="session.model")
     result = copy.deepcopy(current)
-    _merge(result, _with_known_detection(current, update), SESSION, "session")
+    _merge(result, update, SESSION, "session")
     voice = result["audio"]["output"]["voice"]
     if voice_locked and voice != current["audio"]["output"]["voice"]:
-        raise ProtocolError(
-            "Cannot update a conversation's voice if assistant audio is present.",
-            code="cannot_update_voice",
-            param="session.audio.output.voice",
-        )
+        message = "Cannot update a conversation's voice if assistant audio is present."
+        raise ProtocolError(message, code="cannot_update_voice", param="session.audio.output.voice")
     return result
 
 
@@ -111,22 +105,6 @@ def silence_ms(turn_detection: Mapping[str, Any]) -> int:
     return int(turn_detection["silence_duration_ms"])
 
 
-def _with_known_detection(current: Json, update: Json) -> Json:
-    """The update, its turn detection completed from the present one when that is of the same type."""
-    known = current["audio"]["input"]["turn_detection"]
-    audio = update.get("audio")
-    given = (
-        audio["input"].get("turn_detection")
-        if isinstance(audio, dict) and isinstance(audio.get("input"), dict)
-        else None
-    )
-    if not isinstance(audio, dict) or not isinstance(given, dict) or known is None:
-        return update
-    if given.get("type", "server_vad") != known["type"]:
-        return update
-    return {**update, "audio": {**audio, "input": {**audio["input"], "turn_detection": {**known, **given}}}}
-
-
 def _merge(target: Json, update: Json, schema: Mapping[str, Any], path: str) -> None:
     for key, value in update.items():
         param = f"{path}.{key}"
@@ -138,19 +116,26 @@ def _merge(target: Json, update: Json, schema: Mapping[str, Any], path: str) -> 
                 raise invalid_type(param, "an object", value)
             _merge(target[key], value, rule, param)
         else:
-            target[key] = rule(value, param)
+            target[key] = rule(_completed(value, target[key]) if key == "turn_detection" else value, param)
 
 
-def _text(value: Any, param: str) -> str:
-    if not isinstance(value, str):
-        raise invalid_type(param, "a string", value)
-    return value
+def _completed(detection: Any, known: Json | None) -> Any:
+    """A turn detection with the keys of the present one, if that is of the same type."""
+    if known is None or not isinstance(detection, dict) or detection.get("type", "server_vad") != known["type"]:
+        return detection
+    return {**known, **detection}
 
 
-def _flag(value: Any, param: str) -> bool:
-    if not isinstance(value, bool):
-        raise invalid_type(param, "a boolean", value)
-    return value
+def _typed(kind: type, name: str) -> Check:
+    def check(value: Any, param: str) -> Any:
+        if not isinstance(value, kind):
+            raise invalid_type(param, name, value)
+        return value
+
+    return check
+
+
+_text, _flag = _typed(str, "a string"), _typed(bool, "a boolean")
 
 
 def _choice(*allowed: str) -> Check:
@@ -162,7 +147,8 @@ def _choice(*allowed: str) -> Check:
     return check
 
 
-def _number(low: float, high: float, *, whole: bool = False) -> Check:
+def number(low: float, high: float, *, whole: bool = False) -> Check:
+    """Checks for a number from `low` to `high`."""
     kinds = (int,) if whole else (int, float)
 
     def check(value: Any, param: str) -> float:
@@ -228,18 +214,15 @@ def _format(value: Any, param: str) -> Json:
 
 def _modalities(value: Any, param: str) -> list[str]:
     if value not in (["audio"], ["text"]):
-        raise ProtocolError(
-            f"Invalid modalities: {value!r}. Supported combinations are: ['text'] and ['audio'].",
-            code="invalid_value",
-            param=param,
-        )
+        message = f"Invalid modalities: {value!r}. Supported combinations are: ['text'] and ['audio']."
+        raise ProtocolError(message, code="invalid_value", param=param)
     return list(value)
 
 
 def _max_tokens(value: Any, param: str) -> int | str:
     if value == "inf":
         return "inf"
-    return int(_number(1, MAX_OUTPUT_TOKENS, whole=True)(value, param))
+    return int(number(1, MAX_OUTPUT_TOKENS, whole=True)(value, param))
 
 
 def _voice(value: Any, param: str) -> Any:
@@ -250,10 +233,10 @@ def _voice(value: Any, param: str) -> Any:
 
 _SERVER_VAD_FIELDS: dict[str, Check] = {
     "type": _text,
-    "threshold": _number(0.0, 1.0),
-    "prefix_padding_ms": _number(0, 5000, whole=True),
-    "silence_duration_ms": _number(0, 10000, whole=True),
-    "idle_timeout_ms": _nullable(_number(5000, 30000, whole=True)),
+    "threshold": number(0.0, 1.0),
+    "prefix_padding_ms": number(0, 5000, whole=True),
+    "silence_duration_ms": number(0, 10000, whole=True),
+    "idle_timeout_ms": _nullable(number(5000, 30000, whole=True)),
     "create_response": _flag,
     "interrupt_response": _flag,
 }
@@ -265,24 +248,28 @@ _SEMANTIC_VAD_FIELDS: dict[str, Check] = {
 }
 
 
-def _turn_detection(value: Any, param: str) -> Json:
+_DETECTIONS = {
+    "server_vad": _object(_SERVER_VAD_FIELDS, defaults=SERVER_VAD),
+    "semantic_vad": _object(_SEMANTIC_VAD_FIELDS, defaults=SEMANTIC_VAD),
+}
+
+
+def _turn_detection(value: Any, param: str) -> Any:
     if not isinstance(value, dict):
         raise invalid_type(param, "an object or null", value)
     kind = value.get("type", "server_vad")
-    if kind == "server_vad":
-        return _object(_SERVER_VAD_FIELDS, defaults=SERVER_VAD)(value, param)  # type: ignore[no-any-return]
-    if kind == "semantic_vad":
-        return _object(_SEMANTIC_VAD_FIELDS, defaults=SEMANTIC_VAD)(value, param)  # type: ignore[no-any-return]
-    raise invalid_choice(f"{param}.type", kind, ["server_vad", "semantic_vad"])
+    if not isinstance(kind, str) or kind not in _DETECTIONS:
+        raise invalid_choice(f"{param}.type", kind, _DETECTIONS)
+    return _DETECTIONS[kind](value, param)
 
 
-def _tool(value: Any, param: str) -> Json:
+def _tool(value: Any, param: str) -> Any:
     if not isinstance(value, dict):
         raise invalid_type(param, "an object", value)
     if value.get("type") != "function":
         raise invalid_choice(f"{param}.type", value.get("type"), ["function"])
     fields: dict[str, Check] = {"type": _text, "name": _text, "description": _text, "parameters": _anything}
-    return _object(fields, required=("name",))(value, param)  # type: ignore[no-any-return]
+    return _object(fields, required=("name",))(value, param)
 
 
 def _tool_choice(value: Any, param: str) -> Any:
@@ -302,7 +289,7 @@ _TRANSCRIPTION = _object(
     },
     required=("model",),
 )
-_NOISE_REDUCTION = _object({"type": _choice("near_field", "far_field"), "strength": _number(0.0, 10.0)})
+_NOISE_REDUCTION = _object({"type": _choice("near_field", "far_field"), "strength": number(0.0, 10.0)})
 _REASONING = _object({"effort": _choice("minimal", "low", "medium", "high", "xhigh")})
 OUTPUT_AUDIO: dict[str, Check] = {"format": _format, "voice": _voice}
 SESSION: dict[str, Any] = {
@@ -326,7 +313,7 @@ SESSION: dict[str, Any] = {
             "transcription": _nullable(_TRANSCRIPTION),
             "turn_detection": _nullable(_turn_detection),
         },
-        "output": {**OUTPUT_AUDIO, "speed": _number(0.25, 1.5)},
+        "output": {**OUTPUT_AUDIO, "speed": number(0.25, 1.5)},
     },
 }
 
@@ -338,20 +325,14 @@ def metadata(value: Any, param: str) -> dict[str, str] | None:
     if not isinstance(value, dict):
         raise invalid_type(param, "an object", value)
     if len(value) > 16:
-        raise ProtocolError(
-            f"Invalid '{param}': too many properties. Expected at most 16, but got {len(value)} instead.",
-            code="object_above_max_properties",
-            param=param,
-        )
+        message = f"Invalid '{param}': too many properties. Expected at most 16, but got {len(value)} instead."
+        raise ProtocolError(message, code="object_above_max_properties", param=param)
     for key, item in value.items():
         if not isinstance(item, str):
             raise invalid_type(f"{param}.{key}", "a string", item)
         if len(key) > 64 or len(item) > 512:
-            raise ProtocolError(
-                f"Invalid '{param}.{key[:64]}': keys may have 64 characters and values 512.",
-                code="string_above_max_length",
-                param=param,
-            )
+            message = f"Invalid '{param}.{key[:64]}': keys may have 64 characters and values 512."
+            raise ProtocolError(message, code="string_above_max_length", param=param)
     return dict(value)
 
 

@@ -1,4 +1,4 @@
-"""The input audio buffer: appended bytes in, turn edges and complete takes out.
+"""The input audio buffer: appended bytes in, speech edges and complete stretches of audio out.
 
 Every position counts samples written to the buffer over the whole session, which is what `audio_start_ms` and
 `audio_end_ms` mean on the wire. With turn detection the buffer keeps only what a turn may still need; without it,
@@ -8,14 +8,15 @@ Trap: one append may hold several turns, or half a sample at its end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.audio.formats import AudioFormat
+from bench.audio.vad import Edge, SpeechDetector
+from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.config import silence_ms
-from bench.server.protocol.errors import ProtocolError
-from bench.server.vad import Edge, SpeechDetector
 
 MIN_COMMIT_MS = 100
 ONSET_MARGIN_MS = 160  # a start is known up to this long after it happened
@@ -23,43 +24,54 @@ MANUAL_LEAD_IN_MS = 300
 MANUAL_SILENCE_MS = 500
 SEMANTIC_LEAD_IN_MS = 300
 MAX_BUFFER_BYTES = 100 * 1024 * 1024
+MAX_ARRIVALS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class SpeechBegan:
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SpeechAudio:
     """PCM16 (little-endian, at the format's rate) of the turn in progress."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStopped:
+class SpeechEnded:
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """A finished stretch of audio, encoded as it came."""
+class CommittedAudio:
+    """A finished stretch of caller audio, which becomes a user item; encoded as it came."""
 
     audio: bytes
     audio_ms: float
 
 
-Outcome = SpeechStarted | Heard | SpeechStopped | Take
+InputEvent = SpeechBegan | SpeechAudio | SpeechEnded | CommittedAudio
+
+
+def require_audio(held_ms: float) -> None:
+    """Raises `ProtocolError` when so little audio cannot be committed."""
+    if held_ms < MIN_COMMIT_MS:
+        raise ProtocolError(
+            f"Error committing input audio buffer: buffer too small. Expected at least {MIN_COMMIT_MS}ms of audio, "
+            f"but buffer only has {held_ms:.2f}ms of audio.",
+            code="input_audio_buffer_commit_empty",
+        )
 
 
 class InputAudio:
     """One session's buffer and its turn detection."""
 
-    __slots__ = ("_base_ms", "_buffer", "_detector", "_fed_to", "_lead_in", "_manual", "_odd", "_start", "format")
-
     def __init__(self, audio_format: AudioFormat, turn_detection: Mapping[str, Any] | None) -> None:
         self.format = audio_format
+        self.arrivals_ns: deque[int] = deque(maxlen=MAX_ARRIVALS)
+        """Of the newest appends, for whoever logs them."""
         self._base_ms = 0.0  # session time at which the present format began
         self._detector = SpeechDetector(audio_format.rate_hz)
         self._buffer = bytearray()
@@ -94,14 +106,15 @@ class InputAudio:
             )
         self._lead_in = lead_in_ms * self.format.rate_hz // 1000
 
-    def append(self, data: bytes) -> list[Outcome]:
-        """Take in encoded bytes; what they brought about, in order."""
+    def append(self, data: bytes, at_ns: int = 0) -> Sequence[InputEvent]:
+        """Take in encoded bytes that arrived at `at_ns`; what they brought about, in order."""
         if len(self._buffer) + len(data) > MAX_BUFFER_BYTES:
             raise ProtocolError(
                 f"Input audio buffer is full: at most {MAX_BUFFER_BYTES // (1024 * 1024)} MiB may wait for a commit.",
                 code="input_audio_buffer_full",
                 param="audio",
             )
+        self.arrivals_ns.append(at_ns)
         if self._odd:
             data = self._odd + data
             self._odd = b""
@@ -109,54 +122,48 @@ class InputAudio:
             self._odd = data[-1:]
             data = data[:-1]
         self._buffer += data
-        outcomes: list[Outcome] = []
+        found: list[InputEvent] = []
         for edge in self._detector.feed(self.format.decode(data)):
             if edge.edge is Edge.START:
-                self._begin(edge.at_sample, outcomes)
+                self._begin(edge.at_sample, found)
             else:
-                self._feed(edge.known_at_sample, outcomes)
+                self._feed(edge.known_at_sample, found)
                 if not self._manual:
-                    outcomes.append(SpeechStopped(round(self._ms(edge.known_at_sample))))
-                    outcomes.append(self._cut(edge.known_at_sample))
+                    found.append(SpeechEnded(round(self._ms(edge.known_at_sample))))
+                    found.append(self._cut(edge.known_at_sample))
         if self._detector.speaking:
-            self._feed(self._detector.position, outcomes)
+            self._feed(self._detector.position, found)
         elif not self._manual:
             self._forget_before(self._detector.position - self._lead_in - self._samples(ONSET_MARGIN_MS))
-        return outcomes
+        return found
 
-    def commit(self) -> Take:
-        """Everything buffered, as one take; raises when there is less than 100 ms of it."""
-        held_ms = self._duration_ms(len(self._buffer))
-        if held_ms < MIN_COMMIT_MS:
-            raise ProtocolError(
-                f"Error committing input audio buffer: buffer too small. Expected at least {MIN_COMMIT_MS}ms of audio, "
-                f"but buffer only has {held_ms:.2f}ms of audio.",
-                code="input_audio_buffer_commit_empty",
-            )
-        take = self._cut(self._detector.position)
+    def commit(self) -> CommittedAudio:
+        """Everything buffered, in one piece; raises when there is less than 100 ms of it."""
+        require_audio(self._duration_ms(len(self._buffer)))
+        audio = self._cut(self._detector.position)
         self._detector.reset()
-        return take
+        return audio
 
     def clear(self) -> None:
         self._cut(self._detector.position)
         self._odd = b""
         self._detector.reset()
 
-    def take_silence(self) -> tuple[Take, int, int]:
-        """What little is buffered while nobody speaks, with its start and end in session milliseconds."""
+    def take_silence(self) -> tuple[CommittedAudio, int, int]:
+        """What is buffered while the caller is silent, with its start and end in session milliseconds."""
         start_ms, end_ms = round(self._ms(self._start)), round(self._ms(self._detector.position))
         return self._cut(self._detector.position), start_ms, end_ms
 
-    def _begin(self, at_sample: int, outcomes: list[Outcome]) -> None:
+    def _begin(self, at_sample: int, found: list[InputEvent]) -> None:
         lead_in_from = max(at_sample - self._lead_in, self._start)
         if self._manual:
             self._fed_to = max(lead_in_from, self._fed_to)
         else:
             self._forget_before(lead_in_from)
             self._fed_to = self._start
-        outcomes.append(SpeechStarted(round(self._ms(lead_in_from))))
+        found.append(SpeechBegan(round(self._ms(lead_in_from))))
 
-    def _feed(self, to_sample: int, outcomes: list[Outcome]) -> None:
+    def _feed(self, to_sample: int, found: list[InputEvent]) -> None:
         if to_sample <= self._fed_to:
             return
         width = self.format.bytes_per_sample
@@ -164,14 +171,14 @@ class InputAudio:
         self._fed_to = to_sample
         if self.format is not AudioFormat.PCM16:
             piece = AudioFormat.PCM16.encode(self.format.decode(piece))
-        outcomes.append(Heard(piece))
+        found.append(SpeechAudio(piece))
 
-    def _cut(self, to_sample: int) -> Take:
+    def _cut(self, to_sample: int) -> CommittedAudio:
         size = (to_sample - self._start) * self.format.bytes_per_sample
         audio = bytes(self._buffer[:size])
         del self._buffer[:size]
         self._start = self._fed_to = to_sample
-        return Take(audio, self._duration_ms(len(audio)))
+        return CommittedAudio(audio, self._duration_ms(len(audio)))
 
     def _forget_before(self, sample: int) -> None:
         if sample > self._start:

@@ -14,8 +14,8 @@ from typing import Any
 import pybase64
 
 from bench.audio.formats import AudioFormat
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, wrong_field
 from bench.server.protocol.commands import ContextItem
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type, missing
 from bench.server.protocol.usage import Segment, reply_audio_tokens, text_tokens, user_audio_tokens
 
 RETAINED_AUDIO_BYTES = 16 * 1024 * 1024  # per session, for `conversation.item.retrieve`; the oldest audio goes first
@@ -71,7 +71,7 @@ class Item:
         return Segment(f"{self.id}/{self.revision}", text, audio)
 
     def context(self) -> ContextItem:
-        """What an engine is told of this item."""
+        """The item as an engine sees it."""
         if any(part.kind == "input_audio" for part in self.parts):
             return ContextItem(self.id, self.role, None)
         if self.kind == "message":
@@ -81,8 +81,6 @@ class Item:
 
 class Conversation:
     """Items in order, found by id, with the kept audio bounded."""
-
-    __slots__ = ("_items", "_most_bytes", "_retained_bytes")
 
     def __init__(self, most_bytes: int = RETAINED_AUDIO_BYTES) -> None:
         self._items: list[Item] = []
@@ -100,10 +98,6 @@ class Conversation:
     def find(self, item_id: object) -> Item | None:
         return next((item for item in reversed(self._items) if item.id == item_id), None)
 
-    @property
-    def last_id(self) -> str | None:
-        return self._items[-1].id if self._items else None
-
     def before(self, item: Item) -> str | None:
         """The id that `item` follows; None at the front or when the item was deleted meanwhile."""
         index = next((i for i, known in enumerate(self._items) if known is item), 0)
@@ -115,7 +109,7 @@ class Conversation:
             self._items.insert(0, item)
             previous = None
         elif previous_item_id is None:
-            previous = self.last_id
+            previous = self._items[-1].id if self._items else None
             self._items.append(item)
         else:
             index = next(i for i, known in enumerate(self._items) if known.id == previous_item_id)
@@ -181,11 +175,7 @@ def parse_item(value: object, *, item_id: str, audio_format: AudioFormat, param:
         raise invalid_choice(f"{param}.type", value.get("type"), ["message", *required])
     for key in required[item.kind]:
         if not isinstance(value.get(key), str):
-            raise (
-                missing(f"{param}.{key}")
-                if key not in value
-                else invalid_type(f"{param}.{key}", "a string", value[key])
-            )
+            raise wrong_field(value, key, "a string", f"{param}.")
         item.fields[key] = value[key]
     return item
 
@@ -205,11 +195,7 @@ def _parse_message(item: Item, value: dict[str, Any], audio_format: AudioFormat,
             raise invalid_choice(f"{where}.type", kind, allowed)
         key = "audio" if kind == "input_audio" else "text"
         if not isinstance(entry.get(key), str):
-            raise (
-                missing(f"{where}.{key}")
-                if key not in entry
-                else invalid_type(f"{where}.{key}", "a string", entry[key])
-            )
+            raise wrong_field(entry, key, "a string", f"{where}.")
         if kind == "input_audio":
             audio = decode_base64(entry["audio"], f"{where}.audio", audio_format)
             item.parts.append(Part(kind, audio=audio, audio_ms=duration_ms(len(audio), audio_format)))
@@ -219,15 +205,12 @@ def _parse_message(item: Item, value: dict[str, Any], audio_format: AudioFormat,
 
 
 def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
-    """The bytes of strict base64, or the error that a client is told."""
+    """The bytes of strict base64, or raises the error for the client."""
     try:
         return pybase64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
-        kind = (
-            "mono PCM16 at 24kHz"
-            if audio_format is AudioFormat.PCM16
-            else f"mono G.711 {audio_format.encoding} at 8kHz"
-        )
+        is_pcm = audio_format is AudioFormat.PCM16
+        kind = "mono PCM16 at 24kHz" if is_pcm else f"mono G.711 {audio_format.encoding} at 8kHz"
         raise ProtocolError(
             f"Invalid '{param}'. Expected base64-encoded audio bytes ({kind}) but got an invalid value.",
             code="invalid_value",

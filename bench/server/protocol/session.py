@@ -1,9 +1,9 @@
-"""One realtime session: client events and engine results in, server events and commands out (a `Step` each).
+"""One realtime session: client events and engine results in, server events and commands out (`Actions` for each).
 
 Pure: no socket, clock or task. Whoever owns those feeds it with `handle_text`, `transcript`, `reply_*`, `idle` and
-`expire`, sends `Step.events` in order and then carries out `Step.commands`.
-Trap: the id of a user item is fixed when speech starts, long before the item exists; the recogniser's take, the
-`speech_started` event and the committed item all carry that id.
+`expire`, sends `Actions.events` in order and then carries out `Actions.commands`.
+Trap: the id of a user item is fixed when speech starts, long before the item exists; the recogniser's audio,
+the `speech_started` event and the committed item all carry that id.
 """
 
 from __future__ import annotations
@@ -16,31 +16,20 @@ from typing import Any
 import orjson
 
 from bench.audio.formats import AudioFormat
-from bench.server.protocol import config
-from bench.server.protocol.commands import (
-    CloseSocket,
-    CommitTake,
-    DropTake,
-    Event,
-    FeedTake,
-    OpenTake,
-    SetIdleTimer,
-    Step,
-    StopReply,
+from bench.server.protocol import commands, config
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, wrong_field
+from bench.server.protocol.commands import Actions, Event
+from bench.server.protocol.input_audio import (
+    CommittedAudio,
+    InputAudio,
+    InputEvent,
+    SpeechAudio,
+    SpeechBegan,
+    SpeechEnded,
 )
-from bench.server.protocol.errors import ProtocolError, invalid_choice, invalid_type, missing
-from bench.server.protocol.input_audio import Heard, InputAudio, Outcome, SpeechStarted, SpeechStopped, Take
-from bench.server.protocol.items import (
-    RETAINED_AUDIO_BYTES,
-    Conversation,
-    Item,
-    Part,
-    decode_base64,
-    parse_item,
-)
-from bench.server.protocol.replies import Replies
-from bench.server.protocol.response import Ending
-from bench.server.protocol.usage import transcription_usage
+from bench.server.protocol.items import RETAINED_AUDIO_BYTES, Conversation, Item, Part, decode_base64, parse_item
+from bench.server.protocol.responses import Ending, Response, Responses
+from bench.server.protocol.usage import transcription_usage, words
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 LIFETIME_S = 3600
@@ -71,11 +60,13 @@ class Session:
         self.settings = settings or config.default_session(model)
         self._rate_limits = rate_limits
         self._conversation = Conversation(retained_audio_bytes)
-        self._input = input_audio(self._input_format, self._turn_detection)
-        self._take_id: str | None = None  # the item that the caller's present speech will become
+        self.input = input_audio(self._input_format, self._turn_detection)
+        self._speech_item: str | None = None  # the item that the caller's present speech will become
+        self._has_spoken = False
+        self._arrived_ns = 0  # of the message that is being handled
         self._transcribing: dict[str, tuple[str, float]] = {}  # item id -> transcription model, audio ms
-        self._replies = Replies(self._conversation, self._new_id, self._event)
-        self._handlers: dict[str, Callable[[Event, Step], None]] = {
+        self._responses = Responses(self._conversation, self._new_id, self._event)
+        self._handlers: dict[str, Callable[[Event, Actions], None]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": self._commit,
@@ -90,12 +81,13 @@ class Session:
 
     # -- inputs
 
-    def open(self) -> Step:
+    def open(self) -> Actions:
         """The first event of a session."""
-        return Step([self._event("session.created", session=self._effective())])
+        return Actions([self._event("session.created", session=self._effective())])
 
-    def handle_text(self, text: str | bytes) -> Step:
-        """One client message as it came off the socket."""
+    def handle_text(self, text: str | bytes, at_ns: int = 0) -> Actions:
+        """One client message as it came off the socket at `at_ns`."""
+        self._arrived_ns = at_ns
         try:
             event = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -103,9 +95,9 @@ class Session:
             return self.error(ProtocolError(message, code="invalid_json"))
         return self.handle(event)
 
-    def handle(self, event: object) -> Step:
+    def handle(self, event: object) -> Actions:
         """One decoded client event."""
-        step = Step()
+        actions = Actions()
         event_id: str | None = None
         try:
             if not isinstance(event, dict):
@@ -118,262 +110,249 @@ class Session:
             handler = self._handlers.get(kind) if isinstance(kind, str) else None
             if handler is None:
                 raise invalid_choice("type", kind, self._handlers)
-            handler(event, step)
+            handler(event, actions)
         except ProtocolError as problem:
-            step.events.append(self._event("error", error=problem.body(event_id)))
-        return step
+            actions.events.append(self._event("error", error=problem.body(event_id)))
+        return actions
 
-    def transcript(self, item_id: str, text: str) -> Step:
-        """The recogniser's words for a committed take; nothing when transcription is off or the item is gone."""
+    def transcript(self, item_id: str, text: str) -> Actions:
+        """The recogniser's words for committed audio; nothing when transcription is off or the item is gone."""
         wanted = self._transcribing.pop(item_id, None)
         item = self._conversation.find(item_id)
         if wanted is None or item is None:
-            return Step()
+            return Actions()
         model, audio_ms = wanted
         item.parts[0].text = text
         # whisper-1 says everything in one delta; the newer transcribers stream
-        deltas = [text] if model == "whisper-1" or not text else _words(text)
+        deltas = [text] if model == "whisper-1" or not text else words(text)
         kind = "conversation.item.input_audio_transcription"
         events = [
             self._event(f"{kind}.delta", item_id=item_id, content_index=0, delta=delta) for delta in deltas if delta
         ]
         usage = transcription_usage(model, audio_ms=audio_ms, transcript=text)
         done = self._event(f"{kind}.completed", item_id=item_id, content_index=0, transcript=text, usage=usage)
-        return Step([*events, done])
+        return Actions([*events, done])
 
-    def transcript_failed(self, item_id: str, message: str) -> Step:
-        """The recogniser gave up on a committed take."""
+    def transcript_failed(self, item_id: str, message: str) -> Actions:
+        """The recogniser gave up on committed audio."""
         if self._transcribing.pop(item_id, None) is None:
-            return Step()
+            return Actions()
         error = {"type": "server_error", "code": "transcription_failed", "message": message, "param": None}
         kind = "conversation.item.input_audio_transcription.failed"
-        return Step([self._event(kind, item_id=item_id, content_index=0, error=error)])
+        return Actions([self._event(kind, item_id=item_id, content_index=0, error=error)])
 
-    def reply_text(self, response_id: str, delta: str) -> Step:
+    def reply_text(self, response_id: str, delta: str) -> Actions:
         """The engine's next words; nothing once the response has ended."""
-        return self._after_piece(response_id, self._replies.text(response_id, delta))
+        response = self._responses.get(response_id)
+        return self._said(response, response.text(delta)) if response is not None and delta else Actions()
 
-    def reply_audio(self, response_id: str, data: bytes, in_base64: str | None = None) -> Step:
+    def reply_audio(self, response_id: str, data: bytes, in_base64: str | None = None) -> Actions:
         """The engine's next sound, encoded in the response's format; `in_base64` where the caller has that already."""
-        return self._after_piece(response_id, self._replies.audio(response_id, data, in_base64))
+        response = self._responses.get(response_id)
+        if response is None or not data or response.modality == "text":
+            return Actions()
+        self._has_spoken = True
+        return self._said(response, response.audio(data, in_base64))
 
-    def reply_ended(self, response_id: str, ending: Ending) -> Step:
+    def reply_ended(self, response_id: str, ending: Ending) -> Actions:
         """The engine is finished with this response; nothing if it had ended before."""
-        step = Step()
-        self._end_response(response_id, ending, step)
-        return step
+        actions = Actions()
+        response = self._responses.get(response_id)
+        if response is not None:
+            self._end_response(response, ending, actions)
+        return actions
 
     def is_replying(self, response_id: str) -> bool:
         """Whether that response is still in progress."""
-        return self._replies.knows(response_id)
+        return self._responses.get(response_id) is not None
 
-    def heard(self, outcomes: Iterable[Outcome]) -> Step:
-        """What a detector outside of the input buffer found: speech edges and complete takes."""
-        step = Step()
-        self._take_outcomes(outcomes, step)
-        return step
+    def heard(self, found: Iterable[InputEvent]) -> Actions:
+        """What was found in the caller's audio: speech edges and complete stretches of it."""
+        actions = Actions()
+        self._input_events(found, actions)
+        return actions
 
-    def idle(self) -> Step:
+    def idle(self) -> Actions:
         """The caller said nothing for `idle_timeout_ms` after the last reply: answer the silence."""
         detection = self._turn_detection
-        if detection is None or self._input.speaking or self._replies.active is not None:
-            return Step()
-        step = Step()
+        if detection is None or self.input.speaking or self._responses.active is not None:
+            return Actions()
+        actions = Actions()
         item_id = self._new_id("item")
-        take, start_ms, end_ms = self._input.take_silence()
-        step.commands.append(OpenTake(item_id, self._input.format.rate_hz))
-        step.events.append(
-            self._event(
-                "input_audio_buffer.timeout_triggered", audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=item_id
-            )
-        )
-        self._add_take(item_id, take, step)
-        self._start_response({}, step)
-        return step
+        audio, start_ms, end_ms = self.input.take_silence()
+        actions.commands.append(commands.OpenInput(item_id, self.input.format.rate_hz))
+        fields = {"audio_start_ms": start_ms, "audio_end_ms": end_ms, "item_id": item_id}
+        actions.events.append(self._event("input_audio_buffer.timeout_triggered", **fields))
+        self._add_audio(item_id, audio, actions)
+        self._start_response({}, actions)
+        return actions
 
-    def expire(self) -> Step:
+    def expire(self) -> Actions:
         """The session has reached its maximum duration."""
         minutes = self._lifetime_s / 60
-        step = self.error(
+        actions = self.error(
             ProtocolError(f"Your session hit the maximum duration of {minutes:g} minutes.", code="session_expired")
         )
-        step.commands.append(CloseSocket(1001, "invalid_request_error.session_expired"))
-        return step
+        actions.commands.append(commands.CloseSocket(1001, "invalid_request_error.session_expired"))
+        return actions
 
-    def error(self, problem: ProtocolError) -> Step:
+    def error(self, problem: ProtocolError) -> Actions:
         """An error that answers no particular client event."""
-        return Step([self._event("error", error=problem.body())])
+        return Actions([self._event("error", error=problem.body())])
 
     # -- session and input audio
 
-    def _update(self, event: Event, step: Step) -> None:
+    def _update(self, event: Event, actions: Actions) -> None:
         if "session" not in event:
             raise missing("session")
-        self.settings = config.merged(self.settings, event["session"], voice_locked=self._replies.has_spoken)
-        if self._input.format is not self._input_format:
-            self._drop_take(step)
-        self._input.configure(self._input_format, self._turn_detection)
-        step.events.append(self._event("session.updated", session=self._effective()))
+        self.settings = config.merged(self.settings, event["session"], voice_locked=self._has_spoken)
+        if self.input.format is not self._input_format:
+            self._drop_speech(actions)
+        self.input.configure(self._input_format, self._turn_detection)
+        actions.events.append(self._event("session.updated", session=self._effective()))
 
-    def _append(self, event: Event, step: Step) -> None:
+    def _append(self, event: Event, actions: Actions) -> None:
         audio = event.get("audio")
         if not isinstance(audio, str):
             raise missing("audio") if audio is None else invalid_type("audio", "a string", audio)
         if len(audio) > MAX_APPEND_BYTES:
-            raise ProtocolError(
+            message = (
                 f"Invalid 'audio': string too long. Expected a string with maximum length {MAX_APPEND_BYTES}, "
-                f"but got a string with length {len(audio)} instead.",
-                code="string_above_max_length",
-                param="audio",
+                f"but got a string with length {len(audio)} instead."
             )
-        self._take_outcomes(self._input.append(decode_base64(audio, "audio", self._input.format)), step)
+            raise ProtocolError(message, code="string_above_max_length", param="audio")
+        self._input_events(
+            self.input.append(decode_base64(audio, "audio", self.input.format), self._arrived_ns), actions
+        )
 
-    def _take_outcomes(self, outcomes: Iterable[Outcome], step: Step) -> None:
-        for outcome in outcomes:
-            if isinstance(outcome, Heard):
-                if self._take_id is not None:
-                    step.commands.append(FeedTake(self._take_id, outcome.pcm))
-            elif isinstance(outcome, SpeechStarted):
-                self._speech_started(outcome, step)
-            elif isinstance(outcome, SpeechStopped):
-                step.events.append(
-                    self._event("input_audio_buffer.speech_stopped", audio_end_ms=outcome.at_ms, item_id=self._take_id)
+    def _input_events(self, found: Iterable[InputEvent], actions: Actions) -> None:
+        for one in found:
+            if isinstance(one, SpeechAudio):
+                if self._speech_item is not None:
+                    actions.commands.append(commands.FeedInput(self._speech_item, one.pcm))
+            elif isinstance(one, SpeechBegan):
+                self._speech_started(one, actions)
+            elif isinstance(one, SpeechEnded):
+                actions.events.append(
+                    self._event("input_audio_buffer.speech_stopped", audio_end_ms=one.at_ms, item_id=self._speech_item)
                 )
             else:
-                self._turn_ended(outcome, step)
+                self._turn_ended(one, actions)
 
-    def _speech_started(self, started: SpeechStarted, step: Step) -> None:
-        if self._take_id is None:
-            self._take_id = self._new_id("item")
-            step.commands.append(OpenTake(self._take_id, self._input.format.rate_hz))
+    def _speech_started(self, started: SpeechBegan, actions: Actions) -> None:
+        if self._speech_item is None:
+            self._speech_item = self._new_id("item")
+            actions.commands.append(commands.OpenInput(self._speech_item, self.input.format.rate_hz))
         detection = self._turn_detection
         if detection is None:
             return
-        step.commands.append(SetIdleTimer(None))
-        step.events.append(
-            self._event("input_audio_buffer.speech_started", audio_start_ms=started.at_ms, item_id=self._take_id)
+        actions.commands.append(commands.SetIdleTimer(None))
+        actions.events.append(
+            self._event("input_audio_buffer.speech_started", audio_start_ms=started.at_ms, item_id=self._speech_item)
         )
-        active = self._replies.active
+        active = self._responses.get(self._responses.active)
         if active is not None and detection["interrupt_response"]:
-            self._end_response(active, Ending("cancelled", "turn_detected"), step)
-            step.commands.append(StopReply(active))
+            self._stop_response(active, Ending("cancelled", "turn_detected"), actions)
 
-    def _turn_ended(self, take: Take, step: Step) -> None:
+    def _turn_ended(self, audio: CommittedAudio, actions: Actions) -> None:
         detection = self._turn_detection
-        self._add_take(self._open_take(step), take, step)
+        self._add_audio(self._committed_item(actions), audio, actions)
         if detection is None or not detection["create_response"]:
             return
         try:
-            self._start_response({}, step)
+            self._start_response({}, actions)
         except ProtocolError as problem:  # a response that may not be interrupted is still running
-            step.events.append(self._event("error", error=problem.body()))
+            actions.events.append(self._event("error", error=problem.body()))
 
-    def _commit(self, _event: Event, step: Step) -> None:
-        take = self._input.commit()
-        self._add_take(self._open_take(step), take, step)
+    def _commit(self, _event: Event, actions: Actions) -> None:
+        audio = self.input.commit()
+        self._add_audio(self._committed_item(actions), audio, actions)
 
-    def _clear(self, _event: Event, step: Step) -> None:
-        self._input.clear()
-        self._drop_take(step)
-        step.events.append(self._event("input_audio_buffer.cleared"))
+    def _clear(self, _event: Event, actions: Actions) -> None:
+        self.input.clear()
+        self._drop_speech(actions)
+        actions.events.append(self._event("input_audio_buffer.cleared"))
 
-    def _open_take(self, step: Step) -> str:
-        """The id of the take to commit; a silent one was never opened for the engine until now."""
-        take_id, self._take_id = self._take_id, None
-        if take_id is None:
-            take_id = self._new_id("item")
-            step.commands.append(OpenTake(take_id, self._input.format.rate_hz))
-        return take_id
+    def _committed_item(self, actions: Actions) -> str:
+        """The id of the audio to commit; silence was never opened for the engine until now."""
+        item_id, self._speech_item = self._speech_item, None
+        if item_id is None:
+            item_id = self._new_id("item")
+            actions.commands.append(commands.OpenInput(item_id, self.input.format.rate_hz))
+        return item_id
 
-    def _drop_take(self, step: Step) -> None:
-        if self._take_id is not None:
-            step.commands.append(DropTake(self._take_id))
-            self._take_id = None
+    def _drop_speech(self, actions: Actions) -> None:
+        if self._speech_item is not None:
+            actions.commands.append(commands.DropInput(self._speech_item))
+            self._speech_item = None
 
-    def _add_take(self, item_id: str, take: Take, step: Step) -> None:
-        """The take becomes a user item at the end of the conversation."""
-        item = Item(item_id, "message", "user", parts=[Part("input_audio", None, take.audio, take.audio_ms)])
+    def _add_audio(self, item_id: str, audio: CommittedAudio, actions: Actions) -> None:
+        """The audio becomes a user item at the end of the conversation."""
+        item = Item(item_id, "message", "user", parts=[Part("input_audio", None, audio.audio, audio.audio_ms)])
         previous = self._conversation.insert(item, None)
-        shown = item.wire()
-        step.events += [
-            self._event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id),
-            self._event("conversation.item.added", previous_item_id=previous, item=shown),
-            self._event("conversation.item.done", previous_item_id=previous, item=shown),
-        ]
-        self._commit_take(item, step)
-
-    def _commit_take(self, item: Item, step: Step) -> None:
+        actions.events.append(self._event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id))
+        self._item_added(item, previous, actions)
         transcription = self.settings["audio"]["input"]["transcription"]
         if transcription is not None:
             self._transcribing[item.id] = (transcription["model"], item.parts[0].audio_ms)
-        step.commands.append(CommitTake(item.id, transcribe=transcription is not None))
+        actions.commands.append(commands.CommitInput(item.id, transcribe=transcription is not None))
 
     # -- conversation items
 
-    def _create_item(self, event: Event, step: Step) -> None:
-        item = parse_item(event.get("item"), item_id=self._new_id("item"), audio_format=self._input.format)
+    def _create_item(self, event: Event, actions: Actions) -> None:
+        item = parse_item(event.get("item"), item_id=self._new_id("item"), audio_format=self.input.format)
         after = event.get("previous_item_id")
         if after not in (None, "root") and self._conversation.find(after) is None:
             raise _no_item("create", after, "previous_item_id")
         if self._conversation.find(item.id) is not None:
-            raise ProtocolError(
-                f"Error creating item: an item with id '{item.id}' already exists.",
-                code="item_create_duplicate_id",
-                param="item.id",
-            )
+            message = f"Error creating item: an item with id '{item.id}' already exists."
+            raise ProtocolError(message, code="item_create_duplicate_id", param="item.id")
         previous = self._conversation.insert(item, after)
-        self._hear_item(item, step)
-        shown = item.wire()
-        step.events += [
-            self._event("conversation.item.added", previous_item_id=previous, item=shown),
-            self._event("conversation.item.done", previous_item_id=previous, item=shown),
-        ]
+        self._hear_item(item, actions)
+        self._item_added(item, previous, actions)
 
-    def _hear_item(self, item: Item, step: Step) -> None:
-        """Audio that a client brings inside an item is a take that was never streamed."""
+    def _item_added(self, item: Item, previous: str | None, actions: Actions) -> None:
+        for kind in ("conversation.item.added", "conversation.item.done"):
+            actions.events.append(self._event(kind, previous_item_id=previous, item=item.wire()))
+
+    def _hear_item(self, item: Item, actions: Actions) -> None:
+        """Audio that a client brings inside an item was never streamed to the engine."""
         part = next((part for part in item.parts if part.kind == "input_audio"), None)
         if part is None:
             return
-        pcm = AudioFormat.PCM16.encode(self._input.format.decode(part.audio[: len(part.audio) // 2 * 2]))
-        step.commands += [OpenTake(item.id, self._input.format.rate_hz), FeedTake(item.id, pcm)]
-        step.commands.append(CommitTake(item.id, transcribe=False))
+        pcm = AudioFormat.PCM16.encode(self.input.format.decode(part.audio[: len(part.audio) // 2 * 2]))
+        actions.commands += [commands.OpenInput(item.id, self.input.format.rate_hz), commands.FeedInput(item.id, pcm)]
+        actions.commands.append(commands.CommitInput(item.id, transcribe=False))
 
-    def _retrieve_item(self, event: Event, step: Step) -> None:
+    def _retrieve_item(self, event: Event, actions: Actions) -> None:
         item = self._named_item(event, "retrieve")
-        step.events.append(self._event("conversation.item.retrieved", item=item.wire(with_audio=True)))
+        actions.events.append(self._event("conversation.item.retrieved", item=item.wire(with_audio=True)))
 
-    def _truncate_item(self, event: Event, step: Step) -> None:
+    def _truncate_item(self, event: Event, actions: Actions) -> None:
         item = self._named_item(event, "truncate")
         for key in ("content_index", "audio_end_ms"):
             value = event.get(key)
             if isinstance(value, bool) or not isinstance(value, int):
-                raise missing(key) if key not in event else invalid_type(key, "an integer", value)
+                raise wrong_field(event, key, "an integer")
         if item.role != "assistant" or not item.parts or item.parts[0].kind != "output_audio":
-            raise ProtocolError(
-                "Only model output audio messages can be truncated.", code="invalid_value", param="item_id"
-            )
+            message = "Only model output audio messages can be truncated."
+            raise ProtocolError(message, code="invalid_value", param="item_id")
         if event["content_index"] != 0:
             raise invalid_choice("content_index", event["content_index"], [0])
         held_ms = item.parts[0].audio_ms
         if not 0 <= event["audio_end_ms"] <= held_ms:
-            raise ProtocolError(
-                f"Audio content of {int(held_ms)}ms is already shorter than {event['audio_end_ms']}ms",
-                code="invalid_value",
-                param="audio_end_ms",
-            )
+            message = f"Audio content of {int(held_ms)}ms is already shorter than {event['audio_end_ms']}ms"
+            raise ProtocolError(message, code="invalid_value", param="audio_end_ms")
         self._conversation.truncate(item, event["audio_end_ms"])
-        step.events.append(
-            self._event(
-                "conversation.item.truncated", item_id=item.id, content_index=0, audio_end_ms=event["audio_end_ms"]
-            )
-        )
+        fields = {"item_id": item.id, "content_index": 0, "audio_end_ms": event["audio_end_ms"]}
+        actions.events.append(self._event("conversation.item.truncated", **fields))
 
-    def _delete_item(self, event: Event, step: Step) -> None:
+    def _delete_item(self, event: Event, actions: Actions) -> None:
         item = self._named_item(event, "delete")
         self._conversation.remove(item)
         self._transcribing.pop(item.id, None)
-        step.commands.append(DropTake(item.id))
-        step.events.append(self._event("conversation.item.deleted", item_id=item.id))
+        actions.commands.append(commands.DropInput(item.id))
+        actions.events.append(self._event("conversation.item.deleted", item_id=item.id))
 
     def _named_item(self, event: Event, verb: str) -> Item:
         item_id = event.get("item_id")
@@ -386,45 +365,46 @@ class Session:
 
     # -- responses
 
-    def _create_response(self, event: Event, step: Step) -> None:
+    def _create_response(self, event: Event, actions: Actions) -> None:
         overrides = event.get("response")
         if overrides is not None and not isinstance(overrides, dict):
             raise invalid_type("response", "an object", overrides)
-        self._start_response(overrides or {}, step)
+        self._start_response(overrides or {}, actions)
 
-    def _start_response(self, overrides: config.Json, step: Step) -> None:
-        started = self._replies.start(self.settings, overrides, self._input.format)
-        for item in started.new_items:
-            self._hear_item(item, step)
-        step.commands.append(SetIdleTimer(None))
-        step.events += started.events
-        step.commands.append(started.command)
+    def _start_response(self, overrides: config.Json, actions: Actions) -> None:
+        response, request, new_items = self._responses.start(self.settings, overrides, self.input.format)
+        for item in new_items:
+            self._hear_item(item, actions)
+        actions.events += response.created()
+        actions.commands += [commands.SetIdleTimer(None), request]
 
-    def _cancel_response(self, event: Event, step: Step) -> None:
-        wanted = event.get("response_id") or self._replies.active
-        if wanted is None or not self._replies.knows(wanted):
+    def _cancel_response(self, event: Event, actions: Actions) -> None:
+        response = self._responses.get(event.get("response_id") or self._responses.active)
+        if response is None:
             raise ProtocolError("Cancellation failed: no active response found", code="response_cancel_not_active")
-        self._end_response(wanted, Ending("cancelled", "client_cancelled"), step)
-        step.commands.append(StopReply(wanted))
+        self._stop_response(response, Ending("cancelled", "client_cancelled"), actions)
 
-    def _after_piece(self, response_id: str, events: list[Event]) -> Step:
-        step = Step(events)
-        if self._replies.over_limit(response_id):
-            self._end_response(response_id, Ending("incomplete", "max_output_tokens"), step)
-            step.commands.append(StopReply(response_id))
-        return step
+    def _said(self, response: Response, events: list[Event]) -> Actions:
+        """More of a response, which may have reached its limit with it."""
+        actions = Actions(events)
+        if response.over_limit:
+            self._stop_response(response, Ending("incomplete", "max_output_tokens"), actions)
+        return actions
 
-    def _end_response(self, response_id: str, ending: Ending, step: Step) -> None:
-        ended = self._replies.end(response_id, ending)
-        if ended is None:
-            return
-        step.events += ended.events
+    def _stop_response(self, response: Response, ending: Ending, actions: Actions) -> None:
+        """End a response that the engine is still working on."""
+        self._end_response(response, ending, actions)
+        actions.commands.append(commands.StopReply(response.id))
+
+    def _end_response(self, response: Response, ending: Ending, actions: Actions) -> None:
+        events = self._responses.end(response, ending)
+        actions.events += events
         if self._rate_limits is not None:
-            limits = self._rate_limits(ended.total_tokens)
-            step.events.append(self._event("rate_limits.updated", rate_limits=limits))
+            limits = self._rate_limits(int(events[-1]["response"]["usage"]["total_tokens"]))
+            actions.events.append(self._event("rate_limits.updated", rate_limits=limits))
         idle_ms = (self._turn_detection or {}).get("idle_timeout_ms")
-        if idle_ms is not None and ended.in_conversation and ending.status == "completed":
-            step.commands.append(SetIdleTimer(ended.audio_ms + idle_ms))
+        if idle_ms is not None and response.conversation is not None and ending.status == "completed":
+            actions.commands.append(commands.SetIdleTimer(response.audio_ms + idle_ms))
 
     # -- helpers
 
@@ -445,12 +425,6 @@ class Session:
 
     def _new_id(self, prefix: str) -> str:
         return f"{prefix}_{self._id_base}{next(self._counter):06x}"
-
-
-def _words(text: str) -> list[str]:
-    """Words with the space that follows them, so that their concatenation is the text."""
-    words = text.split(" ")
-    return [word + " " for word in words[:-1]] + words[-1:]
 
 
 def _no_item(verb: str, item_id: object, param: str) -> ProtocolError:

@@ -16,12 +16,18 @@ from typing import Any
 USER_AUDIO_TOKENS_PER_S = 10
 REPLY_AUDIO_TOKENS_PER_S = 20
 CHARACTERS_PER_TOKEN = 7
+_WORD = re.compile(r"\s*\S+\s*")
 _PIECES = re.compile(r"\w+|[^\w\s]")
 
 
 def text_tokens(text: str) -> int:
     """The estimate described above; 0 for text without a visible character."""
     return sum(-(-len(piece) // CHARACTERS_PER_TOKEN) for piece in _PIECES.findall(text))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text with the white space behind them; joined they are the text again."""
+    return _WORD.findall(text)
 
 
 def user_audio_tokens(audio_ms: float) -> int:
@@ -43,8 +49,6 @@ class Segment:
 
 class UsageLedger:
     """Remembers the context last sent, so that the next response knows which part of its own is cached."""
-
-    __slots__ = ("_previous",)
 
     def __init__(self) -> None:
         self._previous: tuple[Segment, ...] = ()

@@ -11,7 +11,7 @@ import pytest
 
 from bench.audio.formats import AudioFormat
 from bench.server.engines.base import EngineError
-from bench.server.engines.pool import Speech, Take, WorkerPool
+from bench.server.engines.pool import Recognition, WorkerPool
 from tests.server.support import silence, speech
 
 Result = TypeVar("Result")
@@ -34,21 +34,21 @@ def with_pool(work: Callable[[WorkerPool], Awaitable[Result]]) -> Result:
     return asyncio.run(run())
 
 
-def begin(pool: WorkerPool, fixture: str, audio_format: AudioFormat = AudioFormat.PCM16) -> Take:
+def begin(pool: WorkerPool, fixture: str, audio_format: AudioFormat = AudioFormat.PCM16) -> Recognition:
     pcm = audio_format.decode(audio_format.encode(speech(fixture, audio_format)))
-    take = pool.open_take(audio_format.rate_hz)
-    take.feed(np.concatenate((pcm, silence(300, audio_format.rate_hz))).tobytes())
-    return take
+    utterance = pool.recognise(audio_format.rate_hz)
+    utterance.feed(np.concatenate((pcm, silence(300, audio_format.rate_hz))).tobytes())
+    return utterance
 
 
 def test_more_callers_than_decoders_are_all_understood_the_same_in_any_order() -> None:
     async def work(pool: WorkerPool) -> list[list[str]]:
         rounds = []
         for order in (list(WORDS), list(reversed(WORDS))):
-            takes = {fixture: begin(pool, fixture) for fixture in order}
-            for take in takes.values():
-                take.end()
-            rounds.append([await takes[fixture].text() for fixture in WORDS])
+            utterances = {fixture: begin(pool, fixture) for fixture in order}
+            for utterance in utterances.values():
+                utterance.end()
+            rounds.append([await utterances[fixture].text() for fixture in WORDS])
         return rounds
 
     first, second = with_pool(work)
@@ -60,12 +60,12 @@ def test_more_callers_than_decoders_are_all_understood_the_same_in_any_order() -
 def test_telephone_audio_is_understood_and_a_dropped_take_is_an_error() -> None:
     async def work(pool: WorkerPool) -> str:
         dropped = begin(pool, "balance-slt")
-        take = begin(pool, "balance-rms", AudioFormat.PCMU)
+        utterance = begin(pool, "balance-rms", AudioFormat.PCMU)
         dropped.drop()
-        take.end()
+        utterance.end()
         with pytest.raises(EngineError):
             await dropped.text()
-        return await take.text()
+        return await utterance.text()
 
     assert {"balance", "account"} <= set(with_pool(work).split())
 
@@ -76,7 +76,7 @@ def test_sentences_are_spoken_in_order_in_the_asked_format_and_speed() -> None:
         for audio_format, speed in (("pcm16", 1.0), ("pcm16", 1.5), ("pcmu", 1.0)):
             sentences = ["Yes.", "This sentence is a good deal longer than the other."]
             said = pool.say(sentences, voice="marin", speed=speed, audio_format=audio_format, pause_ms=0)
-            sizes += [len(await said.sentence()) for _ in sentences]
+            sizes += [len(await audio) for audio in said]
         return sizes
 
     short, long, _, fast, short_g711, long_g711 = with_pool(work)
@@ -85,20 +85,15 @@ def test_sentences_are_spoken_in_order_in_the_asked_format_and_speed() -> None:
     assert (short / short_g711, long / long_g711) == (pytest.approx(6, rel=0.01), pytest.approx(6, rel=0.01))
 
 
-async def listen(said: Speech) -> None:
-    while True:
-        await said.sentence()
-
-
 def test_work_held_by_a_worker_that_dies_fails_by_name() -> None:
     async def work(pool: WorkerPool) -> None:
-        take = begin(pool, "balance-rms")
+        utterance = begin(pool, "balance-rms")
         speech_in_work = pool.say(["Hello."] * 50, voice="marin", speed=1.0, audio_format="pcm16", pause_ms=0)
         for worker in pool._workers:
             worker.process.kill()
         with pytest.raises(EngineError, match="worker ended"):
-            await take.text()
+            await utterance.text()
         with pytest.raises(EngineError, match="worker ended"):
-            await listen(speech_in_work)
+            await asyncio.gather(*speech_in_work)
 
     with_pool(work)

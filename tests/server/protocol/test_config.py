@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.server.protocol import config
-from bench.server.protocol.errors import ProtocolError
+from bench.server.protocol.client_errors import ProtocolError
 
 
 def merged(update: Any, *, voice_locked: bool = False, current: config.Json | None = None) -> config.Json:

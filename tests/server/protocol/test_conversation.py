@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bench.server.protocol.commands import (
-    CommitTake,
-    StartReply,
+    CommitInput,
+    ReplyRequest,
 )
 from tests.server.protocol.turns import (
     TURN,
@@ -55,7 +55,7 @@ def test_a_response_beside_the_conversation() -> None:
     (created,) = talk.send({"type": "response.create", "response": aside})
     assert created["response"]["conversation_id"] is None
     assert created["response"]["metadata"] == {"topic": "x"}
-    assert talk.commanded(StartReply)[-1].request.context == ()
+    assert talk.commanded(ReplyRequest)[-1].context == ()
     events = talk.take(talk.session.reply_text(response_id(talk), "Aside.")) + end(talk)
     assert not [name for name in types(events) if name.startswith("conversation.")]
     assert talk.session.is_replying(main)
@@ -67,9 +67,9 @@ def test_a_response_with_input_of_its_own() -> None:
     own = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": audio}]}
     given = [{"type": "item_reference", "id": "item_one"}, own]
     talk.send({"type": "response.create", "response": {"conversation": "none", "input": given}})
-    request = talk.commanded(StartReply)[-1].request
+    request = talk.commanded(ReplyRequest)[-1]
     assert [item.text for item in request.context] == ["one", None]
-    assert request.context[1].item_id == talk.commanded(CommitTake)[-1].take_id
+    assert request.context[1].item_id == talk.commanded(CommitInput)[-1].item_id
 
 
 def test_only_one_response_writes_to_the_conversation() -> None:
@@ -82,7 +82,7 @@ def test_only_one_response_writes_to_the_conversation() -> None:
 
 def test_transcription_comes_after_the_commit_on_its_own_time() -> None:
     talk = Talk(audio_input(transcription={"model": "gpt-4o-mini-transcribe"}), *frames(TURN))
-    item_id = talk.commanded(CommitTake)[0].take_id
+    item_id = talk.commanded(CommitInput)[0].item_id
     speak(talk, "Hello.")
     end(talk)
     events = talk.take(talk.session.transcript(item_id, "what is my balance"))
@@ -100,16 +100,16 @@ def test_transcription_comes_after_the_commit_on_its_own_time() -> None:
 
 def test_transcription_is_off_unless_asked_for_and_may_fail() -> None:
     talk = Talk(*frames(TURN))
-    assert talk.take(talk.session.transcript(talk.commanded(CommitTake)[0].take_id, "words")) == []
+    assert talk.take(talk.session.transcript(talk.commanded(CommitInput)[0].item_id, "words")) == []
     talk = Talk(audio_input(transcription={"model": "whisper-1"}), *frames(TURN))
-    (failed,) = talk.take(talk.session.transcript_failed(talk.commanded(CommitTake)[0].take_id, "no"))
+    (failed,) = talk.take(talk.session.transcript_failed(talk.commanded(CommitInput)[0].item_id, "no"))
     assert failed["type"] == "conversation.item.input_audio_transcription.failed"
     assert failed["error"]["message"] == "no"
 
 
 def test_an_empty_transcript_still_completes() -> None:
     talk = Talk(audio_input(transcription={"model": "whisper-1"}), *frames(TURN))
-    (completed,) = talk.take(talk.session.transcript(talk.commanded(CommitTake)[0].take_id, ""))
+    (completed,) = talk.take(talk.session.transcript(talk.commanded(CommitInput)[0].item_id, ""))
     assert completed["transcript"] == ""
     assert completed["usage"]["type"] == "duration"
 
@@ -126,7 +126,7 @@ def test_items_are_placed_found_and_deleted() -> None:
     (deleted,) = talk.send({"type": "conversation.item.delete", "item_id": "c"})
     assert (deleted["type"], deleted["item_id"]) == ("conversation.item.deleted", "c")
     talk.send({"type": "response.create"})
-    texts = [item.text for item in talk.commanded(StartReply)[0].request.context]
+    texts = [item.text for item in talk.commanded(ReplyRequest)[0].context]
     assert texts == ["zero", "one", "two", '{"ok": true}']
 
 

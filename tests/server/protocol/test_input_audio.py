@@ -7,16 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.audio.formats import AudioFormat
+from bench.audio.formats import USUAL_FORMATS, AudioFormat
 from bench.server.protocol import config
-from bench.server.protocol.errors import ProtocolError
-from bench.server.protocol.input_audio import Heard, InputAudio, Outcome, SpeechStarted, SpeechStopped, Take
+from bench.server.protocol.client_errors import ProtocolError
+from bench.server.protocol.input_audio import (
+    CommittedAudio,
+    InputAudio,
+    InputEvent,
+    SpeechAudio,
+    SpeechBegan,
+    SpeechEnded,
+)
 from tests.server.support import silence, speech
 
 VAD: dict[str, Any] = dict(config.SERVER_VAD)
 
 
-def pour(buffer: InputAudio, pcm: Any, frame_ms: int = 40) -> list[Outcome]:
+def pour(buffer: InputAudio, pcm: Any, frame_ms: int = 40) -> list[InputEvent]:
     data = buffer.format.encode(pcm)
     size = buffer.format.rate_hz * buffer.format.bytes_per_sample * frame_ms // 1000
     return [outcome for start in range(0, len(data), size) for outcome in buffer.append(data[start : start + size])]
@@ -28,22 +35,22 @@ def call(audio_format: AudioFormat) -> Any:
     return np.concatenate((silence(800, rate_hz), words[0], silence(1000, rate_hz), words[1], silence(1000, rate_hz)))
 
 
-@pytest.mark.parametrize("audio_format", list(AudioFormat), ids=[known.value for known in AudioFormat])
+@pytest.mark.parametrize("audio_format", USUAL_FORMATS, ids=str)
 @pytest.mark.parametrize("frame_ms", [20, 40, 100_000])
 def test_two_turns_whatever_the_size_of_the_appends(audio_format: AudioFormat, frame_ms: int) -> None:
     outcomes = pour(InputAudio(audio_format, VAD), call(audio_format), frame_ms)
-    marks = [outcome for outcome in outcomes if not isinstance(outcome, Heard)]
-    assert [type(mark) for mark in marks] == [SpeechStarted, SpeechStopped, Take] * 2
+    marks = [outcome for outcome in outcomes if not isinstance(outcome, SpeechAudio)]
+    assert [type(mark) for mark in marks] == [SpeechBegan, SpeechEnded, CommittedAudio] * 2
     start, stop, take, start2, stop2, take2 = marks
-    assert isinstance(start, SpeechStarted)
-    assert isinstance(stop, SpeechStopped)
-    assert isinstance(take, Take)
+    assert isinstance(start, SpeechBegan)
+    assert isinstance(stop, SpeechEnded)
+    assert isinstance(take, CommittedAudio)
     # the take holds everything from the padded start to the end of the silence window
     assert take.audio_ms == pytest.approx(stop.at_ms - start.at_ms, abs=1)
     assert len(take.audio) == round(take.audio_ms * audio_format.rate_hz / 1000) * audio_format.bytes_per_sample
-    assert isinstance(start2, SpeechStarted)
-    assert isinstance(stop2, SpeechStopped)
-    assert isinstance(take2, Take)
+    assert isinstance(start2, SpeechBegan)
+    assert isinstance(stop2, SpeechEnded)
+    assert isinstance(take2, CommittedAudio)
     assert stop.at_ms <= start2.at_ms < stop2.at_ms
     # speech of yes-rms begins 150 ms into its file; the reported start leads by the padding of 300 ms
     assert start.at_ms == pytest.approx(800 + 150 - 300, abs=80)
@@ -53,9 +60,9 @@ def test_what_the_recogniser_hears_is_the_take() -> None:
     heard: list[bytes] = []
     takes: list[bytes] = []
     for outcome in pour(InputAudio(AudioFormat.PCM16, VAD), call(AudioFormat.PCM16)):
-        if isinstance(outcome, Heard):
+        if isinstance(outcome, SpeechAudio):
             heard.append(outcome.pcm)
-        elif isinstance(outcome, Take):
+        elif isinstance(outcome, CommittedAudio):
             takes.append(outcome.audio)
     assert b"".join(heard) == b"".join(takes)
 
@@ -63,8 +70,8 @@ def test_what_the_recogniser_hears_is_the_take() -> None:
 def test_a_padded_start_never_reaches_into_the_turn_before() -> None:
     pcm = np.concatenate((speech("yes-rms"), silence(100), speech("yes-slt"), silence(800)))
     buffer = InputAudio(AudioFormat.PCM16, {**VAD, "silence_duration_ms": 100, "prefix_padding_ms": 2000})
-    marks = [outcome for outcome in pour(buffer, pcm) if not isinstance(outcome, Heard)]
-    bounds = [mark.at_ms for mark in marks if not isinstance(mark, Take)]
+    marks = [outcome for outcome in pour(buffer, pcm) if not isinstance(outcome, SpeechAudio)]
+    bounds = [mark.at_ms for mark in marks if not isinstance(mark, CommittedAudio)]
     assert bounds == sorted(bounds)
 
 
@@ -72,8 +79,8 @@ def test_manual_mode_keeps_everything_until_the_commit() -> None:
     buffer = InputAudio(AudioFormat.PCM16, None)
     pcm = call(AudioFormat.PCM16)
     outcomes = pour(buffer, pcm)
-    assert not [outcome for outcome in outcomes if isinstance(outcome, SpeechStopped | Take)]
-    heard = sum(len(outcome.pcm) for outcome in outcomes if isinstance(outcome, Heard))
+    assert not [outcome for outcome in outcomes if isinstance(outcome, SpeechEnded | CommittedAudio)]
+    heard = sum(len(outcome.pcm) for outcome in outcomes if isinstance(outcome, SpeechAudio))
     assert 0 < heard < len(pcm) * 2  # the recogniser is spared the silence
     take = buffer.commit()
     assert take.audio == pcm.tobytes()
@@ -100,7 +107,7 @@ def test_clear_forgets_and_the_clock_goes_on() -> None:
     assert buffer.speaking
     buffer.clear()
     assert not buffer.speaking
-    started = [mark for mark in pour(buffer, call(AudioFormat.PCM16)) if isinstance(mark, SpeechStarted)]
+    started = [mark for mark in pour(buffer, call(AudioFormat.PCM16)) if isinstance(mark, SpeechBegan)]
     assert started[0].at_ms == pytest.approx(1500 + 800 + 150 - 300, abs=80)
 
 
@@ -117,7 +124,7 @@ def test_a_new_format_starts_an_empty_buffer_on_the_same_clock() -> None:
     buffer = InputAudio(AudioFormat.PCM16, VAD)
     buffer.append(silence(2000).tobytes())
     buffer.configure(AudioFormat.PCMU, VAD)
-    started = [mark for mark in pour(buffer, call(AudioFormat.PCMU)) if isinstance(mark, SpeechStarted)]
+    started = [mark for mark in pour(buffer, call(AudioFormat.PCMU)) if isinstance(mark, SpeechBegan)]
     assert started[0].at_ms == pytest.approx(2000 + 800 + 150 - 300, abs=80)
 
 

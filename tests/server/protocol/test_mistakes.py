@@ -177,7 +177,7 @@ def spoiled(draw: st.DrawFn) -> dict[str, Any]:
 def test_no_client_event_breaks_a_session(events: list[dict[str, Any]]) -> None:
     session = Session(model="m", created_at_s=0)
     for event in events:
-        step = session.handle(event)
-        for answer in step.events:
+        actions = session.handle(event)
+        for answer in actions.events:
             check_event(answer)
     assert session.handle(update(instructions="alive")).events[0]["type"] == "session.updated"

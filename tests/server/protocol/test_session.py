@@ -11,15 +11,15 @@ import pytest
 from bench.audio.formats import AudioFormat
 from bench.server.protocol.commands import (
     CloseSocket,
-    CommitTake,
-    DropTake,
-    FeedTake,
-    OpenTake,
+    CommitInput,
+    DropInput,
+    FeedInput,
+    OpenInput,
+    ReplyRequest,
     SetIdleTimer,
-    StartReply,
     StopReply,
 )
-from bench.server.protocol.response import Ending
+from bench.server.protocol.responses import Ending
 from bench.server.protocol.session import Session
 from tests.server.protocol.turns import (
     CHUNK,
@@ -109,16 +109,16 @@ def test_a_take_reaches_the_engine_while_it_is_spoken() -> None:
     talk = Talk(audio_input(transcription={"model": "whisper-1"}))
     talk.send(*frames(TURN))
     takes = [command for command in talk.commands if not isinstance(command, SetIdleTimer)]
-    assert isinstance(takes[0], OpenTake)
-    assert [type(command) for command in takes[-2:]] == [CommitTake, StartReply]
-    fed = sum(len(command.pcm) for command in takes if isinstance(command, FeedTake))
+    assert isinstance(takes[0], OpenInput)
+    assert [type(command) for command in takes[-2:]] == [CommitInput, ReplyRequest]
+    fed = sum(len(command.pcm) for command in takes if isinstance(command, FeedInput))
     stopped = next(event for event in talk.events if event["type"].endswith("speech_stopped"))
     started = next(event for event in talk.events if event["type"].endswith("speech_started"))
     assert fed / 48 == pytest.approx(stopped["audio_end_ms"] - started["audio_start_ms"], abs=1)
     assert takes[-2].transcribe
-    request = takes[-1].request
+    request = takes[-1]
     assert [(item.role, item.text) for item in request.context] == [("user", None)]
-    assert request.context[0].item_id == takes[0].take_id
+    assert request.context[0].item_id == takes[0].item_id
 
 
 @pytest.mark.parametrize("audio_format", [AudioFormat.PCMU, AudioFormat.PCMA], ids=["pcmu", "pcma"])
@@ -128,8 +128,8 @@ def test_a_turn_in_g711(audio_format: AudioFormat) -> None:
     rate_hz = audio_format.rate_hz
     turn = np.concatenate((silence(500, rate_hz), speech("balance-rms", audio_format), silence(900, rate_hz)))
     assert types(talk.send(*frames(turn, audio_format))) == VAD_OPENING
-    assert talk.commanded(OpenTake)[0].rate_hz == 8000
-    assert talk.commanded(StartReply)[0].request.output_format is audio_format
+    assert talk.commanded(OpenInput)[0].rate_hz == 8000
+    assert talk.commanded(ReplyRequest)[0].output_format is audio_format
     talk.take(talk.session.reply_audio(response_id(talk), bytes(8000)))
     assert done(end(talk))["usage"]["output_token_details"]["audio_tokens"] == 20
 
@@ -139,7 +139,7 @@ def test_a_manual_turn() -> None:
     assert talk.send(*frames(TURN)) == []
     committed = talk.send({"type": "input_audio_buffer.commit"})
     assert types(committed) == VAD_OPENING[2:5]
-    assert talk.commanded(StartReply) == []
+    assert talk.commanded(ReplyRequest) == []
     created = talk.send({"type": "response.create", "response": {"metadata": {"turn": "7"}}})
     assert types(created) == ["response.created"]
     assert created[0]["response"]["metadata"] == {"turn": "7"}
@@ -149,15 +149,15 @@ def test_a_manual_turn() -> None:
 
 def test_a_silent_commit_is_still_a_take() -> None:
     talk = Talk(MANUAL, append(silence(400)), {"type": "input_audio_buffer.commit"})
-    (opened,) = talk.commanded(OpenTake)
-    assert [command.take_id for command in talk.commanded(CommitTake)] == [opened.take_id]
+    (opened,) = talk.commanded(OpenInput)
+    assert [command.item_id for command in talk.commanded(CommitInput)] == [opened.item_id]
 
 
 def test_clear_drops_the_take_in_progress() -> None:
     talk = Talk(*frames(TURN[: 24 * 1800]))
-    (opened,) = talk.commanded(OpenTake)
+    (opened,) = talk.commanded(OpenInput)
     assert types(talk.send({"type": "input_audio_buffer.clear"})) == ["input_audio_buffer.cleared"]
-    assert talk.commanded(DropTake) == [DropTake(opened.take_id)]
+    assert talk.commanded(DropInput) == [DropInput(opened.item_id)]
 
 
 def test_without_create_response_the_turn_ends_with_its_item() -> None:

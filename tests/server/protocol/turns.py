@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from bench.server.protocol.commands import (
-    StartReply,
+    ReplyRequest,
 )
-from bench.server.protocol.response import Ending
+from bench.server.protocol.responses import Ending
 from tests.server.support import (
     Talk,
     audio_input,
@@ -43,7 +43,7 @@ def limits(_tokens: int) -> list[dict[str, Any]]:
 
 
 def response_id(talk: Talk) -> str:
-    return str(talk.commanded(StartReply)[-1].request.response_id)
+    return str(talk.commanded(ReplyRequest)[-1].response_id)
 
 
 def speak(talk: Talk, *words: str, chunks_each: int = 1) -> list[dict[str, Any]]:

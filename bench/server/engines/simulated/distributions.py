@@ -1,8 +1,7 @@
 """Delays as distributions: what a profile may write where a time is drawn for each turn.
 
 In: a YAML value (`400ms`, or a mapping with one kind) and a seeded generator. Out: milliseconds, never below 0.
-Trap: `growth` is added to every draw by the number of *open sessions*, so that a load test finds a knee; it is not
-part of the distribution and `mean_ms` leaves it out.
+Trap: `growth` is added to every draw by the number of *open sessions*, so that a load test finds a knee.
 """
 
 from __future__ import annotations
@@ -57,30 +56,18 @@ class Delay(Block):
 
     def draw_ms(self, rng: random.Random, open_sessions: int = 0) -> float:
         """One delay in milliseconds."""
-        grown = self.growth
-        extra = max(0, open_sessions - grown.above) * grown.per_session if grown is not None else 0
-        return self._draw_ms(rng, open_sessions) + extra
-
-    def _draw_ms(self, rng: random.Random, open_sessions: int) -> float:
         if self.lognormal is not None:
-            return self.lognormal.median * math.exp(rng.gauss(0.0, self.lognormal.sigma))
-        if self.gamma is not None:
-            return rng.gammavariate(self.gamma.shape, self.gamma.mean / self.gamma.shape)
-        if self.mixture is not None:
+            drawn = self.lognormal.median * math.exp(rng.gauss(0.0, self.lognormal.sigma))
+        elif self.gamma is not None:
+            drawn = rng.gammavariate(self.gamma.shape, self.gamma.mean / self.gamma.shape)
+        elif self.mixture is not None:
             slow = rng.random() < self.mixture.share
-            return (self.mixture.tail if slow else self.mixture.body).draw_ms(rng, open_sessions)
-        return float(self.constant or 0)
-
-    def mean_ms(self) -> float:
-        """Expected value without growth."""
-        if self.lognormal is not None:
-            return self.lognormal.median * math.exp(self.lognormal.sigma**2 / 2)
-        if self.gamma is not None:
-            return float(self.gamma.mean)
-        if self.mixture is not None:
-            share = self.mixture.share
-            return share * self.mixture.tail.mean_ms() + (1 - share) * self.mixture.body.mean_ms()
-        return float(self.constant or 0)
+            drawn = (self.mixture.tail if slow else self.mixture.body).draw_ms(rng, open_sessions)
+        else:
+            drawn = float(self.constant or 0)
+        if self.growth is not None:
+            drawn += max(0, open_sessions - self.growth.above) * self.growth.per_session
+        return drawn
 
 
 def _shorthand(value: object) -> object:

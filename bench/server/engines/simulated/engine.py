@@ -1,115 +1,301 @@
-"""The simulated engine: what all calls of one server process share.
+"""The simulated engine: hears turns in the callers' audio, and sends what its profile says at its times.
 
-In: a profile. Out: a recogniser for its catalogue, the allowance, the clock of deadlines, the truth log, and calls.
-Trap: session numbers decide draws and faults; with several processes each counts in steps of their number, so no two
-sessions of one server are alike.
+The session (`bench.server.protocol`) decides what is sent and in which order; this decides when, and what goes wrong.
+In: audio frames with arrival stamps, commands of the session, deadlines. Out: actions of the session, applied by the
+handler, and turns in the truth log.
+Trap: an endpoint is due relative to the *true* end of speech, known only when the recording was recognised, some
+silence later; a deadline that has passed by then is met at once, and the log says when.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.audio.catalogue import load_catalogue
-from bench.measure.wer import prepare
+from bench.audio.formats import AudioFormat
+from bench.audio.level_detector import Activity
+from bench.audio.recording_matcher import RecordingMatcher, reduced
 from bench.scenario.model import shipped_catalogue
-from bench.server.access import Grant
-from bench.server.deadlines import Deadlines
-from bench.server.engines.simulated.allowance import Allowance
-from bench.server.engines.simulated.call import Call, Wire
-from bench.server.engines.simulated.faults import Struck
-from bench.server.engines.simulated.hearing import SimulatedInput
+from bench.server.allowance import Allowance
+from bench.server.engines.base import EngineSession, Handler
+from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
 from bench.server.engines.simulated.profile import Profile
-from bench.server.engines.simulated.recognise import Recogniser
-from bench.server.protocol import config
-from bench.server.protocol.session import Session
-from bench.server.truth import TruthLog
+from bench.server.engines.simulated.reply_plan import ScheduledAction, reply_actions, with_faults
+from bench.server.engines.simulated.scheduled_reply import ScheduledReply
+from bench.server.engines.simulated.simulated_input import SimulatedInput
+from bench.server.engines.simulated.transcripts import Transcripts
+from bench.server.engines.simulated.turn import Turn, greeting, new_turn
+from bench.server.engines.simulated.word_errors import normalised
+from bench.server.protocol.commands import Event, ReplyRequest
+from bench.server.protocol.config import Json
+from bench.server.protocol.input_audio import InputEvent, SpeechBegan, SpeechEnded
+from bench.server.protocol.responses import Ending
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which of how many processes this is."""
-
-    process: int = 0
-    processes: int = 1
+NS_PER_MS = 1_000_000
+EARLY_AFTER_MS = 700
+SPLIT_AFTER_MS = 800
+SPLIT_PAUSE_MS = 250
+THOROUGH_AFTER_MS = 400
+RATE_LIMITED = "rate_limit_exceeded"
 
 
 class SimulatedEngine:
-    """Made before the loop runs (recordings are read); `start` inside of it."""
+    """What the sessions of one process share. Made before the loop runs, because recordings are read."""
 
     name = "simulated"
 
-    def __init__(self, profile: Profile, *, truth_log: Path | None, share: Share, session_lifetime_s: float) -> None:
+    def __init__(self, profile: Profile, *, process: int = 0, processes: int = 1) -> None:
         self.profile = profile
         self.default_model = profile.model
-        catalogue = load_catalogue(profile.catalogue or shipped_catalogue())
-        languages = {fixture.language for fixture in catalogue.fixtures.values()}
-        for language in languages:
-            prepare(language)
-        self.recogniser = Recogniser(catalogue.fixtures.values(), confidence=profile.recognition.confidence)
+        self._process = {"process": process, "processes": processes}
+        self.settings: Mapping[str, Any] = {"profile": profile.model_dump(mode="json"), **self._process}
+        fixtures = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures.values()
+        for fixture in fixtures:
+            normalised(fixture.text, fixture.language)  # no turn of a call is to wait for it
+        self.matcher = RecordingMatcher(fixtures, confidence=profile.recognition.confidence)
         limits = profile.limits
+        self.session_lifetime_s = limits.session_lifetime / 1000 if limits.session_lifetime is not None else None
         self.allowance = Allowance(limits.requests_per_min, limits.tokens_per_min, limits.reserve_tokens)
-        settings = {"profile": profile.model_dump(mode="json"), "process": share.process, "processes": share.processes}
-        self.truth = TruthLog(truth_log, engine=self.name, settings=settings)
-        self.lifetime_s = (limits.session_lifetime or session_lifetime_s * 1000) / 1000
         self.open_sessions = 0
-        self._share = share
-        self._accepted = 0
-        self._deadlines: Deadlines | None = None
 
-    @property
-    def deadlines(self) -> Deadlines:
-        if self._deadlines is None:
-            raise RuntimeError("the engine was not started")
-        return self._deadlines
+    async def start(self) -> None:
+        """Everything was read before."""
 
-    def start(self) -> None:
-        self._deadlines = Deadlines()
+    async def stop(self) -> None:
+        """Nothing runs beside the sessions."""
 
-    def stop(self) -> None:
-        self.truth.close()
-        if self._deadlines is not None:
-            self._deadlines.close()
-
-    def next_number(self) -> int:
-        """The number of a session that is about to be accepted."""
-        number = self._share.process + self._accepted * self._share.processes
-        self._accepted += 1
-        return number
-
-    def call(self, wire: Wire, grant: Grant, model: str | None, *, number: int, struck: Struck, peer: str) -> Call:
-        """A session over an accepted connection."""
-        settings = grant.settings
-        name = model or (settings or {}).get("model") or self.default_model
-        made: list[SimulatedInput] = []
-
-        def hearing(audio_format: Any, detection: Any) -> SimulatedInput:
-            made.append(SimulatedInput(audio_format, detection, ask_ms=self.profile.recognition.silence))
-            return made[-1]
-
-        held: list[Call] = []
-        session = Session(
-            model=name,
-            created_at_s=int(time.time()),
-            settings={**settings, "model": name} if settings is not None else config.default_session(name),
-            lifetime_s=max(1, round(self.lifetime_s)),
-            rate_limits=partial(_settle, held),
-            input_audio=hearing,
-            retained_audio_bytes=0,
-        )
-        call = Call(self, wire, session, made[-1], number=number, struck=struck, lifetime_s=self.lifetime_s)
-        held.append(call)
-        self.truth.session(
-            session.id, at_ns=time.monotonic_ns(), peer=peer, number=number, model=name, faults=struck.kinds
-        )
-        return call
+    def session(self, handler: Handler, number: int) -> SimulatedSession:
+        return SimulatedSession(self, handler, number)
 
     def health(self) -> dict[str, Any]:
-        return {"profile": self.profile.name, "process": self._share.process, "processes": self._share.processes}
+        return {"profile": self.profile.name, **self._process}
 
 
-def _settle(held: list[Call], tokens: int) -> list[dict[str, Any]]:
-    return held[0].settle(tokens)
+class SimulatedSession(EngineSession):
+    """`number` counts the sessions of the server and seeds this one's draws."""
+
+    retained_audio_bytes = 0
+
+    def __init__(self, engine: SimulatedEngine, handler: Handler, number: int) -> None:
+        super().__init__(handler, engine.allowance)
+        self._engine = engine
+        self._profile = engine.profile
+        self._number = number
+        self._turn: Turn | None = None
+        self._turns = 0
+        self._replies: dict[str, ScheduledReply] = {}
+        self._transcripts = Transcripts(handler, engine.profile)
+        self._splitting = False
+        faults = session_faults(engine.profile.faults, engine.profile.seed, number)
+        self.facts = {"faults": list(faults)}
+        engine.open_sessions += 1
+        if (fault := faults.get("expire")) is not None:
+            self._in_ms(fault.delay_ms(1_000), lambda: handler.apply(handler.session.expire()))
+
+    def input_audio(self, audio_format: AudioFormat, turn_detection: Json | None) -> SimulatedInput:
+        self._input = SimulatedInput(
+            audio_format, turn_detection, ask_ms=self._profile.recognition.silence, noticed=self._noticed
+        )
+        return self._input
+
+    def outgoing(self, event: Event) -> Iterable[Event]:
+        """The event as the faults of the turn change it."""
+        faults = self._turn.faults if self._turn is not None else NO_FAULTS
+        if not faults:
+            return (event,)
+        if "missing_usage" in faults and event["type"] == "response.done":
+            event = {**event, "response": {key: value for key, value in event["response"].items() if key != "usage"}}
+        return (event, event) if "duplicate_events" in faults else (event,)
+
+    def close(self) -> None:
+        self._engine.open_sessions -= 1
+        if self._turn is not None:
+            self._log(self._turn)
+
+    # -- the caller's turn
+
+    def _noticed(self, activity: Activity, at_ns: int) -> Sequence[InputEvent]:
+        if activity is Activity.ONSET:
+            return self._speech_began(at_ns)
+        self._quiet()
+        return ()
+
+    def _speech_began(self, at_ns: int) -> Sequence[InputEvent]:
+        audio, turn = self._input, self._turn
+        if turn is None or turn.committed:
+            if turn is not None:
+                self._log(turn)
+            turn = self._next_turn(audio.detector.onset)
+            if not audio.manual:
+                self._arrange_faults(turn, at_ns)
+        return () if audio.manual else [SpeechBegan(round(audio.ms(audio.lead_in(audio.detector.onset))))]
+
+    def _next_turn(self, onset: int) -> Turn:
+        number, self._turns = self._turns, self._turns + 1
+        turn = new_turn(self._profile, self._number, number, onset=onset, open_sessions=self._engine.open_sessions)
+        self._turn = turn
+        return turn
+
+    def _arrange_faults(self, turn: Turn, at_ns: int) -> None:
+        later = self.handler.later
+        if (fault := turn.faults.get("early_reply")) is not None:
+            later(at_ns + fault.after_ms(EARLY_AFTER_MS) * NS_PER_MS, lambda: self._endpoint(turn, early=True))
+        elif (fault := turn.faults.get("split_turn")) is not None:
+            later(at_ns + fault.after_ms(SPLIT_AFTER_MS) * NS_PER_MS, lambda: self._split(turn))
+
+    def _quiet(self) -> None:
+        """The caller is silent: find out what was said, and when the turn is over."""
+        turn, detector = self._turn, self._input.detector
+        if turn is None or turn.ended:
+            return
+        self._recognise(turn)
+        waited = detector.quiet_ms >= self._profile.recognition.unknown_after
+        if turn.match is None and not waited:
+            return
+        if turn.end_position is not None and detector.position < turn.end_position:
+            return  # a pause inside of a known recording
+        if self._input.manual:
+            return
+        turn.ended = True
+        if turn.committed:  # an early reply was given
+            self._log(turn)
+            detector.forget()
+            self._transcripts.heard(turn)
+            return
+        assert turn.end_ns is not None
+        due_ns = turn.end_ns + round(turn.plan.endpoint_ms * NS_PER_MS)
+        self.handler.later(due_ns, lambda: self._endpoint(turn))
+
+    def _recognise(self, turn: Turn) -> None:
+        """Compare what was heard up to the last speech with the catalogue, unless that was done before."""
+        detector, matcher = self._input.detector, self._engine.matcher
+        thorough = self._input.manual or detector.quiet_ms >= THOROUGH_AFTER_MS
+        waited = detector.quiet_ms >= self._profile.recognition.unknown_after
+        if turn.asked == (detector.last_active, thorough, waited):
+            return
+        turn.asked = (detector.last_active, thorough, waited)
+        heard = reduced(detector.before(detector.last_active), detector.rate_hz)
+        speech_ms = (detector.last_active - turn.onset) * 1000 / detector.rate_hz
+        match = matcher.ended(heard, speech_ms, thorough=thorough)
+        if match is None and turn.match is not None:
+            return  # it was recognised at an earlier pause, and its end is known since then
+        if match is None and waited:
+            match = matcher.inside(heard, speech_ms)
+        offset_ms = match.end_offset_ms if match is not None else 0.0
+        end = detector.last_active + offset_ms * detector.rate_hz / 1000
+        turn.recognised(match, end, detector.captured_ns(end))
+
+    def _endpoint(self, turn: Turn, *, early: bool = False) -> None:
+        if turn is not self._turn or turn.committed or self._input.manual:
+            return
+        self._end_speech(turn)
+        if not early or turn.ended:  # early before the end of speech: it is still to be heard
+            self._log(turn)
+            self._input.detector.forget()
+
+    def _end_speech(self, turn: Turn) -> None:
+        audio = self._input
+        ended: list[InputEvent] = [SpeechEnded(audio.now_ms), audio.take(audio.lead_in(turn.onset))]
+        self.handler.apply(self.handler.session.heard(ended))
+
+    def _split(self, turn: Turn) -> None:
+        """End the turn in its middle, then hear the caller go on."""
+        if turn is not self._turn or turn.committed or turn.ended:
+            return
+        self._splitting = True
+        self._end_speech(turn)
+        self._splitting = False
+
+        def resume() -> None:
+            if turn is self._turn and not turn.committed:
+                self.handler.apply(self.handler.session.heard([SpeechBegan(self._input.now_ms)]))
+
+        self._in_ms(SPLIT_PAUSE_MS, resume)
+
+    def commit_input(self, item_id: str, *, transcribe: bool) -> None:
+        now_ns = time.monotonic_ns()
+        audio, turn = self._input, self._turn
+        if turn is None or turn.committed:  # a commit of silence
+            turn = self._next_turn(audio.detector.position)
+            turn.recognised(None, audio.detector.position, now_ns)
+            turn.ended = True
+        turn.items.append(item_id)
+        if transcribe:
+            turn.transcribed.append(item_id)
+        if self._splitting:
+            return
+        turn.committed, turn.commit_ns = True, now_ns
+        if audio.manual:
+            if not turn.ended and audio.speaking:
+                self._recognise(turn)
+            if turn.end_ns is None:
+                turn.recognised(None, audio.detector.position, now_ns)
+            turn.ended = True
+            self._log(turn)
+            audio.detector.forget()
+        if turn.transcribed:
+            self._transcripts.schedule(turn, now_ns, self._engine.open_sessions)
+
+    # -- the reply
+
+    def start_reply(self, request: ReplyRequest) -> None:
+        response_id, now_ns = request.response_id, time.monotonic_ns()
+        if self._splitting:
+            self._replies[response_id] = ScheduledReply(self.handler, response_id, [], now_ns)
+            return
+        turn = self._turn
+        if turn is None or turn.done or not turn.committed:
+            turn = greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
+            turn.end_ns = now_ns
+        reserved, refusal = self.allowance.reserve(request.max_output_tokens)
+        actions, base_ns = self._plan(turn, request, now_ns)
+        if refusal is not None:
+            actions = [ScheduledAction(0.0, Ending.failed(RATE_LIMITED, RATE_LIMITED, refusal))]
+
+        def over() -> None:
+            self._replies.pop(response_id, None)
+            turn.done = True
+
+        reply = ScheduledReply(self.handler, response_id, actions, base_ns, reserved=reserved, over=over)
+        self._replies[response_id] = reply
+        reply.go_on()
+
+    def stop_reply(self, response_id: str) -> None:
+        if (reply := self._replies.pop(response_id, None)) is not None:
+            reply.stop()
+
+    def rate_limits(self, tokens: int) -> list[dict[str, Any]]:
+        reserved = 0
+        for reply in self._replies.values():
+            reserved += reply.reserved
+            reply.reserved = 0
+        self._transcripts.response_done()
+        return self.allowance.settle(reserved, tokens)
+
+    def _plan(self, turn: Turn, request: ReplyRequest, now_ns: int) -> tuple[list[ScheduledAction], int]:
+        """The actions of a reply and the instant that their times count from."""
+        profile, plan = self._profile, turn.plan
+        own = profile.replies.get(turn.match.fixture.id) if turn.match is not None else None
+        if own is not None:
+            length = own.length
+            plan = replace(plan, text=own.text, reply_ms=plan.reply_ms if length is None else length.draw_ms(turn.rng))
+        actions = reply_actions(plan, request.output_format, spoken=request.modality == "audio")
+        base_ns = turn.end_ns
+        if "early_reply" in turn.faults and not turn.ended:
+            base_ns = now_ns - round(min(plan.first_token_ms, plan.first_audio_ms) * NS_PER_MS)
+        elif base_ns is None or (profile.delays_from == "commit" and self._input.manual):
+            base_ns = turn.commit_ns or now_ns
+        return with_faults(actions, turn.faults), base_ns
+
+    # -- helpers
+
+    def _in_ms(self, delay_ms: int, callback: Any) -> None:
+        self.handler.later(time.monotonic_ns() + delay_ms * NS_PER_MS, callback)
+
+    def _log(self, turn: Turn) -> None:
+        if not turn.logged and self.handler.truth.wanted:
+            turn.logged = True
+            self.handler.truth.add("turn", self.handler.session.id, **turn.record(self._input.detector, self._profile))

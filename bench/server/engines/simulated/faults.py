@@ -1,7 +1,7 @@
-"""What goes wrong, and when: the faults of a profile, and which of them strike a session or a turn.
+"""What goes wrong, and when: the faults of a profile, and which of them apply to a session or a turn.
 
 In: a profile's `faults`, the seed, the numbers of session and turn (both from 0). Out: the faults that apply. What
-a fault does to a reply is in `script`, to a connection in `call`.
+a fault does to a reply is in `reply_plan`, to a call in `engine`, to a connection in `faulty_connection`.
 Trap: a choice depends on nothing but seed, session, turn and the fault's place in the list, so adding a fault at the
 end of a profile changes no earlier decision.
 """
@@ -9,8 +9,7 @@ end of a profile changes no earlier decision.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -72,14 +71,14 @@ CLOSE_CODES: dict[str, tuple[int, ...]] = {"close": (1011, 1006, 1008, 4000), "e
 
 
 class Fault(Block):
-    """One fault; it strikes where all of `rate`, `at_turn` and `sessions` that are given agree."""
+    """One fault; it applies where all of `rate`, `at_turn` and `sessions` that are given agree."""
 
     kind: SessionKind | TurnKind = Field(description="What goes wrong.")
     rate: float | None = Field(
-        default=None, description="Share of the sessions, or turns, that it strikes.", ge=0, le=1
+        default=None, description="Share of the sessions, or turns, that it applies to.", ge=0, le=1
     )
-    at_turn: int | None = Field(default=None, description="The turn that it strikes, counted from 0.", ge=0)
-    sessions: tuple[int, ...] | None = Field(default=None, description="Sessions that it strikes, counted from 0.")
+    at_turn: int | None = Field(default=None, description="The turn that it applies to, counted from 0.", ge=0)
+    sessions: tuple[int, ...] | None = Field(default=None, description="Sessions that it applies to, counted from 0.")
     after: DurationMs | None = Field(
         default=None, description="How far into the reply's audio, or the caller's speech."
     )
@@ -93,7 +92,7 @@ class Fault(Block):
         if self.rate is None and self.at_turn is None and self.sessions is None:
             yield Complaint(("kind",), "nothing says when; allowed: rate, at_turn or sessions beside it")
         if self.kind in SESSION_KINDS and self.at_turn is not None:
-            yield Complaint(("at_turn",), f"found with '{self.kind}', which strikes a whole session; leave it out")
+            yield Complaint(("at_turn",), f"found with '{self.kind}', which applies to a whole session; leave it out")
         for key in ("after", "delay", "how", "status", "code", "error_code"):
             if getattr(self, key) is not None and key not in PARAMETERS[self.kind]:
                 allowed = ", ".join(PARAMETERS[self.kind]) or "none"
@@ -130,37 +129,22 @@ class Fault(Block):
         return self.delay if self.delay is not None else default_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Struck:
-    """The faults of one session or turn, at most one of a kind (the first in the profile)."""
-
-    by_kind: dict[str, Fault]
-
-    def __contains__(self, kind: str) -> bool:
-        return kind in self.by_kind
-
-    def get(self, kind: str) -> Fault | None:
-        return self.by_kind.get(kind)
-
-    @property
-    def kinds(self) -> list[str]:
-        return list(self.by_kind)
+Faults = Mapping[str, Fault]
+"""The faults of one session or turn by kind; of several of a kind the first in the profile."""
+NO_FAULTS: Faults = {}
 
 
-NOTHING = Struck({})
+def session_faults(faults: Sequence[Fault], seed: int, session: int) -> Faults:
+    """What applies to the whole of session `session`."""
+    return _applying(faults, SESSION_KINDS, seed, session, None)
 
 
-def session_faults(faults: Sequence[Fault], seed: int, session: int) -> Struck:
-    """What strikes the whole of session `session`."""
-    return _struck(faults, SESSION_KINDS, seed, session, None)
+def turn_faults(faults: Sequence[Fault], seed: int, session: int, turn: int) -> Faults:
+    """What applies to turn `turn` of session `session`."""
+    return _applying(faults, TURN_KINDS, seed, session, turn)
 
 
-def turn_faults(faults: Sequence[Fault], seed: int, session: int, turn: int) -> Struck:
-    """What strikes turn `turn` of session `session`."""
-    return _struck(faults, TURN_KINDS, seed, session, turn)
-
-
-def _struck(faults: Sequence[Fault], kinds: tuple[str, ...], seed: int, session: int, turn: int | None) -> Struck:
+def _applying(faults: Sequence[Fault], kinds: tuple[str, ...], seed: int, session: int, turn: int | None) -> Faults:
     found: dict[str, Fault] = {}
     for place, fault in enumerate(faults):
         if fault.kind not in kinds or fault.kind in found:
@@ -172,4 +156,4 @@ def _struck(faults: Sequence[Fault], kinds: tuple[str, ...], seed: int, session:
         if fault.rate is not None and random.Random(f"{seed}/{session}/{turn}/fault/{place}").random() >= fault.rate:
             continue
         found[fault.kind] = fault
-    return Struck(found) if found else NOTHING
+    return found

@@ -1,9 +1,9 @@
-"""A profile: what the simulated engine is to do, in one YAML file that is checked whole before the server listens.
+"""A profile: what the simulated engine does, as one YAML file that is checked before the server listens.
 
 In: a path, or none for the defaults. Out: a frozen `Profile`. Every problem is named with file, line, key, what was
 found, what is allowed and the nearest match.
 Trap: `first_token` and `first_audio` count from the end of the caller's speech, not from the endpoint: with
-`endpointing: 400ms` a `first_audio: 300ms` is late by nature and goes out at once; the truth log says when it left.
+`endpointing: 400ms` a `first_audio: 300ms` is already over and is sent at once; the truth log says when.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _HINT = "docs/simulator.md lists every key"
 DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
 
 
-class Recognition(Block):
-    """How the engine decides what was said, and that it was."""
+class RecognitionProfile(Block):
+    """How the engine decides what was said."""
 
-    silence: LongerMs = Field(default=160, description="Silence after which it asks what was said.")
+    silence: LongerMs = Field(default=160, description="Silence after which the audio is compared with the catalogue.")
     confidence: float = Field(default=0.6, description="Correlation below which the audio is unknown.", gt=0, lt=1)
-    unknown_after: LongerMs = Field(default=600, description="Silence that ends a turn which nobody recognised.")
+    unknown_after: LongerMs = Field(default=600, description="Silence that ends a turn of unknown audio.")
 
 
 class Errors(Block):
@@ -47,14 +47,14 @@ class Errors(Block):
                 yield Complaint((key,), f"found {value:g}; allowed: a whole number of words, or a share below 1")
 
 
-class Transcription(Block):
+class TranscriptionProfile(Block):
     """The caller's words as the server reports them."""
 
     delay: DelayField = Field(default=constant(150), description="From the commit to the transcription.")
     errors: Errors = Field(default=Errors(), description="Word errors, exact in number.")
 
 
-class Reply(Block):
+class FixtureReply(Block):
     """What is answered to one fixture."""
 
     text: Text = Field(default=DEFAULT_REPLY, description="The words.")
@@ -80,15 +80,15 @@ class Limits(Block):
 
 
 class Profile(Block):
-    """Everything the simulated engine can be told."""
+    """Everything that can be set for the simulated engine."""
 
     name: Text = Field(default="default", description="For the log.")
     seed: int = Field(default=1, description="Of every draw; the same seed and calls give the same delays and errors.")
-    model: Text = Field(default="simulated", description="Model name the server goes by.")
+    model: Text = Field(default="simulated", description="Model name that the server reports.")
     catalogue: ScenarioPath | None = Field(
         default=None, description="Fixtures it recognises; default: the project's own."
     )
-    recognition: Recognition = Field(default=Recognition(), description="Finding out what was said.")
+    recognition: RecognitionProfile = Field(default=RecognitionProfile(), description="Finding out what was said.")
     delays_from: Literal["speech_end", "commit"] = Field(
         default="speech_end", description="Zero of first_token and first_audio in manual mode."
     )
@@ -103,8 +103,8 @@ class Profile(Block):
     delivery_speed: float = Field(default=4.0, description="Audio sent, times real time.", gt=0, le=1000)
     reply: Text = Field(default=DEFAULT_REPLY, description="The words of every reply.")
     reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
-    replies: dict[str, Reply] = Field(default={}, description="Replies by fixture id.")
-    transcription: Transcription = Field(default=Transcription(), description="The caller's words.")
+    replies: dict[str, FixtureReply] = Field(default={}, description="Replies by fixture id.")
+    transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
 

@@ -7,13 +7,10 @@ its part of the words, so that together they are still the transcript whose erro
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
-from bench.server.engines.simulated.faults import Fault
+from bench.server.engines.base import Handler
+from bench.server.engines.simulated.profile import Profile
 from bench.server.engines.simulated.turn import Turn
-
-if TYPE_CHECKING:
-    from bench.server.engines.simulated.call import Call
 
 LATE_MS = 3_000
 AFTER_DONE_MS = 50
@@ -22,27 +19,25 @@ AFTER_DONE_MS = 50
 class Transcripts:
     """The transcriptions that a call still owes."""
 
-    __slots__ = ("_call", "_held", "_unheard", "_waiting")
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, handler: Handler, profile: Profile) -> None:
+        self._handler = handler
+        self._profile = profile
         self._held: list[Turn] = []  # until the next turn's words were sent
         self._unheard: list[Turn] = []
         self._waiting: list[tuple[Turn, int]] = []  # until the response is done, and how long after that
 
-    def schedule(self, turn: Turn, now_ns: int) -> None:
+    def schedule(self, turn: Turn, now_ns: int, open_sessions: int) -> None:
         """A turn was committed: arrange for its words."""
-        fault = turn.struck.get("transcription")
+        fault = turn.faults.get("transcription")
         form = fault.form if fault is not None else ""
         if form == "never":
             return
-        if form == "after_done":
-            self._waiting.append((turn, _delay_ms(fault, AFTER_DONE_MS)))
+        if fault is not None and form == "after_done":
+            self._waiting.append((turn, fault.delay_ms(AFTER_DONE_MS)))
             return
-        profile = self._call.engine.profile
-        due_ms = profile.transcription.delay.draw_ms(turn.rng, self._call.engine.open_sessions)
-        if form == "late":
-            due_ms += _delay_ms(fault, LATE_MS)
+        due_ms = self._profile.transcription.delay.draw_ms(turn.rng, open_sessions)
+        if fault is not None and form == "late":
+            due_ms += fault.delay_ms(LATE_MS)
         self._at(turn, now_ns + round(due_ms * 1e6))
 
     def response_done(self) -> None:
@@ -51,20 +46,20 @@ class Transcripts:
         for turn, delay_ms in waiting:
             self._at(turn, time.monotonic_ns() + delay_ms * 1_000_000)
 
-    def _at(self, turn: Turn, due_ns: int) -> None:
-        self._call.later(due_ns, lambda: self._due(turn))
-
     def heard(self, turn: Turn) -> None:
         """It is known now what was said in a turn that was committed before its end."""
         if turn in self._unheard:
             self._unheard.remove(turn)
             self._due(turn)
 
+    def _at(self, turn: Turn, due_ns: int) -> None:
+        self._handler.later(due_ns, lambda: self._due(turn))
+
     def _due(self, turn: Turn) -> None:
         if not turn.ended:  # an early reply: the caller is still speaking
             self._unheard.append(turn)
             return
-        fault = turn.struck.get("transcription")
+        fault = turn.faults.get("transcription")
         if fault is not None and fault.form == "out_of_order":
             self._held.append(turn)
             return
@@ -74,18 +69,12 @@ class Transcripts:
             self._report(earlier, failing=False)
 
     def _report(self, turn: Turn, *, failing: bool) -> None:
-        call = self._call
-        items = turn.transcribed
-        if failing:
-            for item in items:
-                call.apply(call.session.transcript_failed(item, "The audio could not be transcribed."))
-            return
-        words = turn.words(call.engine.profile).text.split(" ")
+        handler, items = self._handler, turn.transcribed
+        words = turn.words(self._profile).text.split(" ")
         share = -(-len(words) // len(items)) if items else 0
         for place, item in enumerate(items):
-            part = words[place * share : (place + 1) * share]
-            call.apply(call.session.transcript(item, " ".join(part)))
-
-
-def _delay_ms(fault: Fault | None, default_ms: int) -> int:
-    return fault.delay_ms(default_ms) if fault is not None else default_ms
+            if failing:
+                handler.apply(handler.session.transcript_failed(item, "The audio could not be transcribed."))
+            else:
+                part = words[place * share : (place + 1) * share]
+                handler.apply(handler.session.transcript(item, " ".join(part)))

@@ -11,13 +11,12 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.server.deadlines import Deadline
-from bench.server.engines.simulated.ear import Ear
-from bench.server.engines.simulated.faults import NOTHING, Struck, turn_faults
+from bench.audio.level_detector import LevelDetector
+from bench.audio.recording_matcher import Match
+from bench.server.engines.simulated.faults import Faults, turn_faults
 from bench.server.engines.simulated.profile import Profile
-from bench.server.engines.simulated.recognise import Match
-from bench.server.engines.simulated.script import Plan
-from bench.server.engines.simulated.words import Transcript, with_errors
+from bench.server.engines.simulated.reply_plan import ReplyPlan
+from bench.server.engines.simulated.word_errors import Transcript, with_errors
 
 GAPS = 64  # drawn chunk gaps; a longer reply repeats the last
 
@@ -28,8 +27,8 @@ class Turn:
 
     number: int
     rng: random.Random
-    plan: Plan
-    struck: Struck = NOTHING
+    plan: ReplyPlan
+    faults: Faults = field(default_factory=dict)
     onset: int = 0
     asked: tuple[int, bool, bool] | None = None
     """Up to where, and how thoroughly, its audio was compared last."""
@@ -44,34 +43,25 @@ class Turn:
     transcribed: list[str] = field(default_factory=list)
     """Those of `items` whose transcription was asked for."""
     transcript: Transcript | None = None
-    endpoint: Deadline | None = None
     logged: bool = False
     done: bool = False
     """Its response has ended."""
 
-    def hear_as(self, match: Match | None, end_position: float, end_ns: int) -> None:
+    def recognised(self, match: Match | None, end_position: float, end_ns: int) -> None:
         """What was said, and when it ended."""
         self.match, self.end_position, self.end_ns = match, end_position, end_ns
 
     def words(self, profile: Profile) -> Transcript:
-        """The transcript with its errors, made once; empty for audio that nobody recognised."""
+        """The transcript with its errors, made once; empty for unknown audio."""
         if self.transcript is None:
-            errors = profile.transcription.errors
             if self.match is None:
                 self.transcript = Transcript("", 0, 0, 0, 0)
             else:
-                fixture = self.match.fixture
-                self.transcript = with_errors(
-                    fixture.text,
-                    fixture.language,
-                    substitutions=errors.substitutions,
-                    deletions=errors.deletions,
-                    insertions=errors.insertions,
-                    rng=self.rng,
-                )
+                fixture, errors = self.match.fixture, profile.transcription.errors
+                self.transcript = with_errors(fixture.text, fixture.language, rng=self.rng, **errors.model_dump())
         return self.transcript
 
-    def record(self, ear: Ear, profile: Profile) -> dict[str, Any]:
+    def record(self, detector: LevelDetector, profile: Profile) -> dict[str, Any]:
         """The turn's line in the truth log."""
         words, plan = self.words(profile), self.plan
         return {
@@ -80,28 +70,20 @@ class Turn:
             "fixture": self.match.fixture.id if self.match is not None else None,
             "confidence": round(self.match.confidence, 4) if self.match is not None else None,
             "known_by": "recording" if self.match is not None else "level",
-            "rate_hz": ear.rate_hz,
+            "rate_hz": detector.rate_hz,
             "speech_end_sample": self.end_position,
             "speech_end_ns": self.end_ns,
             "commit_ns": self.commit_ns,
-            "frame_end_samples": ear.ends,
-            "frame_arrivals_ns": ear.arrivals,
+            "frame_end_samples": detector.ends,
+            "frame_arrivals_ns": detector.arrivals,
             "reference": self.match.fixture.text if self.match is not None else None,
             "transcript": words.text,
-            "expected": {
-                "hits": words.hits,
-                "substitutions": words.substitutions,
-                "deletions": words.deletions,
-                "insertions": words.insertions,
-            },
+            "expected": {name: getattr(words, name) for name in ("hits", "substitutions", "deletions", "insertions")},
             "planned_ms": {
-                "endpoint": plan.endpoint_ms,
-                "first_token": plan.first_token_ms,
-                "first_audio": plan.first_audio_ms,
-                "leading_silence": plan.leading_silence_ms,
-                "reply": plan.reply_ms,
+                name: getattr(plan, f"{name}_ms")
+                for name in ("endpoint", "first_token", "first_audio", "leading_silence", "reply")
             },
-            "faults": self.struck.kinds,
+            "faults": list(self.faults),
         }
 
 
@@ -118,17 +100,17 @@ def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_se
 
 
 def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
-    """A reply that nobody spoke for; no faults strike it."""
+    """The turn of a reply without caller speech; no fault applies to it."""
     rng = random.Random(f"{profile.seed}/{session}/greeting")
     return Turn(-1, rng, _plan(profile, rng, open_sessions))
 
 
-def _plan(profile: Profile, rng: random.Random, open_sessions: int) -> Plan:
+def _plan(profile: Profile, rng: random.Random, open_sessions: int) -> ReplyPlan:
     gap = profile.chunk_gap
     endpoint_ms = profile.endpointing.draw_ms(rng, open_sessions)
     first_token_ms = profile.first_token.draw_ms(rng, open_sessions)
     first_audio_ms = profile.first_audio.draw_ms(rng, open_sessions)
-    return Plan(
+    return ReplyPlan(
         endpoint_ms=endpoint_ms,
         first_token_ms=first_token_ms,
         first_audio_ms=first_audio_ms,

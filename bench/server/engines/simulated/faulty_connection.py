@@ -1,0 +1,83 @@
+"""A connection with the faults of its session and the limits of the profile: what goes wrong before a call begins.
+
+What goes wrong in a call is in `engine` and `reply_plan`; the plain `ServerConnection` knows no faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from bench.server.access import unauthorized
+from bench.server.engines.simulated.engine import SimulatedEngine
+from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
+from bench.server.http_requests import HttpRequest, error_body
+from bench.server.protocol.client_errors import ProtocolError
+from bench.server.server_connection import LateRefusal, ServerConnection, Service
+
+SLOW_HANDSHAKE_MS = 3_000
+SESSION_LIMIT = "The number of concurrent sessions of this server has been reached."
+_BODIES = {
+    401: unauthorized(),
+    403: error_body("Access to this model is not allowed.", code="unsupported_country_region_territory"),
+    429: error_body(
+        "Rate limit reached: too many sessions. Please try again later.", "requests", "rate_limit_exceeded"
+    ),
+    503: error_body("The server is overloaded or not ready yet.", "server_error"),
+}
+
+
+def connect_with(engine: SimulatedEngine) -> Callable[[Service], ServerConnection] | None:
+    """The factory of connections for this engine; None when its profile asks for a port that is not listened on."""
+    if any(fault.kind == "refuse" and fault.form == "not_listening" for fault in engine.profile.faults):
+        return None
+    return lambda service: FaultyConnection(service, engine)
+
+
+class FaultyConnection(ServerConnection):
+    """One socket of the simulated server."""
+
+    def __init__(self, service: Service, engine: SimulatedEngine) -> None:
+        super().__init__(service)
+        self._engine = engine
+        self._faults = NO_FAULTS
+
+    def admit(self, request: HttpRequest) -> None:
+        profile = self._engine.profile
+        self._faults = session_faults(profile.faults, profile.seed, self.number)
+        if "refuse" in self._faults:
+            self.reset()
+        elif (fault := self._faults.get("slow_handshake")) is not None:
+            self.service.deadlines.after(fault.delay_ms(SLOW_HANDSHAKE_MS) / 1000, lambda: self._admit(request))
+        else:
+            self._admit(request)
+
+    def _admit(self, request: HttpRequest) -> None:
+        status: int | None = None
+        limits = self._engine.profile.limits
+        if (fault := self._faults.get("http")) is not None:
+            status = int(fault.chosen_status)
+        elif self._is_full and limits.refuse_with != "error" and self.service.access.admit(request.headers):
+            status = int(limits.refuse_with)
+        if status is None:
+            super().admit(request)
+        else:
+            self.answer(HTTPStatus(status), _BODIES[status])
+
+    def late_refusal(self, request: HttpRequest) -> LateRefusal | None:
+        refusal = super().late_refusal(request)
+        if refusal is not None:
+            return refusal
+        if (fault := self._faults.get("error_then_close")) is not None:
+            code = fault.error_code or "session_limit_reached"
+            kind = "server_error" if fault.error_code else "rate_limit_error"
+            return ProtocolError(SESSION_LIMIT, code=code, kind=kind), fault.close_code, "simulated fault"
+        if self._is_full:
+            problem = ProtocolError(SESSION_LIMIT, code="session_limit_reached", kind="rate_limit_error")
+            return problem, 1008, "session_limit_reached"
+        return None
+
+    @property
+    def _is_full(self) -> bool:
+        most = self._engine.profile.limits.max_sessions
+        return most is not None and self._engine.open_sessions >= most

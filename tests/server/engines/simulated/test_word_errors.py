@@ -1,0 +1,62 @@
+"""Transcripts hold exactly the word errors that they say, as the scorer counts them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.audio.catalogue import load_catalogue
+from bench.measure.wer import normalise, score_words
+from bench.scenario.model import shipped_catalogue
+from bench.server.engines.simulated.word_errors import count, with_errors
+
+TEXTS = sorted({fixture.text for fixture in load_catalogue(shipped_catalogue()).fixtures.values()})
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=st.sampled_from(TEXTS),
+    wanted=st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)),
+    seed=st.integers(0, 10_000),
+)
+def test_the_scorer_finds_what_was_put_in(text: str, wanted: tuple[int, int, int], seed: int) -> None:
+    made = with_errors(
+        text, "en", substitutions=wanted[0], deletions=wanted[1], insertions=wanted[2], rng=random.Random(seed)
+    )
+    score = score_words(text, made.text, "en")
+    assert score is not None
+    found = (score.substitutions, score.deletions, score.insertions)
+    assert found == (made.substitutions, made.deletions, made.insertions)
+    assert score.hits == made.hits
+    words = len(normalise(text, "en").split())
+    if sum(wanted) <= words // 2:  # there is room for all of them
+        assert found == wanted
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=60), seed=st.integers(0, 100))
+def test_any_text_gives_counts_that_are_true(text: str, seed: int) -> None:
+    made = with_errors(text, "en", substitutions=1, deletions=1, insertions=1, rng=random.Random(seed))
+    score = score_words(text, made.text, "en")
+    assert score is not None
+    assert (score.substitutions, score.deletions, score.insertions) == (
+        made.substitutions,
+        made.deletions,
+        made.insertions,
+    )
+
+
+def test_the_same_seed_gives_the_same_words() -> None:
+    asked = {"substitutions": 2.0, "deletions": 1.0, "insertions": 1.0}
+    made = [with_errors(TEXTS[0], "en", **asked, rng=random.Random(seed)).text for seed in (5, 5, 6)]
+    assert made[0] == made[1] != made[2]
+
+
+def test_a_share_is_kept_on_average() -> None:
+    rng = random.Random(2)
+    drawn = [count(0.13, 10, rng) for _ in range(4000)]
+    assert set(drawn) == {1, 2}
+    assert sum(drawn) / len(drawn) == pytest.approx(1.3, abs=0.04)
