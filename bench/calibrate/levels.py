@@ -217,17 +217,16 @@ def failures(level: Level, run: Run, options: CalibrateOptions) -> list[str]:
 
 def limits(client_cpu: dict[str, float], server_cpu: dict[str, float]) -> list[str]:
     """Which process had no more of a core to take: a remark, not a failure."""
-    said = [
-        f"worker {name} used {share:.0%} of a core at its peak: spread the calls over more workers"
-        for name, share in client_cpu.items()
+    sides = (
+        (client_cpu, "worker", " at its peak: spread the calls over more workers"),
+        (server_cpu, "truth server", ": it, not the client, may be the limit"),
+    )
+    return [
+        f"{what} {name} used {share:.0%} of a core{advice}"
+        for shares, what, advice in sides
+        for name, share in shares.items()
         if share > BUSY_CORE
     ]
-    said += [
-        f"truth server {name} used {share:.0%} of a core: it, not the client, may be the limit"
-        for name, share in server_cpu.items()
-        if share > BUSY_CORE
-    ]
-    return said
 
 
 def _spread(row: Any) -> Spread:

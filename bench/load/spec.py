@@ -1,4 +1,4 @@
-"""A run as an object: everything that the making of its calls depends on, on whatever machine they are made.
+"""A run as an object: what the making of its calls depends on, and what is known of those who made them.
 
 In: what `bench run` or `bench calibrate` prepared. Out: one frozen value, which workers of other processes get as a
 package (`bench.workers.package`).
@@ -14,7 +14,9 @@ from bench.errors import BenchError
 from bench.pricing.book import BookShelf
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
+from bench.store.certificate import HealthCertificate
 from bench.store.folder import RunFolder
+from bench.store.manifest import WorkerAnchor, WorkerCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,13 @@ class RunSpec:
     fixtures: Mapping[str, Fixture]
     """Every recording that the conversation may speak, by id."""
     workforce: Workforce = field(default_factory=Workforce)
+
+
+@dataclass(slots=True)
+class WorkersFacts:
+    """What the manifest keeps of the workers."""
+
+    anchors: dict[str, WorkerAnchor] = field(default_factory=dict)
+    counts: dict[str, WorkerCounts] = field(default_factory=dict)
+    losses: list[str] = field(default_factory=list)
+    health: HealthCertificate = field(default_factory=HealthCertificate)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -22,7 +23,7 @@ from locust.runners import LocalRunner
 from bench.load.factory import CallFactory
 from bench.load.recorder import Recorder
 from bench.load.shapes import WorkerShare, is_warmup, sessions_of_caller
-from bench.scenario.model import Scenario
+from bench.scenario.model import LoadConfig
 from bench.session.call import Call
 
 NS_PER_S = 1_000_000_000
@@ -34,30 +35,25 @@ class CallSchedule:
     """The calls of one worker: which are open, which are to come, and the users who make them."""
 
     def __init__(
-        self,
-        scenario: Scenario,
-        factory: CallFactory,
-        recorder: Recorder,
-        share: WorkerShare,
-        environment: Environment | None,
+        self, load: LoadConfig, share: WorkerShare, factory: CallFactory, recorder: Recorder, environment: Any = None
     ) -> None:
-        self.load = scenario.load
-        self.share = share
         self.start_ns = 0
-        self.go = Event()
-        self.no_more = Event()
-        """No new call may begin; open ones go on."""
         self.done = Event()
+        """Every user has made its last call."""
         self.offered = 0
         """Open arrivals whose planned instant has come."""
         self.dropped = 0
         self.started = 0
+        self._load = load
+        self._share = share
         self._factory = factory
         self._recorder = recorder
+        self._go = Event()
+        self._no_more = Event()
         self._calls: set[Call] = set()
         self._users = (len(share.callers) or 1) if share.offsets_s else 0
-        self._user_class = _user_class(self)
         self._environment = environment or Environment()
+        self._user_class = type("VoiceUser", (_VoiceUser,), {"schedule": self, "places": iter(range(self._users))})
         self._environment.user_classes = [self._user_class]
 
     def begin(self) -> None:
@@ -71,7 +67,16 @@ class CallSchedule:
             # Locust would deal users out by its own arithmetic; which callers are ours is settled by the share.
             runner.spawn_users({self._user_class.__name__: self._users})
         self.start_ns = time.monotonic_ns()
-        self.go.set()
+        self._go.set()
+
+    def admit_no_more(self) -> None:
+        """No new call may begin; open ones go on."""
+        self._no_more.set()
+
+    def hang_up_all(self) -> None:
+        """End every open call now."""
+        for call in list(self._calls):
+            call.hang_up()
 
     def end(self) -> None:
         """Dismiss users that are left. A worker of a master keeps its runner, which carries its messages."""
@@ -79,20 +84,48 @@ class CallSchedule:
             self._environment.runner.quit()
         gevent.sleep(0)
 
-    def retire(self) -> None:
-        """A user has no more calls to make."""
-        self._users -= 1
-        if self._users <= 0:
-            self.done.set()
+    def play(self, place: int) -> None:
+        """Make every call of the user at `place` of the share."""
+        self._go.wait()
+        try:
+            if self._share.callers:
+                self._call_again_and_again(self._share.callers[place], self._share.offsets_s[place])
+            else:
+                self._dispatch()
+        finally:
+            self._users -= 1
+            if self._users <= 0:
+                self.done.set()
 
-    def hang_up_all(self) -> None:
-        """End every open call now."""
-        for call in list(self._calls):
-            call.hang_up()
+    def _call_again_and_again(self, caller: int, offset_s: float) -> None:
+        """One person of a closed pool, who calls again as soon as the last call ended."""
+        intended_ns = self.start_ns + round(offset_s * NS_PER_S)
+        for index in sessions_of_caller(caller, self._load):
+            if not self._sleep_until(intended_ns):
+                return
+            came_up = self._call(index, caller, intended_ns)
+            # A refused caller redials after a second; without the pause a dead server is hammered at CPU speed.
+            intended_ns = time.monotonic_ns() + (0 if came_up else NS_PER_S)
 
-    def call(self, index: int, caller: int, intended_ns: int) -> bool:
+    def _dispatch(self) -> None:
+        """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended."""
+        share, calls = self._share, set[gevent.Greenlet]()
+        for offset_s, index in zip(share.offsets_s, share.indices, strict=True):
+            intended_ns = self.start_ns + round(offset_s * NS_PER_S)
+            if not self._sleep_until(intended_ns):
+                break
+            self.offered += 1
+            if share.max_open is not None and len(calls) >= share.max_open:
+                self.dropped += 1
+                continue
+            greenlet = gevent.spawn(self._call, index, index, intended_ns)
+            calls.add(greenlet)
+            greenlet.link(calls.discard)
+        gevent.joinall(list(calls))
+
+    def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether its transport came up, so that a refused caller can pause."""
-        warmup = is_warmup(self.load, index, (intended_ns - self.start_ns) / NS_PER_S)
+        warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
         plan = self._factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
         call = Call(plan, self._factory.dialect(), self._recorder)
         self._calls.add(call)
@@ -104,76 +137,20 @@ class CallSchedule:
         self._recorder.session_ended(timeline)
         return timeline.connection.ready_ns is not None
 
-    def sleep_until(self, at_ns: int) -> bool:
+    def _sleep_until(self, at_ns: int) -> bool:
         """Wait for an instant; False when the run stops taking new calls first."""
         wait_s = (at_ns - time.monotonic_ns()) / 1e9
-        return not (self.no_more.wait(wait_s) if wait_s > 0 else self.no_more.is_set())
+        return not (self._no_more.wait(wait_s) if wait_s > 0 else self._no_more.is_set())
 
 
 class _VoiceUser(User):
+    """A caller of a closed pool, or the one dispatcher of open arrivals."""
+
     abstract = True
     schedule: CallSchedule
-    """Set on the class before the runner starts."""
-
-
-class Caller(_VoiceUser):
-    """One person of a closed pool, who calls again as soon as the last call ended."""
-
-    def on_start(self) -> None:
-        share = self.schedule.share
-        place = next(self._places)
-        self.caller = share.callers[place]
-        self.offset_ns = round(share.offsets_s[place] * NS_PER_S)
-
-    _places: Iterator[int]
+    places: Iterator[int]
 
     @task
-    def call_until_done(self) -> None:
-        schedule = self.schedule
-        schedule.go.wait()
-        intended_ns = schedule.start_ns + self.offset_ns
-        try:
-            for index in sessions_of_caller(self.caller, schedule.load):
-                if not schedule.sleep_until(intended_ns):
-                    break
-                came_up = schedule.call(index, self.caller, intended_ns)
-                intended_ns = time.monotonic_ns()
-                if not came_up:
-                    # A refused caller redials after a second; without the pause a dead server is hammered at CPU speed.
-                    intended_ns += NS_PER_S
-        finally:
-            schedule.retire()
+    def make_calls(self) -> None:
+        self.schedule.play(next(self.places))
         raise StopUser
-
-
-class Dispatcher(_VoiceUser):
-    """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended."""
-
-    @task
-    def dispatch(self) -> None:
-        schedule = self.schedule
-        share = schedule.share
-        schedule.go.wait()
-        calls: set[gevent.Greenlet] = set()
-        try:
-            for offset_s, index in zip(share.offsets_s, share.indices, strict=True):
-                intended_ns = schedule.start_ns + round(offset_s * NS_PER_S)
-                if not schedule.sleep_until(intended_ns):
-                    break
-                schedule.offered += 1
-                if share.max_open is not None and len(calls) >= share.max_open:
-                    schedule.dropped += 1
-                    continue
-                greenlet = gevent.spawn(schedule.call, index, index, intended_ns)
-                calls.add(greenlet)
-                greenlet.link(calls.discard)
-            gevent.joinall(list(calls))
-        finally:
-            schedule.retire()
-        raise StopUser
-
-
-def _user_class(schedule: CallSchedule) -> type[_VoiceUser]:
-    if schedule.share.callers:
-        return type("Caller", (Caller,), {"schedule": schedule, "_places": iter(range(len(schedule.share.callers)))})
-    return type("Dispatcher", (Dispatcher,), {"schedule": schedule})

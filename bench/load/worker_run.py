@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.load.factory import CallFactory, RunIdentity
-from bench.load.health_probe import HealthProbe, ProbeReadings, raise_priority
+from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
 from bench.load.shapes import shape_of
-from bench.load.spec import RunSpec
+from bench.load.spec import RunSpec, WorkersFacts
 from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import wer
 from bench.measure.records import WallAnchor
 from bench.store.certificate import Arrivals
-from bench.store.manifest import WorkerAnchor
+from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 
 HANG_UP_GRACE_S = 5.0
@@ -44,7 +44,7 @@ class WorkerReport:
 
 
 class WorkerRun:
-    """The calls of one process."""
+    """The calls of one process: all those of a run (`bench.workers.interface.Workers`), or a worker's share."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class WorkerRun:
         self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher())
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
-        self._schedule = CallSchedule(scenario, factory, self.recorder, share, environment)
+        self._schedule = CallSchedule(scenario.load, share, factory, self.recorder, environment)
         self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
         self._finishing = False
         self._drained = False
@@ -114,7 +114,7 @@ class WorkerRun:
     def admit_no_more(self) -> None:
         """No call begins from now on."""
         self._finishing = True
-        self._schedule.no_more.set()
+        self._schedule.admit_no_more()
 
     def hang_up(self) -> None:
         """End every open call now. The probe stops too: hanging up all calls at once is no load of the run."""
@@ -157,3 +157,15 @@ class WorkerRun:
             self.health.readings(),
             arrivals if self._shape.is_open else None,
         )
+
+    def facts(self) -> WorkersFacts:
+        """What the manifest keeps when this is the only worker."""
+        report = self.report()
+        counts = WorkerCounts(
+            turns_sent=report.turns,
+            turns_received=report.turns,
+            sessions_sent=report.sessions,
+            sessions_received=report.sessions,
+        )
+        health = certificate_of({self.name: report.readings}, [report.arrivals])
+        return WorkersFacts({self.name: self.anchor}, {self.name: counts}, health=health)

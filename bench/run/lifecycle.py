@@ -158,11 +158,11 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
     # Both import Locust, which patches the standard library: only a running load may do that.
-    from bench.workers.local_worker import LocalWorker
+    from bench.load.worker_run import WorkerRun
     from bench.workers.master import Master
 
     if spec.workforce.in_this_process:
-        return LocalWorker(spec, watching)
+        return WorkerRun(spec, watching)
     master = Master(spec, watching)
     if spec.workforce.remote:
         host, port = master.address

@@ -1,4 +1,4 @@
-"""Those who make the calls of a run, wherever they are: this process (`local_worker`) or several (`master`).
+"""Those who make the calls of a run, wherever they are: this process (`bench.load.worker_run`) or several (`master`).
 
 In: a `RunSpec`; out: progress while the run goes on and `WorkersFacts` at its end. The loop that conducts a run
 (`bench.run.conduct`) knows only this interface, so that stopping, draining and reporting are one piece of code.
@@ -6,22 +6,10 @@ In: a `RunSpec`; out: progress while the run goes on and `WorkersFacts` at its e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.load.progress import Progress
-from bench.store.certificate import HealthCertificate
-from bench.store.manifest import WorkerAnchor, WorkerCounts
-
-
-@dataclass(slots=True)
-class WorkersFacts:
-    """What the manifest keeps of the workers."""
-
-    anchors: dict[str, WorkerAnchor] = field(default_factory=dict)
-    counts: dict[str, WorkerCounts] = field(default_factory=dict)
-    losses: list[str] = field(default_factory=list)
-    health: HealthCertificate = field(default_factory=HealthCertificate)
+from bench.load.spec import WorkersFacts
 
 
 class Workers(Protocol):

@@ -21,7 +21,7 @@ from bench.errors import BenchError, ExitCode
 from bench.load.health_probe import ProbeReadings, certificate_of
 from bench.load.progress import LiveCalls, Progress, Tally, WorkerState, progress_of
 from bench.load.shapes import shape_of
-from bench.load.spec import RunSpec, Workforce
+from bench.load.spec import RunSpec, WorkersFacts, Workforce
 from bench.load.watchers import RowListener
 from bench.load.worker_run import HANG_UP_GRACE_S
 from bench.measure.records import SessionRecord, TurnRecord
@@ -29,7 +29,6 @@ from bench.store.certificate import Arrivals
 from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 from bench.workers import messages
-from bench.workers.interface import WorkersFacts
 from bench.workers.link import SILENCE_S, MasterLink
 from bench.workers.package import pack
 

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
-from bench.load.spec import RunSpec, Workforce
+from bench.load.spec import RunSpec, WorkersFacts, Workforce
 from bench.pricing.book import books_for
 from bench.run.lifecycle import PreparedRun, check_file_limit, finish, run_scenario
 from bench.scenario.model import LoadConfig
 from bench.scenario.read import load_scenario
 from bench.store.folder import RunFolder
-from bench.workers.interface import WorkersFacts
 from tests.report import build
 from tests.run.workers import ScriptedWorkers
 from tests.support.processes import ROOT

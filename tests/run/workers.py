@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.load.progress import LiveCalls, Progress, Tally
-from bench.workers.interface import WorkersFacts
+from bench.load.spec import WorkersFacts
 
 
 def progress(
