@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bench.audio.formats import AudioFormat
+from bench.audio.formats import USUAL_FORMATS, AudioFormat
 from bench.audio.vad import Edge, SpeechDetector, SpeechEdge
 from tests.server.support import FIXTURES, silence, speech
 
@@ -39,7 +39,7 @@ def in_quiet(fixture: str, audio_format: AudioFormat, noise_db: float | None = N
     return np.clip(pcm + noise(60_000, noise_db, rate_hz)[: len(pcm)], -32768, 32767).astype(np.int16)
 
 
-@pytest.mark.parametrize("audio_format", list(AudioFormat), ids=[known.value for known in AudioFormat])
+@pytest.mark.parametrize("audio_format", USUAL_FORMATS, ids=str)
 @pytest.mark.parametrize("fixture", SPOKEN)
 def test_an_utterance_is_one_turn_with_the_annotated_bounds(fixture: str, audio_format: AudioFormat) -> None:
     rate_hz = audio_format.rate_hz
