@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 MS_PER_UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+_SPOKEN = {"ms": "ms", "s": "s", "m": "min", "h": "h"}
 PER_MINUTE = {"s": Fraction(60), "min": Fraction(1), "h": Fraction(1, 60)}
 
 DURATION_HELP = "a number with a unit: ms, s, m or h (800ms, 1.5s, 2m, 1h30m)"
@@ -87,3 +88,8 @@ def format_rate(per_min: float) -> str:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def spaced(duration: object) -> str:
+    """A duration as scenarios write it, for reading: `1m30s` as `1 min 30 s`."""
+    return re.sub(r"(\d)(ms|s|m|h)", lambda part: f"{part[1]} {_SPOKEN[part[2]]} ", str(duration)).rstrip()

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 
-from bench.load.shapes import admission_s, total_sessions
 from bench.measure.outcome import ANSWERED
 from bench.measure.records import SessionRecord, TurnRecord
+from bench.scenario.load_shapes import admission_s, total_sessions
 from bench.scenario.model import LoadConfig
 
 MOST_LIVE_SAMPLES = 5_000

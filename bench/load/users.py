@@ -22,7 +22,7 @@ from locust.runners import LocalRunner
 
 from bench.load.factory import CallFactory
 from bench.load.recorder import Recorder
-from bench.load.shapes import WorkerShare, is_warmup, sessions_of_caller
+from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
 from bench.scenario.model import LoadConfig
 from bench.session.call import Call
 

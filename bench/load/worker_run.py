@@ -17,12 +17,12 @@ from bench.load.factory import CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
-from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec, WorkersFacts
 from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import wer
 from bench.measure.records import WallAnchor
+from bench.scenario.load_shapes import shape_of
 from bench.store.certificate import Arrivals
 from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter

@@ -20,13 +20,13 @@ from bench import __version__
 from bench.errors import BenchError
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
-from bench.load.shapes import shape_of
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
 from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.load_sentence import load_sentence
+from bench.scenario.load_shapes import shape_of
 from bench.scenario.model import LoadConfig, Scenario
 from bench.scenario.read import expanded
 from bench.server.options import ServeOptions

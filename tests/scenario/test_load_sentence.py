@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.scenario.load_sentence import load_sentence, spaced
+from bench.config.units import spaced
+from bench.scenario.load_sentence import load_sentence
 from bench.scenario.run_config import LoadConfig
 
 

@@ -1,8 +1,8 @@
 """When calls begin: the shapes of a load, each a pure function of its numbers and the seed.
 
-In: the `load:` block of a scenario. Out: a shape that knows its instants, the most calls it may hold open, and each
-worker's share of it. Every instant is computed before the run, so the same seed gives the same calls on any number of
-workers: caller or arrival number `i` belongs to worker `i % workers`.
+In: the `load:` block of a scenario. Out: a shape that knows its instants, the most calls it may hold open, each
+worker's share of it, and how to say it in words. Every instant is computed before the run, so the same seed gives the
+same calls on any number of workers: caller or arrival number `i` belongs to worker `i % workers`.
 Trap: "constant" means equal gaps; exponential gaps are "poisson".
 """
 
@@ -15,7 +15,11 @@ from dataclasses import dataclass, field
 from itertools import count, islice, takewhile
 from typing import ClassVar
 
-from bench.scenario.model import LoadConfig
+from bench.config.units import format_duration, format_rate, spaced
+from bench.scenario.run_config import LoadConfig
+
+MOST_RATES = 6
+"""Steps of a schedule that its description names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class ClosedPool:
     def most_open(self) -> int:
         return self.callers
 
+    def describe(self) -> str:
+        """`6 at a time, ramped up over 3 s`."""
+        ramp = f", ramped up over {_duration(self.ramp_s)}" if self.callers > 1 and self.ramp_s else ""
+        return f"{self.callers:,} at a time{ramp}"
+
     def share(self, seed: int, *, worker: int, workers: int) -> WorkerShare:
         mine = list(range(worker, self.callers, workers))
         offsets = self.offsets_s(seed)
@@ -73,8 +82,17 @@ class _Open(ABC):
             times_s = takewhile(lambda at_s: at_s < end_s, times_s)
         return list(islice(times_s, self.sessions))
 
+    @abstractmethod
+    def _rates(self) -> str:
+        """`at 30/min`, in the words of the shape."""
+
     def most_open(self) -> int | None:
         return self.max_open
+
+    def describe(self) -> str:
+        """`arriving evenly spaced at 30/min, at most 200 open at once`."""
+        cap = "" if self.max_open is None else f", at most {self.max_open:,} open at once"
+        return f"arriving {self._rates()}{cap}"
 
     def share(self, seed: int, *, worker: int, workers: int) -> WorkerShare:
         offsets, cap = self.offsets_s(seed), self.max_open
@@ -93,6 +111,9 @@ class Constant(_Open):
         gap_s = 60.0 / self.rate_per_min
         return (index * gap_s for index in count())
 
+    def _rates(self) -> str:
+        return f"evenly spaced at {format_rate(self.rate_per_min)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poisson(_Open):
@@ -106,6 +127,9 @@ class Poisson(_Open):
         while True:
             now_s += random_.expovariate(self.rate_per_min / 60.0)
             yield now_s
+
+    def _rates(self) -> str:
+        return f"at random (Poisson) at {format_rate(self.rate_per_min)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +153,14 @@ class Schedule(_Open):
                 yield at_s
                 arrived += 1
             done += per_s * (end_s - from_s)
+
+    def _rates(self) -> str:
+        more = len(self.steps) - MOST_RATES
+        named = [
+            f"{format_rate(rate_per_min)} from {_duration(from_s) if from_s else 'the start'}"
+            for from_s, rate_per_min in self.steps[:MOST_RATES]
+        ]
+        return f"at {', then '.join(named)}{f' and {more} more steps' if more > 0 else ''}"
 
 
 LoadShape = ClosedPool | Constant | Poisson | Schedule
@@ -167,3 +199,7 @@ def sessions_of_caller(caller: int, load: LoadConfig) -> Iterator[int]:
 def is_warmup(load: LoadConfig, index: int, offset_s: float) -> bool:
     """Whether session `index`, meant to start `offset_s` after the run's start, is kept out of the results."""
     return index < load.warmup_sessions or offset_s * 1000 < load.warmup_ms
+
+
+def _duration(seconds: float) -> str:
+    return spaced(format_duration(round(seconds * 1000)))

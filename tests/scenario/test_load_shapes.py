@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.load.shapes import (
+from bench.scenario.load_shapes import (
     ClosedPool,
     Constant,
     Poisson,
