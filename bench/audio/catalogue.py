@@ -121,7 +121,7 @@ Words = Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Entry(Block):
+class CatalogueEntry(Block):
     """One fixture as it is written in a catalogue; all but the first three keys may be left out."""
 
     id: Words = Field(description="Names the fixture in scenarios.", examples=["balance-anna"])
@@ -149,13 +149,13 @@ class Entry(Block):
                 yield Complaint((key,), f"{value:g} is after the end of the file (duration_ms {duration:g})")
 
 
-KEYS = tuple(Entry.model_fields)
+KEYS = tuple(CatalogueEntry.model_fields)
 
 
 class Listing(Block):
     """A catalogue as it is written."""
 
-    fixtures: tuple[Entry, ...] | None = Field(description="A list of fixtures.", examples=["- id: ..."])
+    fixtures: tuple[CatalogueEntry, ...] | None = Field(description="A list of fixtures.", examples=["- id: ..."])
 
     def complaints(self) -> Iterator[Complaint]:
         """Ids that are used twice."""
@@ -188,7 +188,7 @@ def parse_catalogue(text: str, path: Path) -> Catalogue:
     return Catalogue(path, fixtures)
 
 
-def _fixture(entry: Entry, where: str) -> Fixture:
+def _fixture(entry: CatalogueEntry, where: str) -> Fixture:
     """The fixture of an entry: the hash measured from the bytes and the times from the samples, where left out."""
     known = {key: getattr(entry, key) for key in KEYS}
     if entry.sha256 is None or any(known[key] is None for key in MEASURED_MS):
@@ -196,7 +196,7 @@ def _fixture(entry: Entry, where: str) -> Fixture:
     return Fixture(**known, where=where)
 
 
-def _measured(entry: Entry) -> dict[str, str | float]:
+def _measured(entry: CatalogueEntry) -> dict[str, str | float]:
     from bench.audio.annotate import speech_span
     from bench.audio.formats import to_pcm16
     from bench.audio.wav import decode_audio, read_bytes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.measure.metrics import Metric, headline_latencies, milestones
-from bench.report.model import Charts, Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
+from bench.report.findings import Charts, Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
 from bench.report.stats import Floats, percentile, supported
 from bench.report.view import View, text
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.report.model import Summary
+from bench.report.findings import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.measure.metrics import milestones
-from bench.report.model import Curve, LoadChart, SlowTurn, TimeChart
+from bench.report.findings import Curve, LoadChart, SlowTurn, TimeChart
 from bench.report.phrases import number
 
 WIDTH, HEIGHT = 600.0, 300.0

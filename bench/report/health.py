@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.config.units import spaced
-from bench.report.model import CalibrationInfo, Health, WorkerHealth
+from bench.report.findings import CalibrationInfo, Health, WorkerHealth
 from bench.report.phrases import amount, number, percent
 from bench.report.verdict import CLIENT_LATE_BOUND
 from bench.report.view import View, floats, truth

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from bench.measure.metrics import METRICS
 from bench.report.document import Cell, Column, Row, Section, Table, lines
+from bench.report.findings import CalibrationInfo, Health, Summary, Trust, WorkerHealth
 from bench.report.health import CPU_BOUND, FRAME_LATE_BOUND_MS, LOOP_LAG_BOUND_MS, STEAL_BOUND
-from bench.report.model import CalibrationInfo, Health, Summary, Trust, WorkerHealth
 from bench.report.phrases import MISSING, amount, capital, number, percent
 from bench.store.calibration import Level
 from bench.store.certificate import Spread

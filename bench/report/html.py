@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
+from bench.report.findings import MetricRow, Rate, Summary
 from bench.report.health_text import ANSWERS
-from bench.report.model import MetricRow, Rate, Summary
 from bench.report.sections import sections
 
 LOOKS = {"pass": ("good", "✓"), "unreachable": ("bad", "✗"), "no data": ("bad", "!")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from bench.measure.metrics import GROUPS
-from bench.report.model import Summary
+from bench.report.findings import Summary
 from bench.report.phrases import headline, label, number, of, percent, plain, tail
 
 # Verdicts of the harness or its surroundings are errors; verdicts about the target are failures.

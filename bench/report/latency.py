@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.measure.metrics import GROUPS, METRICS, Group, Metric
 from bench.measure.outcome import ERRORS
-from bench.report.model import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile, Rate
+from bench.report.findings import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile, Rate
 from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles, wilson
 from bench.report.view import Mask, View, codes_of, equals
 

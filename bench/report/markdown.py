@@ -8,7 +8,7 @@ inject markup, so every cell is escaped.
 from __future__ import annotations
 
 from bench.report.document import Cell, Section, Table
-from bench.report.model import Summary
+from bench.report.findings import Summary
 from bench.report.phrases import MISSING, VERDICT_MEANINGS, headline, plain, verdict_line
 from bench.report.sections import sections
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.report.findings import CostReport, Meter
 from bench.report.latency import interval
-from bench.report.model import CostReport, Meter
 from bench.report.stats import Floats, pooled
 from bench.report.view import Columns, View, counts, total
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.report.model import ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
+from bench.report.findings import ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
 
 MISSING = "-"
 INFINITE = "∞"

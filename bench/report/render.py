@@ -7,10 +7,10 @@ one keeps the manifest it left behind.
 
 from __future__ import annotations
 
+from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import render_markdown
-from bench.report.model import Summary
 from bench.report.summary import summarise
 from bench.store.finish import write_csv
 from bench.store.folder import write_atomic

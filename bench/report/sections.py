@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
+from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
 from bench.report.health_text import calibration_section, trust_section
-from bench.report.model import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
 from bench.report.phrases import (
     MISSING,
     amount,

@@ -14,9 +14,9 @@ import numpy as np
 from bench.errors import BenchError
 from bench.measure.metrics import METRICS
 from bench.report.chartdata import charts, headline
+from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import continuity, error_rates, latency_cuts, metric_rows
-from bench.report.model import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.money import cost
 from bench.report.stats import Floats
 from bench.report.verdict import decide

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.report.document import Row, Table, lines
-from bench.report.model import Summary
+from bench.report.findings import Summary
 from bench.report.phrases import headline, plain, verdict_line
 from bench.report.sections import sections
 

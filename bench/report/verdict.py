@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from bench.errors import ExitCode
-from bench.report.model import Findings, VerdictInfo
+from bench.report.findings import Findings, VerdictInfo
 from bench.report.phrases import amount, failure, no_words
 from bench.report.stats import supported
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.wer import alignment
+from bench.report.findings import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.latency import interval
-from bench.report.model import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.stats import Codes, Floats, Method, pooled
 from bench.report.view import Mask, View, codes_of, counts, text
 

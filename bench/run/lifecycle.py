@@ -39,7 +39,7 @@ from bench.store.reader import Run
 from bench.workers.interface import Workers
 
 if TYPE_CHECKING:
-    from bench.report.model import Summary
+    from bench.report.findings import Summary
 
 SPARE_FILES = 128
 """Open files of a process besides its calls: libraries, the spool, the event loop, pipes."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from bench.report.findings import Summary
 from bench.report.health_text import columns, readings
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
-from bench.report.model import Summary
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
 from tests.report import build

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import escape, render_markdown
-from bench.report.model import Summary
 from bench.report.phrases import number, percent, plain, seconds, usd
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal

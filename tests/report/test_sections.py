@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.report.document import barred, row
+from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.markdown import escape, render_markdown
-from bench.report.model import Summary
 from bench.report.sections import BRIEF_ROWS, sections
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal

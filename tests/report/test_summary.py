@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bench.measure.metrics import METRICS, Metric, Milestone
+from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
-from bench.report.model import Summary
 from bench.report.phrases import headline
 from bench.report.render import write_reports
 from bench.report.summary import summarise

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.errors import ExitCode
-from bench.report.model import CallCounts, ErrorRow, Findings, TurnCounts
+from bench.report.findings import CallCounts, ErrorRow, Findings, TurnCounts
 from bench.report.summary import summarise
 from bench.report.verdict import EXIT_CODES, RULES, decide
 from bench.store.certificate import Spread
