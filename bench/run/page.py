@@ -81,6 +81,7 @@ class WebPage(Watcher):
         }
         self._json = orjson.dumps(self._state)
         self._next_s = 0.0
+        self._latest: Progress | None = None
         self._changed = Event()
         self._over = False
         listener = _listen(address)
@@ -92,8 +93,11 @@ class WebPage(Watcher):
     # what is shown
 
     def progress(self, progress: Progress) -> None:
-        if progress.elapsed_s < self._next_s and progress.phase == self._state["phase"]:
-            return
+        self._latest = progress
+        if progress.elapsed_s >= self._next_s or progress.phase != self._state["phase"]:
+            self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
         self._next_s = progress.elapsed_s + EVERY_S
         samples = progress.tally.first_audible_ms
         history = self._state["history"]
@@ -116,6 +120,8 @@ class WebPage(Watcher):
     def close(self) -> None:
         """Say that the run is over, and close the address and every connection; again is harmless."""
         self._over = True
+        if self._latest is not None:
+            self._show(self._latest)
         self._publish(phase="ended")
         self._server.stop(timeout=STOP_TIMEOUT_S)
 

@@ -146,7 +146,9 @@ def test_an_open_connection_does_not_keep_the_run(scenario: Path, tmp_path: Path
             last = [line for line in stream.read().decode().splitlines() if line][-1]
             output, _ = run.communicate(timeout=60)
     assert run.returncode == ExitCode.INTERRUPTED, output
-    assert json.loads(last.removeprefix("data: "))["phase"] == "ended"
+    state = json.loads(last.removeprefix("data: "))
+    assert state["phase"] == "ended"
+    assert dict(state["figures"])["calls open"] == "0", "the last word is the state after the last call"
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(urllib.error.URLError):
         ask(page)
