@@ -24,6 +24,8 @@ Method = Literal["bootstrap over calls", "clustered by call (Woodruff)", "cluste
 MIN_VALUES = 3
 MIN_CLUSTERS = 5
 RESAMPLES = 1000
+BLOCK_VALUES = 200_000
+"""Values that are resampled at once: enough to keep numpy busy, little enough to stay in the cache."""
 # Above these sizes resampling costs more than it adds; the linearised intervals agree with it closely.
 BOOTSTRAP_VALUES = 10_000
 BOOTSTRAP_CLUSTERS = 5_000
@@ -115,17 +117,26 @@ def pooled(numerators: Floats, denominators: Floats, clusters: Codes) -> tuple[E
 
 def _bootstrap(ordered: Floats, codes: Codes, percents: Sequence[float]) -> dict[float, Limits]:
     """Resample whole clusters: each draw gives every value a weight, and ranks are read off the summed weights."""
-    count = int(codes.max()) + 1
+    count, n = int(codes.max()) + 1, len(ordered)
     rng = np.random.default_rng(_SEED)
     draws = np.empty((RESAMPLES, len(percents)))
-    for row in range(RESAMPLES):
-        weights = np.bincount(rng.integers(0, count, count), minlength=count)
-        ranks = np.cumsum(weights[codes])
-        positions = np.maximum(ranks[-1] - 1, 0) * np.asarray(percents) / 100
+    block = max(1, BLOCK_VALUES // max(n, count))
+    for row in range(0, RESAMPLES, block):
+        rows = min(block, RESAMPLES - row)
+        chosen = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
+        weights = np.bincount(chosen.ravel(), minlength=rows * count).reshape(rows, count)
+        ranks = np.cumsum(weights[:, codes], axis=1)
+        positions = np.maximum(ranks[:, -1:] - 1, 0) * np.asarray(percents) / 100
         below = np.floor(positions)
-        low = ordered[np.searchsorted(ranks, below, side="right").clip(max=len(ordered) - 1)]
-        high = ordered[np.searchsorted(ranks, below + 1, side="right").clip(max=len(ordered) - 1)]
-        draws[row] = _blend(low, high, positions - below)
+        # All resamples as one sorted array: each begins beyond the last rank of the one before it.
+        line = np.arange(rows)[:, None]
+        begin = line * (int(ranks.max()) + 2)
+        joined = (ranks + begin).ravel()
+        low, high = (
+            ordered[(np.searchsorted(joined, rank + begin, side="right") - line * n).clip(max=n - 1)]
+            for rank in (below, below + 1)
+        )
+        draws[row : row + rows] = _blend(low, high, positions - below)
     draws.sort(axis=0)
     return {percent: _inner95(draws[:, column]) for column, percent in enumerate(percents)}
 
