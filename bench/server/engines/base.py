@@ -5,11 +5,13 @@ session, at the moment when the client is to get them: pacing belongs to the eng
 starts to speak and fed while they do, so an engine may recognise, or begin to think, before the turn has ended.
 """
 
+# ruff: noqa: B027 - most methods of a session do nothing on purpose: an engine overrides those that it needs
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -59,7 +61,7 @@ class Handler(Protocol):
         """Call `callback` at a monotonic instant, unless the connection ends before."""
 
 
-class EngineSession:
+class EngineSession(ABC):
     """One caller. A subclass overrides what it has a use for."""
 
     retained_audio_bytes = RETAINED_AUDIO_BYTES
@@ -87,9 +89,9 @@ class EngineSession:
     def drop_input(self, item_id: str) -> None:
         """Forget it; an unknown id is ignored."""
 
+    @abstractmethod
     def start_reply(self, request: ReplyRequest) -> None:
         """Answer `request.context`."""
-        raise NotImplementedError
 
     def stop_reply(self, response_id: str) -> None:
         """The response has ended: let go of the work behind it."""
@@ -137,13 +139,13 @@ class StreamingSession(EngineSession):
         self._replies: dict[str, asyncio.Task[None]] = {}
         self._transcripts: set[asyncio.Task[None]] = set()
 
+    @abstractmethod
     async def transcript(self, item_id: str) -> str:
         """What was said in committed audio; raises `EngineError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes, None]:
         """The answer as it comes: words (`str`) and audio in the request's `output_format` (`bytes`)."""
-        raise NotImplementedError
 
     def commit_input(self, item_id: str, *, transcribe: bool) -> None:
         if transcribe:
