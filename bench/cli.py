@@ -37,6 +37,14 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a key, such as load.callers=50.")
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="Override the scenario's seed.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="REF",
+        help="What master and workers prove to each other: env:NAME or file:PATH; default: env:BENCH_WORKER_TOKEN.",
+    ),
+]
 CatalogueOption = Annotated[
     Path | None, typer.Option("--catalogue", metavar="FILE", help="A catalogue; default: the project's own.")
 ]
@@ -136,6 +144,7 @@ def run(
     web_host: Annotated[
         str | None, typer.Option(metavar="HOST", help="With --web: its address. Default: 127.0.0.1.")
     ] = None,
+    token: TokenOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
@@ -151,10 +160,12 @@ def run(
     from rich.console import Console
 
     from bench.load.spec import Workforce
+    from bench.report.render import UnwrittenReportError
     from bench.report.terminal import render_terminal
     from bench.run.lifecycle import run_scenario
     from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
     from bench.run.screen import open_screen
+    from bench.workers.trust import token_of
 
     console = Console()
     watchers = [open_screen(console)]
@@ -163,10 +174,14 @@ def run(
         watchers.append(open_page(address, console))
     workforce = Workforce(local=workers)
     if master:
-        workforce = Workforce.at(bind, local=workers, remote=expect_workers)
+        workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None:
         console.print("starting the embedded server ...", highlight=False)
-    outcome = run_scenario(loaded, out=out, command=sys.argv, workforce=workforce, watchers=watchers)
+    try:
+        outcome = run_scenario(loaded, out=out, command=sys.argv, workforce=workforce, watchers=watchers)
+    except UnwrittenReportError as error:
+        print(render_terminal(error.summary, error.folder))
+        raise
     print(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
@@ -183,14 +198,17 @@ def worker(
     spool: Annotated[
         Path | None, typer.Option("--spool", metavar="DIR", help="Where this worker keeps its own copy of its rows.")
     ] = None,
+    token: TokenOption = None,
     local_index: Annotated[int | None, typer.Option("--local-index", hidden=True)] = None,
     burner: Annotated[float, typer.Option("--burner", hidden=True)] = 0.0,
 ) -> int:
     """Make calls for a master on another machine, until it says that the run is over."""
     _patch_first()
+    from bench.workers.trust import token_of
     from bench.workers.worker_process import serve_worker
 
-    return serve_worker(master_host, master_port, spool=spool, index=local_index, burner_ms=burner)
+    secret = "" if local_index is not None else token_of(token)
+    return serve_worker(master_host, master_port, secret, spool=spool, index=local_index, burner_ms=burner)
 
 
 @app.command()
@@ -199,6 +217,9 @@ def report(
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Measure every turn again from the raw events.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write the reports here, not into RUN.")
+    ] = None,
     png: Annotated[bool, typer.Option("--png", help="Also draw the charts as pictures, into RUN/charts.")] = False,
     book: Annotated[
         str | None, typer.Option("--book", metavar="BOOK", help="With --recompute: price with this book.")
@@ -208,8 +229,9 @@ def report(
     ] = None,
 ) -> int:
     """Render the reports of any run again, also of one that was killed."""
-    from bench.report.render import write_reports
+    from bench.report.render import UnwrittenReportError, write_reports
     from bench.report.terminal import render_terminal
+    from bench.store.finish import reopen
     from bench.store.reader import read_run
 
     if (book or price_as) and not recompute:
@@ -219,13 +241,17 @@ def report(
 
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
-        stored = read_run(run_folder)
-    summary = write_reports(stored)
-    print(render_terminal(summary, run_folder))
+        stored = reopen(run_folder) if out is None else read_run(run_folder)
+    try:
+        summary = write_reports(stored, out=out)
+    except UnwrittenReportError as error:
+        print(render_terminal(error.summary, run_folder))
+        raise
+    print(render_terminal(summary, out or run_folder))
     if png:
         from bench.report.figures import write_figures
 
-        for path in write_figures(summary, run_folder / "charts"):
+        for path in write_figures(summary, (out or run_folder) / "charts"):
             print(f"  Chart                            {path}")
     return summary.verdict.exit_code
 

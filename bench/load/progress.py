@@ -108,6 +108,8 @@ class Progress:
     tally: Tally
     workers: tuple[WorkerState, ...] = ()
     """Worker processes; empty when this process makes the calls."""
+    disk_failure: str | None = None
+    """Why the disk of a worker does not take its rows; None while it does."""
 
 
 def progress_of(
@@ -118,6 +120,7 @@ def progress_of(
     elapsed_s: float,
     finishing: bool,
     workers: tuple[WorkerState, ...] = (),
+    disk_failure: str | None = None,
 ) -> Progress:
     """The run under `load` after `elapsed_s`."""
     bound_s, planned = admission_s(load), total_sessions(load)
@@ -134,4 +137,4 @@ def progress_of(
     else:
         phase = "steady"
     over = bound_s is not None and elapsed_s >= bound_s
-    return Progress(phase, elapsed_s, done, over, calls, tally, workers)
+    return Progress(phase, elapsed_s, done, over, calls, tally, workers, disk_failure)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from bench.audio.catalogue import Fixture
 from bench.errors import BenchError
@@ -28,6 +29,8 @@ class Workforce:
     bind_host: str = "127.0.0.1"
     bind_port: int = 0
     """0 takes a free one."""
+    token: str = field(default="", repr=False)
+    """What workers on other machines prove that they know; empty only where none can come from elsewhere."""
     burner_ms: float = 0.0
     """How long a greenlet of each local worker holds its loop, again and again: for calibration against it."""
 
@@ -40,12 +43,30 @@ class Workforce:
         return max(1, self.local + self.remote)
 
     @classmethod
-    def at(cls, bind: str, *, local: int, remote: int) -> Workforce:
-        """A master at `bind`, such as `*:5557`. Raises `BenchError` when it is not HOST:PORT."""
+    def at(cls, bind: str, *, local: int, remote: int, token: str = "") -> Workforce:
+        """A master at `bind`, such as `*:5557`.
+
+        Raises `BenchError` when it is not HOST:PORT, or when others can reach it and there is no token.
+        """
         host, _, port = bind.rpartition(":")
         if not port.isdecimal() or not host:
             raise BenchError(f"--bind {bind}: not HOST:PORT", hint="such as --bind '*:5557' or --bind 10.0.0.1:5557")
-        return cls(local, remote, host, int(port))
+        if not token and not is_loopback(host):
+            raise BenchError(
+                f"--bind {bind}: other machines can reach this address, and there is no token to keep strangers out",
+                hint="give master and workers the same --token env:NAME (make one with: openssl rand -hex 32), "
+                f"or listen on this machine alone with --bind 127.0.0.1:{port}",
+            )
+        return cls(local, remote, host, int(port), token)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is an address of this machine alone."""
+    name = host.strip("[]")
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +91,5 @@ class WorkersFacts:
     counts: dict[str, WorkerCounts] = field(default_factory=dict)
     losses: list[str] = field(default_factory=list)
     health: HealthCertificate = field(default_factory=HealthCertificate)
+    notes: list[str] = field(default_factory=list)
+    """Lines for the reader that make nothing of the run doubtful."""

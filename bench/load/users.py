@@ -152,5 +152,8 @@ class _VoiceUser(User):
 
     @task
     def make_calls(self) -> None:
-        self.schedule.play(next(self.places))
-        raise StopUser
+        try:
+            self.schedule.play(next(self.places))
+        finally:
+            # Whatever happened: Locust would make the same calls again after any other exception.
+            raise StopUser

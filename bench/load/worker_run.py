@@ -41,6 +41,8 @@ class WorkerReport:
     readings: ProbeReadings
     arrivals: Arrivals | None
     """Open arrivals; None for a closed pool."""
+    losses: list[str]
+    """What could not be kept, in sentences."""
 
 
 class WorkerRun:
@@ -103,6 +105,7 @@ class WorkerRun:
             self.counts,
             elapsed_s=(time.monotonic_ns() - self._schedule.start_ns) / 1e9,
             finishing=self._finishing,
+            disk_failure=self.spool.failure,
         )
 
     def wait(self, seconds: float) -> None:
@@ -156,6 +159,7 @@ class WorkerRun:
             self.spool.sessions_written,
             self.health.readings(),
             arrivals if self._shape.is_open else None,
+            self.spool.losses,
         )
 
     def facts(self) -> WorkersFacts:
@@ -168,4 +172,4 @@ class WorkerRun:
             sessions_received=report.sessions,
         )
         health = certificate_of({self.name: report.readings}, [report.arrivals])
-        return WorkersFacts({self.name: self.anchor}, {self.name: counts}, health=health)
+        return WorkersFacts({self.name: self.anchor}, {self.name: counts}, report.losses, health)

@@ -1,40 +1,73 @@
 """Writing a run's reports beside its data; `bench run` and `bench report` both end here.
 
-In: a stored `Run`. Out: `summary.json`, `report.html`, `report.md`, `junit.xml` and `turns.csv` in its folder.
-Trap: rendering never changes what was measured. Only a finished run gets its verdict entered in `run.json`; a killed
-one keeps the manifest it left behind.
+In: a stored `Run`. Out: `summary.json`, `report.html`, `report.md`, `junit.xml` and `turns.csv` in its folder or in
+another. Trap: rendering never changes what was measured. Only a finished run gets its verdict entered in `run.json`; a
+killed one keeps the manifest it left behind.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from bench.errors import BenchError, ExitCode
 from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import render_markdown
 from bench.report.summary import summarise
 from bench.store.finish import write_csv
-from bench.store.folder import write_atomic
+from bench.store.folder import RunFolder, write_atomic
 from bench.store.manifest import write_manifest
 from bench.store.reader import Run, reads_spool
+from bench.store.reserve import release_reserve
 
 
-def write_reports(run: Run) -> Summary:
-    """Render `run` into its own folder and return what was rendered; the same folder gives the same files."""
+class UnwrittenReportError(BenchError):
+    """The rows of a run are safe and its report could not be written, such as on a full disk."""
+
+    def __init__(self, folder: Path, summary: Summary, error: OSError) -> None:
+        why = error.strerror or str(error)
+        super().__init__(
+            f"{error.filename or folder}: the report could not be written ({why}); the rows are in {folder}",
+            hint=f"write it elsewhere with: bench report {folder} --out DIR; or free some space and leave out --out",
+            exit_code=ExitCode.INCOMPLETE,
+        )
+        self.folder = folder
+        self.summary = summary
+
+
+def write_reports(run: Run, *, out: Path | None = None) -> Summary:
+    """Render `run` into its own folder, or into `out`, and return what was rendered.
+
+    The same folder gives the same files. Raises `UnwrittenReportError` when a file cannot be written.
+    """
     summary = summarise(run)
-    folder = run.folder
-    if run.manifest.state == "finished":
-        _enter_verdict(run, summary)
-    if run.manifest.state == "running" or not folder.turns_csv.exists():
-        write_csv(folder, from_spool=reads_spool(folder, run.manifest))
-    write_atomic(folder.summary_json, summary.model_dump_json(indent=2) + "\n")
-    write_atomic(folder.report_md, render_markdown(summary))
-    write_atomic(folder.report_html, render_html(summary))
-    write_atomic(folder.junit_xml, render_junit(summary))
+    try:
+        if out is None:
+            _enter_verdict(run, summary)
+        _write(run, summary, run.folder if out is None else RunFolder(out))
+    except OSError as error:
+        raise UnwrittenReportError(run.folder.root, summary, error) from error
     return summary
+
+
+def _write(run: Run, summary: Summary, into: RunFolder) -> None:
+    into.root.mkdir(parents=True, exist_ok=True)
+    # Small and important first: on a disk that is nearly full, the last ones may not fit.
+    write_atomic(into.summary_json, summary.model_dump_json(indent=2) + "\n")
+    write_atomic(into.report_md, render_markdown(summary))
+    write_atomic(into.junit_xml, render_junit(summary))
+    write_atomic(into.report_html, render_html(summary))
+    if into is not run.folder or run.manifest.state == "running" or not into.turns_csv.exists():
+        write_csv(run.folder, from_spool=reads_spool(run.folder, run.manifest), into=into.turns_csv)
 
 
 def _enter_verdict(run: Run, summary: Summary) -> None:
     manifest, verdict = run.manifest, summary.verdict
+    if manifest.state == "running":
+        # What a killed run set aside for its end is for its report now.
+        release_reserve(run.folder)
+        return
     if (manifest.verdict, manifest.exit_code, manifest.reasons) != (verdict.name, verdict.exit_code, verdict.reasons):
         manifest.verdict, manifest.exit_code, manifest.reasons = verdict.name, verdict.exit_code, verdict.reasons
         write_manifest(run.folder, manifest)

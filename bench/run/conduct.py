@@ -49,6 +49,13 @@ def nobody_answers(load: LoadConfig) -> Guard:
     return guard
 
 
+def rows_are_kept(progress: Progress) -> Stop | None:
+    """Stops a run whose rows the disk does not take: calls go on costing money, and what they measure would be lost."""
+    if progress.disk_failure is None:
+        return None
+    return Stop("disk", f"rows cannot be written ({progress.disk_failure}): hanging up")
+
+
 @contextmanager
 def on_interrupt(action: Callable[..., object], *arguments: object) -> Iterator[None]:
     """Ctrl-C and a request to terminate call `action` while this is entered, instead of ending the process."""

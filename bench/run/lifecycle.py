@@ -23,7 +23,7 @@ from bench.load.health_probe import raise_file_limit
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
-from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt
+from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt, rows_are_kept
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
@@ -33,9 +33,10 @@ from bench.server.options import ServeOptions
 from bench.store import manifest as stored
 from bench.store.calibration import newest_calibration
 from bench.store.environment import git_state, host_facts, library_versions
-from bench.store.finish import finish_run
+from bench.store.finish import finish_or_keep
 from bench.store.folder import RunFolder, create_run_folder, discard_unused
 from bench.store.reader import Run
+from bench.store.reserve import take_reserve
 from bench.workers.interface import Workers
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ def run_scenario(
         run = prepare(spec, watching, command=command)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
-            reason = conduct(run.workers, [nobody_answers(scenario.load), *guards], watching, graceful_stop_s=grace_s)
+            reason = conduct(
+                run.workers, [rows_are_kept, nobody_answers(scenario.load), *guards], watching, graceful_stop_s=grace_s
+            )
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
@@ -145,6 +148,7 @@ def prepare(spec: RunSpec, watching: Watchers, *, command: Sequence[str] = ()) -
         workers = _ready_workers(spec, watching)
     manifest.workers = workers.facts().anchors
     stored.write_manifest(spec.folder, manifest)
+    take_reserve(spec.folder)
     return PreparedRun(spec, manifest, workers)
 
 
@@ -154,7 +158,8 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
     manifest.stop_reason = stop_reason
     manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
     manifest.losses, manifest.health = [*manifest.losses, *facts.losses], facts.health
-    return finish_run(run.spec.folder, manifest)
+    manifest.notes = [*manifest.notes, *facts.notes]
+    return finish_or_keep(run.spec.folder, manifest)
 
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:

@@ -141,11 +141,28 @@ class Call:
             if turn is not None and turn.end is None:
                 self._end(turn, "closed")
         finally:
-            self._set_talking(False)
-            self._report(everything=True)
-            self._close(reader)
-            self._observer.open_sessions -= 1
+            self._finish(reader)
         return self.timeline
+
+    def _finish(self, reader: gevent.Greenlet | None) -> None:
+        """The one place where a call ends: nothing is sent any more, its turns are handed over, its connection goes.
+
+        A step that fails is shown as our own mistake and does not keep the next from being taken.
+        """
+        self._set_talking(False)
+        if self._pacer is not None:
+            self._pacer.stop()
+        try:
+            self._report(everything=True)
+        except Exception as error:
+            self.crashed(error)
+        try:
+            self._close(reader)
+        except Exception as error:
+            self.crashed(error)
+            if self._channel is not None:
+                self._channel.abort()
+        self._observer.open_sessions -= 1
 
     # verbs of a step
 
@@ -348,15 +365,13 @@ class Call:
         """Hand over the turns of which nothing more is expected."""
         bound_ns = self._plan.bounds.transcription_ns
         now_ns = time.monotonic_ns()
-        keep: list[TurnFacts] = []
-        for turn in self._unreported:
+        for turn in list(self._unreported):
             late = now_ns >= (turn.ended_ns or 0) + bound_ns
             if everything or late or turn.end != "completed" or not self._tracker.transcription_due(turn.index):
+                # First, so that a turn which cannot be measured is not handed over again and again.
+                self._unreported.remove(turn)
                 self._observer.turn_ended(self.timeline, turn)
                 shared_alarm().catch_up()
-            else:
-                keep.append(turn)
-        self._unreported = keep
 
     # waiting and ending
 
@@ -405,8 +420,6 @@ class Call:
             self.timeline.failure = failure
 
     def _close(self, reader: gevent.Greenlet | None) -> None:
-        if self._pacer is not None:
-            self._pacer.stop()
         channel = self._channel
         if channel is not None:
             if self._closed is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, el
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.reader import Run, read_run
+from bench.store.reserve import release_reserve
 from bench.store.rows import Damage, spool_tables
 
 
@@ -32,8 +34,9 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     """Turn the spool into `turns.parquet`, `sessions.parquet` and `turns.csv`, and close the manifest.
 
     A run in which rows were damaged keeps its spool as evidence. Raises `BenchError` (incomplete) when a table
-    does not hold the rows that were put into it, and leaves the spool alone.
+    does not hold the rows that were put into it, and `OSError` when the disk does not take it; the spool stays then.
     """
+    release_reserve(folder)
     losses = []
     for what, path, record in (
         ("turn", folder.turns_parquet, TurnRecord),
@@ -53,6 +56,29 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     return read_run(folder.root)
 
 
+def finish_or_keep(folder: RunFolder, manifest: Manifest) -> Run:
+    """As `finish_run`; where the disk does not take the tables, the run as its rows are, to be finished later."""
+    try:
+        return finish_run(folder, manifest)
+    except OSError:
+        manifest.state = "running"
+        # Tables of a run that is not finished are not read; their room is for the manifest.
+        for table in (folder.turns_parquet, folder.sessions_parquet, folder.turns_csv):
+            table.unlink(missing_ok=True)
+        # The old manifest stays where not even this fits; it lacks the health and the reason of the stop.
+        with suppress(OSError):
+            write_manifest(folder, manifest)
+        return read_run(folder.root)
+
+
+def reopen(path: Path) -> Run:
+    """The run in `path`; one that ended and whose tables did not fit is finished now, if they fit now."""
+    run = read_run(path)
+    if run.manifest.state == "running" and run.manifest.stop_reason is not None:
+        return finish_or_keep(run.folder, run.manifest)
+    return run
+
+
 def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[SessionRecord]) -> None:
     """Put newly measured rows in place of a finished run's tables, and its CSV with them."""
     measured = pa.Table.from_pylist([asdict(row) for row in turns], schema=schema_of(TurnRecord))
@@ -61,24 +87,23 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
     if others is not None:
         measured = others.added_to(measured)
     for path, table in ((folder.turns_parquet, measured), (folder.sessions_parquet, calls)):
-        part = path.with_name(f".{path.name}.part")
-        pyarrow.parquet.write_table(table, part, compression="zstd")
-        os.replace(part, path)
+        with _replacing(path) as part:
+            pyarrow.parquet.write_table(table, part, compression="zstd")
     write_csv(folder)
 
 
-def write_csv(folder: RunFolder, *, from_spool: bool = False) -> None:
-    """`turns.csv` from the turn rows, batch by batch; null is an empty field, an empty text is `""`."""
-    part = folder.turns_csv.with_name(f".{folder.turns_csv.name}.part")
+def write_csv(folder: RunFolder, *, from_spool: bool = False, into: Path | None = None) -> None:
+    """`turns.csv`, or `into`, from the turn rows, batch by batch; null is an empty field, an empty text is `""`."""
+    path = into or folder.turns_csv
     schema = schema_of(TurnRecord)
-    if from_spool:
-        _csv(part, schema, [spooled_turns(folder, Damage())])
-    elif folder.turns_parquet.exists():
-        with pyarrow.parquet.ParquetFile(folder.turns_parquet) as table:
-            _csv(part, table.schema_arrow, table.iter_batches())
-    else:
-        _csv(part, schema, ())
-    os.replace(part, folder.turns_csv)
+    with _replacing(path) as part:
+        if from_spool:
+            _csv(part, schema, [spooled_turns(folder, Damage())])
+        elif folder.turns_parquet.exists():
+            with pyarrow.parquet.ParquetFile(folder.turns_parquet) as table:
+                _csv(part, table.schema_arrow, table.iter_batches())
+        else:
+            _csv(part, schema, ())
 
 
 def _join_workers(folder: RunFolder) -> None:
@@ -111,17 +136,27 @@ def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Dama
 
 
 def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    part = path.with_name(f".{path.name}.part")
     rows = 0
-    with pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table)
-            rows += table.num_rows
-    stored = pyarrow.parquet.read_metadata(part).num_rows
-    if stored != rows:
-        raise BenchError(
-            f"{path}: holds {stored} rows of {rows}",
-            hint=f"the rows are still in {path.parent / 'spool'}; check the disk, then render the folder again",
-            exit_code=ExitCode.INCOMPLETE,
-        )
-    os.replace(part, path)
+    with _replacing(path) as part:
+        with pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
+        stored = pyarrow.parquet.read_metadata(part).num_rows
+        if stored != rows:
+            raise BenchError(
+                f"{path}: holds {stored} rows of {rows}",
+                hint=f"the rows are still in {path.parent / 'spool'}; check the disk, then render the folder again",
+                exit_code=ExitCode.INCOMPLETE,
+            )
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place once it is whole, and leaves no trace when it is not."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

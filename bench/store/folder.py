@@ -52,6 +52,11 @@ class RunFolder:
         return self.root / "spool"
 
     @property
+    def reserve(self) -> Path:
+        """Space set aside for the end of the run (`bench.store.reserve`)."""
+        return self.root / ".reserve"
+
+    @property
     def events(self) -> Path:
         return self.root / "events"
 
@@ -123,6 +128,7 @@ def discard_unused(folder: RunFolder) -> None:
     """
     if folder.manifest.exists():
         return
+    folder.reserve.unlink(missing_ok=True)
     for part in (folder.spool, folder.events):
         for file in part.glob("*") if part.is_dir() else ():
             if file.is_file() and file.stat().st_size == 0:

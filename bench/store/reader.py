@@ -29,6 +29,7 @@ from bench.store.rows import Damage, spool_tables
 
 _READ_BYTES = 1 << 20
 _GZIP_WRAPPER = 31
+_NO_TABLES = "the tables of the run could not be written; these are the rows as they were kept"
 
 
 @dataclass(slots=True)
@@ -49,7 +50,8 @@ def read_run(path: Path) -> Run:
     manifest = read_manifest(folder)
     reasons: list[str] = []
     if manifest.state == "running":
-        reasons.append("the run was killed or is still under way")
+        ended = manifest.stop_reason is not None
+        reasons.append(_NO_TABLES if ended else "the run was killed or is still under way")
     from_spool = reads_spool(folder, manifest)
     tables = {}
     for what, parquet, record in (

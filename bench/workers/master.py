@@ -7,6 +7,7 @@ final message agree with the rows here; one that vanished is named, and its rows
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import sys
@@ -88,12 +89,17 @@ class Master:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._losses: list[str] = []
         self._failures: list[str] = []
+        self._malformed = 0
+        self._refused = 0
         self._ready = Event()
         self._done = Event()
         self._start_ns = 0
         self._finishing = False
         self._closed = False
+        self._disk_failure: str | None = None
         force = spec.workforce
+        # Only processes that are started here need to know it, unless some come from elsewhere.
+        self._token = force.token if force.remote else secrets.token_hex(32)
         self.address = (force.bind_host, force.bind_port or _free_port(force.bind_host))
         handlers = {
             messages.READY: self._on_ready,
@@ -102,17 +108,20 @@ class Master:
             messages.EVENTS: self._on_events,
             messages.PROGRESS: self._on_progress,
             messages.FLUSHED: self._on_flushed,
+            messages.DISK_FAILED: self._on_disk_failed,
         }
         self._link = MasterLink(
             *self.address,
+            self._token,
             {
                 messages.HELLO: self._on_hello,
                 messages.FAILED: self._on_failed,
                 **{kind: self._of_a_member(handler) for kind, handler in handlers.items()},
             },
+            self._on_malformed,
         )
         for index in range(force.local):
-            self._children[index] = _start_process(index, force, self.address[1])
+            self._children[index] = _start_process(index, force, self.address[1], self._token)
         self._watch = gevent.spawn(self._watch_members)
 
     def await_workers(self) -> None:
@@ -205,8 +214,29 @@ class Master:
     def _on_progress(self, member: _Member, data: Any) -> None:
         member.calls = LiveCalls(*data)
 
+    def _on_disk_failed(self, member: _Member, data: Any) -> None:
+        self._disk_failure = f"{member.name}: {data['reason']}"
+
+    def _on_malformed(self, client_id: str, kind: str) -> None:
+        """A worker of another make: what it sends cannot be trusted any more."""
+        self._malformed += 1
+        member = self._members.get(client_id)
+        if member is None or member.over:
+            return
+        self._lose(member, f"it sent a message that cannot be read ({kind})")
+        self._reject(client_id, f"its message {kind} cannot be read")
+
+    def _lose(self, member: _Member, why: str) -> None:
+        member.lose(why)
+        self._losses.append(f"worker {member.title} was lost: {why}")
+        if member.child is not None and member.child.poll() is None:
+            # It may only be stopped, with its calls open, and go on later without a master.
+            member.child.kill()
+        self._check_done()
+
     def _on_flushed(self, member: _Member, data: Any) -> None:
         member.flushed, member.calls = data, member.calls.ended()
+        self._losses += data["losses"]
         if member.anchor is not None:
             member.anchor.kernel_stamps = data["kernel_stamps"]
         if data["left"] is not None:
@@ -231,9 +261,7 @@ class Master:
                 # What a process sent before it died may still be on the way.
                 gevent.sleep(0.5)
                 if not member.over:
-                    member.lose(why)
-                    self._losses.append(f"worker {member.title} was lost: {why}")
-                    self._check_done()
+                    self._lose(member, why)
             for index, child in self._children.items():
                 known = any(member.index == index for member in self._members.values())
                 if not known and child.poll() is not None and not self._ready.is_set():
@@ -249,9 +277,8 @@ class Master:
     def _gone(self, member: _Member) -> str | None:
         if member.child is not None:
             code = member.child.poll()
-            if code is None:
-                return None
-            return f"killed by signal {-code}" if code < 0 else f"it ended with code {code}"
+            if code is not None:
+                return f"killed by signal {-code}" if code < 0 else f"it ended with code {code}"
         return None if self._link.heartbeat(member.client_id).alive else f"no sign of life for {SILENCE_S} s"
 
     # the interface of workers
@@ -282,7 +309,13 @@ class Master:
             elapsed_s=(time.monotonic_ns() - self._start_ns) / 1e9,
             finishing=self._finishing,
             workers=tuple(self._state(member) for member in self._in_order()),
+            disk_failure=self._disk_failure or self._own_disk_failure(),
         )
+
+    def _own_disk_failure(self) -> str | None:
+        """The same of the rows that are kept here for workers on other machines."""
+        spools = (member.spool for member in self._members.values())
+        return next((spool.failure for spool in spools if spool is not None and spool.failure is not None), None)
 
     def _in_order(self) -> list[_Member]:
         return sorted(self._members.values(), key=lambda member: member.index)
@@ -331,14 +364,26 @@ class Master:
                 child.wait()
             if child.stdin is not None:
                 child.stdin.close()
+        self._refused, self._malformed = self._link.refused, self._malformed + self._link.unreadable
         self._link.close()
+
+    def _strangers(self) -> list[str]:
+        """What reached the master's port and was no worker of this run."""
+        said = []
+        if self._refused:
+            said.append(f"{self._refused} connections to the master's port were refused: they did not prove the token")
+        if self._malformed:
+            said.append(f"{self._malformed} messages to the master's port could not be read and were left out")
+        return said
 
     def facts(self) -> WorkersFacts:
         readings: dict[str, ProbeReadings] = {}
         arrivals: list[Arrivals | None] = []
         is_open = shape_of(self._spec.scenario.load).is_open
-        facts = WorkersFacts(losses=list(self._losses))
+        facts = WorkersFacts(losses=list(self._losses), notes=self._strangers())
         for member in self._in_order():
+            if member.spool is not None:
+                facts.losses += member.spool.losses
             if member.anchor is not None:
                 facts.anchors[member.name] = member.anchor
             said = member.flushed
@@ -361,13 +406,18 @@ class Master:
         return facts
 
 
-def _start_process(index: int, force: Workforce, port: int) -> subprocess.Popen[bytes]:
+def _start_process(index: int, force: Workforce, port: int, token: str) -> subprocess.Popen[bytes]:
     host = "127.0.0.1" if force.bind_host in _ANY_HOST else force.bind_host
     command = [sys.executable, "-m", "bench", "worker", "--master-host", host, "--master-port", str(port)]
     command += ["--local-index", str(index), "--burner", f"{force.burner_ms:g}"]
     # stdin is the worker's lifeline; its stderr is ours, so that a crash is seen. A session of its own: Ctrl-C
     # reaches the master alone, which decides what it means for open calls.
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    assert child.stdin is not None
+    # Not in the command line nor in the environment, where other processes of the machine may look.
+    child.stdin.write(f"{token}\n".encode())
+    child.stdin.flush()
+    return child
 
 
 def _free_port(host: str) -> int:

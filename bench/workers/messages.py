@@ -28,6 +28,10 @@ STOP = "bench_stop"
 FLUSHED = "bench_flushed"
 DISMISSED = "bench_dismissed"
 
+DISK_FAILED = "bench_disk_failed"
+OF_WORKERS = frozenset({HELLO, READY, FAILED, TURNS, SESSIONS, EVENTS, PROGRESS, FLUSHED, DISK_FAILED})
+"""What a worker says."""
+
 MOST_ROWS = 2_000
 
 

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import time
 from dataclasses import astuple
 from pathlib import Path
@@ -28,6 +27,7 @@ from bench.store.folder import RunFolder
 from bench.workers import messages
 from bench.workers.link import WorkerLink
 from bench.workers.package import unpack
+from bench.workers.scratch import new_scratch
 
 SHIP_S = 0.5
 MASTER_SILENCE_S = 20.0
@@ -36,7 +36,9 @@ MASTER_SILENCE_S = 20.0
 class WorkerProcess:
     """One worker from its hello until it is dismissed. `index` is that of a worker which the master started itself."""
 
-    def __init__(self, host: str, port: int, *, spool: Path | None, index: int | None, burner_ms: float = 0.0) -> None:
+    def __init__(
+        self, host: str, port: int, token: str, *, spool: Path | None, index: int | None, burner_ms: float = 0.0
+    ) -> None:
         self._index = index
         self._spool = spool
         self._burner_ms = burner_ms
@@ -49,10 +51,11 @@ class WorkerProcess:
         self._event_bytes_sent = 0
         self._dismissed = Event()
         self._refusal: str | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="bench-worker-")
+        self._disk_reported = False
+        self._scratch = new_scratch()
         if index is None:
             print(f"worker: waiting for the master at {host}:{port}", flush=True)
-        self._link = WorkerLink(host, port)
+        self._link = WorkerLink(host, port, token)
         self._link.listen(
             {
                 messages.ASSIGN: self._on_assign,
@@ -178,6 +181,7 @@ class WorkerProcess:
                 "arrivals": report.arrivals.model_dump() if report.arrivals is not None else None,
                 "kernel_stamps": run.recorder.kernel_stamps,
                 "left": self._left,
+                "losses": report.losses,
             },
         )
 
@@ -192,6 +196,9 @@ class WorkerProcess:
         for some in messages.batches(sessions):
             self._link.send(messages.SESSIONS, messages.to_columns(some))
         self._link.send(messages.PROGRESS, list(astuple(run.counts)))
+        if run.spool.failure is not None and not self._disk_reported:
+            self._disk_reported = True
+            self._link.send(messages.DISK_FAILED, {"reason": run.spool.failure})
 
     def _ship_timelines(self, run: WorkerRun) -> None:
         """Bytes of our events file that the master has not got yet: whole gzip members, as they were appended."""
@@ -212,6 +219,17 @@ def _burn(length_ms: float) -> None:
         gevent.sleep(length_ms / 1000)
 
 
+def _token_of_master() -> str:
+    """The first line of standard input, by which a local worker gets its master's token."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            break
+        line += byte
+    return line.strip().decode()
+
+
 def _watch_stdin(process: WorkerProcess) -> None:
     """A local worker's lifeline: when the master's end of the pipe closes, the master is gone."""
 
@@ -225,10 +243,21 @@ def _watch_stdin(process: WorkerProcess) -> None:
 
 
 def serve_worker(
-    host: str, port: int, *, spool: Path | None = None, index: int | None = None, burner_ms: float = 0.0
+    host: str,
+    port: int,
+    token: str = "",
+    *,
+    spool: Path | None = None,
+    index: int | None = None,
+    burner_ms: float = 0.0,
 ) -> int:
-    """`bench worker`: serve the master at `host:port` until dismissed. `index` marks a local worker."""
-    process = WorkerProcess(host, port, spool=spool, index=index, burner_ms=burner_ms)
+    """`bench worker`: serve the master at `host:port` until dismissed.
+
+    `index` marks a local worker, whose master writes the token to its standard input.
+    """
+    if index is not None:
+        token = _token_of_master()
+    process = WorkerProcess(host, port, token, spool=spool, index=index, burner_ms=burner_ms)
     if index is not None:
         # Ctrl-C reaches the whole process group; the master decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
