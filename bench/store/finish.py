@@ -68,7 +68,7 @@ def finish_or_keep(folder: RunFolder, manifest: Manifest) -> Run:
         # The old manifest stays where not even this fits; it lacks the health and the reason of the stop.
         with suppress(OSError):
             write_manifest(folder, manifest)
-        return read_run(folder.root)
+        return read_run(folder.root, manifest)
 
 
 def reopen(path: Path) -> Run:

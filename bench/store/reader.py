@@ -44,10 +44,13 @@ class Run:
     reasons: list[str]
 
 
-def read_run(path: Path) -> Run:
-    """The run in folder `path`. Raises `BenchError` when it is not a run folder or a table cannot be read."""
+def read_run(path: Path, manifest: Manifest | None = None) -> Run:
+    """The run in folder `path`. Raises `BenchError` when it is not a run folder or a table cannot be read.
+
+    `manifest` is what is known of it where that is more than the stored one says.
+    """
     folder = RunFolder(path)
-    manifest = read_manifest(folder)
+    manifest = manifest or read_manifest(folder)
     reasons: list[str] = []
     if manifest.state == "running":
         ended = manifest.stop_reason is not None

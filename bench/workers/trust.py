@@ -32,7 +32,9 @@ MOST_MESSAGE_BYTES = 1 << 30
 TOKEN_VARIABLE = "BENCH_WORKER_TOKEN"
 """Where the token is looked for when `--token` names no other place."""
 _NEEDED = {"client_ready", "client_stopped", "heartbeat", "spawning", "spawning_complete", "quit"}
-"""Locust's own messages that are of use here; its statistics, logs and files are not."""
+"""Locust's own messages that are of use here."""
+_UNUSED = {"stats", "logs", "exception"}
+"""Locust's own messages that a worker sends and nobody here needs."""
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
@@ -85,7 +87,9 @@ class SealedServer(zmqrpc.BaseSocket):
             except zmq.error.ZMQError as error:
                 raise RPCError("ZMQ network broken") from error
             try:
-                return _worker_message(parts)
+                address, message = _worker_message(parts)
+                if message.type not in _UNUSED:
+                    return address, message
             except Exception:
                 # Whatever a decoder may raise on a stranger's bytes.
                 self.unreadable += 1
@@ -165,8 +169,8 @@ def _worker_message(parts: list[bytes]) -> tuple[str, Message]:
     sender, body = parts
     address = sender.decode()
     message = _unserialize(body)
-    known = message.type in _NEEDED or message.type in messages.OF_WORKERS
-    if not known or message.node_id != address:
+    known = _NEEDED | _UNUSED | messages.OF_WORKERS
+    if message.type not in known or message.node_id != address:
         raise ValueError("no message of this sender")
     if message.type == "heartbeat":
         _heartbeat(message.data)

@@ -31,6 +31,7 @@ DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
 PAGE = ROOT / "docs" / "distributed.md"
 JOBS = ("bench-master", "bench-worker")
+TOKEN_VARIABLE = "BENCH_WORKER_TOKEN"
 
 
 def parsed(words: list[str]) -> tuple[str, dict[str, Any]]:
@@ -178,8 +179,8 @@ def test_kubernetes_scenario_is_a_scenario_that_other_machines_can_play(tmp_path
     assert urlsplit(scenario.target.url).hostname not in {"127.0.0.1", "localhost"}
     wanted = scenario.target.api_key
     assert wanted is not None
-    (given,) = container("bench-worker")["env"]
-    assert str(wanted) == f"env:{given['name']}"
+    given = {f"env:{entry['name']}" for entry in container("bench-worker")["env"]}
+    assert given == {str(wanted), f"env:{TOKEN_VARIABLE}"}
     where = {mount["name"]: mount["mountPath"] for mount in container("bench-master")["volumeMounts"]}
     (file,) = data
     assert container("bench-master")["args"][1] == f"{where['scenario']}/{file}"
@@ -194,12 +195,13 @@ def test_results_can_be_copied_out() -> None:
 
 
 def test_keys_are_references_and_only_workers_get_them() -> None:
-    for entry in container("bench-worker")["env"]:
+    for entry in (*container("bench-worker")["env"], *container("bench-master")["env"]):
         assert "value" not in entry
         assert set(entry["valueFrom"]) == {"secretKeyRef"}
-    assert "env" not in container("bench-master")
+    assert [entry["name"] for entry in container("bench-master")["env"]] == [TOKEN_VARIABLE]
     services = compose()
-    assert "environment" not in services["master"]
+    assert services["master"]["environment"] == [TOKEN_VARIABLE]
+    assert TOKEN_VARIABLE in services["worker"]["environment"]
     assert all("=" not in name for name in services["worker"]["environment"]), "names without values"
     assert any(names_secret(name) for name in services["worker"]["environment"])
 

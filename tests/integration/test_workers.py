@@ -18,9 +18,10 @@ from bench.errors import ExitCode
 from tests.support.processes import bench, voice_server
 
 
-def start(*words: str | Path) -> subprocess.Popen[str]:
+def start(*words: str | Path, **variables: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "bench", *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = {**os.environ, **variables}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
 
 def free_port() -> str:
@@ -88,6 +89,42 @@ def test_a_killed_worker_is_named_and_its_rows_stay(scenario: Path, tmp_path: Pa
     turns = pd.read_parquet(out / "turns.parquet")
     assert written <= set(zip(turns["session_id"], turns["turn"], strict=True))
     assert set(turns["worker"]) == {"w0", "w1"}
+
+
+def test_a_worker_that_is_stopped_for_good_is_given_up(scenario: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with voice_server() as url:
+        run = start("run", scenario, "--url", url, "--out", out, *LOAD, "--workers", "2")
+        wait_for(out, 8)
+        pid = json.loads((out / "run.json").read_text())["workers"]["w1"]["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        output, _ = run.communicate(timeout=40)
+    assert run.returncode == ExitCode.INCOMPLETE, output
+    assert f"w1 (pid {pid}" in output
+    assert "no sign of life for 10 s" in output
+    assert not Path(f"/proc/{pid}").exists(), "it would go on with its calls one day"
+
+
+def test_a_stranger_at_the_port_of_the_master_changes_nothing(scenario: Path, tmp_path: Path) -> None:
+    out, port, token = tmp_path / "run", free_port(), "t" * 32
+    load = ("--set", "load.callers=2", "--set", "load.sessions=2")
+    with voice_server() as url:
+        where = ("--master", "--bind", f"127.0.0.1:{port}", "--token", "env:TOKEN")
+        run = start("run", scenario, "--url", url, "--out", out, *load, *where, TOKEN=token)
+        assert run.stdout is not None
+        assert "waiting for 1 workers" in run.stdout.readline()
+        with socket.create_connection(("127.0.0.1", int(port))) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" * 20)
+            join = ("worker", "--master-host", "127.0.0.1", "--master-port", port, "--spool", tmp_path / "spool")
+            false_worker = start(*join, BENCH_WORKER_TOKEN="f" * 32)
+            said, _ = false_worker.communicate(timeout=30)
+            worker = start(*join, "--token", "env:TOKEN", TOKEN=token)
+            output, _ = run.communicate(timeout=60)
+    assert false_worker.returncode == ExitCode.USAGE
+    assert "does not accept this worker" in said
+    assert (run.returncode, worker.wait(20)) == (0, 0), output
+    assert "connections to the master's port were refused" in output
+    assert len(pd.read_parquet(out / "turns.parquet")) == 4
 
 
 def test_a_killed_run_still_reports_its_rows(scenario: Path, tmp_path: Path) -> None:
@@ -215,10 +252,14 @@ def test_mistakes_with_workers_are_sentences(scenario: Path, tmp_path: Path) -> 
     assert "cannot listen" in busy.stderr
     assert not (tmp_path / "a").exists(), "nothing is left of a run that never began"
     quickstart = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
-    no_target = bench("run", quickstart, "--master", "--out", tmp_path / "b")
+    here = ("--bind", f"127.0.0.1:{free_port()}")
+    no_target = bench("run", quickstart, "--master", "--out", tmp_path / "b", *here)
     assert no_target.returncode == ExitCode.USAGE
     assert "embedded server" in no_target.stderr
-    for done in (busy, no_target):
+    no_token = bench("run", scenario, "--url", "ws://127.0.0.1:9/", "--out", tmp_path / "c", "--master")
+    assert no_token.returncode == ExitCode.USAGE
+    assert "--bind *:5557: other machines can reach this address, and there is no token" in no_token.stderr
+    for done in (busy, no_target, no_token):
         assert "Traceback" not in done.stderr
 
 
