@@ -50,6 +50,8 @@ from bench.server.websocket_frames import (
 
 MAX_QUEUED_BYTES = 64 * 1024 * 1024  # a client that does not read is let go before it fills the memory
 CLOSE_TIMEOUT_S = 2.0
+REQUEST_TIMEOUT_S = 10.0
+"""Within this time a connection must have made its whole request."""
 REFUSED = 4000  # the vendor's close code after an upgrade that is then refused
 NO_LINGER = struct.pack("ii", 1, 0)
 # The start of an append as clients write it; whatever differs goes the long way.
@@ -117,6 +119,7 @@ class ServerConnection(asyncio.Protocol):
         self._frames: ClientFrames | None = None  # once it is a WebSocket
         self._handler: SessionHandler | None = None
         self._closing: Deadline | None = None
+        self._awaiting_request: Deadline | None = None
         self._closed_how: tuple[str, int | None] | None = None
 
     # -- the transport's side
@@ -128,6 +131,7 @@ class ServerConnection(asyncio.Protocol):
         raw: socket.socket | None = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._awaiting_request = self.service.deadlines.after(REQUEST_TIMEOUT_S, self._no_request)
 
     def data_received(self, data: bytes) -> None:
         at_ns = time.monotonic_ns()
@@ -146,8 +150,9 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.service.connections.discard(self)
-        if self._closing is not None:
-            self._closing.cancel()
+        for deadline in (self._closing, self._awaiting_request):
+            if deadline is not None:
+                deadline.cancel()
         handler, self._handler = self._handler, None
         if handler is not None:
             self.service.open_sessions -= 1
@@ -231,9 +236,15 @@ class ServerConnection(asyncio.Protocol):
         try:
             request = parse_request(self._request)
             if request is not None:
+                if self._awaiting_request is not None:
+                    self._awaiting_request.cancel()
                 self._route(request)
         except RequestError as refused:
             self.answer(refused.status, error_body(str(refused)))
+
+    def _no_request(self) -> None:
+        problem = f"No whole request came within {REQUEST_TIMEOUT_S:g} s."
+        self.answer(HTTPStatus.REQUEST_TIMEOUT, error_body(problem))
 
     def _route(self, request: HttpRequest) -> None:
         routes: dict[str, tuple[tuple[str, ...], Callable[[HttpRequest], None]]] = {
