@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from bench.audio.languages import NAMES_ALLOWED, language_of
 from bench.config.block import Block, Complaint, nearest, refusal
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Problem, read_yaml
@@ -117,6 +118,14 @@ def _recording(value: Path, info: ValidationInfo) -> Path:
     return file
 
 
+def _language(value: str) -> str:
+    try:
+        language_of(value)
+    except ValueError as error:
+        raise refusal(f"{error}; allowed: {NAMES_ALLOWED}") from error
+    return value
+
+
 Words = Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -129,7 +138,7 @@ class CatalogueEntry(Block):
         description="A WAV or FLAC file, relative to the catalogue.", examples=["balance-anna.wav"]
     )
     text: Words = Field(description="The words that are said.")
-    language: Words = UNKNOWN
+    language: Annotated[Words, AfterValidator(_language)] = UNKNOWN
     accent: Words = UNKNOWN
     voice: Words = UNKNOWN
     duration_ms: Milliseconds | None = None

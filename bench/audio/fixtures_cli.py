@@ -33,6 +33,7 @@ from bench.audio.catalogue import (
     shipped_catalogue,
 )
 from bench.audio.formats import AudioFormat, resample_float, to_pcm16
+from bench.audio.languages import NAMES_ALLOWED, language_of
 from bench.audio.wav import decode_audio, read_bytes, wav_bytes
 from bench.config.problems import read_text
 from bench.errors import BenchError
@@ -105,6 +106,10 @@ def add_fixture(
     fixture_id = _checked_id(id, wav)
     if not text.strip():
         raise BenchError("the text is empty", hint="give the words that are said: --text '...'")
+    try:
+        language_of(language or UNKNOWN)
+    except ValueError as error:
+        raise BenchError(f"--language: {error}", hint=f"allowed: {NAMES_ALLOWED}") from error
     existing = load_catalogue(catalogue) if catalogue.exists() else Catalogue(catalogue, {})
     if fixture_id in existing.fixtures:
         taken = existing.fixtures[fixture_id]

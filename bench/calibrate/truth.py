@@ -34,7 +34,6 @@ LATENCIES = (
     "response_done_ms",
 )
 COUNTS = (
-    "hits",
     "substitutions",
     "deletions",
     "insertions",
@@ -289,7 +288,7 @@ def _true_counts(
     ]
     expected = [record["expected"] for record in heard if record.get("expected") is not None]
     if said and expected:
-        for name in ("hits", "substitutions", "deletions", "insertions"):
+        for name in ("substitutions", "deletions", "insertions"):
             counts[name] = sum(one[name] for one in expected)
     usages = [response.done["usage"] for response in responses if response.done is not None]
     billed = [usage for usage in usages if usage is not None]

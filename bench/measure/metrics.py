@@ -265,6 +265,14 @@ _WORDS = (
         decimals=4,
     ),
     Metric(
+        "wer_whisper",
+        "WER, whisper's normaliser",
+        "the same on texts through whisper-normalizer alone, to compare with other tools; pooled by reference words",
+        unit="share",
+        aggregate="pooled",
+        decimals=4,
+    ),
+    Metric(
         "cer",
         "CER",
         "character errors / reference characters on normalised text, for languages without spaces between words; "

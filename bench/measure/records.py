@@ -101,6 +101,7 @@ class TurnRecord:
     reply_text: str | None = None
     wer: float | None = None
     wer_raw: float | None = None
+    wer_whisper: float | None = None
     hits: int | None = None
     substitutions: int | None = None
     deletions: int | None = None

@@ -28,7 +28,7 @@ from bench.measure.outcome import Outcome, judge
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.transcript import Heard, heard_in
-from bench.measure.wer import score_words
+from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
 from bench.pricing.price import Cost, price_turn
 
@@ -49,6 +49,17 @@ def measure_turn(
 
     A transcription that came after its bound is left out, so that a row is the same whenever it is computed.
     """
+    return with_word_score(measure_but_words(timeline, turn, wall_anchor=wall_anchor, book=book))
+
+
+def measure_but_words(
+    timeline: Timeline,
+    turn: TurnFacts,
+    *,
+    wall_anchor: WallAnchor,
+    book: Books = NO_BOOKS,
+) -> TurnRecord:
+    """As `measure_turn`, without the comparison of words, which takes milliseconds and needs only the row."""
     entries = _in_time(timeline, turn)
     replies = collect_replies(entries)
     answer = answer_of(replies, speech_end_ns=turn.speech_end_ns, audio_expected=timeline.audio_expected)
@@ -270,21 +281,23 @@ def _words(turn: TurnFacts, heard: Heard) -> Columns:
         "transcription_error": heard.error,
         "transcription_ms": _between_ms(turn.speech_end_ns, heard.final_ns),
     }
-    score = score_words(turn.reference, heard.text, turn.language)
+    return columns
+
+
+def with_word_score(row: TurnRecord) -> TurnRecord:
+    """`row` with its words compared; a text that is too long to be compared is named in `transcription_error`."""
+    if row.reference is None or row.hypothesis is None:
+        return row
+    if too_long(row.reference, row.hypothesis):
+        return replace(row, transcription_error=row.transcription_error or "too_long")
+    try:
+        score = score_words(row.reference, row.hypothesis, row.language)
+    except ValueError:
+        # A run of a time when a catalogue could name any language.
+        return replace(row, transcription_error=row.transcription_error or "unknown_language")
     if score is None:
-        return columns
-    return columns | {
-        "wer": score.wer,
-        "wer_raw": score.wer_raw,
-        "cer": score.cer,
-        "hits": score.hits,
-        "substitutions": score.substitutions,
-        "deletions": score.deletions,
-        "insertions": score.insertions,
-        "char_errors": score.char_errors,
-        "reference_chars": score.reference_chars,
-        "normaliser": f"{score.normaliser} {score.normaliser_version}",
-    }
+        return row
+    return replace(row, **{name: getattr(score, name) for name in WordScore.__slots__})
 
 
 def _of_usage(timeline: Timeline, usage: Usage | None, heard: Heard) -> Columns:

@@ -1,7 +1,7 @@
 """How well the server heard the caller: reference text and its transcription in, word counts and rates out.
 
-jiwer aligns; whisper-normalizer removes differences that are no mishearing ("four two seven" and "427", "I'd" and
-"I would"). The counts are the product: a run's WER is pooled from them (all errors / all reference words).
+`bench.measure.words` removes differences that are no mishearing ("four two seven" and "427", "I'd" and "I would");
+jiwer aligns. The counts are the product: a run's WER is pooled from them (all errors / all reference words).
 Trap: the mean of per-turn WERs is another, noisier number, and a missing transcription is not an empty one.
 """
 
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import metadata
+from functools import cache
 from typing import Any, Literal
+
+from bench.audio.languages import Language, language_of
+from bench.measure.words.compounds import as_in_reference
+from bench.measure.words.normaliser import normalise, normaliser_name
 
 Operation = Literal["equal", "substitute", "delete", "insert"]
 
-# Written without spaces between words: a "word" error rate would score whole sentences.
-_NO_WORD_SPACES = frozenset({"zh", "cmn", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo"})
-# Scripts whose vowel signs are combining marks: the basic normaliser would cut words at each of them.
+MOST_CHARACTERS = 20_000
+"""The longest text that is scored, some twenty minutes of speech: a longer one has no word error rate."""
+
+# Scripts whose vowel signs are combining marks: whisper's basic normaliser would cut words at each of them.
 _COMBINING_MARKS = frozenset(
     {"hi", "mr", "ne", "sa", "bn", "as", "ta", "te", "kn", "ml", "gu", "pa", "or", "si", "th", "lo", "km", "my", "bo"}
 )
-_ENGLISH = frozenset({"en", "eng", "english", "unknown", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class WordScore:
     """Counts and rates of one transcription against its reference, and what normalised both.
 
     `wer` is None when nothing is left of the reference; `cer` and its counts are set only for languages without
-    word spaces, where they are the figure to read.
+    word spaces, where they are the figure to read. `wer_raw` is of the texts as they are, `wer_whisper` of the texts
+    through whisper's own normaliser, for who wants to compare.
     """
 
     hits: int
@@ -38,11 +42,11 @@ class WordScore:
     insertions: int
     wer: float | None
     wer_raw: float | None
+    wer_whisper: float | None
     cer: float | None
     char_errors: int | None
     reference_chars: int | None
     normaliser: str
-    normaliser_version: str
 
     @property
     def reference_words(self) -> int:
@@ -59,17 +63,23 @@ class AlignedChunk:
     hypothesis: tuple[str, ...]
 
 
-def score_words(reference: str, hypothesis: str | None, language: str) -> WordScore | None:
-    """Score `hypothesis` against `reference`; None when there was no transcription at all.
+def too_long(reference: str, hypothesis: str | None) -> bool:
+    """Whether a text is over `MOST_CHARACTERS`: then nothing is scored."""
+    return max(len(reference), len(hypothesis or "")) > MOST_CHARACTERS
 
-    `language` is a tag such as `en-GB`; "unknown" is read as English.
+
+def score_words(reference: str, hypothesis: str | None, language: str) -> WordScore | None:
+    """Score `hypothesis` against `reference`; None when there was no transcription at all, or a text is too long.
+
+    `language` is what `language_of` understands. Raises `ValueError` for another.
     """
-    if hypothesis is None:
+    if hypothesis is None or too_long(reference, hypothesis):
         return None
-    name = normaliser_name(language)
-    clean_reference, clean_hypothesis = normalise(reference, language), normalise(hypothesis, language)
+    spoken = language_of(language)
+    clean_reference, clean_hypothesis = _pair(reference, hypothesis, language)
     words = _align(clean_reference, clean_hypothesis)
-    chars = None if words_have_spaces(language) else _align(_spell(clean_reference), _spell(clean_hypothesis))
+    chars = None if spoken.has_spaces else _align(_spell(clean_reference), _spell(clean_hypothesis))
+    whisper = _whisper(spoken)
     return WordScore(
         hits=words.hits,
         substitutions=words.substitutions,
@@ -77,18 +87,20 @@ def score_words(reference: str, hypothesis: str | None, language: str) -> WordSc
         insertions=words.insertions,
         wer=_rate(words),
         wer_raw=_rate(_align(reference, hypothesis)),
+        wer_whisper=_rate(_align(whisper(reference).strip(), whisper(hypothesis).strip())),
         cer=None if chars is None else _rate(chars),
         char_errors=None if chars is None else chars.substitutions + chars.deletions + chars.insertions,
         reference_chars=None if chars is None else chars.hits + chars.substitutions + chars.deletions,
-        normaliser=name,
-        normaliser_version=_normaliser_version(),
+        normaliser=normaliser_name(language),
     )
 
 
 def alignment(reference: str, hypothesis: str, language: str = "en") -> list[AlignedChunk]:
     """The alignment of the normalised texts, word by word (character by character where words have no spaces)."""
-    spell: Callable[[str], str] = str if words_have_spaces(language) else _spell
-    output = _align(spell(normalise(reference, language)), spell(normalise(hypothesis, language)))
+    if too_long(reference, hypothesis):
+        return []
+    spell: Callable[[str], str] = str if language_of(language).has_spaces else _spell
+    output = _align(*map(spell, _pair(reference, hypothesis, language)))
     left, right = output.references[0], output.hypotheses[0]
     return [
         AlignedChunk(
@@ -105,27 +117,24 @@ def prepare(language: str = "en") -> None:
     score_words("ready", "ready", language)
 
 
-@lru_cache(maxsize=4096)
-def normalise(text: str, language: str) -> str:
-    """`text` as the normaliser of `language` sees it: lower case, no punctuation, numbers and spellings unified."""
-    return _normaliser(normaliser_name(language))(text).strip()
+def comparable(normalisers: set[str]) -> bool:
+    """Whether word error rates of rows with these normalisers may be pooled or compared: they have one version.
+
+    Languages have rules of their own; the version and the libraries behind them must be the same.
+    """
+    return len({_rules_version(name) for name in normalisers}) <= 1
 
 
-def normaliser_name(language: str) -> str:
-    """Which normaliser `language` gets: `whisper-english`, `whisper-basic`, or the latter keeping vowel signs."""
-    tag = _primary_tag(language)
-    if tag in _ENGLISH:
-        return "whisper-english"
-    return "whisper-basic+marks" if tag in _COMBINING_MARKS else "whisper-basic"
+def _rules_version(name: str) -> str:
+    words = name.split(" ")
+    return " ".join(words[:2]) if words[0] == "bench" else name
 
 
-def words_have_spaces(language: str) -> bool:
-    """Whether WER is the figure to read for `language` (else CER)."""
-    return _primary_tag(language) not in _NO_WORD_SPACES
-
-
-def _primary_tag(language: str) -> str:
-    return language.strip().lower().replace("_", "-").split("-")[0]
+def _pair(reference: str, hypothesis: str, language: str) -> tuple[str, str]:
+    """Both sides in one spelling, the hypothesis with its compounds as the reference has them."""
+    clean = normalise(reference, language)
+    heard = as_in_reference(clean.split(), normalise(hypothesis, language).split())
+    return clean, " ".join(heard)
 
 
 def _spell(text: str) -> str:
@@ -146,19 +155,14 @@ def _rate(output: Any) -> float | None:
 
 
 @cache
-def _normaliser(name: str) -> Callable[[str], str]:
-    """Built once per process: the English one reads a spelling table."""
-    if name == "whisper-english":
+def _whisper(language: Language) -> Callable[[str], str]:
+    """Whisper's own normaliser, built once per process: the English one reads a spelling table."""
+    if language.code == "en":
         from whisper_normalizer.english import EnglishTextNormalizer
 
         english: Callable[[str], str] = EnglishTextNormalizer()
         return english
     from whisper_normalizer.basic import BasicTextNormalizer
 
-    basic: Callable[[str], str] = BasicTextNormalizer(preserve_marks=name.endswith("+marks"))
+    basic: Callable[[str], str] = BasicTextNormalizer(preserve_marks=language.code in _COMBINING_MARKS)
     return basic
-
-
-@cache
-def _normaliser_version() -> str:
-    return metadata.version("whisper-normalizer")

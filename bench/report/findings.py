@@ -156,6 +156,7 @@ class WordRow(_Part):
     wer: float | None = None
     interval: Interval | None = None
     wer_raw: float | None = None
+    wer_whisper: float | None = None
     """The same on the texts as they are, pooled by the words of each reference."""
     cer: float | None = None
     """Pooled character error rate, for languages that put no spaces between words."""
@@ -188,6 +189,8 @@ class Words(_Part):
     scored: int
     failed: int
     normalisers: list[str] = Field(default_factory=list)
+    incomparable: str | None = None
+    """Why no rate is given though turns have one: their texts were normalised by different rules."""
     overall: WordRow | None = None
     method: str | None = None
     cuts: dict[str, list[WordRow]] = Field(default_factory=dict)

@@ -218,13 +218,14 @@ def _words(summary: Summary) -> Section:
     words, found = summary.words, summary.words.overall
     said = WORDS.format(f" ({', '.join(words.normalisers)})" if words.normalisers else "")
     if found is None:
-        why = f"not measured: {no_words(summary.run.scenario, words.expected)}"
+        why = words.incomparable or f"not measured: {no_words(summary.run.scenario, words.expected)}"
         rows, said = [row("WER", MISSING, why)], ""
     else:
         errors = f"{found.substitutions:,} wrong, {found.deletions:,} lost, {found.insertions:,} added"
         rows = [
             row("WER, pooled", _percent(found.wer, found.interval), "", metric="wer"),
             row("WER, raw texts", percent(found.wer_raw), ""),
+            row("WER, whisper's normaliser", percent(found.wer_whisper), ""),
             *([row("CER, pooled", percent(found.cer), "")] if found.cer is not None else []),
             row("Reference words", f"{found.reference_words:,}", errors),
             row("Turns with a transcription", f"{words.scored:,} of {words.expected:,}", ""),

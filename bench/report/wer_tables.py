@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.measure.wer import alignment
+from bench.measure.wer import alignment, comparable
 from bench.report.findings import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.latency import interval
 from bench.report.stats import Codes, Floats, Method, pooled
@@ -36,9 +36,14 @@ def words(view: View) -> Words:
     if not scored.any():
         return found
     tally = _Tally(view, words_of)
-    found.overall, method = tally.row("all", scored)
-    found.method = method
     found.normalisers = list(counts(turns["normaliser"][scored]))
+    if not comparable(set(found.normalisers)):
+        found.incomparable = (
+            f"the turns were scored by different rules ({', '.join(found.normalisers)}); "
+            "bench report --recompute scores them all by those of this version"
+        )
+        return found
+    found.overall, found.method = tally.row("all", scored)
     for cut in CUTS:
         rows, dropped = _cut(tally, turns[cut], scored)
         if len(rows) > 1 or (rows and cut in ALWAYS_CUT):
@@ -69,16 +74,15 @@ class _Tally:
         self.errors: Floats = words_of["substitutions"] + words_of["deletions"] + words_of["insertions"]
         self.reference: Floats = words_of["hits"] + words_of["substitutions"] + words_of["deletions"]
         self.calls: Codes = view.calls_of_turns
-        self.raw = view.turn["wer_raw"]
+        self.raw, self.whisper = view.turn["wer_raw"], view.turn["wer_whisper"]
         spoken = view.turns["reference"].str.count(r"\S+")
         self.chars, self.char_errors = view.turn["reference_chars"], view.turn["char_errors"]
         self.raw_words = np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
     def row(self, name: str, part: Mask) -> tuple[WordRow, Method | None]:
         found, method = pooled(self.errors[part], self.reference[part], self.calls[part])
-        raw = part & ~np.isnan(self.raw) & ~np.isnan(self.raw_words)
+        read = part & ~np.isnan(self.raw_words)
         spelt = part & ~np.isnan(self.chars) & ~np.isnan(self.char_errors)
-        unnormalised = pooled((self.raw * self.raw_words)[raw], self.raw_words[raw], self.calls[raw])[0]
         row = WordRow(
             name=name,
             turns=int(part.sum()),
@@ -88,10 +92,16 @@ class _Tally:
             insertions=int(self.counts["insertions"][part].sum()),
             wer=found.value,
             interval=interval(found),
-            wer_raw=unnormalised.value,
+            wer_raw=self._by_raw_words(self.raw, read),
+            wer_whisper=self._by_raw_words(self.whisper, read),
             cer=pooled(self.char_errors[spelt], self.chars[spelt], self.calls[spelt])[0].value,
         )
         return row, method
+
+    def _by_raw_words(self, rate: Floats, part: Mask) -> float | None:
+        """The rates of single turns, pooled by the words of their references as written."""
+        here = part & ~np.isnan(rate)
+        return pooled((rate * self.raw_words)[here], self.raw_words[here], self.calls[here])[0].value
 
 
 def _worst(view: View, scored: Mask, wrong: Floats) -> list[BadlyHeard]:

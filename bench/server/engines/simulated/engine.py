@@ -28,7 +28,6 @@ from bench.server.engines.simulated.scheduled_reply import ScheduledReply
 from bench.server.engines.simulated.simulated_input import SimulatedInput
 from bench.server.engines.simulated.transcripts import Transcripts
 from bench.server.engines.simulated.turn import Turn, greeting, new_turn
-from bench.server.engines.simulated.word_errors import normalised
 from bench.server.protocol.commands import Event, ReplyRequest
 from bench.server.protocol.config import Json
 from bench.server.protocol.input_audio import InputEvent, SpeechBegan, SpeechEnded
@@ -53,8 +52,6 @@ class SimulatedEngine:
         self._process = {"process": process, "processes": processes}
         self.settings: Mapping[str, Any] = {"profile": profile.model_dump(mode="json"), **self._process}
         fixtures = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures.values()
-        for fixture in fixtures:
-            normalised(fixture.text, fixture.language)  # no turn of a call is to wait for it
         self.matcher = RecordingMatcher(fixtures, confidence=profile.recognition.confidence)
         limits = profile.limits
         self.session_lifetime_s = limits.session_lifetime / 1000 if limits.session_lifetime is not None else None

@@ -55,10 +55,10 @@ class Turn:
         """The transcript with its errors, made once; empty for unknown audio."""
         if self.transcript is None:
             if self.match is None:
-                self.transcript = Transcript("", 0, 0, 0, 0)
+                self.transcript = Transcript("", 0, 0, 0)
             else:
                 fixture, errors = self.match.fixture, profile.transcription.errors
-                self.transcript = with_errors(fixture.text, fixture.language, rng=self.rng, **errors.model_dump())
+                self.transcript = with_errors(fixture.text, rng=self.rng, **errors.model_dump())
         return self.transcript
 
     def record(self, detector: LevelDetector, profile: Profile) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Turn:
             "frame_arrivals_ns": detector.arrivals,
             "reference": self.match.fixture.text if self.match is not None else None,
             "transcript": words.text,
-            "expected": {name: getattr(words, name) for name in ("hits", "substitutions", "deletions", "insertions")},
+            "expected": {name: getattr(words, name) for name in ("substitutions", "deletions", "insertions")},
             "planned_ms": {
                 name: getattr(plan, f"{name}_ms")
                 for name in ("endpoint", "first_token", "first_audio", "leading_silence", "reply")

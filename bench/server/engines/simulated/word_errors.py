@@ -3,19 +3,28 @@
 In: a fixture's text, how many substitutions, deletions and insertions, a seeded generator. Out: the text with exactly
 that many. The counts are those of the errors that were put in; a transcript is used only if every shortest alignment
 has them, so that any correct scorer must find them. The scorer of the harness has no part in it.
-Trap: scorers normalise first ("four two seven" becomes one word, "I'd" two), so the errors go into normalised text.
+Trap: scorers normalise first ("four two seven" becomes digits, "I'd" two words), so errors go only to plain words that
+stand beside plain words; everything else stays as it is written.
 """
 
 from __future__ import annotations
 
 import random
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 
 # Words that no normaliser touches and no catalogue is likely to hold.
 STRANGERS = ("zebra", "lantern", "pickle", "marble", "walnut", "trumpet", "cactus", "velvet", "meadow", "pepper")
+# Words that a scorer may read as a part of a number, a time or an amount, or write in another way.
+_NOT_PLAIN_WORDS = """
+zero nought naught one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion first
+second third fourth fifth sixth seventh eighth ninth tenth double triple half quarter past point percent and dollar
+dollars cent cents pound pounds pence euro euros degrees degree minus plus dot dash slash underscore the not okay
+alright gonna wanna gotta kinda yes cannot mister missus doctor street saint road avenue
+"""
+_NOT_PLAIN = frozenset(_NOT_PLAIN_WORDS.split())
+_SHORTEST_PLAIN = 3
 _ATTEMPTS = 12
 _ERROR = 1000  # cost of an error in an alignment; a hit costs 1 or -1
 
@@ -25,7 +34,6 @@ class Transcript:
     """What is reported as heard, and how it must score against the fixture's text."""
 
     text: str
-    hits: int
     substitutions: int
     deletions: int
     insertions: int
@@ -40,38 +48,56 @@ def count(asked: float, words: int, rng: random.Random) -> int:
 
 
 def with_errors(
-    text: str, language: str, *, substitutions: float, deletions: float, insertions: float, rng: random.Random
+    text: str, *, substitutions: float, deletions: float, insertions: float, rng: random.Random
 ) -> Transcript:
     """`text` with errors put in; where the text is too short for what was asked, with as many as fit."""
-    words = normalised(text, language)
+    words = text.split()
+    places = _places(words)
     wanted = [count(asked, len(words), rng) for asked in (substitutions, deletions, insertions)]
-    strangers = [word for word in STRANGERS if word not in words] or list(STRANGERS)
+    strangers = [word for word in STRANGERS if word not in _plain(text)] or list(STRANGERS)
     for attempt in range(_ATTEMPTS if any(wanted) else 0):
-        fewer = attempt // 4  # a text that normalises in its own way gets less rather than something inexact
-        fitted = _fitted(wanted, len(words) - fewer)
-        made = _made(words, fitted, strangers, rng)
-        hits = len(words) - fitted[0] - fitted[1]
-        if normalised(" ".join(made), language) == tuple(made) and _is_exact(words, made, sum(fitted), hits):
-            return Transcript(" ".join(made), hits, *fitted)
-    return Transcript(text, len(words), 0, 0, 0)
+        fewer = attempt // 4  # a text that repeats itself gets less rather than something inexact
+        fitted = _fitted(wanted, len(places) - fewer)
+        made = _made(words, places, fitted, strangers, rng)
+        if _is_exact(_plain(text), _plain(" ".join(made)), fitted):
+            return Transcript(" ".join(made), *fitted)
+    return Transcript(text, 0, 0, 0)
 
 
-def _fitted(wanted: Sequence[int], words: int) -> list[int]:
-    """As many of each as there are places; places are every other word."""
-    places = max(0, (words + 1) // 2)
-    fitted = []
+def _plain(text: str) -> list[str]:
+    """The words of `text` in lower case, without the punctuation round them."""
+    return [word.strip(".,;:!?\"'()").lower() for word in text.split()]
+
+
+def _places(words: Sequence[str]) -> list[int]:
+    """Where an error may go: every other one of the plain words between plain words."""
+    plain = [
+        len(word) >= _SHORTEST_PLAIN and word.isalpha() and word not in _NOT_PLAIN for word in _plain(" ".join(words))
+    ]
+    found: list[int] = []
+    for place in range(len(words)):
+        if all(plain[max(0, place - 1) : place + 2]) and (not found or place - found[-1] > 1):
+            found.append(place)
+    return found
+
+
+def _fitted(wanted: Sequence[int], places: int) -> list[int]:
+    """As many of each as there are places."""
+    left, fitted = max(0, places), []
     for number in wanted:
-        fitted.append(min(number, places))
-        places -= fitted[-1]
+        fitted.append(min(number, left))
+        left -= fitted[-1]
     return fitted
 
 
-def _made(words: Sequence[str], numbers: Sequence[int], strangers: Sequence[str], rng: random.Random) -> list[str]:
-    """Errors at every other word: two operations side by side could be read as one.
+def _made(
+    words: Sequence[str], where: Sequence[int], numbers: Sequence[int], strangers: Sequence[str], rng: random.Random
+) -> list[str]:
+    """Errors at some places of `where`, never side by side: two operations could be read as one.
 
     Deletions come before insertions, because an insertion with a deletion behind it could be read as substitutions.
     """
-    places = list(range(0, len(words), 2))
+    places = list(where)
     rng.shuffle(places)
     others = sorted(places[numbers[0] : sum(numbers)])
     substitute, delete, insert = set(places[: numbers[0]]), others[: numbers[1]], others[numbers[1] :]
@@ -86,8 +112,9 @@ def _made(words: Sequence[str], numbers: Sequence[int], strangers: Sequence[str]
     return made
 
 
-def _is_exact(reference: Sequence[str], heard: Sequence[str], errors: int, hits: int) -> bool:
+def _is_exact(reference: Sequence[str], heard: Sequence[str], numbers: Sequence[int]) -> bool:
     """Whether every shortest alignment has that many errors and hits, which leaves one split of the errors by kind."""
+    errors, hits = sum(numbers), len(reference) - numbers[0] - numbers[1]
     return all(_least_cost(reference, heard, hit) == errors * _ERROR + hits * hit for hit in (1, -1))
 
 
@@ -100,22 +127,3 @@ def _least_cost(reference: Sequence[str], heard: Sequence[str], hit: int) -> int
             across = before[place] + (hit if word == other else _ERROR)
             row.append(min(across, before[place + 1] + _ERROR, row[place] + _ERROR))
     return row[-1]
-
-
-@lru_cache(maxsize=4096)
-def normalised(text: str, language: str) -> tuple[str, ...]:
-    """The words of `text` as scorers of speech recognition see them."""
-    english = language.replace("_", "-").split("-")[0].strip().lower() in ("en", "eng", "english", "unknown", "")
-    kept = any(unicodedata.category(mark).startswith("M") for mark in unicodedata.normalize("NFKC", text))
-    return tuple(_normaliser(english, keeps_marks=kept and not english)(text).split())
-
-
-@cache
-def _normaliser(english: bool, *, keeps_marks: bool) -> Callable[[str], str]:
-    if english:
-        from whisper_normalizer.english import EnglishTextNormalizer
-
-        return EnglishTextNormalizer()  # type: ignore[no-any-return]
-    from whisper_normalizer.basic import BasicTextNormalizer
-
-    return BasicTextNormalizer(preserve_marks=keeps_marks)  # type: ignore[no-any-return]
