@@ -303,6 +303,9 @@ def calibrate(
     servers: Annotated[int, typer.Option(min=1, help="Processes of the truth server.")] = 1,
     seconds: Annotated[float, typer.Option(min=2, help="Time at each level, after its ramp.")] = 20.0,
     tls: Annotated[bool, typer.Option("--tls", help="Over wss, with a certificate made for the occasion.")] = False,
+    nagle: Annotated[
+        bool, typer.Option("--nagle", help="Against a server that gathers small messages (Nagle's algorithm).")
+    ] = False,
     burner: Annotated[
         float, typer.Option(metavar="MS", help="Hold each worker's loop for so long, again and again.")
     ] = 0.0,
@@ -323,6 +326,7 @@ def calibrate(
         servers=servers,
         seconds=seconds,
         tls=tls,
+        nagle=nagle,
         burner_ms=burner,
         error_bound_ms=error_bound,
     )
@@ -355,6 +359,9 @@ def serve(
         str | None, typer.Option("--api-key", metavar="REF", help="Ask callers for this key: env:NAME or file:PATH.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that recognise and speak.")] = None,
+    nagle: Annotated[
+        bool, typer.Option("--nagle", help="Gather small messages, as servers do that left Nagle's algorithm on.")
+    ] = False,
 ) -> int:
     """Serve the Realtime protocol on this machine: a server to try things on."""
     from bench.config.secrets import secret_option
@@ -373,6 +380,7 @@ def serve(
             processes=processes,
             tls_cert=tls_cert,
             tls_key=tls_key,
+            nagle=nagle,
         )
     )
     return int(ExitCode.PASS)

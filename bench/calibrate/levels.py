@@ -76,6 +76,7 @@ class CalibrateOptions:
     servers: int = 1
     seconds: float = 20.0
     tls: bool = False
+    nagle: bool = False
     burner_ms: float = 0.0
     error_bound_ms: float = ERROR_BOUND_MS
     late_bound_ms: float = LATE_BOUND_MS
@@ -109,6 +110,7 @@ def calibrate(options: CalibrateOptions, tell: Callable[[str], None]) -> Calibra
         bench_version=__version__,
         host=host_facts(),
         transport="wss" if options.tls else "ws",
+        nagle=options.nagle,
         frame_ms=options.frame_ms,
         workers=options.workers,
         burner_ms=options.burner_ms,
@@ -285,6 +287,7 @@ def _start_server(options: CalibrateOptions, root: Path) -> ServerProcess:
         truth_log=root / TRUTH_LOG,
         processes=options.servers,
         tls_cert=certificate,
+        nagle=options.nagle,
     )
     return ServerProcess(serve, what="the simulated server")
 

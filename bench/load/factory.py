@@ -61,6 +61,8 @@ class CallFactory:
             connect_timeout_s=timeouts.connect_ms / 1000,
             ca_file=str(target.ca_file) if target.ca_file else None,
             verify_tls=target.verify_tls,
+            quickack=scenario.transport.quickack,
+            max_message_bytes=scenario.transport.max_message_bytes,
         )
         self._bounds = Bounds(
             ready_ns=timeouts.ready_ms * NS_PER_MS,

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
-from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts
+from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.target import Target
 
@@ -67,6 +67,9 @@ class Scenario(Block):
     )
     load: LoadConfig = Field(default_factory=LoadConfig, description="How many calls, and when; absent: a single call.")
     listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
+    transport: TransportConfig = Field(
+        default_factory=TransportConfig, description="Acknowledgements, and how large a message may be."
+    )
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long to wait for each thing.")
     health: HealthConfig = Field(
         default_factory=HealthConfig,

@@ -37,6 +37,7 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
 
@@ -222,6 +223,20 @@ class HealthConfig(Block):
         default=0.05,
         description="Share of such turns, 0 to 1, beyond which the whole run is invalid (exit code 4).",
         examples=[0.05],
+    )
+
+
+class TransportConfig(Block):
+    """How the connection is used."""
+
+    quickack: bool = Field(
+        default=True,
+        description="Acknowledge at once what arrives (Linux); false: when the kernel chooses, as other clients.",
+    )
+    max_message_bytes: Annotated[int, Field(strict=True, ge=1024, le=1 << 30)] = Field(
+        default=MAX_MESSAGE_BYTES,
+        description="A larger message of the server ends the call (close code 1009).",
+        examples=[16_777_216],
     )
 
 

@@ -37,6 +37,8 @@ class ServeOptions(BaseModel):
     session_lifetime_s: int = 3600
     truth_log: Path | None = None
     """A file for what was heard and sent, and when; with several processes one for each."""
+    nagle: bool = False
+    """Gather small messages (Nagle's algorithm), as servers do that never switched it off."""
     processes: int = 1
     """Server processes on one port; only for the engine `simulated`."""
     process: int | None = None

@@ -75,6 +75,7 @@ class Service:
         self.lifetime_s = engine.session_lifetime_s or float(options.session_lifetime_s)
         self.connections: set[ServerConnection] = set()
         self.open_sessions = 0
+        self.nagle = options.nagle
         self._started_at_s = time.monotonic()
         self._step = options.processes
         self._next_number = options.process or 0
@@ -130,7 +131,7 @@ class ServerConnection(asyncio.Protocol):
         self.service.connections.add(self)
         raw: socket.socket | None = transport.get_extra_info("socket")
         if raw is not None:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not self.service.nagle)
         self._awaiting_request = self.service.deadlines.after(REQUEST_TIMEOUT_S, self._no_request)
 
     def data_received(self, data: bytes) -> None:

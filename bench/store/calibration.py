@@ -50,6 +50,8 @@ class Calibration(StoredPart):
     bench_version: str
     host: Host
     transport: str
+    nagle: bool = False
+    """The server gathered small messages."""
     frame_ms: int
     workers: int
     burner_ms: float = 0.0

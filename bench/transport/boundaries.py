@@ -32,9 +32,13 @@ class FrameSplitter:
     since the length that follows it means nothing; after that everything is passed through unsplit.
     """
 
-    __slots__ = ("_header", "_missing", "_parts", "_passing", "_start")
+    __slots__ = ("_header", "_limit", "_missing", "_parts", "_passing", "_start", "too_big")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        """`limit`: the most bytes that the payload of one frame may have."""
+        self._limit = limit
+        self.too_big: int | None = None
+        """The announced size of a frame beyond the limit; then nothing more is taken."""
         self._start = b""
         self._header = b""
         self._parts: list[bytes] = []
@@ -53,6 +57,8 @@ class FrameSplitter:
     def feed(self, data: bytes) -> list[RawFrame]:
         """Take bytes in any chunking; return the frames they complete, in order."""
         frames: list[RawFrame] = []
+        if self.too_big is not None:
+            return []
         if self._passing:
             return [RawFrame(data, b"")]
         while data:
@@ -93,6 +99,9 @@ class FrameSplitter:
             return b""
         self._start = b""
         length = second if second < _LENGTH_16 else int.from_bytes(start[2:size], "big")
+        if length > self._limit:
+            self.too_big, self._passing = length, True
+            return b""
         if length:
             self._header = start[:size]
             self._missing = length

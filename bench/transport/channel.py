@@ -50,6 +50,10 @@ class Closed:
     at_ns: int
 
 
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Six minutes of PCM16 at 24 kHz in base64: no event of a voice protocol is as large."""
+
+
 class TransportError(Exception):
     """A connection that could not be made, or a frame that could not be sent; `failure` says why, in fields."""
 
@@ -76,6 +80,10 @@ class ConnectOptions:
     verify_tls: bool = True
     proxies: bool = True
     send_timeout_s: float = 10.0
+    quickack: bool = True
+    """Acknowledge at once what arrives, where the platform can: a server that waits for it is not measured late."""
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    """A larger message ends the connection, whatever it is made of."""
 
 
 class Channel(Protocol):

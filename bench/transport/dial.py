@@ -66,7 +66,7 @@ def dial(
     sock, stamped, peer = _connect_any(addresses, first, progress)
     connection.done("tcp")
     connection.peer = peer
-    wire: Wire = SocketWire(sock, send_timeout_s=options.send_timeout_s, stamped=stamped)
+    wire: Wire = SocketWire(sock, send_timeout_s=options.send_timeout_s, stamped=stamped, quickack=options.quickack)
     progress.undo = wire.close
     if proxy is not None:
         progress.part = "proxy"

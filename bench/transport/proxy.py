@@ -1,7 +1,7 @@
 """Which proxy, if any, a target is reached through, and the CONNECT that asks it for a tunnel.
 
 In: target and environment; out: a `Proxy` or None. The usual variables in either case: HTTPS_PROXY for wss, HTTP_PROXY
-for ws (tunnelled as well), ALL_PROXY, NO_PROXY. Trap: loopback is not exempt by itself, only by NO_PROXY.
+for ws (tunnelled as well), ALL_PROXY, NO_PROXY. Loopback is never reached through a proxy: it would be the proxy's own.
 """
 
 from __future__ import annotations
@@ -35,13 +35,22 @@ def proxy_for(host: str, port: int, *, secure: bool, environment: Mapping[str, s
     Raises `BenchError` for one that cannot be used, such as SOCKS.
     """
     known = getproxies_environment() if environment is None else environment
-    if bypassed(host, port, known.get("no", "")):
+    if is_loopback(host) or bypassed(host, port, known.get("no", "")):
         return None
     for scheme in ("wss", "https", "all") if secure else ("ws", "http", "all"):
         url = known.get(scheme)
         if url:
             return _parse(url, f"{scheme.upper()}_PROXY")
     return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine itself: `localhost`, a name below it, or a loopback address."""
+    name = host.lower().strip("[]").rstrip(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def bypassed(host: str, port: int, no_proxy: str) -> bool:

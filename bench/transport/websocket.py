@@ -28,7 +28,7 @@ from bench.errors import BenchError
 from bench.facts.connection import Connection
 from bench.facts.failure import ErrorKind, Failure
 from bench.transport.boundaries import FrameSplitter, RawFrame
-from bench.transport.channel import Closed, ConnectOptions, Message, TransportError
+from bench.transport.channel import MAX_MESSAGE_BYTES, Closed, ConnectOptions, Message, TransportError
 from bench.transport.dial import Dialing, dial
 from bench.transport.failures import Redactor, of_os_error, of_status, of_timeout
 from bench.transport.http import Head, NotHttpError, read_body, read_head
@@ -99,7 +99,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
         raise
     finally:
         timer.close()
-    return WebSocket(wire, protocol, redactor)
+    return WebSocket(wire, protocol, redactor, max_message_bytes=options.max_message_bytes)
 
 
 def _target(options: ConnectOptions) -> WebSocketURI:
@@ -180,11 +180,20 @@ def _bad_upgrade(error: Exception, where: str, redactor: Redactor) -> Failure:
 class WebSocket:
     """An open connection. `receive` belongs to one greenlet; the rest may be called from any."""
 
-    def __init__(self, wire: Wire, protocol: ClientProtocol, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        protocol: ClientProtocol,
+        redactor: Redactor,
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         self._wire = wire
         self._protocol = protocol
         self._redactor = redactor
-        self._splitter = FrameSplitter()
+        self._most_bytes = max_message_bytes
+        self._splitter = FrameSplitter(max_message_bytes)
+        self._fragment_bytes = 0
         self._exact = wire.splits_reads
         self._inbox: deque[Message] = deque()
         self._fragments: list[bytes] = []
@@ -299,6 +308,8 @@ class WebSocket:
                     self._judge(frame)
                 if self._end is not None:
                     break
+            if splitter.too_big is not None:
+                self._refuse(splitter.too_big)
             if inbox:
                 return inbox.popleft()
             if self._end is not None:
@@ -338,12 +349,25 @@ class WebSocket:
             return
         if frame.opcode is not Opcode.CONT:
             self._fragments_are_text = frame.opcode is Opcode.TEXT
+        self._fragment_bytes += len(frame.data)
+        if self._fragment_bytes > self._most_bytes:
+            self._fragments = []
+            self._refuse(self._fragment_bytes)
+            return
         self._fragments.append(bytes(frame.data))
         self._open_fragments = not frame.fin
         if frame.fin:
             whole = b"".join(self._fragments)
             self._fragments = []
+            self._fragment_bytes = 0
             self._deliver(whole, text=self._fragments_are_text)
+
+    def _refuse(self, size: int) -> None:
+        """End the connection over a message that is too big, before it fills the memory."""
+        reason = f"a message of at least {size:,} bytes; the most is {self._most_bytes:,}"
+        self._protocol.fail(CloseCode.MESSAGE_TOO_BIG, "message too big")
+        self._answer()
+        self._finish(CloseCode.MESSAGE_TOO_BIG, reason, clean=False, at_ns=self._wire.at_ns)
 
     def _answer(self, *, optional: bool = False) -> None:
         """Send what the protocol has to say, without waiting; its half-close at the end is left to `close`."""

@@ -28,6 +28,9 @@ MAX_BACKLOG = 4 * 1024 * 1024
 RECEIVE_BUFFER = 1024 * 1024
 SEND_BUFFER = 256 * 1024
 _PATIENCE = 16
+QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux only: acknowledge at once. Without it the kernel keeps an acknowledgement back for up to 40 ms, or until our
+next frame leaves, and a server that gathers small messages (Nagle's algorithm) waits for it."""
 
 
 class SendTimeoutError(Exception):
@@ -111,13 +114,14 @@ class Wire(ABC):
 class SocketWire(Wire):
     """A connected TCP socket, made non-blocking; owns it from here on."""
 
-    def __init__(self, sock: green.socket, *, send_timeout_s: float, stamped: bool) -> None:
+    def __init__(self, sock: green.socket, *, send_timeout_s: float, stamped: bool, quickack: bool = False) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._hub = gevent.get_hub()
         self._readable = self._hub.loop.io(sock.fileno(), 1)
         self._writable = self._hub.loop.io(sock.fileno(), 2)
         self._send_timeout_s = send_timeout_s
+        self._quickack = quickack and QUICKACK is not None
         self._ancillary_bytes = stamps.ANCILLARY_BYTES if stamped else 0
         self._stamped = False
         self._closed = False
@@ -156,6 +160,9 @@ class SocketWire(Wire):
         self._unwaited += 1
         now_ns = time.monotonic_ns()
         wall_ns = time.time_ns()
+        if self._quickack and data:
+            # The kernel falls back to delayed acknowledgements each time we send, so it is told anew.
+            self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
         self._taken += len(data)
         self.read_ns = self.at_ns = now_ns
         stamp_ns = stamps.stamp_of(ancillary) if ancillary else None

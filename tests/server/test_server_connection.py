@@ -14,6 +14,7 @@ from bench.server.server_connection import ServerConnection
 class _Service:
     def __init__(self) -> None:
         self.deadlines = Deadlines()
+        self.nagle = False
         self.connections: set[ServerConnection] = set()
 
 

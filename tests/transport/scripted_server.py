@@ -255,6 +255,13 @@ def raw(bad: bytes) -> Callable[[Peer], None]:
     return send
 
 
+def endless_fragments(peer: Peer) -> None:
+    """One message that never ends, until the client has enough of it."""
+    peer.sock.sendall(peer.switching() + frame(b"hello") + frame(b"x" * 1000, fin=False))
+    for _ in range(100_000):
+        peer.sock.sendall(frame(b"x" * 1000, 0, fin=False))
+
+
 def ping_then_close(peer: Peer) -> None:
     """A ping whose pong can no longer be sent, and behind it the reason why."""
     peer.sock.sendall(peer.switching() + frame(b"hello"))
@@ -322,6 +329,10 @@ PLAYS: dict[str, Callable[[Peer], None]] = {
     "bad-utf8-fragments": raw(frame(b"\xc3", fin=False) + frame(b"\x28", 0)),
     "bad-close": raw(frame(struct.pack("!H", 1006), 8)),
     "lone-continuation": raw(frame(b"x", 0)),
+    "endless-fragments": endless_fragments,
+    "announced-too-big": raw(b"\x81\x7f" + struct.pack("!Q", 1 << 40) + b"x" * 1000),
+    "a-little-too-big": raw(frame(b"x" * 50_001)),
+    "just-right": raw(frame(b"x" * 50_000)),
     "ping-then-close": ping_then_close,
     "deaf": deaf,
     "drowsy": drowsy,

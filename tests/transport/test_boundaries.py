@@ -30,7 +30,7 @@ def chunks(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 @given(frames, st.lists(st.integers(min_value=0)))
 def test_any_chunking_gives_the_frames_that_were_sent(specs: list[tuple[int, bytes, bool]], cuts: list[int]) -> None:
-    splitter = FrameSplitter()
+    splitter = FrameSplitter(1 << 40)
     found = [got for chunk in chunks(b"".join(map(encode, specs)), cuts) for got in splitter.feed(chunk)]
     assert [got.header + got.payload for got in found] == [encode(spec) for spec in specs]
     assert [got.payload for got in found] == [spec[1] for spec in specs]
@@ -41,7 +41,7 @@ def test_exact_reads_end_at_most_one_frame_with_content(
     specs: list[tuple[int, bytes, bool]], data: st.DataObject
 ) -> None:
     stream = b"".join(map(encode, specs))
-    splitter, found = FrameSplitter(), []
+    splitter, found = FrameSplitter(1 << 40), []
     while stream:
         wanted = splitter.wanted()
         assert 1 <= wanted <= MAX_READ
@@ -59,7 +59,7 @@ def test_exact_reads_end_at_most_one_frame_with_content(
 @given(payloads.filter(lambda payload: len(payload) > 2))
 def test_a_message_takes_two_reads(payload: bytes) -> None:
     stream = frame(payload)
-    splitter, reads = FrameSplitter(), 0
+    splitter, reads = FrameSplitter(1 << 40), 0
     while stream:
         size = splitter.wanted()
         splitter.feed(stream[:size])
@@ -70,7 +70,7 @@ def test_a_message_takes_two_reads(payload: bytes) -> None:
 
 @pytest.mark.parametrize("header", [b"\x81\x85", b"\xc1\x05", b"\x83\x05", b"\x8f\xff"])
 def test_a_header_that_no_server_may_send_is_handed_on_without_waiting_for_its_payload(header: bytes) -> None:
-    splitter = FrameSplitter()
+    splitter = FrameSplitter(1 << 40)
     assert splitter.feed(frame(b"fine") + header) == [RawFrame(b"\x81\x04", b"fine"), RawFrame(header, b"")]
     assert splitter.feed(b"rest") == [RawFrame(b"rest", b"")]
     assert splitter.wanted() > 0

@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.transport.channel import ConnectOptions, Message
-from bench.transport.proxy import Proxy, bypassed, proxy_for
+from bench.transport.proxy import Proxy, bypassed, is_loopback, proxy_for
 from bench.transport.websocket import connect
 from tests.transport.conftest import CA, failure_of, fresh_connection
 
@@ -103,12 +103,33 @@ def test_the_certificate_is_checked_against_the_target_not_the_proxy(
     assert (failure.error_kind, failure.error_code) == ("tls", "hostname_mismatch")
 
 
-def test_no_proxy_leads_past_it(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_machine_is_never_reached_through_a_proxy(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for host in ("127.0.0.1", "localhost"):
+        assert speak_through(f"ws://{host}:{ports['plain']}/echo") == "through"
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("[::1]", True), ("localhost", True),
+        ("LOCALHOST.", True), ("voice.localhost", True), ("10.0.0.1", False), ("localhost.example.com", False),
+        ("128.0.0.1", False), ("0.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_loopback(host: str, here: bool) -> None:
+    assert is_loopback(host) == here
+    proxy = proxy_for(host, 80, secure=False, environment={"http": "http://proxy:3128"})
+    assert (proxy is None) == here
+
+
+def test_no_proxy_leads_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    failure = failure_of(f"ws://127.0.0.1:{ports['plain']}/echo")
+    failure = failure_of("ws://target.invalid:1/echo")
     assert (failure.error_kind, failure.error_code) == ("connect", "refused")
-    monkeypatch.setenv("no_proxy", "127.0.0.0/8")
-    assert speak_through(f"ws://127.0.0.1:{ports['plain']}/echo") == "through"
+    monkeypatch.setenv("no_proxy", ".invalid")
+    assert failure_of("ws://target.invalid:1/echo").error_code == "dns"
 
 
 def test_proxies_can_be_ignored(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,23 @@ def test_a_peer_that_breaks_the_protocol_is_failed_at_once(dial_in: Opener, tls:
     assert closed.reason
 
 
+@pytest.mark.parametrize("play", ["endless-fragments", "announced-too-big", "a-little-too-big"])
+@both
+def test_a_message_that_is_too_big_ends_the_connection(dial_in: Opener, tls: bool, play: str) -> None:
+    ws = dial_in(f"/{play}", tls=tls, max_message_bytes=50_000)
+    assert next_data(ws) == "hello"
+    closed = closing(ws)
+    assert (closed.code, closed.clean) == (1009, False)
+    assert "the most is 50,000" in closed.reason
+
+
+@both
+def test_a_message_as_big_as_may_be_is_taken(dial_in: Opener, tls: bool) -> None:
+    ws = dial_in("/just-right", tls=tls, max_message_bytes=50_000)
+    assert next_data(ws) == "hello"
+    assert len(next_data(ws)) == 50_000
+
+
 @both
 def test_our_close_is_answered(dial_in: Opener, tls: bool) -> None:
     ws = dial_in("/echo", tls=tls)
