@@ -128,6 +128,7 @@ def test_one_unpriced_turn_makes_the_sum_unknown_but_a_silent_one_does_not() -> 
     call = build.timeline(good_reply(), build.facts())
     silent = build.facts(index=1, end="reply_timeout")
     unbilled = build.facts(index=2)
+    call.turns += [silent, unbilled]
     call.entries += [Entry(signal, signal.at_ns, 2, 9) for signal in (audio(700, 100), done(900))]
     rows = [
         measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())

@@ -84,9 +84,9 @@ def test_the_parts() -> None:
         ({"in_text": 0, "in_audio": 0, "out_text": 0}, REALTIME, "zero tokens", None),
         ({"out_text": 1000}, REALTIME, "input tokens were not reported", 0.016),
         ({"in_text": 1000}, REALTIME, "output tokens were not reported", 0.004),
-        ({"in_text": 10, "in_image": 3, "out_text": 1}, TEXT_ONLY, "no price for image input tokens", 2e-6),
+        ({"in_text": 10, "in_image": 3, "out_text": 1}, TEXT_ONLY, "no price for image input tokens", 12e-6),
         ({"in_text": 10, "in_cached_text": 5, "out_text": 1}, TEXT_ONLY, "no price for cached text tokens", 7e-6),
-        ({"in_text": 10, "out_text": 1, "out_audio": 9}, TEXT_ONLY, "no price for audio output tokens", 10e-6),
+        ({"in_text": 10, "out_text": 1, "out_audio": 9}, TEXT_ONLY, "no price for audio output tokens", 12e-6),
         ({"in_text": 5, "out_text": 1}, BOOKS.rates("gpt-live-1"), "by the minute", None),
     ],
 )
