@@ -1,8 +1,8 @@
 """What the run cost: totals by meter, and unit prices for planning.
 
 In: a `View` and the manifest's price books. Out: `CostReport`.
-Trap: a meter without a count or a price is unknown, not free: the total is then a lower bound, and the report names the
-meter. Warm-up costs money and is in the total, and so is what belongs to no turn; unit prices are of measured rows only.
+Trap: a meter without a count or a price is unknown, not free: the total is then a lower bound, and the report names it.
+Warm-up costs money and is in the total, and so is what belongs to no turn; unit prices are of measured rows only.
 """
 
 from __future__ import annotations

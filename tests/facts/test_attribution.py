@@ -60,11 +60,7 @@ def ended(name: str | None) -> Signal:
         ("an onset after the end, too", [sound(None), ended(None), onset(None)], [0, 0, 0]),
         ("an end without anything is a response", [ended("a"), ended("b")], [0, 1]),
         ("the end before the start", [ended("a"), started("a"), sound("a")], [0, 0, 0]),
-        (
-            "an id used twice",
-            [started("a"), sound("a"), ended("a"), started("a"), sound("a"), ended("a")],
-            [0] * 3 + [1] * 3,
-        ),
+        ("an id used twice", [started("a"), sound("a"), ended("a")] * 2, [0, 0, 0, 1, 1, 1]),
         ("a start told twice", [started("a"), started("a"), sound("a"), ended("a"), ended("a")], [0] * 5),
     ],
 )
