@@ -57,7 +57,7 @@ class ResponseState:
     ended_ns: int | None = None
     cancelled: bool = False
     unprompted: bool = False
-    """It began before the server had taken anything in of its turn."""
+    """It began while the caller spoke, before the server had taken anything in of the turn."""
 
 
 @dataclass(slots=True)
@@ -144,7 +144,8 @@ class Attribution:
 
     def _new(self, signal: ReplySignal, turn: int | None) -> ResponseState:
         response = ResponseState(len(self.responses), turn, signal.response_id, signal.at_ns, signal.at_ns)
-        response.unprompted = turn is not None and not self.utterances(turn)
+        if turn is not None and self._turns:
+            response.unprompted = not self.utterances(turn) and signal.at_ns < self._turns[-1].speech_end_ns
         self.responses.append(response)
         if signal.response_id is not None:
             self._by_id[signal.response_id] = response
@@ -170,14 +171,11 @@ class Attribution:
         It began while the caller spoke and before the server had taken anything in, and all that was taken in
         has a response of its own by now.
         """
-        mine = self.of_turn(turn)
-        speech_end_ns = self._turns[-1].speech_end_ns
-        for response in mine[:-1]:
-            surplus = len(mine) > self.utterances(turn) > 0
-            if surplus and response.unprompted and response.first_ns < speech_end_ns:
+        for response in self.of_turn(turn)[:-1]:
+            surplus = len(self.of_turn(turn)) > self.utterances(turn) > 0
+            if surplus and response.unprompted:
                 response.turn = None
                 self.moved.append(response.number)
-                mine = self.of_turn(turn)
 
     # items
 

@@ -149,14 +149,15 @@ class Tracker:
                 return ("error" if refused else "response_timeout") if over else None
         if refused:
             return "error" if mine or now_ns >= (self._refused_ns or 0) + self._settle_ns else None
-        answered = any((response.ended_ns or 0) >= turn.speech_end_ns for response in mine)
-        waiting_until = self._waiting_until(turn, mine, answered)
+        ended = [response for response in mine if (response.ended_ns or 0) >= turn.speech_end_ns]
+        waiting_until = self._waiting_until(turn, mine, bool(ended))
         if waiting_until is not None:
             if now_ns < waiting_until:
                 return None
-            return "completed" if answered else "reply_timeout"
-        if not answered and now_ns < turn.speech_end_ns + EARLY_SETTLE_NS:
-            return None
+            return "completed" if ended or any(response.unprompted for response in mine) else "reply_timeout"
+        if all(response.unprompted for response in ended):
+            last_ns = max(turn.speech_end_ns, *(response.ended_ns or 0 for response in ended), 0)
+            return "completed" if now_ns >= last_ns + EARLY_SETTLE_NS else None
         return "completed"
 
     @property
@@ -172,10 +173,11 @@ class Tracker:
         latest_ns = max(turn.speech_end_ns, self._last_commit_ns or 0)
         if not mine:
             return latest_ns + self._bounds.reply_ns
-        more = self._attribution.utterances(turn.index) > len(mine)
+        more = self._attribution.utterances(turn.index) > sum(not response.unprompted for response in mine)
         if more and (self._last_commit_ns or 0) > mine[-1].first_ns:
             whole = [response.ended_ns or 0 for response in mine if not response.cancelled]
-            if whole and max(whole) >= turn.speech_end_ns:
+            early = any(response.unprompted and not response.cancelled for response in mine)
+            if early or (whole and max(whole) >= turn.speech_end_ns):
                 return max(latest_ns, *whole) + self._settle_ns
             return latest_ns + self._bounds.reply_ns
         if self._speech_open_ns is not None and not answered:
