@@ -158,7 +158,7 @@ def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
             target=scenario.target,
             folder=create_run_folder(root / f"calibration-{calls}", scenario.name, datetime.now(UTC)),
             run_id=f"calibration-{calls}",
-            books=books_for(scenario.pricing.book),
+            books=books_for(scenario.pricing.book, base=scenario.base),
             fixtures=fixtures_of(scenario),
             workforce=Workforce(local=options.workers, burner_ms=options.burner_ms),
         )

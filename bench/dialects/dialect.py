@@ -120,6 +120,10 @@ class Dialect(ABC):
         """Whether `error` is the server's refusal of what `end_of_turn(turn)` asked for."""
         return False
 
+    def refuses_reply(self, error: ErrorInfo, turn: int) -> bool:
+        """Whether after `error`, which refuses `turn`, no reply to it can come any more."""
+        return self.refuses_turn(error, turn)
+
     def refuses_session(self, error: ErrorInfo) -> bool:
         """Whether `error` is the server's refusal of the configuration."""
         return False

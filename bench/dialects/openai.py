@@ -208,6 +208,10 @@ class OpenAIDialect(Dialect):
             return False
         return error.event_id in {f"bench-{turn}-commit", f"bench-{turn}-response"}
 
+    def refuses_reply(self, error: ErrorInfo, turn: int) -> bool:
+        # A commit that is refused as empty does not stop the response that was asked for after it.
+        return error.event_id == f"bench-{turn}-response"
+
     def refuses_session(self, error: ErrorInfo) -> bool:
         return error.event_id == SESSION_UPDATE_ID
 
@@ -256,6 +260,10 @@ class OpenAIDialect(Dialect):
         """Whether `what` was already met for `identity`; an event without an id can never be told a repeat."""
         return identity is not None and self._repeated(self._once, (what, identity))
 
+    def _forget(self, what: str, identity: str | None) -> None:
+        if identity is not None:
+            self._once.pop((what, identity), None)
+
     def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
         return (SessionCreated(at_ns, text(session.get("id")), text(session.get("model"))),)
@@ -300,7 +308,10 @@ class OpenAIDialect(Dialect):
 
     def _response_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         response_id = text(mapping(message.get("response")).get("id"))
-        return () if self._again("response", response_id) else (ResponseStarted(at_ns, response_id),)
+        if self._again("response", response_id):
+            return ()
+        self._forget("response_done", response_id)
+        return (ResponseStarted(at_ns, response_id),)
 
     def _transcript_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         words = text(message.get("delta"))
@@ -355,6 +366,7 @@ class OpenAIDialect(Dialect):
         response_id = text(response.get("id"))
         if self._again("response_done", response_id):
             return ()
+        self._forget("response", response_id)  # announced anew after its end, it is another response
         self._received_bytes.pop(response_id, None)
         self._carry.pop(response_id, None)
         details = mapping(response.get("status_details"))

@@ -1,14 +1,16 @@
 """Which turn and which response of a call a signal belongs to: decided once, when it comes, and kept in the timeline.
 
-In: signals in order, and the turn under way. Out: an `Attributed` for each. The session asks `responses` whether a
-turn is over; the measures group the entries of a timeline by the numbers given here.
-Trap: ids may be missing on some events of a response and present on others, an item may be transcribed after the
-next turn began, and any event may be missing altogether.
+In: signals in order, the turn under way, and what the caller did in it. Out: an `Attributed` for each. The session asks
+`of_turn` whether a turn is over; the measures group the entries of a timeline by the numbers given here. What nobody
+asked for (a greeting, a reply to silence, a reply to a turn that is over) is of no turn: it belongs to the call.
+Trap: ids may be missing on some events of a response and present on others or name two responses, an item may be
+transcribed after the next turn began, and any event may be missing altogether.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bench.facts.signals import (
@@ -27,14 +29,16 @@ from bench.facts.signals import (
     TextDelta,
     ToolCall,
 )
+from bench.facts.timeline import TurnFacts
 
 # Tuples, since this runs for every message: a union of types is slower to ask.
 _OF_A_RESPONSE = (ResponseStarted, TextDelta, AudioDelta, Onset, AudioDone, ToolCall, ResponseEnded)
 _OF_AN_ITEM = (SpeechStarted, SpeechStopped, InputCommitted, InputTranscript, InputTranscriptFailed)
+_TRANSCRIBED = (InputTranscript, InputTranscriptFailed)
 
 
 class Attributed(NamedTuple):
-    """Where a signal belongs; None for no turn yet, or for what is no part of a response."""
+    """Where a signal belongs; None for no turn, or for what is no part of a response."""
 
     turn: int | None
     response: int | None
@@ -51,33 +55,73 @@ class ResponseState:
     last_ns: int
     announced: bool = False
     ended_ns: int | None = None
+    cancelled: bool = False
+    unprompted: bool = False
+    """It began while the caller spoke, before the server had taken anything in of the turn."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What the server said that it took in of one turn: by item, or by time where it names none."""
+
+    stops: set[str | int] = field(default_factory=set)
+    commits: set[str | int] = field(default_factory=set)
+    items: bool = False
+    transcribed: bool = False
+
+    @property
+    def utterances(self) -> int:
+        return max(len(self.stops), len(self.commits))
 
 
 class Attribution:
-    """Attributes the signals of one call."""
+    """Attributes the signals of one call.
 
-    def __init__(self) -> None:
+    `turns` are the call's own, as they grow: with them, only what can belong to a turn does. Without them, whatever
+    is new belongs to the turn that is given. `manual`: the caller says when a turn ends.
+    """
+
+    def __init__(self, turns: Sequence[TurnFacts] = (), *, manual: bool = False) -> None:
         self.responses: list[ResponseState] = []
+        self.moved: list[int] = []
+        """Responses that turned out to be of no turn after some of their signals were attributed; the caller of
+        `attribute` mends those and empties the list."""
+        self._turns = turns
+        self._manual = manual
         self._by_id: dict[str | None, ResponseState] = {}
-        self._turn_of_item: dict[str, int] = {}
+        self._turn_of_item: dict[str, int | None] = {}
+        self._taken: dict[int, _Taken] = {}
 
     def of_turn(self, turn: int) -> list[ResponseState]:
         """The responses of turn `turn`, in order of their first sign."""
         return [response for response in self.responses if response.turn == turn]
 
+    def utterances(self, turn: int) -> int:
+        """How many utterances the server said it took in during turn `turn`; more than one where it split it."""
+        return self._taken[turn].utterances if turn in self._taken else 0
+
     def attribute(self, signal: Signal, turn: int | None) -> Attributed:
-        """Where `signal` belongs while `turn` is under way; learns from it."""
+        """Where `signal` belongs while `turn` is the last that was begun; learns from it."""
         if isinstance(signal, _OF_A_RESPONSE):
-            response = self._by_id.get(signal.response_id) or self._response(signal, turn)
+            response = self._known(signal) or self._response(signal, turn)
             response.last_ns = max(response.last_ns, signal.at_ns)
             if isinstance(signal, ResponseStarted):
                 response.announced = True
             elif isinstance(signal, ResponseEnded) and response.ended_ns is None:
                 response.ended_ns = signal.at_ns
+                response.cancelled = signal.status == "cancelled"
             return Attributed(response.turn, response.number)
-        if isinstance(signal, _OF_AN_ITEM) and signal.item_id is not None and turn is not None:
-            turn = self._turn_of_item.setdefault(signal.item_id, turn)
+        if isinstance(signal, _OF_AN_ITEM):
+            turn = self._item(signal, turn)
         return Attributed(turn, None)
+
+    # responses
+
+    def _known(self, signal: ReplySignal) -> ResponseState | None:
+        """The response that the signal's id names. An id that is announced again after its end names another one."""
+        response = self._by_id.get(signal.response_id)
+        again = isinstance(signal, ResponseStarted) and response is not None and response.announced
+        return None if again and response is not None and response.ended_ns is not None else response
 
     def _response(self, signal: ReplySignal, turn: int | None) -> ResponseState:
         """The response of `signal`, whose id is not known yet; a new one where it is the first sign of one.
@@ -89,18 +133,107 @@ class Attribution:
         still_open = last is not None and last.ended_ns is None
         name = signal.response_id
         if name is None:
-            if last is not None and (still_open or isinstance(signal, AudioDone | Onset)):
+            elsewhere = last is not None and _another(signal, last) and self._asked_by(signal.at_ns, turn) != last.turn
+            if last is not None and (still_open or isinstance(signal, AudioDone | Onset)) and not elsewhere:
                 return last
-        elif last is not None and still_open and last.response_id is None and not _begins_another(signal, last):
+        elif last is not None and still_open and last.response_id is None and not _another(signal, last):
             last.response_id = name
             self._by_id[name] = last
             return last
-        response = ResponseState(len(self.responses), turn, name, signal.at_ns, signal.at_ns)
+        return self._new(signal, self._asked_by(signal.at_ns, turn))
+
+    def _new(self, signal: ReplySignal, turn: int | None) -> ResponseState:
+        response = ResponseState(len(self.responses), turn, signal.response_id, signal.at_ns, signal.at_ns)
+        if turn is not None and self._turns:
+            response.unprompted = not self.utterances(turn) and signal.at_ns < self._turns[-1].speech_end_ns
         self.responses.append(response)
-        if name is not None:
-            self._by_id[name] = response
+        if signal.response_id is not None:
+            self._by_id[signal.response_id] = response
+        if turn is not None and self._turns:
+            self._disown(turn)
         return response
 
+    def _asked_by(self, at_ns: int, turn: int | None) -> int | None:
+        """The turn that asked for a response whose first sign came at `at_ns`, or None.
 
-def _begins_another(signal: ReplySignal, last: ResponseState) -> bool:
+        Nobody asked before the caller made a sound (with push to talk: before we sent our request), nor after the turn
+        was over.
+        """
+        if not self._turns or turn is None:
+            return turn
+        current = self._turns[-1]
+        since_ns = current.commit_ns if self._manual else current.speech_start_ns
+        return turn if current.end is None and since_ns is not None and at_ns >= since_ns else None
+
+    def _disown(self, turn: int) -> None:
+        """Take a greeting out of `turn` that ran into it.
+
+        It began while the caller spoke and before the server had taken anything in, and all that was taken in
+        has a response of its own by now.
+        """
+        for response in self.of_turn(turn)[:-1]:
+            surplus = len(self.of_turn(turn)) > self.utterances(turn) > 0
+            if surplus and response.unprompted:
+                response.turn = None
+                self.moved.append(response.number)
+
+    # items
+
+    def _item(self, signal: Signal, turn: int | None) -> int | None:
+        """The turn of the caller's audio that `signal` is about; learns what the server took in of it."""
+        name: str | None = getattr(signal, "item_id", None)
+        if name is None:
+            turn = self._spoken_in(signal, turn)
+        elif turn is not None:
+            if name not in self._turn_of_item:
+                self._turn_of_item[name] = self._spoken_in(signal, turn)
+            turn = self._turn_of_item[name]
+        if turn is None:
+            return None
+        taken = self._taken.setdefault(turn, _Taken())
+        taken.items = True
+        if isinstance(signal, SpeechStopped):
+            taken.stops.add(name or signal.at_ns)
+        elif isinstance(signal, InputCommitted):
+            taken.commits.add(name or signal.at_ns)
+        elif isinstance(signal, InputTranscriptFailed) or (isinstance(signal, InputTranscript) and signal.final):
+            taken.transcribed = True
+        return turn
+
+    def _spoken_in(self, signal: Signal, turn: int | None) -> int | None:
+        """The turn in which the audio of a new item was spoken; None for silence that the server took in by itself.
+
+        What comes before the caller can have been heard is about the turn before; so is what comes when a turn is
+        over. There it counts only as long as that turn lacks it.
+        """
+        if not self._turns or turn is None:
+            return turn
+        current, before = self._turns[-1], self._turns[-2] if len(self._turns) > 1 else None
+        if current.end is not None:
+            return current.index if self._lacks(current, signal) else None
+        words = isinstance(signal, _TRANSCRIBED) and signal.at_ns < current.speech_end_ns
+        if words and before is not None and self._lacks(before, signal):
+            return before.index
+        if signal.at_ns >= self._heard_from_ns(current, signal):
+            return turn
+        return before.index if before is not None and self._lacks(before, signal) else None
+
+    def _lacks(self, turn: TurnFacts, signal: Signal) -> bool:
+        """Whether nothing of the kind of `signal` has come for `turn`."""
+        taken = self._taken.get(turn.index, _NOTHING)
+        return not (taken.transcribed if isinstance(signal, _TRANSCRIBED) else taken.items)
+
+    def _heard_from_ns(self, turn: TurnFacts, signal: Signal) -> int:
+        """When a signal of this kind may be about `turn` at the earliest."""
+        if isinstance(signal, SpeechStarted):
+            return turn.t0_ns  # a detector may hear a breath that no annotation counts as speech
+        if self._manual and isinstance(signal, InputCommitted):
+            return turn.commit_ns if turn.commit_ns is not None else signal.at_ns + 1
+        return turn.speech_start_ns
+
+
+_NOTHING = _Taken()
+
+
+def _another(signal: ReplySignal, last: ResponseState) -> bool:
     return isinstance(signal, ResponseStarted) and last.announced

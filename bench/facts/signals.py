@@ -46,6 +46,9 @@ class Usage:
     in_cached_image_tokens: int | None = None
     out_text_tokens: int | None = None
     out_audio_tokens: int | None = None
+    in_total_tokens: int | None = None
+    out_total_tokens: int | None = None
+    out_reasoning_tokens: int | None = None
     cached_split_assumed: bool = False
     """The server gave only one cached total; it was attributed to text (the dearer reading) and is flagged."""
 
@@ -58,6 +61,7 @@ class TranscriptionUsage:
     in_text_tokens: int | None = None
     in_audio_tokens: int | None = None
     out_text_tokens: int | None = None
+    in_total_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

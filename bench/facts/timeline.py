@@ -65,6 +65,8 @@ class TurnFacts:
     ended_ns: int | None = None
     end: TurnEnd | None = None
     failure: Failure | None = None
+    entries_measured: int | None = None
+    """How many entries the call had when this turn was measured: what came later is not part of the turn's row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Entry:
     signal: Signal
     read_ns: int
     turn: int | None
-    """Index of its turn; None before the first."""
+    """Index of its turn; None before the first, and for what belongs to the call alone."""
     response: int | None = None
     """Number of its response, counted over the call; None for what is no part of a response."""
 
@@ -111,12 +113,15 @@ class Timeline:
     """Signals beyond the bound on what one session stores (a server that repeats one error for every frame)."""
 
     def of_turn(self, index: int) -> list[Entry]:
-        """The entries attributed to turn `index`, in order of reading."""
-        return [entry for entry in self.entries if entry.turn == index]
+        """The entries attributed to turn `index` until it was measured, in order of reading."""
+        until = next((turn.entries_measured for turn in self.turns if turn.index == index), None)
+        entries = self.entries if until is None else self.entries[:until]
+        return [entry for entry in entries if entry.turn == index]
 
 
-FORMAT = 2
-"""Version of the stored form. 1 had fixed connection stages, no error kinds and no response numbers."""
+FORMAT = 3
+"""Version of the stored form. 1 had fixed connection stages, no error kinds and no response numbers; 2 did not say
+what was measured of a turn, and gave it what came after its end."""
 
 
 def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:

@@ -209,7 +209,8 @@ _SPEED = (
     _speed(
         "text_tokens_per_s",
         "text tokens/s",
-        "billed text tokens of the reply / (last - first text or transcript delta); null for a single delta",
+        "billed text tokens of the reply, reasoning left out / (last - first text or transcript delta); null for a "
+        "single delta",
         unit="tokens/s",
         decimals=1,
         headline=True,
@@ -303,8 +304,13 @@ _USAGE = (
     _tokens("in_cached_text", "cached text tokens", "the part of the text input tokens that came from the cache"),
     _tokens("in_cached_audio", "cached audio tokens", "the part of the audio input tokens that came from the cache"),
     _tokens("in_cached_image", "cached image tokens", "the part of the image input tokens that came from the cache"),
+    _tokens("in_total", "tokens in", "billed input tokens of all modalities, as the server gave the total"),
     _tokens("out_text", "text tokens out", "billed text output tokens, the transcript of the reply included"),
     _tokens("out_audio", "audio tokens out", "billed audio output tokens"),
+    _tokens(
+        "out_reasoning", "reasoning tokens", "the part of the text output tokens that was reasoning and was not sent"
+    ),
+    _tokens("out_total", "tokens out", "billed output tokens of all modalities, as the server gave the total"),
     _tokens("transcription_in_text", "transcription text in", "text tokens billed as input of the transcription"),
     _tokens("transcription_in_audio", "transcription audio in", "audio tokens billed as input of the transcription"),
     _tokens("transcription_out_text", "transcription text out", "text tokens billed as output of the transcription"),

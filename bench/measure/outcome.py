@@ -68,7 +68,7 @@ def judge(
         outcome = _of_unfinished(timeline, turn, entries, None, audio_expected=audio_expected)
         if outcome.status == "no_reply":
             outcome = replace(outcome, status="cancelled", error_code=outcome.error_code or ended.reason)
-    elif answer is not None and ended is not None:
+    elif answer is not None and ended is not None and turn.end != "error":  # a refused turn may hold a reply
         outcome = _of_ended(ended, delivered=answer.delivered(audio_expected=audio_expected))
     else:
         outcome = _of_unfinished(timeline, turn, entries, answer, audio_expected=audio_expected)
@@ -103,7 +103,7 @@ def _of_unfinished(
         return Outcome("ok") if came else _EMPTY_REPLY
     failure = turn.failure or timeline.failure
     named = [e.signal for e in entries if isinstance(e.signal, ServerError) and not e.signal.benign]
-    close_code = _close_code(timeline, turn, failure)
+    close_code = failure.close_code if failure is not None else None
     if turn.end == "error" and failure is not None:
         return replace(_from_failure(failure, "failed"), close_code=close_code)
     if named:
@@ -142,12 +142,6 @@ def _too_soon(turn: TurnFacts, replies: Sequence[Reply], outcome: Outcome) -> Ou
 def _renamed(outcome: Outcome, status: TurnStatus, ended: ResponseEnded | None) -> Outcome:
     code = outcome.error_code or (ended.reason if ended is not None else None)
     return replace(outcome, status=status, error_code=code, stage="turn")
-
-
-def _close_code(timeline: Timeline, turn: TurnFacts, failure: Failure | None) -> int | None:
-    if failure is not None and failure.close_code is not None:
-        return failure.close_code
-    return timeline.close_code if turn.end == "closed" else None
 
 
 def _from_failure(failure: Failure, status: TurnStatus) -> Outcome:

@@ -121,8 +121,12 @@ class TurnRecord:
     in_cached_text: int | None = None
     in_cached_audio: int | None = None
     in_cached_image: int | None = None
+    in_total: int | None = None
+    """As the server gave it; the only count where it did not say of which modality."""
     out_text: int | None = None
     out_audio: int | None = None
+    out_reasoning: int | None = None
+    out_total: int | None = None
     transcription_seconds: float | None = None
     transcription_in_text: int | None = None
     transcription_in_audio: int | None = None
@@ -131,6 +135,8 @@ class TurnRecord:
     cost_usd: float | None = None
     """Null as soon as one billed meter has no known price or count; then `cost_partial_usd` holds the rest."""
     cost_partial_usd: float | None = None
+    cost_unknown: str | None = None
+    """The meters that were used and have no sum, each with its reason: `transcription (no price for ...)`."""
     cost_note: str | None = None
     cost_input_usd: float | None = None
     cost_cached_usd: float | None = None
@@ -148,7 +154,12 @@ class TurnRecord:
 
 @dataclass(slots=True, kw_only=True)
 class SessionRecord:
-    """One call from its intended start to its close; `cost_usd` sums its turns, null if one lacks a price."""
+    """One call from its intended start to its close; `cost_usd` sums its turns and `other_cost_usd`, null if one
+    lacks a price.
+
+    `other_*`: what the call was billed outside the rows of its turns - responses that nobody asked for, or of a turn
+    that the end of the run cut off, and counts that came after a row was written.
+    """
 
     run_id: str
     worker: str
@@ -198,5 +209,30 @@ class SessionRecord:
     rate_limit_tokens_remaining: float | None = None
     cost_usd: float | None = None
     cost_partial_usd: float | None = None
+    cost_unknown: str | None = None
+    other_responses: int = 0
+    other_in_text: int | None = None
+    other_in_audio: int | None = None
+    other_in_image: int | None = None
+    other_in_cached_text: int | None = None
+    other_in_cached_audio: int | None = None
+    other_in_cached_image: int | None = None
+    other_in_total: int | None = None
+    other_out_text: int | None = None
+    other_out_audio: int | None = None
+    other_out_reasoning: int | None = None
+    other_out_total: int | None = None
+    other_transcription_seconds: float | None = None
+    other_transcription_in_text: int | None = None
+    other_transcription_in_audio: int | None = None
+    other_transcription_out_text: int | None = None
+    other_cost_usd: float | None = None
+    other_cost_partial_usd: float | None = None
+    other_cost_unknown: str | None = None
+    other_cost_note: str | None = None
+    other_cost_input_usd: float | None = None
+    other_cost_cached_usd: float | None = None
+    other_cost_output_usd: float | None = None
+    other_cost_transcription_usd: float | None = None
     send_late_ms: float | None = None
     recv_lag_ms: float | None = None

@@ -143,5 +143,8 @@ def add_usage(replies: Iterable[Reply]) -> Usage | None:
         in_cached_image_tokens=total("in_cached_image_tokens"),
         out_text_tokens=total("out_text_tokens"),
         out_audio_tokens=total("out_audio_tokens"),
+        in_total_tokens=total("in_total_tokens"),
+        out_total_tokens=total("out_total_tokens"),
+        out_reasoning_tokens=total("out_reasoning_tokens"),
         cached_split_assumed=any(usage.cached_split_assumed for usage in usages),
     )

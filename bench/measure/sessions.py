@@ -11,21 +11,24 @@ from collections.abc import Sequence
 from bench.audio.playback import NS_PER_MS
 from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, Unrecognised
 from bench.facts.timeline import Timeline
+from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
 from bench.measure.outcome import STOPPED
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
-from bench.pricing.book import NO_BOOKS, Books
-from bench.pricing.price import price_minutes
+from bench.pricing.book import NO_BOOKS, Books, Rates
+from bench.pricing.price import Cost, price_minutes
 
 
 def measure_session(
     timeline: Timeline, turn_records: Sequence[TurnRecord], wall_anchor: WallAnchor, *, book: Books = NO_BOOKS
 ) -> SessionRecord:
-    """The row of one call; `book` is needed only for models that are billed by the minute of the session."""
+    """The row of one call; `book` prices what is billed by the minute, and what belongs to no turn's row."""
     labels, line, failure = timeline.labels, timeline.connection, timeline.failure
     began_ns = line.started_ns if line.started_ns is not None else line.intended_ns
     signals = [entry.signal for entry in timeline.entries]
     created = [signal for signal in signals if isinstance(signal, SessionCreated)]
-    cost_usd, partial_usd = _cost(timeline, turn_records, book)
+    model = priced_model(timeline, book)
+    rest = rest_of_call(timeline, {record.turn for record in turn_records})
+    rest_cost = cost_of(timeline, model, rest.replies, rest.spoken, book)
     lags = [entry.read_ns - entry.signal.at_ns for entry in timeline.entries]
     return SessionRecord(
         run_id=labels.run_id,
@@ -72,8 +75,8 @@ def measure_session(
         dropped_signals=timeline.dropped_signals,
         rate_limit_requests_remaining=_remaining(timeline, "requests"),
         rate_limit_tokens_remaining=_remaining(timeline, "tokens"),
-        cost_usd=cost_usd,
-        cost_partial_usd=partial_usd,
+        **_cost(timeline, turn_records, rest_cost, book.rates(model)),
+        **rest_columns(rest, rest_cost),
         send_late_ms=_max([record.send_late_ms for record in turn_records]),
         recv_lag_ms=max(lags) / NS_PER_MS if lags else None,
     )
@@ -85,27 +88,24 @@ def _status(timeline: Timeline) -> SessionStatus:
     return "stopped" if timeline.stopped else "ok"
 
 
-def _cost(timeline: Timeline, records: Sequence[TurnRecord], book: Books) -> tuple[float | None, float | None]:
-    """The cost of the call and, when that is unknown, the part that is known.
+def _cost(timeline: Timeline, records: Sequence[TurnRecord], rest: Cost, rates: Rates | None) -> Columns:
+    """The cost of the call or, where a used meter is unknown, the part that is known and what is missing.
 
-    A turn in which the server delivered and counted nothing has nothing to bill and does not make the sum unknown.
+    A turn without a response has nothing to bill and does not make the sum unknown.
     """
-    rates = book.rates(timeline.labels.model)
     if rates is not None and rates.tokens_usd_per_million is None:
         line = timeline.connection
         minutes = _span_ms(line.open_ns, line.closed_ns)
-        return price_minutes(rates, None if minutes is None else minutes / 60_000), None
-    billable = [record for record in records if _billable(record)]
-    known = _sum([record.cost_usd if record.cost_usd is not None else record.cost_partial_usd for record in billable])
-    if billable and all(record.cost_usd is not None for record in billable):
-        return known, None
-    return None, known
-
-
-def _billable(record: TurnRecord) -> bool:
-    counted = (record.in_text, record.in_audio, record.in_image, record.out_text, record.out_audio)
-    spoken = record.hypothesis is not None or record.cost_transcription_usd is not None
-    return bool(record.text_deltas or record.audio_deltas or any(counted) or spoken)
+        return {"cost_usd": price_minutes(rates, None if minutes is None else minutes / 60_000)}
+    known = [record.cost_usd if record.cost_usd is not None else record.cost_partial_usd for record in records]
+    unknown = [record.cost_unknown for record in records] + [str(each) for each in rest.unknown]
+    said = list(dict.fromkeys(part for each in unknown if each for part in each.split("; ")))
+    usd = _sum([*known, rest.known_usd])
+    return {
+        "cost_usd": None if said else usd,
+        "cost_partial_usd": usd if said else None,
+        "cost_unknown": "; ".join(said) or None,
+    }
 
 
 def _remaining(timeline: Timeline, name: str) -> float | None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from bench.audio.playback import NS_PER_MS
 from bench.facts.signals import InputCommitted, InputTranscript, InputTranscriptFailed, TranscriptionUsage
-from bench.facts.timeline import Entry, TurnFacts
+from bench.facts.timeline import Entry, Timeline, TurnFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,16 @@ class Heard:
     transcribed_items: int
     unbilled_items: int
     """Transcribed items for which the server reported no usage."""
+
+
+def entries_of_row(timeline: Timeline, turn: TurnFacts) -> list[Entry]:
+    """The entries that the row of `turn` is made from: a transcription that came after its bound is not among them."""
+    entries = timeline.of_turn(turn.index)
+    if timeline.transcription_bound_ms is None or turn.ended_ns is None:
+        return entries
+    due_ns = turn.ended_ns + round(timeline.transcription_bound_ms * NS_PER_MS)
+    late = (InputTranscript, InputTranscriptFailed)
+    return [entry for entry in entries if entry.read_ns <= due_ns or not isinstance(entry.signal, late)]
 
 
 @dataclass(slots=True)
@@ -49,7 +60,7 @@ def heard_in(entries: Iterable[Entry], turn: TurnFacts, *, expected: bool) -> He
         text=" ".join(piece.text.strip() for piece in finals).strip() if whole else None,
         final_ns=max(signal.at_ns for signal in finals) if whole else None,
         error=error,
-        usage=_add_usage(finals),
+        usage=add_transcriptions(finals),
         transcribed_items=len(finals),
         unbilled_items=sum(signal.usage is None for signal in finals),
     )
@@ -81,7 +92,8 @@ def _error(items: _Transcripts, turn: TurnFacts, *, expected: bool, missing: int
     return "closed" if turn.end == "closed" else "timeout"
 
 
-def _add_usage(finals: list[InputTranscript]) -> TranscriptionUsage | None:
+def add_transcriptions(finals: Iterable[InputTranscript]) -> TranscriptionUsage | None:
+    """What was billed for transcriptions together: a count is None only where none of them said it."""
     usages = [signal.usage for signal in finals if signal.usage is not None]
     if not usages:
         return None
@@ -96,4 +108,5 @@ def _add_usage(finals: list[InputTranscript]) -> TranscriptionUsage | None:
         in_text_tokens=total("in_text_tokens"),
         in_audio_tokens=total("in_audio_tokens"),
         out_text_tokens=total("out_text_tokens"),
+        in_total_tokens=total("in_total_tokens"),
     )

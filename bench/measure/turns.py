@@ -9,33 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from bench.audio.playback import NS_PER_MS, played, underrun_ms
 from bench.facts.signals import (
     AudioDelta,
     InputCommitted,
-    InputTranscript,
-    InputTranscriptFailed,
     ResponseStarted,
-    SessionCreated,
     SpeechStopped,
     TextDelta,
     Usage,
 )
 from bench.facts.timeline import Entry, Timeline, TurnFacts
+from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
 from bench.measure.outcome import Outcome, judge
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
-from bench.measure.transcript import Heard, heard_in
+from bench.measure.transcript import Heard, entries_of_row, heard_in
 from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
-from bench.pricing.price import Cost, price_turn
 
 _REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
-
-Columns = dict[str, Any]
-"""Some columns of a `TurnRecord`, by name; a name that it lacks is a bug and raises."""
 
 
 def measure_turn(
@@ -60,21 +53,23 @@ def measure_but_words(
     book: Books = NO_BOOKS,
 ) -> TurnRecord:
     """As `measure_turn`, without the comparison of words, which takes milliseconds and needs only the row."""
-    entries = _in_time(timeline, turn)
+    entries = entries_of_row(timeline, turn)
+    known = timeline.entries[: turn.entries_measured]
     replies = collect_replies(entries)
     answer = answer_of(replies, speech_end_ns=turn.speech_end_ns, audio_expected=timeline.audio_expected)
     outcome = judge(timeline, turn, entries, replies, answer, audio_expected=timeline.audio_expected)
     heard = heard_in(entries, turn, expected=timeline.transcription_expected)
-    usage = add_usage(replies)
-    cost = _cost(timeline, replies, usage, heard, book)
+    spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
+    cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
     return TurnRecord(
-        **_identity(timeline, turn, wall_anchor),
+        **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
         **_delivery(timeline, turn, replies, answer),
         **_words(turn, heard),
-        **_of_usage(timeline, usage, heard),
-        **_of_cost(cost),
+        **usage_columns(add_usage(replies), heard.usage),
+        **cost_columns(cost),
+        transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
         **_harness(timeline, turn, entries),
     )
 
@@ -120,17 +115,7 @@ def _decisive_late_ms(timeline: Timeline, turn: TurnFacts, entries: Sequence[Ent
     return max(decisive) / 1000 if decisive else None
 
 
-def _in_time(timeline: Timeline, turn: TurnFacts) -> list[Entry]:
-    """The turn's entries without transcriptions that came after the row was due."""
-    entries = timeline.of_turn(turn.index)
-    if timeline.transcription_bound_ms is None or turn.ended_ns is None:
-        return entries
-    due_ns = turn.ended_ns + round(timeline.transcription_bound_ms * NS_PER_MS)
-    late = (InputTranscript, InputTranscriptFailed)
-    return [entry for entry in entries if entry.read_ns <= due_ns or not isinstance(entry.signal, late)]
-
-
-def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor) -> Columns:
+def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: str | None) -> Columns:
     labels = timeline.labels
     return {
         "run_id": labels.run_id,
@@ -144,7 +129,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor) -> Column
         "phase": turn.phase,
         "warmup": turn.warmup,
         "provider": labels.provider,
-        "model": labels.model or server_model(timeline),
+        "model": model,
         "dialect": labels.dialect,
         "transport": labels.transport,
         "fixture": turn.fixture,
@@ -214,7 +199,7 @@ def _delivery(timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply], ans
         "reply_text": answer.wording,
         "text_deltas": len(answer.text),
         "audio_deltas": len(answer.audio),
-        "text_tokens_per_s": _per_second(usage.out_text_tokens if usage else None, answer.text),
+        "text_tokens_per_s": _per_second(_said_tokens(usage), answer.text),
         "audio_tokens_per_s": _per_second(usage.out_audio_tokens if usage else None, answer.audio),
         "audio_rtf": _per_second(answer.samples / rate_hz, answer.audio),
         "underrun_ms": underrun_ms(chunks, rate_hz),
@@ -232,47 +217,18 @@ def _delivery(timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply], ans
     return columns
 
 
+def _said_tokens(usage: Usage | None) -> int | None:
+    """Text tokens that became words: reasoning is billed among them and never comes over the line."""
+    if usage is None or usage.out_text_tokens is None:
+        return None
+    return usage.out_text_tokens - (usage.out_reasoning_tokens or 0)
+
+
 def _per_second(amount: float | None, deltas: Sequence[TextDelta] | Sequence[AudioDelta]) -> float | None:
     """`amount` over the time from the first to the last delta; None without an amount or without such a time."""
-    if not amount or len(deltas) < 2 or deltas[-1].at_ns <= deltas[0].at_ns:
+    if amount is None or amount <= 0 or len(deltas) < 2 or deltas[-1].at_ns <= deltas[0].at_ns:
         return None
     return amount * 1e9 / (deltas[-1].at_ns - deltas[0].at_ns)
-
-
-def _cost(
-    timeline: Timeline,
-    replies: Sequence[Reply],
-    usage: Usage | None,
-    heard: Heard,
-    book: Books,
-) -> Cost:
-    """The price of the turn; null as soon as something that was delivered has no usage."""
-    asked, said = timeline.labels.model, server_model(timeline)
-    model = asked if book.rates(asked) is not None or said is None else said
-    rates = book.rates(model)
-    cost = price_turn(
-        usage,
-        heard.usage if not heard.unbilled_items else None,
-        rates,
-        book.transcription(model, timeline.transcription_model),
-        transcribed=heard.transcribed_items > 0 or heard.error == "timeout",
-    )
-    notes = list(cost.notes)
-    if rates is None and (reason := book.why_unpriced(asked or said)) is not None:
-        notes[0] = reason
-    silent = sum(reply.usage is None and reply.first_output_ns is not None for reply in replies)
-    if silent and usage is not None:
-        notes.append(f"{silent} of {len(replies)} responses came without usage")
-        cost = replace(cost, total_usd=None)
-    return replace(cost, notes=tuple(notes))
-
-
-def server_model(timeline: Timeline) -> str | None:
-    """The model as the server names it, which may differ from what was asked for (deployments have own names)."""
-    for entry in timeline.entries:
-        if isinstance(entry.signal, SessionCreated) and entry.signal.model:
-            return entry.signal.model
-    return None
 
 
 def _words(turn: TurnFacts, heard: Heard) -> Columns:
@@ -298,40 +254,3 @@ def with_word_score(row: TurnRecord) -> TurnRecord:
     if score is None:
         return row
     return replace(row, **{name: getattr(score, name) for name in WordScore.__slots__})
-
-
-def _of_usage(timeline: Timeline, usage: Usage | None, heard: Heard) -> Columns:
-    columns: Columns = {
-        "transcription_model": timeline.transcription_model if timeline.transcription_expected else None
-    }
-    if usage is not None:
-        columns |= {
-            "in_text": usage.in_text_tokens,
-            "in_audio": usage.in_audio_tokens,
-            "in_image": usage.in_image_tokens,
-            "in_cached_text": usage.in_cached_text_tokens,
-            "in_cached_audio": usage.in_cached_audio_tokens,
-            "in_cached_image": usage.in_cached_image_tokens,
-            "out_text": usage.out_text_tokens,
-            "out_audio": usage.out_audio_tokens,
-        }
-    if heard.usage is not None:
-        columns |= {
-            "transcription_seconds": heard.usage.seconds,
-            "transcription_in_text": heard.usage.in_text_tokens,
-            "transcription_in_audio": heard.usage.in_audio_tokens,
-            "transcription_out_text": heard.usage.out_text_tokens,
-        }
-    return columns
-
-
-def _of_cost(cost: Cost) -> Columns:
-    return {
-        "cost_usd": cost.total_usd,
-        "cost_partial_usd": cost.known_usd if cost.total_usd is None else None,
-        "cost_input_usd": cost.input_usd,
-        "cost_cached_usd": cost.cached_usd,
-        "cost_output_usd": cost.output_usd,
-        "cost_transcription_usd": cost.transcription_usd,
-        "cost_note": "; ".join(cost.notes) or None,
-    }

@@ -122,6 +122,8 @@ class Books(Block):
     parts: tuple[PriceBook, ...] = ()
     price_as: str | None = None
     """Price every model as this one."""
+    transcription_as: str | None = None
+    """Price every transcription as one of this model."""
 
     def rates(self, model: str | None) -> Rates | None:
         """The rates of `model` in the first book that lists it (exact name or alias), or None."""
@@ -133,11 +135,15 @@ class Books(Block):
         return next((book for book in self.parts if _listed(book.models, self.price_as or model)), None)
 
     def transcription(self, model: str | None, transcription_model: str | None) -> TranscriptionMeters | None:
-        """What transcription costs in a session with `model`: its own meters if it has such, else its model's."""
+        """What transcription costs in a session with `model`: its own meters if it has such, else its model's.
+
+        `transcription_as` comes before both.
+        """
         rates = self.rates(model)
-        if rates is not None and rates.transcription is not None:
+        if self.transcription_as is None and rates is not None and rates.transcription is not None:
             return rates.transcription
-        return next(filter(None, (_listed(book.transcription, transcription_model) for book in self.parts)), None)
+        name = self.transcription_as or transcription_model
+        return next(filter(None, (_listed(book.transcription, name) for book in self.parts)), None)
 
     def why_unpriced(self, model: str | None) -> str | None:
         """One line that says why `model` has no price and what to do; None when it has one."""
@@ -151,23 +157,53 @@ class Books(Block):
         names = [name for book in self.parts for key, rates in book.models.items() for name in (key, *rates.aliases)]
         return f"no price for model {model} in {titles}{nearest(model, names)}: costs are null until a book lists it"
 
+    def why_transcription_unpriced(self, transcription_model: str | None) -> str:
+        """Why a transcription has no price, and what to do."""
+        name = self.transcription_as or transcription_model
+        if name is None:
+            return "no price for the transcription model, whose name is not known"
+        return f"no price for the transcription model '{name}'"
+
+    def transcription_names(self) -> list[str]:
+        """Every name and alias under which a transcription model has a price."""
+        entries = [pair for book in self.parts for pair in book.transcription.items()]
+        return [name for key, rates in entries for name in (key, *rates.aliases)]
+
 
 NO_BOOKS = Books()
 
 
-def books_for(book: str | Path | None, model: str | None = None, *, base: Path | None = None) -> Books:
+def books_for(
+    book: str | Path | PriceBook | None,
+    model: str | None = None,
+    *,
+    transcription_model: str | None = None,
+    base: Path | None = None,
+) -> Books:
     """The books of one run: `book` (a shipped name, or a path relative to the folder `base`) before the shipped ones.
 
-    `model` prices everything as that model; raises `BenchError` when no book lists it, or when `book` cannot be read.
+    `model` prices everything as that model, `transcription_model` every transcription as one of that model; raises
+    `BenchError` when no book lists them, or when `book` cannot be read.
     """
     parts = default_books().parts
     if book is not None:
-        path = Path(book) if base is None else base / book
-        chosen = load_book(str(book) if str(book) in shipped_books() else path)
+        chosen = book if isinstance(book, PriceBook) else _chosen(book, base)
         parts = (chosen, *(shipped for shipped in parts if shipped != chosen))
+    books = Books(parts=parts, price_as=model, transcription_as=transcription_model)
     if model is not None and (reason := Books(parts=parts).why_unpriced(model)) is not None:
         raise BenchError(f"pricing.model: {reason}", hint="name a model of a price book")
-    return Books(parts=parts, price_as=model)
+    if transcription_model is not None and transcription_model not in (names := books.transcription_names()):
+        raise BenchError(
+            f"pricing.transcription_model: no book has a price for the transcription model '{transcription_model}'"
+            f"{nearest(transcription_model, names)}",
+            hint=f"name one of: {', '.join(names)}",
+        )
+    return books
+
+
+def _chosen(book: str | Path, base: Path | None) -> PriceBook:
+    path = Path(book) if base is None else base / book
+    return load_book(str(book) if str(book) in shipped_books() else path)
 
 
 def load_book(name_or_path: str | Path) -> PriceBook:

@@ -207,10 +207,28 @@ class Meter(_Part):
     tokens: int | None = None
 
 
+class UnknownMeter(_Part):
+    """A meter that was used and could not be summed, why, and in how many turns, or calls outside their turns."""
+
+    meter: str
+    reason: str
+    turns: int = 0
+    calls: int = 0
+
+
 class CostReport(_Part):
     """Money. Totals are of everything that was sent, warm-up too; the unit prices are of measured rows."""
 
     total_usd: float | None
+    at_least: bool = False
+    """Some meter is unknown: the total is a lower bound."""
+    unknown: list[UnknownMeter] = Field(default_factory=list)
+    failed_turns: int = 0
+    failed_usd: float | None = None
+    """Known cost of the turns that nobody answered; part of the total."""
+    other_responses: int = 0
+    other_usd: float | None = None
+    """Known cost of the responses that belong to no turn; part of the total and of what a call costs."""
     warmup_usd: float | None
     priced_turns: int
     unpriced_turns: int

@@ -93,7 +93,7 @@ def _run_cards(summary: Summary) -> list[Card]:
     overall, cost, load = summary.words.overall, summary.cost, summary.load
     words = f"{overall.reference_words:,} words" if overall else "not measured"
     price = "example prices" if cost.example_prices else ", ".join(cost.books) or "no price book"
-    total = f"total {phrases.usd(cost.total_usd)} · {price}"
+    total = f"total {phrases.at_least(cost)} · {price}"
     return [
         ("WER", phrases.percent(overall.wer if overall else None), words),
         ("Cost per minute", phrases.usd(cost.per_conversation_minute_usd), total),

@@ -1,15 +1,16 @@
 """What the run cost: totals by meter, and unit prices for planning.
 
 In: a `View` and the manifest's price books. Out: `CostReport`.
-Trap: an unpriced turn is unknown, not free: the total is then a lower bound and the report says so. Warm-up costs
-money and is in the total, but unit prices are of measured rows only.
+Trap: a meter without a count or a price is unknown, not free: the total is then a lower bound, and the report names it.
+Warm-up costs money and is in the total, and so is what belongs to no turn; unit prices are of measured rows only.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from bench.report.findings import CostReport, Meter
+from bench.measure.outcome import ANSWERED
+from bench.report.findings import CostReport, Meter, UnknownMeter
 from bench.report.latency import interval
 from bench.report.stats import Floats, pooled
 from bench.report.view import Columns, View, counts, total
@@ -39,20 +40,28 @@ def cost(view: View) -> CostReport:
     calls = view.calls_measured & ~np.isnan(per_call)
     timed = calls & ~np.isnan(minutes)
     per_minute, _ = pooled(per_call[timed], minutes[timed], np.flatnonzero(timed))
-    usage = {name: total(view.turn[name]) for name in USAGE}
+    usage = {name: _everywhere(view, name) for name in USAGE}
+    unknown = _unknown(view)
+    failed = ~turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
     own = spent[~np.isnan(spent) & ~view.warmup]
     per_session = float(per_call[calls].mean()) if calls.any() else None
     books = view.run.manifest.price_books
     return CostReport(
         # A call's own sum also holds what is billed by the minute; turns of a call that was cut off have no other.
         total_usd=total(np.concatenate([known_calls, known_turns[~with_row]])),
+        at_least=bool(unknown) or bool((view.answered & unpriced).any()),
+        unknown=unknown,
+        failed_turns=int(failed.sum()),
+        failed_usd=total(known_turns[failed]),
+        other_responses=int(total(view.call["other_responses"]) or 0),
+        other_usd=total(_known(view.call, "other_")),
         warmup_usd=total(np.concatenate([known_calls[view.calls_warmup], known_turns[~with_row & view.warmup]])),
         priced_turns=int((~unpriced).sum()),
         unpriced_turns=int(unpriced.sum()),
         unpriced_answered=int((view.answered & unpriced).sum()),
         notes=counts(turns["cost_note"]),
         meters=[
-            Meter(name=name, title=title, usd=total(view.turn[name]), tokens=_tokens(usage, columns))
+            Meter(name=name, title=title, usd=_everywhere(view, name), tokens=_tokens(usage, columns))
             for name, title, columns in METERS
         ],
         usage={name: value for name, value in usage.items() if value is not None},
@@ -67,10 +76,31 @@ def cost(view: View) -> CostReport:
     )
 
 
-def _known(table: Columns) -> Floats:
+def _known(table: Columns, prefix: str = "") -> Floats:
     """The cost of each row, or the part of it that could be priced."""
-    whole = table["cost_usd"]
-    return np.where(np.isnan(whole), table["cost_partial_usd"], whole)
+    whole = table[f"{prefix}cost_usd"]
+    return np.where(np.isnan(whole), table[f"{prefix}cost_partial_usd"], whole)
+
+
+def _everywhere(view: View, name: str) -> float | None:
+    """The sum over all turns, and over what calls were billed besides."""
+    return total(np.concatenate([view.turn[name], view.call[f"other_{name}"]]))
+
+
+def _unknown(view: View) -> list[UnknownMeter]:
+    """The meters without a sum, those of most turns first."""
+    found: dict[str, UnknownMeter] = {}
+    of_turns, of_calls = counts(view.turns["cost_unknown"]), counts(view.sessions["other_cost_unknown"])
+    for said, turns, calls in (
+        *((each, rows, 0) for each, rows in of_turns.items()),
+        *((each, 0, rows) for each, rows in of_calls.items()),
+    ):
+        for part in said.split("; "):
+            meter, _, reason = part.removesuffix(")").partition(" (")
+            entry = found.setdefault(part, UnknownMeter(meter=meter, reason=reason))
+            entry.turns += turns
+            entry.calls += calls
+    return sorted(found.values(), key=lambda each: (-each.turns, -each.calls, each.meter, each.reason))
 
 
 def _tokens(usage: dict[str, float | None], columns: tuple[str, ...]) -> int | None:

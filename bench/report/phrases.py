@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.report.findings import ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
+from bench.report.findings import CostReport, ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
 
 MISSING = "-"
 INFINITE = "∞"
@@ -58,6 +58,24 @@ def usd(value: float | None) -> str:
         return "$0"
     decimals = max(2, min(8, 3 - math.floor(math.log10(abs(value)))))
     return f"${value:,.{decimals if abs(value) < 10 else 2}f}"
+
+
+def at_least(cost: CostReport) -> str:
+    """The total, marked where it is a lower bound."""
+    return ("at least " if cost.at_least and cost.total_usd is not None else "") + usd(cost.total_usd)
+
+
+def lower_bound(cost: CostReport) -> str:
+    """What is missing from the total: `At least $1.23; unknown: transcription of 12 turns (no price for 'mine').`"""
+    if not cost.unknown:  # rows of an older version name no meters
+        return f"The total is a lower bound: {cost.unpriced_answered:,} answered turns have no known price."
+    missing = []
+    for each in cost.unknown:
+        where = [amount(each.turns, "turn")] if each.turns else []
+        where += [f"{amount(each.calls, 'call')} outside their turns"] if each.calls else []
+        missing.append(f"{each.meter} of {' and '.join(where)} ({plain(each.reason)})")
+    known = "Nothing is known" if cost.total_usd is None else capital(at_least(cost))
+    return f"{known}; unknown: {', '.join(missing)}."
 
 
 def seconds(value: float | None) -> str:

@@ -12,12 +12,14 @@ from bench.report.health_text import calibration_section, trust_section
 from bench.report.phrases import (
     MISSING,
     amount,
+    at_least,
     between,
     between_percent,
     capital,
     digits,
     failure,
     label,
+    lower_bound,
     no_words,
     number,
     of,
@@ -259,19 +261,25 @@ def _word_cut(name: str, cut: list[WordRow], not_shown: int | None) -> Table:
 
 def _cost(summary: Summary) -> Section:
     cost = summary.cost
-    at_least = "at least " if cost.unpriced_answered and cost.total_usd is not None else ""
     meters = [row(f"  {meter.title}", usd(meter.usd), number(meter.tokens)) for meter in cost.meters]
     rows = (
-        row("Total, warm-up included", at_least + usd(cost.total_usd), ""),
+        row("Total, warm-up included", at_least(cost), ""),
         *barred(meters, [meter.usd for meter in cost.meters]),
+        *([row("  of it, turns without an answer", usd(cost.failed_usd), "")] if cost.failed_turns else []),
+        *([row("  of it, responses of no turn", usd(cost.other_usd), "")] if cost.other_responses else []),
         row("Per turn", usd(cost.per_turn_usd), ""),
         row("Per call", usd(cost.per_session_usd), ""),
         row("Per conversation minute", usd(cost.per_conversation_minute_usd), ""),
         row("Per 1,000 calls", usd(cost.per_1000_sessions_usd), ""),
     )
     said = ["Example prices, which no vendor charges."] if cost.example_prices else []
-    if cost.unpriced_answered:
-        said.append(f"The total is a lower bound: {cost.unpriced_answered:,} answered turns have no known price.")
+    if cost.at_least:
+        said.append(lower_bound(cost))
+    if cost.other_responses:
+        said.append(
+            f"{amount(cost.other_responses, 'response')} belong to no turn (a greeting, a reply to silence, a turn "
+            "that was cut off); what they cost is part of their call."
+        )
     table = Table(
         "Cost by meter, and for planning",
         (Column("USD"), Column("tokens", "tokens")),

@@ -103,7 +103,10 @@ def run_scenario(
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
             target = embedded_target(server)
-        books = books_for(scenario.pricing.book, scenario.pricing.model, base=scenario.base)
+        pricing = scenario.pricing
+        books = books_for(
+            pricing.book, pricing.model, transcription_model=pricing.transcription_model, base=scenario.base
+        )
         spec = RunSpec(scenario, target, folder, folder.run_id, books, fixtures, workforce)
         watching = Watchers()
         stack.callback(watching.close)
@@ -201,6 +204,7 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         ),
         calibration=newest_calibration(host),
         price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
+        own_price_book=stored.own_book(spec.books),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
     )
 

@@ -1,8 +1,8 @@
 """Measuring a stored run again, for a changed definition or a newer price book: no call is made.
 
 In: a finished run folder with its raw timelines; out: new tables in it. The first time, the old tables are kept as
-`*.as-run.parquet`. Trap: a call without a stored timeline cannot be measured again and would lose its rows, so such a
-run is refused.
+`*.as-run.parquet`. Prices are those that the run's scenario asked for, unless others are given.
+Trap: a call without a stored timeline cannot be measured again and would lose its rows, so such a run is refused.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bench import __version__
 from bench.errors import BenchError
@@ -18,7 +19,7 @@ from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
-from bench.pricing.book import Books, books_for
+from bench.pricing.book import Books, PriceBook, books_for
 from bench.store.finish import replace_tables
 from bench.store.manifest import Manifest, UsedPriceBook, write_manifest
 from bench.store.reader import Run, iter_timelines, read_run
@@ -27,12 +28,13 @@ from bench.store.reader import Run, iter_timelines, read_run
 def recompute(path: Path, *, book: str | None = None, price_as: str | None = None) -> Run:
     """Measure every stored call of the run in `path` again and replace its tables.
 
-    `book` and `price_as` re-price it. Raises `BenchError` when the run is not finished or calls are missing.
+    `book` and `price_as` come before the scenario's own `pricing:`. Raises `BenchError` when the run is not finished,
+    calls are missing, or the scenario's price book cannot be found.
     """
     run = read_run(path)
     if run.manifest.state != "finished":
         raise BenchError(f"{path}: the run did not finish, so its tables are still rows", hint=f"bench report {path}")
-    books = books_for(book, price_as)
+    books = _books(run.manifest, book, price_as)
     turns: list[TurnRecord] = []
     sessions: list[SessionRecord] = []
     for rows, session in _measured(path, run.manifest, books):
@@ -50,6 +52,24 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
     replace_tables(run.folder, turns, sessions)
     _note(run, books)
     return read_run(path)
+
+
+def _books(manifest: Manifest, book: str | None, price_as: str | None) -> Books:
+    """The books of the run's scenario, with what is asked for now before them."""
+    pricing = manifest.scenario.get("pricing")
+    asked: dict[str, Any] = pricing if isinstance(pricing, dict) else {}
+    model, transcription_model = price_as or asked.get("model"), asked.get("transcription_model")
+    chosen: str | PriceBook | None = book or manifest.own_price_book or asked.get("book")
+    try:
+        return books_for(chosen, model, transcription_model=transcription_model)
+    except BenchError as error:
+        if book or not isinstance(chosen, str):
+            raise
+        # An older run does not hold the book itself, and its name is relative to a scenario that may be elsewhere.
+        raise BenchError(
+            f"{manifest.run_id}: the run was priced with the book '{chosen}', which cannot be read from here ({error})",
+            hint="name it with --book FILE, or a shipped one",
+        ) from error
 
 
 def _measured(path: Path, manifest: Manifest, books: Books) -> Iterator[tuple[list[TurnRecord], SessionRecord]]:
@@ -72,7 +92,7 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
 
 def _note(run: Run, books: Books) -> None:
     manifest = run.manifest
-    manifest.price_books = UsedPriceBook.used(manifest.target.model, books) or manifest.price_books
+    manifest.price_books = UsedPriceBook.used(books.price_as or manifest.target.model, books) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

@@ -305,3 +305,8 @@ class Pricing(Block):
     model: Text | None = Field(
         default=None, description="Price as this model instead of the target's.", examples=["gpt-realtime-mini"]
     )
+    transcription_model: Text | None = Field(
+        default=None,
+        description="Price the transcription of the caller as this model's (for a deployment under another name).",
+        examples=["gpt-4o-mini-transcribe"],
+    )

@@ -100,7 +100,9 @@ class Call:
             jitter_buffer_ms=plan.jitter_buffer_ms,
             client_late_ms=plan.client_late_ms,
         )
-        self._tracker = Tracker(self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn)
+        self._tracker = Tracker(
+            self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn, refuses_reply=dialect.refuses_reply
+        )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
         self._intake = Intake(self.timeline, dialect, self._tracker, self._listener)
         self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
@@ -370,6 +372,7 @@ class Call:
             if everything or late or turn.end != "completed" or not self._tracker.transcription_due(turn.index):
                 # First, so that a turn which cannot be measured is not handed over again and again.
                 self._unreported.remove(turn)
+                turn.entries_measured = len(self.timeline.entries)
                 self._observer.turn_ended(self.timeline, turn)
                 shared_alarm().catch_up()
 

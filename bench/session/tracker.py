@@ -7,10 +7,10 @@ by `bench.facts.attribution`. Trap: a transcription may arrive after the next tu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from bench.facts.attribution import Attribution
+from bench.facts.attribution import Attribution, ResponseState
 from bench.facts.signals import (
     ErrorInfo,
     InputCommitted,
@@ -54,19 +54,21 @@ class Tracker:
         bounds: Bounds,
         *,
         refuses_turn: Callable[[ErrorInfo, int], bool],
+        refuses_reply: Callable[[ErrorInfo, int], bool] | None = None,
     ) -> None:
         self._timeline = timeline
         self._bounds = bounds
         self._refuses_turn = refuses_turn
-        self._attribution = Attribution()
+        self._refuses_reply = refuses_reply or refuses_turn
+        self._attribution = Attribution(timeline.turns, manual=timeline.manual)
         self._pending_items: dict[int, set[str]] = {}
         self._transcribed: set[int] = set()
         self._noise = 0
-        self._stops: set[str | int] = set()
-        self._commits: set[str | int] = set()
         self._last_commit_ns: int | None = None
         self._speech_open_ns: int | None = None
         self.refusal: ErrorInfo | None = None
+        self._refused_ns: int | None = None
+        """When `refusal` came, while the reply that was asked for besides may still come."""
         self.last_error: ErrorInfo | None = None
 
     @property
@@ -78,15 +80,17 @@ class Tracker:
         """The caller starts to speak; what arrives from now on belongs to `turn` unless it says otherwise."""
         self._timeline.turns.append(turn)
         self._last_commit_ns = self._speech_open_ns = None
-        self._stops, self._commits = set(), set()
         self.refusal = None
+        self._refused_ns = None
 
     def feed(self, signal: Signal, read_ns: int) -> int | None:
         """Store one signal and learn from it; the number of the response that it is part of, if of any."""
         current = self._timeline.turns[-1].index if self._timeline.turns else None
         turn, response = self._attribution.attribute(signal, current)
         if response is None:
-            self._learn(signal, turn)
+            self._learn(signal, turn, current)
+        elif self._attribution.moved:
+            self._move()
         if isinstance(signal, _NOISE):
             self._noise += 1
             if self._noise > MOST_NOISE:
@@ -95,16 +99,25 @@ class Tracker:
         self._timeline.entries.append(Entry(signal, read_ns, turn, response))
         return response
 
-    def _learn(self, signal: Signal, turn: int | None) -> None:
+    def _move(self) -> None:
+        """Mend the entries of responses that turned out to belong to no turn."""
+        moved = set(self._attribution.moved)
+        self._attribution.moved.clear()
+        for place, entry in enumerate(self._timeline.entries):
+            if entry.response in moved:
+                self._timeline.entries[place] = replace(entry, turn=None)
+
+    def _learn(self, signal: Signal, turn: int | None, current: int | None) -> None:
         """What `signal`, no part of a response, says about what the caller is owed."""
+        if isinstance(signal, SpeechStarted | SpeechStopped) and turn != current:
+            return  # about an earlier turn, or about silence
         if isinstance(signal, SpeechStarted):
             self._speech_open_ns = signal.at_ns
         elif isinstance(signal, SpeechStopped):
             self._speech_open_ns, self._last_commit_ns = None, signal.at_ns
-            self._stops.add(signal.item_id or signal.at_ns)
         elif isinstance(signal, InputCommitted):
-            self._last_commit_ns = signal.at_ns
-            self._commits.add(signal.item_id or signal.at_ns)
+            if turn == current:
+                self._last_commit_ns = signal.at_ns
             if turn is not None and signal.item_id is not None:
                 self._pending_items.setdefault(turn, set()).add(signal.item_id)
         elif isinstance(signal, InputTranscript | InputTranscriptFailed):
@@ -115,7 +128,8 @@ class Tracker:
         elif isinstance(signal, ServerError) and not signal.benign:
             self.last_error = signal.error
             if turn is not None and self._refuses_turn(signal.error, turn):
-                self.refusal = signal.error
+                self.refusal = self.refusal or signal.error
+                self._refused_ns = None if self._refuses_reply(signal.error, turn) else signal.at_ns
 
     # decisions
 
@@ -124,30 +138,50 @@ class Tracker:
         turn = self.current
         if turn is None:
             return None
-        if self.refusal is not None:
-            return "error"
         mine = self._attribution.of_turn(turn.index)
+        refused = self.refusal is not None
+        if refused and self._refused_ns is None:
+            return "error"
         for response in mine:
             if response.ended_ns is None:
                 limit = min(response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
-                return "response_timeout" if now_ns >= max(limit, turn.speech_end_ns) else None
-        answered = any((response.ended_ns or 0) >= turn.speech_end_ns for response in mine)
-        waiting_since = self._waiting_since(turn, len(mine), answered)
-        if waiting_since is not None:
-            if now_ns < waiting_since + self._bounds.reply_ns:
+                over = now_ns >= max(limit, turn.speech_end_ns)
+                return ("error" if refused else "response_timeout") if over else None
+        if refused:
+            return "error" if mine or now_ns >= (self._refused_ns or 0) + self._settle_ns else None
+        ended = [response for response in mine if (response.ended_ns or 0) >= turn.speech_end_ns]
+        waiting_until = self._waiting_until(turn, mine, bool(ended))
+        if waiting_until is not None:
+            if now_ns < waiting_until:
                 return None
-            return "completed" if answered else "reply_timeout"
-        if not answered and now_ns < turn.speech_end_ns + EARLY_SETTLE_NS:
-            return None
+            return "completed" if ended or any(response.unprompted for response in mine) else "reply_timeout"
+        if all(response.unprompted for response in ended):
+            last_ns = max(turn.speech_end_ns, *(response.ended_ns or 0 for response in ended), 0)
+            return "completed" if now_ns >= last_ns + EARLY_SETTLE_NS else None
         return "completed"
 
-    def _waiting_since(self, turn: TurnFacts, responses: int, answered: bool) -> int | None:
-        """Since when the caller is owed a reply: none came yet, or the server took in more speech than it answered."""
+    @property
+    def _settle_ns(self) -> int:
+        return min(EARLY_SETTLE_NS, self._bounds.reply_ns)
+
+    def _waiting_until(self, turn: TurnFacts, mine: Sequence[ResponseState], answered: bool) -> int | None:
+        """How long the caller waits for a reply that is owed: none came yet, or more speech was taken in after it.
+
+        A reply answers all that was taken in before it began. What was taken in later may be noise: once a reply was
+        heard to its end, another one is waited for only as long as it takes to settle.
+        """
         latest_ns = max(turn.speech_end_ns, self._last_commit_ns or 0)
-        if not responses or max(len(self._stops), len(self._commits)) > responses:
-            return latest_ns
+        if not mine:
+            return latest_ns + self._bounds.reply_ns
+        more = self._attribution.utterances(turn.index) > sum(not response.unprompted for response in mine)
+        if more and (self._last_commit_ns or 0) > mine[-1].first_ns:
+            whole = [response.ended_ns or 0 for response in mine if not response.cancelled]
+            early = any(response.unprompted and not response.cancelled for response in mine)
+            if early or (whole and max(whole) >= turn.speech_end_ns):
+                return max(latest_ns, *whole) + self._settle_ns
+            return latest_ns + self._bounds.reply_ns
         if self._speech_open_ns is not None and not answered:
-            return max(turn.speech_end_ns, self._speech_open_ns)
+            return max(turn.speech_end_ns, self._speech_open_ns) + self._bounds.reply_ns
         return None
 
     def next_check_ns(self, now_ns: int) -> int:
@@ -159,8 +193,12 @@ class Tracker:
         for response in self._attribution.of_turn(turn.index):
             if response.ended_ns is None:
                 marks += [response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns]
+            else:
+                marks.append(response.ended_ns + self._settle_ns)
         if self._last_commit_ns is not None:
-            marks.append(self._last_commit_ns + self._bounds.reply_ns)
+            marks += [self._last_commit_ns + self._bounds.reply_ns, self._last_commit_ns + self._settle_ns]
+        if self._refused_ns is not None:
+            marks.append(self._refused_ns + self._settle_ns)
         ahead = [mark for mark in marks if mark > now_ns]
         return min(ahead) if ahead else now_ns + 50_000_000
 

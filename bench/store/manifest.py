@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from bench.errors import BenchError
-from bench.pricing.book import Books
+from bench.pricing.book import Books, PriceBook, default_books
 from bench.store.calibration import Calibration
 from bench.store.certificate import HealthCertificate, StoredPart
 from bench.store.environment import GitState, Host
@@ -88,6 +88,11 @@ class UsedPriceBook(StoredPart):
         return [cls(name=book.book, date=str(book.date), example=book.label is not None, source=book.vendor)]
 
 
+def own_book(books: Books) -> PriceBook | None:
+    """The book among `books` that does not come with the package, if there is one."""
+    return next((book for book in books.parts if book not in default_books().parts), None)
+
+
 class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
@@ -122,6 +127,8 @@ class Manifest(StoredPart):
     calibration: Annotated[Calibration | dict[str, Any] | None, Field(union_mode="left_to_right")] = None
     """The newest calibration of the host when the run was made; a mapping where this version cannot read it."""
     price_books: list[UsedPriceBook] = Field(default_factory=list)
+    own_price_book: PriceBook | None = None
+    """The scenario's own price book as it was read, so that the run can be priced again from its folder alone."""
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
     notes: list[str] = Field(default_factory=list)

@@ -183,10 +183,10 @@ CASES: list[tuple[str, list[Signal], dict[str, Any], tuple[str, str | None, str 
         ("failed", "closed", "close_1006", 1006, "turn"),
     ),
     (
-        "closed, and only the timeline says how",
+        "closed: a code that came after the turn's end is the call's alone",
         REPLY,
         {"end": "closed", "line": {"close_code": 1011}},
-        ("failed", "closed", None, 1011, "turn"),
+        ("failed", "closed", None, None, "turn"),
     ),
     (
         "expired",

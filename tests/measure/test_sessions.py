@@ -16,6 +16,7 @@ from bench.facts.signals import (
     ServerError,
     SessionCreated,
     Signal,
+    TranscriptionUsage,
     Unrecognised,
 )
 from bench.facts.timeline import Entry
@@ -24,7 +25,7 @@ from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
 from bench.pricing.book import NO_BOOKS, default_books
 from tests.measure import build
-from tests.measure.build import audio, done, good_reply, ns
+from tests.measure.build import USAGE, audio, done, good_reply, heard, ns, started
 
 START = build.T0_NS - 2_000_000_000
 MS = 1_000_000
@@ -126,17 +127,42 @@ def test_a_turn_cut_off_is_not_counted_as_ended() -> None:
 
 def test_one_unpriced_turn_makes_the_sum_unknown_but_a_silent_one_does_not() -> None:
     call = build.timeline(good_reply(), build.facts())
-    silent = build.facts(index=1, end="reply_timeout")
-    unbilled = build.facts(index=2)
-    call.entries += [Entry(signal, signal.at_ns, 2, 9) for signal in (audio(700, 100), done(900))]
-    rows = [
-        measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())
-        for turn in (call.turns[0], silent, unbilled)
-    ]
-    priced = measure_session(call, rows[:2], build.ANCHOR)
+
+    def measured() -> SessionRecord:
+        rows = [measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books()) for turn in call.turns]
+        return measure_session(call, rows, build.ANCHOR, book=default_books())
+
+    call.turns.append(build.facts(index=1, end="reply_timeout"))
+    priced = measured()
     assert (priced.cost_usd, priced.cost_partial_usd) == (pytest.approx(1329.85e-6), None)
-    partly = measure_session(call, rows, build.ANCHOR)
+    call.turns.append(build.facts(index=2))
+    call.entries += [Entry(signal, signal.at_ns, 2, 9) for signal in (audio(700, 100), done(900))]
+    partly = measured()
     assert (partly.cost_usd, partly.cost_partial_usd) == (None, pytest.approx(1329.85e-6))
+    assert partly.cost_unknown == "tokens (the server reported no usage)"
+
+
+def test_what_belongs_to_no_turn_is_in_the_call_and_its_cost() -> None:
+    call = build.timeline(good_reply(), build.facts())
+    greeting = [started(-2500, "r0"), audio(-2400, 100, "r0"), done(-2200, "r0", usage=USAGE)]
+    call.entries += [Entry(signal, signal.at_ns, None, 9) for signal in greeting]
+    silence = heard(2500, "", "u9", TranscriptionUsage(in_audio_tokens=10, out_text_tokens=1))
+    call.entries.append(Entry(silence, silence.at_ns, None))
+    rows = [measure_turn(call, call.turns[0], wall_anchor=build.ANCHOR, book=default_books())]
+    record = measure_session(call, rows, build.ANCHOR, book=default_books())
+    assert (record.other_responses, record.other_in_text, record.other_out_audio) == (1, 100, 40)
+    assert record.other_transcription_in_audio == 10
+    assert record.other_cost_usd == pytest.approx((424 + 6.6 + 848 + 10 * 1.25 + 5) / 1e6)
+    assert record.cost_usd == pytest.approx((rows[0].cost_usd or 0) + (record.other_cost_usd or 0))
+    none = measure_session(build.timeline(good_reply(), build.facts()), rows, build.ANCHOR, book=default_books())
+    assert (none.other_responses, none.other_cost_usd, none.other_in_text) == (0, None, None)
+
+
+def test_a_turn_without_a_row_is_billed_to_its_call() -> None:
+    call = build.timeline(good_reply(), build.facts(end="stopped"))
+    record = measure_session(call, [], build.ANCHOR, book=default_books())
+    assert (record.other_responses, record.other_in_text) == (1, 100)
+    assert record.cost_usd == pytest.approx(1329.85e-6)
 
 
 def test_a_model_billed_by_the_minute() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench.facts.signals import TranscriptionUsage, Usage
 from bench.pricing.book import Rates, TokenMeters, TranscriptionMeters, default_books
-from bench.pricing.price import price_minutes, price_turn
+from bench.pricing.price import Bill, price_minutes, price_turn
 
 BOOKS = default_books()
 REALTIME = BOOKS.rates("gpt-realtime")
@@ -84,9 +84,9 @@ def test_the_parts() -> None:
         ({"in_text": 0, "in_audio": 0, "out_text": 0}, REALTIME, "zero tokens", None),
         ({"out_text": 1000}, REALTIME, "input tokens were not reported", 0.016),
         ({"in_text": 1000}, REALTIME, "output tokens were not reported", 0.004),
-        ({"in_text": 10, "in_image": 3, "out_text": 1}, TEXT_ONLY, "no price for image input tokens", 2e-6),
+        ({"in_text": 10, "in_image": 3, "out_text": 1}, TEXT_ONLY, "no price for image input tokens", 12e-6),
         ({"in_text": 10, "in_cached_text": 5, "out_text": 1}, TEXT_ONLY, "no price for cached text tokens", 7e-6),
-        ({"in_text": 10, "out_text": 1, "out_audio": 9}, TEXT_ONLY, "no price for audio output tokens", 10e-6),
+        ({"in_text": 10, "out_text": 1, "out_audio": 9}, TEXT_ONLY, "no price for audio output tokens", 12e-6),
         ({"in_text": 5, "out_text": 1}, BOOKS.rates("gpt-live-1"), "by the minute", None),
     ],
 )
@@ -97,6 +97,73 @@ def test_an_unknown_meter_makes_the_total_null(
     assert cost.total_usd is None
     assert cost.known_usd == (None if known_usd is None else pytest.approx(known_usd))
     assert any(note in said for said in cost.notes), cost.notes
+
+
+ZEROS = usage(in_text=0, in_audio=0, out_text=0, out_audio=0)
+SOME = usage(in_text=1000, out_text=0)
+BILLS: list[tuple[str, list[Bill], float | None, float | None, str | None]] = [
+    # what the responses of a turn were -> total, known part, what the unknown part says
+    ("refused, zeros", [Bill(ZEROS, "failed", delivered=False)], 0.0, 0.0, None),
+    ("refused, null", [Bill(None, "failed", delivered=False)], 0.0, 0.0, None),
+    ("failed in mid-reply, zeros", [Bill(ZEROS, "failed")], 0.0, 0.0, None),
+    ("failed in mid-reply, null", [Bill(None, "failed")], None, None, "tokens (the server reported no usage)"),
+    ("failed and billed", [Bill(SOME, "failed", delivered=False)], 0.004, 0.004, None),
+    ("taken back unheard, null", [Bill(None, "cancelled", delivered=False)], 0.0, 0.0, None),
+    ("taken back unheard, billed", [Bill(SOME, "cancelled", delivered=False)], 0.004, 0.004, None),
+    ("taken back in mid-reply, zeros", [Bill(ZEROS, "cancelled")], None, None, "a usage of zero tokens"),
+    ("cut by a filter at once, zeros", [Bill(ZEROS, "incomplete", delivered=False)], 0.0, 0.0, None),
+    ("cut by a filter at once, null", [Bill(None, "incomplete", delivered=False)], None, None, "no usage"),
+    ("completed and empty, zeros", [Bill(ZEROS, "completed", delivered=False)], None, None, "zero tokens"),
+    ("completed, null", [Bill(None, "completed")], None, None, "no usage"),
+    ("never ended, gave something", [Bill(None, None)], None, None, "a response never ended"),
+    ("never ended, gave nothing", [Bill(None, None, delivered=False)], 0.0, 0.0, None),
+    ("refused, then answered", [Bill(ZEROS, "failed", delivered=False), Bill(SOME)], 0.004, 0.004, None),
+    ("answered, then silent", [Bill(SOME), Bill(None)], None, 0.004, "tokens (1 of 2 responses came without usage)"),
+    ("no response at all", [], None, None, None),
+    (
+        "negative",
+        [Bill(usage(in_text=-5, in_audio=100, out_text=0))],
+        None,
+        0.0032,
+        "text input (the server reported an",
+    ),
+    ("absurd", [Bill(usage(in_text=10**30, out_text=0))], None, None, "impossible count of text input tokens"),
+    ("negative cache", [Bill(usage(in_text=1000, in_cached_text=-7, out_text=0))], None, 0.004, "cached text input ("),
+    ("totals alone", [Bill(usage(in_total=50, out_total=9))], None, None, "input (input tokens were not reported by"),
+    (
+        "a total that is more than its parts",
+        [Bill(usage(in_text=1000, in_total=1500, out_text=0))],
+        None,
+        0.004,
+        "input (input tokens were not all reported by modality)",
+    ),
+    ("a total of its parts", [Bill(usage(in_text=1000, in_total=1000, out_text=0, out_total=0))], 0.004, 0.004, None),
+    ("reasoning is billed", [Bill(usage(in_text=0, out_text=1000, out_reasoning=900))], 0.016, 0.016, None),
+]
+
+
+@pytest.mark.parametrize(("case", "bills", "total_usd", "known_usd", "unknown"), BILLS, ids=[bill[0] for bill in BILLS])
+def test_what_a_response_is_billed(
+    case: str, bills: list[Bill], total_usd: float | None, known_usd: float | None, unknown: str | None
+) -> None:
+    cost = price_turn(bills, None, REALTIME, None)
+    assert cost.total_usd == (None if total_usd is None else pytest.approx(total_usd)), case
+    assert cost.known_usd == (None if known_usd is None else pytest.approx(known_usd)), case
+    said = "; ".join(map(str, cost.unknown))
+    assert unknown in said if unknown else not said, said
+
+
+def test_a_refused_response_costs_nothing_even_where_nothing_has_a_price() -> None:
+    assert price_turn([Bill(None, "failed", delivered=False)], None, None, None).total_usd == 0.0
+
+
+def test_a_cached_total_fills_the_text_and_the_rest_is_other_cached_input() -> None:
+    counts = Usage(
+        in_text_tokens=10, in_audio_tokens=50, in_cached_text_tokens=40, out_text_tokens=0, cached_split_assumed=True
+    )
+    cost = price_turn(counts, None, REALTIME, None)
+    assert cost.cached_usd == pytest.approx(40 * 0.4 / 1e6)
+    assert cost.input_usd == pytest.approx(20 * 32 / 1e6)
 
 
 def test_unused_meters_need_no_price() -> None:
@@ -126,6 +193,12 @@ SPOKEN: list[tuple[str | None, TranscriptionUsage | None, float | None, str | No
     ("gpt-4o-transcribe", TranscriptionUsage(seconds=30.0), None, "priced by tokens"),
     ("gpt-4o-transcribe", TranscriptionUsage(), None, "reported no usage"),
     ("gpt-4o-transcribe", None, None, "reported no usage"),
+    ("gpt-4o-transcribe", TranscriptionUsage(in_total_tokens=40, out_text_tokens=9), None, "not reported by modality"),
+    ("gpt-4o-transcribe", TranscriptionUsage(in_audio_tokens=-40, out_text_tokens=9), None, "impossible count"),
+    ("whisper-1", TranscriptionUsage(seconds=-3.0), None, "impossible length"),
+    ("whisper-1", TranscriptionUsage(seconds=float("nan")), None, "impossible length"),
+    ("whisper-1", TranscriptionUsage(seconds=1e9), None, "impossible length"),
+    ("whisper-1", TranscriptionUsage(seconds=30.0, in_audio_tokens=40), 0.003, None),
     ("nobody-knows", TranscriptionUsage(seconds=1.0), None, "no price for the transcription model"),
     (None, TranscriptionUsage(seconds=1.0), None, "no price for the transcription model"),
 ]
@@ -167,6 +240,8 @@ def test_the_embedded_server_pays_its_own_recogniser() -> None:
     [
         (price_minutes(BOOKS.rates("gpt-live-1"), 2.5), pytest.approx(0.125)),
         (price_minutes(BOOKS.rates("gpt-live-1"), None), None),
+        (price_minutes(BOOKS.rates("gpt-live-1"), -1.0), None),
+        (price_minutes(BOOKS.rates("gpt-live-1"), float("inf")), None),
         (price_minutes(REALTIME, 2.5), None),
         (price_minutes(None, 2.5), None),
     ],
@@ -175,11 +250,22 @@ def test_sums(found: Any, expected: Any) -> None:
     assert found == expected
 
 
-counts = st.one_of(st.none(), st.integers(0, 100_000))
+counts = st.one_of(st.none(), st.integers(-10, 100_000), st.just(10**25))
+usages = st.one_of(st.none(), st.builds(Usage, *[counts] * 11, st.booleans()))
+statuses = st.sampled_from(["completed", "failed", "cancelled", "incomplete", "unknown", None])
+
+
+@given(st.lists(st.builds(Bill, usages, statuses, st.booleans())))
+def test_no_bill_is_negative_and_what_is_unknown_is_named(bills: list[Bill]) -> None:
+    cost = price_turn(bills, None, REALTIME, None)
+    assert (cost.total_usd is None) == bool(cost.unknown or not bills)
+    assert cost.known_usd is None or cost.known_usd >= 0
+    assert cost.total_usd is None or cost.total_usd == cost.known_usd
 
 
 @given(
-    st.builds(Usage, counts, counts, counts, counts, counts, counts, counts, counts), st.sampled_from(BOOKS.parts[0:2])
+    st.builds(Usage, *[st.one_of(st.none(), st.integers(0, 100_000))] * 8),
+    st.sampled_from(BOOKS.parts[0:2]),
 )
 def test_money_is_never_negative_and_the_known_part_never_exceeds_the_whole(used: Usage, book: Any) -> None:
     for rates in book.models.values():

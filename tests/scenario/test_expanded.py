@@ -51,7 +51,7 @@ def test_it_is_what_the_yaml_says_with_every_default(load: Load, tmp_path: Path)
     assert str(tmp_path) not in json.dumps(data)
     assert data["target"]["ca_file"] == "../certs/ca.pem"
     assert data["target"]["api_key"] == "file:keys/k.txt"
-    assert data["pricing"] == {"book": "../prices/mine.yaml", "model": "m"}
+    assert data["pricing"] == {"book": "../prices/mine.yaml", "model": "m", "transcription_model": None}
     assert data["session"]["transcription"] is None
     assert data["session"]["frame"] == "40ms"
     assert data["timeouts"]["response"] == "1m"

@@ -117,7 +117,8 @@ def test_an_unanswered_second_segment_does_not_undo_the_answer() -> None:
     feed(tracker, InputCommitted(at(2.4), "u"), ResponseStarted(at(2.5), "r"), ResponseEnded(at(3), "r", "completed"))
     feed(tracker, InputCommitted(at(3.5), "noise"))
     assert tracker.over(at(4)) is None
-    assert tracker.over(at(3.5) + REPLY) == "completed"
+    assert tracker.over(at(3.5) + EARLY_SETTLE_NS - 1) is None
+    assert tracker.over(at(3.5) + EARLY_SETTLE_NS) == "completed"
 
 
 def test_late_deltas_and_transcripts_belong_to_their_own_turn() -> None:

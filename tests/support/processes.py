@@ -16,7 +16,20 @@ ROOT = Path(__file__).resolve().parents[2]
 @contextmanager
 def voice_server(**options: Any) -> Iterator[str]:
     """The independent voice server; gives its URL. It stops when its standard input closes."""
-    script = ROOT / "tests" / "support" / "voice_server.py"
+    with _server("voice_server.py", options) as url:
+        yield url
+
+
+@contextmanager
+def cued_server(**script: Any) -> Iterator[str]:
+    """The server that says what a script tells it to; gives its URL."""
+    with _server("cued_server.py", script) as url:
+        yield url
+
+
+@contextmanager
+def _server(name: str, options: dict[str, Any]) -> Iterator[str]:
+    script = ROOT / "tests" / "support" / name
     process = subprocess.Popen(
         [sys.executable, str(script), json.dumps(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
