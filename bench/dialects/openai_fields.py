@@ -106,12 +106,12 @@ def parse_usage(raw: Any) -> Usage | None:
     if not isinstance(raw, dict) or not raw:
         return None
     into, out = mapping(raw.get("input_token_details")), mapping(raw.get("output_token_details"))
-    if not into and not out:
+    totals = count(raw.get("input_tokens")), count(raw.get("output_tokens"))
+    if not into and not out and totals == (None, None):
         return None
-    cached = into.get("cached_tokens_details")
+    by = mapping(into.get("cached_tokens_details"))
     cached_total = count(into.get("cached_tokens"))
-    split = isinstance(cached, dict)
-    by = mapping(cached)
+    split = any(count(value) is not None for value in by.values())
     return Usage(
         in_text_tokens=count(into.get("text_tokens")),
         in_audio_tokens=count(into.get("audio_tokens")),
@@ -121,6 +121,9 @@ def parse_usage(raw: Any) -> Usage | None:
         in_cached_image_tokens=count(by.get("image_tokens")),
         out_text_tokens=count(out.get("text_tokens")),
         out_audio_tokens=count(out.get("audio_tokens")),
+        in_total_tokens=totals[0],
+        out_total_tokens=totals[1],
+        out_reasoning_tokens=count(out.get("reasoning_tokens")),
         cached_split_assumed=not split and bool(cached_total),
     )
 
@@ -135,6 +138,7 @@ def parse_transcription_usage(raw: Any) -> TranscriptionUsage | None:
         in_text_tokens=count(details.get("text_tokens")),
         in_audio_tokens=count(details.get("audio_tokens")),
         out_text_tokens=count(raw.get("output_tokens")),
+        in_total_tokens=count(raw.get("input_tokens")),
     )
     return None if usage == TranscriptionUsage() else usage
 

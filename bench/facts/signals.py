@@ -48,7 +48,9 @@ class Usage:
     out_audio_tokens: int | None = None
     in_total_tokens: int | None = None
     out_total_tokens: int | None = None
+    """The totals as given: some servers say no more than these."""
     out_reasoning_tokens: int | None = None
+    """Part of `out_text_tokens`: billed, and never sent."""
     cached_split_assumed: bool = False
     """The server gave only one cached total; it was attributed to text (the dearer reading) and is flagged."""
 
