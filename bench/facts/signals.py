@@ -48,7 +48,9 @@ class Usage:
     out_audio_tokens: int | None = None
     in_total_tokens: int | None = None
     out_total_tokens: int | None = None
+    """The totals as given: some servers say no more than these."""
     out_reasoning_tokens: int | None = None
+    """Part of `out_text_tokens`: billed, and never sent."""
     refused: tuple[str, ...] = ()
     """Values that cannot be, such as `input_tokens = -3`: they count as not said."""
     cached_split_assumed: bool = False
