@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import orjson
 
 from bench.server.http_requests import error_body
-from bench.server.protocol import config
+from bench.server.protocol import checks, config
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -37,6 +37,8 @@ class Grant:
     """A caller that was let in; `settings` is the configuration baked into a client secret."""
 
     settings: config.Json | None = None
+    model: str | None = None
+    """The model that the secret was made for; None: it named none."""
     is_secret: bool = False
 
 
@@ -44,6 +46,7 @@ class Grant:
 class _Secret:
     expires_at_s: float
     settings: config.Json
+    model: str | None
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ class Access:
             secret = self._secrets.get(token)
             if secret is None or secret.expires_at_s < time.time():
                 return None
-            return Grant(secret.settings, is_secret=True)
+            return Grant(secret.settings, secret.model, is_secret=True)
         if self.api_key is None:
             return Grant()
         if token is None or not hmac.compare_digest(token.encode(), self.api_key.encode()):
@@ -79,19 +82,17 @@ class Access:
             raise invalid_type("body", "an object", body)
         seconds = _lifetime_s(body.get("expires_after"))
         session = body.get("session")
-        session = {"type": "realtime"} if session is None else session
+        session = {"type": config.REALTIME} if session is None else session
         if not isinstance(session, dict):
             raise invalid_type("session", "an object", session)
-        model = session.get("model", self.default_model)
-        if not isinstance(model, str) or not model:
-            raise invalid_type("session.model", "a string", model)
-        settings = config.merged(config.default_session(model), session, voice_locked=False)
+        default = config.default_of(session, self.default_model)
+        settings = config.merged(default, session, voice_locked=False, model_open=True)
         now_s = time.time()
         self._forget_expired(now_s)
         value = SECRET_PREFIX + secrets.token_hex(20)
-        self._secrets[value] = _Secret(now_s + seconds, settings)
-        identity = {"id": f"sess_{secrets.token_hex(8)}", "object": "realtime.session", "expires_at": 0}
-        return {"value": value, "expires_at": int(now_s) + seconds, "session": {**identity, **settings}}
+        self._secrets[value] = _Secret(now_s + seconds, settings, session.get("model"))
+        shown = config.shown(settings, f"sess_{secrets.token_hex(8)}", 0)
+        return {"value": value, "expires_at": int(now_s) + seconds, "session": shown}
 
     def _forget_expired(self, now_s: float) -> None:
         if len(self._secrets) >= MAX_SECRETS:
@@ -148,5 +149,5 @@ def _lifetime_s(value: Any) -> int:
         raise invalid_type("expires_after", "an object", value)
     if value.get("anchor", "created_at") != "created_at":
         raise invalid_choice("expires_after.anchor", value["anchor"], ["created_at"])
-    within_limits = config.number(*SECRET_LIMITS_S, whole=True)
+    within_limits = checks.number(*SECRET_LIMITS_S, whole=True)
     return int(within_limits(value.get("seconds", DEFAULT_SECRET_S), "expires_after.seconds"))

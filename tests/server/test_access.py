@@ -68,6 +68,23 @@ def test_a_secret_opens_many_sessions_until_it_expires(monkeypatch: pytest.Monke
     assert door.admit({"Authorization": f"Bearer {made['value']}"}) is None
 
 
+def test_a_secret_knows_the_model_and_the_type_that_it_was_made_for() -> None:
+    door = Access(None, "local-pipeline")
+
+    def grant(session: dict[str, object] | None) -> access.Grant:
+        made = door.make_secret(orjson.dumps({"session": session, "expires_after": None}))
+        found = door.admit({"Authorization": f"Bearer {made['value']}"})
+        assert found is not None
+        return found
+
+    assert grant({"type": "realtime", "model": "gpt-realtime"}).model == "gpt-realtime"
+    assert grant({"type": "realtime", "model": None}).model is None
+    settings = grant({"type": "transcription"}).settings
+    assert settings is not None
+    assert settings["type"] == "transcription"
+    assert grant(None).settings is not None
+
+
 def test_both_parts_of_the_request_are_optional() -> None:
     made = Access(None, "local-pipeline").make_secret(b"")
     assert made["session"]["model"] == "local-pipeline"
