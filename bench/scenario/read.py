@@ -39,7 +39,7 @@ def load_scenario(
     source = find_scenario(path)
     document = read_yaml(read_text(source.text_file), name=str(path), env=env)
     if not document.problems or document.data is not None:
-        apply_overrides(document, overrides, env)
+        apply_overrides(document, overrides, env, Scenario)
         if url is not None:
             apply_url(document, url, target_name)
     return _checked(document, source.known_as, target_name, choose_target)

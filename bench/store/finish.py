@@ -7,6 +7,7 @@ only then is the spool removed; a kill at any point leaves a folder that reads a
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -26,6 +28,9 @@ from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.reader import Run, read_run
 from bench.store.rows import Damage, spool_tables
+
+_FORMULA = "^[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
+"""How a text begins that a spreadsheet computes (also in full width), or trims until it begins so."""
 
 
 def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
@@ -68,7 +73,10 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
 
 
 def write_csv(folder: RunFolder, *, from_spool: bool = False) -> None:
-    """`turns.csv` from the turn rows, batch by batch; null is an empty field, an empty text is `""`."""
+    """`turns.csv` from the turn rows, batch by batch; null is an empty field, an empty text is `""`.
+
+    The file begins with a byte order mark, or Excel would read it in the encoding of its own machine.
+    """
     part = folder.turns_csv.with_name(f".{folder.turns_csv.name}.part")
     schema = schema_of(TurnRecord)
     if from_spool:
@@ -101,9 +109,23 @@ def _joined(table: pyarrow.parquet.ParquetFile, others: Elsewhere) -> Iterator[p
 
 
 def _csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> None:
-    with pyarrow.csv.CSVWriter(path, schema) as writer:
-        for table in tables:
-            writer.write(table)
+    with path.open("wb") as file:
+        file.write(codecs.BOM_UTF8)
+        with pyarrow.csv.CSVWriter(file, schema) as writer:
+            for table in tables:
+                writer.write(_inert(table))
+
+
+def _inert(table: pa.Table | pa.RecordBatch) -> pa.Table:
+    """The rows with an apostrophe before each text that a spreadsheet would compute; numbers stay numbers."""
+    columns = [_without_formulas(table.column(index)) for index in range(table.num_columns)]
+    return pa.table(columns, schema=table.schema)
+
+
+def _without_formulas(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.if_else(pc.match_substring_regex(column, _FORMULA), pc.binary_join_element_wise("'", column, ""), column)
 
 
 def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Damage) -> None:
