@@ -53,7 +53,9 @@ class ServeOptions(BaseModel):
 
 def start_server(options: ServeOptions, **popen: Any) -> subprocess.Popen[str]:
     """A server in a process of its own: its standard output says where it listens; closing its input stops it."""
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **popen)
+    process = subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1, **popen
+    )
     assert process.stdin is not None
     process.stdin.write(options.line())
     process.stdin.flush()

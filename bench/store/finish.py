@@ -26,6 +26,7 @@ from bench.store.columns import schema_of
 from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, write_manifest
+from bench.store.parquet import parquet_file, parquet_writer, read_table, rows_in
 from bench.store.reader import Run, read_run
 from bench.store.rows import Damage, spool_tables
 
@@ -67,7 +68,8 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
         measured = others.added_to(measured)
     for path, table in ((folder.turns_parquet, measured), (folder.sessions_parquet, calls)):
         part = path.with_name(f".{path.name}.part")
-        pyarrow.parquet.write_table(table, part, compression="zstd")
+        with parquet_writer(part, table.schema) as writer:
+            writer.write_table(table)
         os.replace(part, path)
     write_csv(folder)
 
@@ -82,7 +84,7 @@ def write_csv(folder: RunFolder, *, from_spool: bool = False) -> None:
     if from_spool:
         _csv(part, schema, [spooled_turns(folder, Damage())])
     elif folder.turns_parquet.exists():
-        with pyarrow.parquet.ParquetFile(folder.turns_parquet) as table:
+        with parquet_file(folder.turns_parquet) as table:
             _csv(part, table.schema_arrow, table.iter_batches())
     else:
         _csv(part, schema, ())
@@ -93,11 +95,11 @@ def _join_workers(folder: RunFolder) -> None:
     """Count the calls of all workers in the rows of each; the tables are there, and stay so if this is cut off."""
     turns, sessions = folder.turns_parquet, folder.sessions_parquet
     others = elsewhere(
-        [pyarrow.parquet.read_table(turns, columns=list(TURN_COLUMNS))],
-        [pyarrow.parquet.read_table(sessions, columns=list(SESSION_COLUMNS))],
+        [read_table(turns, TURN_COLUMNS)],
+        [read_table(sessions, SESSION_COLUMNS)],
     )
     if others is not None:
-        with pyarrow.parquet.ParquetFile(turns) as table:
+        with parquet_file(turns) as table:
             _write_parquet(turns, table.schema_arrow, _joined(table, others))
 
 
@@ -135,11 +137,11 @@ def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Dama
 def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     part = path.with_name(f".{path.name}.part")
     rows = 0
-    with pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as writer:
+    with parquet_writer(part, schema) as writer:
         for table in tables:
             writer.write_table(table)
             rows += table.num_rows
-    stored = pyarrow.parquet.read_metadata(part).num_rows
+    stored = rows_in(part)
     if stored != rows:
         raise BenchError(
             f"{path}: holds {stored} rows of {rows}",

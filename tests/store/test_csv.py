@@ -48,6 +48,6 @@ def test_no_text_is_a_formula(
     assert data.startswith(codecs.BOM_UTF8)
     assert f'"{written}"'.encode() in data
     table = pd.read_csv(folder.turns_csv)
-    assert list(table.columns)[0] == "run_id"
+    assert table.columns[0] == "run_id"
     assert table["first_audible_ms"].tolist()[0] == -12.5
     assert table["hypothesis"].isna().tolist() == [False, True]
