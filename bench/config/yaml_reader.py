@@ -19,6 +19,7 @@ from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from bench.config.secrets import looks_like_key, names_secret, without_keys
+from bench.terminal import readable
 
 Loc = tuple[str | int, ...]
 MAX_NODES = 500_000
@@ -282,7 +283,7 @@ class _Reader:
                 node, loc, f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
             )
             return match[0]
-        return value
+        return readable([value])[0]
 
     def mark(self, node: yaml.Node) -> Mark:
         line = node.start_mark.line + 1

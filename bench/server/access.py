@@ -9,11 +9,12 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
+from bench.server.client_secrets import opened, sealed
 from bench.server.http_requests import error_body
 from bench.server.protocol import checks, config
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
@@ -55,13 +56,15 @@ class Access:
 
     api_key: str | None
     default_model: str
+    shared_key: str | None = None
+    """What the processes of one server sign secrets with; None: this is the only one, and keeps them in a table."""
     _secrets: dict[str, _Secret] = field(default_factory=dict)
 
     def admit(self, headers: RequestHeaders) -> Grant | None:
         """The grant for a request's credentials, or None when they are missing or wrong."""
         token = presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
-            secret = self._secrets.get(token)
+            secret = self._secret_of(token)
             if secret is None or secret.expires_at_s < time.time():
                 return None
             return Grant(secret.settings, secret.model, is_secret=True)
@@ -88,11 +91,23 @@ class Access:
         default = config.default_of(session, self.default_model)
         settings = config.merged(default, session, voice_locked=False, model_open=True)
         now_s = time.time()
-        self._forget_expired(now_s)
-        value = SECRET_PREFIX + secrets.token_hex(20)
-        self._secrets[value] = _Secret(now_s + seconds, settings, session.get("model"))
+        value = self._new_secret(_Secret(now_s + seconds, settings, session.get("model")), now_s)
         shown = config.shown(settings, f"sess_{secrets.token_hex(8)}", 0)
         return {"value": value, "expires_at": int(now_s) + seconds, "session": shown}
+
+    def _new_secret(self, secret: _Secret, now_s: float) -> str:
+        if self.shared_key is not None:
+            return SECRET_PREFIX + sealed(self.shared_key, asdict(secret))
+        self._forget_expired(now_s)
+        value = SECRET_PREFIX + secrets.token_hex(20)
+        self._secrets[value] = secret
+        return value
+
+    def _secret_of(self, token: str) -> _Secret | None:
+        if self.shared_key is None:
+            return self._secrets.get(token)
+        content = opened(self.shared_key, token.removeprefix(SECRET_PREFIX))
+        return _Secret(**content) if content is not None else None
 
     def _forget_expired(self, now_s: float) -> None:
         if len(self._secrets) >= MAX_SECRETS:

@@ -39,6 +39,8 @@ class ServeOptions(BaseModel):
     """A file for what was heard and sent, and when; with several processes one for each."""
     processes: int = 1
     """Server processes on one port; only for the engine `simulated`."""
+    shared_key: str | None = None
+    """Of several processes: what they sign client secrets with, so that each takes those of the others."""
     process: int | None = None
     """Which of them this one is; None: the first, which starts the others."""
     tls_cert: Path | None = None

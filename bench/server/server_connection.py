@@ -70,7 +70,7 @@ class Service:
         self.engine = engine
         self.truth = truth
         self.deadlines = Deadlines()
-        self.access = Access(options.api_key, engine.default_model)
+        self.access = Access(options.api_key, engine.default_model, options.shared_key)
         self.lifetime_s = engine.session_lifetime_s or float(options.session_lifetime_s)
         self.connections: set[ServerConnection] = set()
         self.open_sessions = 0

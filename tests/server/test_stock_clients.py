@@ -145,6 +145,22 @@ def test_a_client_secret_opens_a_session_of_its_configuration(address: str, kind
     assert http(f"{address}/healthz", method="POST")[0] == 405
 
 
+def test_any_of_several_processes_takes_a_client_secret() -> None:
+    async def opened(url: str, value: str) -> str:
+        headers = {"Authorization": f"Bearer {value}"}
+        async with connect(url, additional_headers=headers, proxy=None) as socket:
+            return str(json.loads(await socket.recv())["session"]["instructions"])
+
+    with server_process(engine="simulated", processes=2) as (_, address):
+        made = http(
+            f"{address}/v1/realtime/client_secrets",
+            method="POST",
+            body=b'{"session": {"type": "realtime", "instructions": "Baked."}}',
+        )[1]
+        found = [asyncio.run(opened(f"ws{address[4:]}/v1/realtime", made["value"])) for _ in range(8)]
+    assert found == ["Baked."] * 8
+
+
 def test_one_message_may_hold_a_whole_turn(address: str) -> None:
     async def run() -> list[dict[str, Any]]:
         client = AsyncOpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0)
