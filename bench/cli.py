@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bench.errors import BenchError, ExitCode
-from bench.terminal import make_streams_safe, readable
+from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
+
+_SIGPIPE = 141
+"""What a shell makes of a command whose output nobody read to its end."""
 
 app = typer.Typer(
     name="bench",
@@ -73,6 +76,9 @@ def main() -> NoReturn:
         sys.exit(int(error.exit_code))
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(_SIGPIPE)
     except Exception as error:
         sys.exit(_unexpected(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -168,15 +174,13 @@ def run(
         print(plan_text(loaded))
         return int(ExitCode.PASS)
     _patch_first()
-    from rich.console import Console
-
     from bench.load.spec import Workforce
     from bench.report.terminal import render_terminal
     from bench.run.lifecycle import run_scenario
     from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
     from bench.run.screen import open_screen
 
-    console = Console()
+    console = open_console()
     watchers = [open_screen(console)]
     if web:
         address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
@@ -189,7 +193,7 @@ def run(
     outcome = run_scenario(
         loaded, out=out, command=["bench", *readable(sys.argv[1:])], workforce=workforce, watchers=watchers
     )
-    print(render_terminal(outcome.summary, outcome.folder.root))
+    say(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
 
@@ -243,7 +247,7 @@ def report(
     else:
         stored = read_run(run_folder)
     summary = write_reports(stored)
-    print(render_terminal(summary, run_folder))
+    say(render_terminal(summary, run_folder))
     if png:
         from bench.report.figures import write_figures
 

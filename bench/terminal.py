@@ -10,9 +10,14 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HANDLER = "bench.nearest"
 _NEAREST = {
@@ -44,6 +49,33 @@ def make_streams_safe() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
+
+
+def say(text: str) -> None:
+    """Print a result at once. A reader who has gone (`bench run ... | head`) does not change how a run ended."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Nobody reads standard output any more: what is still written goes nowhere."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+
+
+def open_console() -> Console:
+    """A console whose reader may go away; rich's own ends the process then."""
+    from rich.console import Console
+
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            drop_output()
+
+    return _Console()
 
 
 def readable(words: Iterable[str]) -> list[str]:

@@ -70,7 +70,9 @@ def bench(*words: str | Path, cwd: Path, env: dict[str, str], **options: object)
     return subprocess.run(command, cwd=cwd, env=clean, timeout=60, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
-@pytest.mark.parametrize("env", ENCODINGS[1:], ids=["C", "latin-1"])
+@pytest.mark.parametrize(
+    "env", [ENCODINGS[1], pytest.param(ENCODINGS[2], marks=pytest.mark.slow)], ids=["C", "latin-1"]
+)
 def test_a_run_and_its_report_end_well(env: dict[str, str], url: str, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
     words = ("run", "s.yaml", "--url", url, "--out", "läufe", "--set", "tags.ort=Köln", "--set", "tags.c=12345678")
@@ -89,6 +91,21 @@ def test_a_run_and_its_report_end_well(env: dict[str, str], url: str, tmp_path: 
     manifest = (tmp_path / "läufe" / "run.json").read_text("utf-8")
     assert "Grüße" in manifest or "Gr\\u00fc" in manifest
     assert "K\\u00f6ln" in manifest or "Köln" in manifest
+
+
+def test_a_reader_that_goes_away_does_not_end_a_run(url: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = bench("run", "s.yaml", "--url", url, "--out", "out", cwd=tmp_path, env={}, stdout=writing, stderr=-1)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out" / "report.html").is_file()
+    reading, writing = os.pipe()
+    os.close(reading)
+    listed = bench("scenarios", cwd=tmp_path, env={}, stdout=writing, stderr=-1)
+    os.close(writing)
+    assert b"Traceback" not in listed.stderr
 
 
 @pytest.mark.parametrize(
