@@ -13,22 +13,44 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bench.errors import BenchError, ExitCode
+from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
+
+_SIGPIPE = 141
+"""What a shell makes of a command whose output nobody read to its end."""
 
 app = typer.Typer(
     name="bench",
     help="Load-test and benchmark realtime voice endpoints, with numbers that can be trusted.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 fixtures_app = typer.Typer(help="List, check and add the recordings that callers speak.", no_args_is_help=True)
 app.add_typer(fixtures_app, name="fixtures")
 
-ScenarioArgument = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
+
+def _scenarios_and_files(incomplete: str) -> list[str]:
+    """For the shell: shipped scenarios by name, then YAML files and folders."""
+    from glob import escape, glob
+
+    from bench.scenario.listing import SUFFIXES, scenario_names
+
+    found = [Path(path) for path in sorted(glob(f"{escape(incomplete)}*"))]
+    files = [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix in SUFFIXES]
+    return [*(name for name in scenario_names() if name.startswith(incomplete)), *files]
+
+
+ScenarioArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario file (YAML), or the name of a shipped one (bench scenarios).",
+        autocompletion=_scenarios_and_files,
+    ),
+]
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="NAME", help="Which of the scenario's targets.")]
 UrlOption = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Call this server in the scenario's dialect.")
@@ -52,6 +74,7 @@ CatalogueOption = Annotated[
 
 def main() -> NoReturn:
     """Run the command line; a `BenchError` becomes a sentence on stderr and its exit code."""
+    make_streams_safe()
     try:
         code = app(standalone_mode=False)
     except BenchError as error:
@@ -61,6 +84,9 @@ def main() -> NoReturn:
         sys.exit(int(error.exit_code))
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(_SIGPIPE)
     except Exception as error:
         sys.exit(_unexpected(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -112,7 +138,7 @@ def _load(
 ) -> Scenario:
     from bench.scenario.read import load_scenario
 
-    changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
+    changes = [*readable(overrides or []), *([] if seed is None else [f"seed={seed}"])]
     return load_scenario(path, overrides=changes, url=url, target_name=target, choose_target=choose_target)
 
 
@@ -157,8 +183,6 @@ def run(
         print(plan_text(loaded))
         return int(ExitCode.PASS)
     _patch_first()
-    from rich.console import Console
-
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.terminal import render_terminal
@@ -167,7 +191,7 @@ def run(
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
-    console = Console()
+    console = open_console()
     watchers = [open_screen(console)]
     if web:
         address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
@@ -177,12 +201,13 @@ def run(
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None:
         console.print("starting the embedded server ...", highlight=False)
+    command = ["bench", *readable(sys.argv[1:])]
     try:
-        outcome = run_scenario(loaded, out=out, command=sys.argv, workforce=workforce, watchers=watchers)
+        outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
     except UnwrittenReportError as error:
-        print(render_terminal(error.summary, error.folder))
+        say(render_terminal(error.summary, error.folder))
         raise
-    print(render_terminal(outcome.summary, outcome.folder.root))
+    say(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
 
@@ -245,9 +270,9 @@ def report(
     try:
         summary = write_reports(stored, out=out)
     except UnwrittenReportError as error:
-        print(render_terminal(error.summary, run_folder))
+        say(render_terminal(error.summary, run_folder))
         raise
-    print(render_terminal(summary, out or run_folder))
+    say(render_terminal(summary, out or run_folder))
     if png:
         from bench.report.figures import write_figures
 
@@ -267,6 +292,20 @@ def validate(
     if target is not None or len(loaded.targets) < 2:
         loaded = _load(scenario, target, url, set_, None)
     print(f"{scenario}: ok. {summary_line(loaded)}")
+    return int(ExitCode.PASS)
+
+
+@app.command()
+def scenarios() -> int:
+    """List the scenarios and profiles that come with the package, to be used by name."""
+    from bench.scenario.listing import shipped_profiles, shipped_scenarios
+
+    print("scenarios, for bench run NAME:")
+    for each in shipped_scenarios():
+        print(f"  {each.name:<16} {each.sentence}")
+    print("profiles, for bench serve --engine simulated --profile NAME:")
+    for each in shipped_profiles():
+        print(f"  {each.name:<16} {each.sentence}")
     return int(ExitCode.PASS)
 
 
@@ -343,7 +382,8 @@ def serve(
         typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
     ] = "local",
     profile: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults.")
+        Path | None,
+        typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
     ] = None,
     truth_log: Annotated[
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")

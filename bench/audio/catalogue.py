@@ -22,6 +22,7 @@ from bench.config.block import Block, Complaint, nearest, refusal
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Problem, read_yaml
 from bench.errors import BenchError
+from bench.shipped import shipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +36,8 @@ _HINT = "leave a time or hash out to have it measured; docs/scenarios.md, A cata
 
 
 def shipped_catalogue() -> Path:
-    """The project's own fixtures: beside the package, in the checkout it is installed from."""
-    return Path(__file__).resolve().parents[2] / "fixtures" / "audio" / "catalogue.yaml"
+    """The project's own fixtures, which come with the package."""
+    return shipped("fixtures/audio/catalogue.yaml").resolve()
 
 
 @dataclass(frozen=True, slots=True)
