@@ -47,6 +47,8 @@ class View:
     """A code per turn: which call it belongs to."""
     calls_warmup: Mask
     calls_measured: Mask
+    calls_timed: Mask
+    """Calls whose waits count: those whose coming up fell into no gap of our own process."""
     calls_ready: Mask
     """Calls that the server configured and acknowledged, warm-up too."""
 
@@ -82,6 +84,7 @@ def view_of(run: Run) -> View:
         calls_of_turns=codes_of(run.turns["session_id"])[0],
         calls_warmup=calls_warmup,
         calls_measured=~calls_warmup,
+        calls_timed=~calls_warmup & np.isnan(call["gap_ms"]),
         calls_ready=~np.isnan(call["session_ready_ms"]),
     )
 
