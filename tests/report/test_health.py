@@ -80,7 +80,7 @@ def test_late_turns_make_it_invalid_and_name_what_was_wrong(tmp_path: Path) -> N
     late = sum(row.client_late for row in turns)
     assert (found.verdict.name, found.verdict.exit_code, found.health.trust) == ("invalid", 4, "no")
     reasons = " | ".join(found.verdict.reasons)
-    for said in (f"audio late in {late} of 120 turns", "p99 34.0 ms", "--workers"):
+    for said in (f"late itself in {late} of 120 turns", "p99 34.0 ms", "--workers"):
         assert said in reasons
     assert found.health.client_late_of == 120
     for text in everywhere(found):
