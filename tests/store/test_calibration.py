@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,17 @@ from bench.store.environment import host_facts
 
 
 @pytest.fixture
-def broken_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+def broken_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A home that cannot hold a folder: a file, a folder behind a file, or a folder that may not be entered."""
     home = tmp_path / "home"
     if request.param == "locked":
         (home / "calibration").mkdir(parents=True)
         home.chmod(0)
-        request.addfinalizer(lambda: home.chmod(0o700))
     else:
         home.write_text("a file")
     monkeypatch.setenv("BENCH_HOME", str(home / "deeper" if request.param == "behind" else home))
-    return home
+    yield home
+    home.chmod(0o700)
 
 
 @pytest.mark.parametrize("broken_home", ["file", "behind", "locked"], indirect=True)
