@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,8 @@ def _stop_again_and_again(
     while process.poll() is None and not list(out.glob("*.jsonl")) and not list(out.glob("rows/*")) and _idle(out):
         time.sleep(0.02)
     for stop_s, pause_s in zip(itertools.cycle(stops_s), itertools.cycle(pauses_s), strict=False):
-        time.sleep(pause_s)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(pause_s)
         if process.poll() is not None or time.monotonic() > until or (out / "summary.json").exists():
             return done
         family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
