@@ -182,6 +182,17 @@ class BadlyHeard(_Part):
     alignment: list[AlignedWords]
 
 
+class ProtocolFindings(_Part):
+    """What the server said that was not understood, and what it set otherwise than it was asked to."""
+
+    not_understood: dict[str, int] = Field(default_factory=dict)
+    """Kinds of events and how often they came, the most frequent first."""
+    reason: str | None = None
+    """What their names give away."""
+    differences: dict[str, int] = Field(default_factory=dict)
+    """Sentences, and in how many calls each holds."""
+
+
 class Words(_Part):
     """Recognition of the caller's words. `expected` turns could have been transcribed, `scored` were."""
 
@@ -415,6 +426,7 @@ class Findings(_Part):
     calls: CallCounts
     rates: list[Rate]
     errors: list[ErrorRow]
+    protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
     latency_cuts: LatencyCuts | None = None
