@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.annotate import QUIETEST_PEAK_DB, SpeechSpan, speech_span
+from bench.audio.channel_names import NAMES
 from bench.audio.formats import to_pcm16
 from bench.audio.level import decibels, sliding_rms
 from bench.errors import BenchError
 
-NAMES = {"left": 1, "right": 2}
 ALIKE = 0.97  # correlation from which two channels are one signal; a pair of room microphones is below it
 CROSSTALK_DB = 50.0  # what lies this far under the loudest channel is no speaker of its own
 

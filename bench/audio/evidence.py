@@ -25,7 +25,7 @@ VERSION = 1
 # Bounds. Over the 62 shipped recordings, clean, the worst value of each is in brackets.
 REFUSED_MS = 300.0  # the detectors differ by more than any soft ending explains
 NEAR_BACKGROUND_DB = 45.5  # [46.5] with less between speech and background, a soft ending begins to drown
-EDGE_MS = 15.0  # [150]
+EDGE_MS = 25.0  # [150]
 APART_MS = 100.0  # a piece of sound after such a gap is looked at by itself; a closure before /t/ or /k/ is shorter
 BESIDE_MS = 55.0  # after such a gap, if it is loud and has no pitch
 QUIETER_DB = 20.0
@@ -34,8 +34,11 @@ SHORTEST_WORD_MS = 60.0
 LONG_PAUSE_MS = 450.0  # [300] a server that waits 500 ms takes it for the end of the turn
 UNVOICED_MS = 250.0  # [189] the longest hiss that ends a word
 VOICED_AFTER_MS = 60.0
-FADE_MS = 60.0  # goes on so long, 10 dB lower
-FADE_DB = 10.0
+VOICED_ON_MS = 50.0  # [40]
+FADES = ((10.0, 60.0), (15.0, 110.0))  # [50, 90] so many dB lower, the sound goes on so long
+KNOCK_MS = 300.0  # a piece this short, loudest at its very beginning, has pitch in half of it if it is a word
+KNOCK_ATTACK_MS = 30
+DYING_MS = 100.0  # [90] of voice at more than 20 dB under the loudest, within the last 400 ms
 TONE_SHARE = 0.85  # [0.71]
 LEAST_VOICED, DOUBTFUL_VOICED = 0.08, 0.2  # [0.51]
 CLIPPED_SHARE = 0.0005  # [0]
@@ -173,7 +176,9 @@ def _last_piece(look: _Look) -> list[Finding]:
             continue
         found = _suspicion(look, gap, first.start_ms, last.end_ms)
         if found:
-            said = f"the last piece of sound, {first.start_ms:,.0f} to {last.end_ms:,.0f} ms, comes {gap:,.0f} ms after "
+            said = (
+                f"the last piece of sound, {first.start_ms:,.0f} to {last.end_ms:,.0f} ms, comes {gap:,.0f} ms after "
+            )
             said += f"the rest and {found}; without it speech ends at {before.end_ms:,.0f} ms"
             return [Finding("doubt", said)]
     return []
@@ -188,7 +193,9 @@ def _suspicion(look: _Look, gap_ms: float, start_ms: float, end_ms: float) -> st
         return "is a loud burst without pitch (a key or a knock?)" if not voiced and under_db < LOUD_BURST_DB else None
     if _is_tone(look, start_ms, end_ms):
         return "is a tone (a beep?)"
-    if voiced < 0.25:
+    levels = look.voice.level_db[look.voice.within(start_ms, end_ms)]
+    knock = end_ms - start_ms < KNOCK_MS and int(levels.argmax()) * HOP_MS <= KNOCK_ATTACK_MS
+    if voiced < (0.5 if knock else 0.25):
         return "has no pitch (a breath, a cough or a knock?)"
     if end_ms - start_ms < SHORTEST_WORD_MS:
         return f"lasts only {end_ms - start_ms:,.0f} ms"
@@ -219,17 +226,27 @@ def _tail(look: _Look) -> list[Finding]:
             found.append(Finding("doubt", f"{said}{end - unvoiced:,.0f} ms"))
         if unvoiced < -VOICED_AFTER_MS:
             found.append(Finding("doubt", f"something with pitch is heard {-unvoiced:,.0f} ms after the end of speech"))
-    lower_db = look.heard.threshold_db - FADE_DB
-    background = look.background_db
-    if background is not None and lower_db > background + 5:
-        first = int(end // HOP_MS) + 1
-        soft = np.flatnonzero(look.voice.level_db[first:] < lower_db)
-        more = float(soft[0] if len(soft) else len(look.voice.level_db) - first) * HOP_MS
-        if more >= FADE_MS + 20:  # a frame of 40 ms reaches 20 ms beyond the sound
-            found.append(
-                Finding("doubt", f"the sound fades out: {FADE_DB:.0f} dB lower it ends about {more - 20:,.0f} ms later")
-            )
-    return found
+    return [*found, *_fade(look)]
+
+
+def _fade(look: _Look) -> list[Finding]:
+    """Sound that goes on under the threshold without a break, and then ends: a fade, an echo, a hiss too soft."""
+    first = int(look.span.end_ms // HOP_MS) + 1
+    levels, voiced = look.voice.level_db[first:], look.voice.voiced[first:]
+    for lower_db, bound_ms in FADES:
+        soft = np.flatnonzero(levels < look.heard.threshold_db - lower_db)
+        if len(soft) and soft[0] * HOP_MS >= bound_ms:
+            said = f"the sound fades out: {lower_db:.0f} dB lower it ends about {soft[0] * HOP_MS:,.0f} ms later"
+            return [Finding("doubt", said)]
+    last = look.voice.within(look.span.end_ms - 400, look.span.end_ms)
+    dying = float((look.voice.voiced[last] & (look.voice.level_db[last] < look.heard.peak_db - 20)).sum()) * HOP_MS
+    if dying >= DYING_MS:
+        return [Finding("doubt", f"the voice fades out: {dying:,.0f} ms of it are more than 20 dB under the loudest")]
+    mute = np.flatnonzero(~voiced | (levels < look.heard.threshold_db - 30))
+    more = int(mute[0] if len(mute) else len(voiced)) * HOP_MS
+    if more >= VOICED_ON_MS and look.background_db is not None:
+        return [Finding("doubt", f"the voice fades out: its pitch goes on for {more:,.0f} ms after the end")]
+    return []
 
 
 def _words(look: _Look) -> list[Finding]:

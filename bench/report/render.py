@@ -11,6 +11,7 @@ from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import render_markdown
+from bench.report.recordings import pictures_of
 from bench.report.summary import summarise
 from bench.store.finish import write_csv
 from bench.store.folder import write_atomic
@@ -28,7 +29,7 @@ def write_reports(run: Run) -> Summary:
         write_csv(folder, from_spool=reads_spool(folder, run.manifest))
     write_atomic(folder.summary_json, summary.model_dump_json(indent=2) + "\n")
     write_atomic(folder.report_md, render_markdown(summary))
-    write_atomic(folder.report_html, render_html(summary))
+    write_atomic(folder.report_html, render_html(summary, pictures_of(folder.root)))
     write_atomic(folder.junit_xml, render_junit(summary))
     return summary
 

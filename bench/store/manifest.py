@@ -124,6 +124,8 @@ class Manifest(StoredPart):
     price_books: list[UsedPriceBook] = Field(default_factory=list)
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
+    recording_doubts: dict[str, list[str]] = Field(default_factory=dict)
+    """Fixture id -> why the end of its speech, the zero of its latencies, may be wrong."""
     notes: list[str] = Field(default_factory=list)
     """Lines for the reader, such as a model without a known price."""
 

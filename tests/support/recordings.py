@@ -198,9 +198,7 @@ def music(ms: float = 1500, level_db: float = -12) -> Callable[[Take], Samples]:
         for _ in range(round(ms / 250)):
             times = np.arange(at(250)) / RATE_HZ
             root = 220 * 2 ** (int(made.rng.integers(0, 12)) / 12)
-            wave = sum(
-                np.sin(2 * np.pi * root * ratio * k * times) / k for ratio in (1, 1.26, 1.5) for k in (1, 2, 3)
-            )
+            wave = sum(np.sin(2 * np.pi * root * ratio * k * times) / k for ratio in (1, 1.26, 1.5) for k in (1, 2, 3))
             notes.append(np.asarray(wave) * np.exp(-times * 3) / 3)
         return made.peak * db(level_db) * np.concatenate(notes)
 
