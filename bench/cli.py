@@ -418,10 +418,10 @@ def fixtures_add(
     ] = None,
 ) -> int:
     """Resample, annotate and catalogue a recording; refused when two detectors cannot agree where speech ends."""
-    from bench.audio.fixtures_cli import add_fixture
+    from bench.audio.fixtures_cli import add_recording
 
     path = _catalogue(catalogue)
-    result = add_fixture(
+    result = add_recording(
         audio,
         text,
         catalogue=path,
@@ -444,8 +444,8 @@ def fixtures_add(
         print(f"warning: {added.id}: {warning}", file=sys.stderr)
     if result.warnings:
         print(
-            f"look at it: bench fixtures show {added.id} --catalogue {path}; if the end is wrong, correct speech_end_ms "
-            "there and write `annotated: by hand` (or add it with --speech-end)",
+            f"look at it: bench fixtures show {added.id} --catalogue {path}; if the end is wrong, correct "
+            "speech_end_ms there and write `annotated: by hand` (or add it with --speech-end)",
             file=sys.stderr,
         )
     return int(ExitCode.PASS)

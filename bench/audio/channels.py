@@ -1,4 +1,4 @@
-"""Which channel of a recording is the utterance: the only one that has sound, either of two equal ones, or the named one.
+"""Which channel of a recording is the utterance: the only one with sound, either of two equal ones, or the named one.
 
 In: samples by channel. Out: one channel. Trap: a telephone recording has the agent on one side and the caller on the
 other; their average is an utterance of two people, and its end is the end of whoever spoke last.

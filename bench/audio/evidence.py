@@ -1,6 +1,6 @@
 """Whether the end of speech in a recording can be believed: what both detectors say, and what else points against it.
 
-In: samples and the words that are said. Out: a `Judgement`: the span, and findings in numbers, each a doubt or a refusal.
+In: samples and the words that are said. Out: a `Judgement`: the span, and findings in numbers, doubts or refusals.
 Trap: two detectors that agree are no proof. A knock, a breath or a beep after the speech is sound to one and voice to
 the other; so the last piece of sound is looked at by itself.
 """
@@ -42,7 +42,7 @@ DYING_MS = 100.0  # [90] of voice at more than 20 dB under the loudest, within t
 TONE_SHARE = 0.85  # [0.71]
 LEAST_VOICED, DOUBTFUL_VOICED = 0.08, 0.2  # [0.51]
 CLIPPED_SHARE = 0.0005  # [0]
-TOO_FAST, FAST, SLOW = 12.0, 9.5, 0.8  # syllables a second [1.8 to 6.4]
+TOO_FAST, FAST, SLOW = 12.0, 9.5, 0.3  # syllables a second [2.1 to 6.3]
 
 Gravity = Literal["refusal", "doubt"]
 
@@ -81,7 +81,12 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "") -> Judgement:
     # rumble is speech to the voice detector
     model = vad_span(to_pcm16(filtered)[0], rate_hz)
     if heard is None:
-        return Judgement(duration_ms, None, model, (Finding("refusal", "no speech found: it is silent or a click"),))
+        return Judgement(
+            duration_ms,
+            None,
+            model,
+            (Finding("refusal", "no speech found: the energy detector finds no speech, only silence or a click"),),
+        )
     look = _Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text)
     found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *_last_piece(look), *_tail(look)]
     found += [*_words(look), *_clipping(look)]
@@ -121,7 +126,7 @@ class _Look:
 
 def _detectors(look: _Look) -> list[Finding]:
     if look.model is None:
-        return [Finding("refusal", "the voice detector hears no speech at all")]
+        return [Finding("refusal", "the voice detector finds no speech")]
     level, model = look.span.end_ms, look.model.end_ms
     apart = abs(level - model)
     if apart <= AGREEMENT_MS:

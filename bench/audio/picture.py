@@ -109,10 +109,10 @@ def _spectrogram(axes: Axes, samples: NDArray[np.float64], rate_hz: int) -> None
 
 
 def _few_colours(png: bytes) -> bytes:
-    """The same picture in 32 colours: a third of the bytes."""
+    """The same picture in 64 colours: a third of the bytes."""
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as image:
         buffer = io.BytesIO()
-        image.convert("RGB").quantize(32).save(buffer, format="PNG", optimize=True)
+        image.convert("RGB").quantize(64).save(buffer, format="PNG", optimize=True)
         return buffer.getvalue()

@@ -1,7 +1,7 @@
 """How fast a text is spoken, in syllables a second, roughly, in any script.
 
 In: the words and the length of the speech. Out: a rate, or None where the text cannot be counted. Trap: words a second
-say nothing in Chinese, Japanese or Thai (no spaces) nor in Finnish or German (long words); syllables are about the same.
+say nothing in Chinese, Japanese or Thai (no spaces) nor in Finnish or German (long words); syllables do.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MOST_PICTURE_BYTES = 120_000
 
 def recordings_report(view: View) -> RecordingsReport:
     """What is doubtful about the recordings of a run."""
-    endpointing = floats(view.turns, "endpointing_ms")
+    endpointing = floats(view.turns, "endpoint_ms")
     known = view.measured & ~np.isnan(endpointing)
     early = []
     for name, rows in view.turns.groupby("fixture", sort=True, observed=True).indices.items():
@@ -47,8 +47,8 @@ def recording_cautions(found: RecordingsReport) -> list[str]:
         more = len(found.doubts) - len(shown)
         rest = f"; and {more:,} more" if more else ""
         said.append(
-            f"the end of speech, which is zero of every latency, is doubtful in {amount(len(found.doubts), 'recording')}: "
-            f"{'; '.join(shown)}{rest}"
+            "the end of speech, which is zero of every latency, is doubtful in "
+            f"{amount(len(found.doubts), 'recording')}: {'; '.join(shown)}{rest}"
         )
     if found.early:
         turns, of = sum(each.turns for each in found.early), sum(each.of for each in found.early)
@@ -59,9 +59,9 @@ def recording_cautions(found: RecordingsReport) -> list[str]:
         more = len(found.early) - MOST_NAMED
         rest = f" and {more:,} more" if more > 0 else ""
         said.append(
-            f"the server called the speech over before its annotated end in {turns:,} of {of:,} turns of {named}{rest}: "
-            "either it cuts callers off, or the end is annotated too late and these latencies are too short "
-            "(bench fixtures show)"
+            f"the server called the speech over before its annotated end in {turns:,} of {of:,} turns of "
+            f"{named}{rest}: either it cuts callers off, or the end is annotated too late and these latencies are too "
+            "short (bench fixtures show)"
         )
     return said
 
