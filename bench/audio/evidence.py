@@ -26,6 +26,7 @@ VERSION = 1
 REFUSED_MS = 300.0  # the detectors differ by more than any soft ending explains
 NEAR_BACKGROUND_DB = 45.5  # [46.5] with less between speech and background, a soft ending begins to drown
 EDGE_MS = 25.0  # [150]
+LEAST_AFTER_MS = 95.0  # [200] the closure before a final /t/ is shorter
 APART_MS = 100.0  # a piece of sound after such a gap is looked at by itself; a closure before /t/ or /k/ is shorter
 BESIDE_MS = 55.0  # after such a gap, if it is loud and has no pitch
 QUIETER_DB = 20.0
@@ -34,10 +35,14 @@ SHORTEST_WORD_MS = 60.0
 LONG_PAUSE_MS = 450.0  # [300] a server that waits 500 ms takes it for the end of the turn
 UNVOICED_MS = 250.0  # [189] the longest hiss that ends a word
 VOICED_AFTER_MS = 60.0
+NARROW_HZ, NARROW_SHARE = 3_900.0, 1e-5
+VOICELESS, VOICELESS_ENDS = "sfxzcktpß", ("ce", "se", "ze", "ch", "sh", "th", "ke", "te")
+VOICELESS_MS = 45.0  # of a sound without pitch at the end
 VOICED_ON_MS = 50.0  # [40]
 FADES = ((10.0, 60.0), (15.0, 110.0))  # [50, 90] so many dB lower, the sound goes on so long
 KNOCK_MS = 300.0  # a piece this short, loudest at its very beginning, has pitch in half of it if it is a word
 KNOCK_ATTACK_MS = 30
+FLAT_DB, FLAT_APART_MS = 2.0, 200.0
 DYING_MS = 100.0  # [90] of voice at more than 20 dB under the loudest, within the last 400 ms
 TONE_SHARE = 0.85  # [0.71]
 LEAST_VOICED, DOUBTFUL_VOICED = 0.08, 0.2  # [0.51]
@@ -153,6 +158,8 @@ def _edges(look: _Look) -> list[Finding]:
     left_ms = look.duration_ms - look.span.end_ms
     if left_ms <= EDGE_MS:
         found.append(f"speech runs to {left_ms:,.0f} ms before the end of the file: the last words may be cut off")
+    elif left_ms <= LEAST_AFTER_MS:
+        found.append(f"only {left_ms:,.0f} ms of the file follow the end of speech: a last sound may be cut off")
     if look.span.start_ms <= EDGE_MS:
         found.append(f"speech begins {look.span.start_ms:,.0f} ms after the start of the file: it may be cut off")
     return [Finding("doubt", said) for said in found]
@@ -200,6 +207,8 @@ def _suspicion(look: _Look, gap_ms: float, start_ms: float, end_ms: float) -> st
         return "is a tone (a beep?)"
     levels = look.voice.level_db[look.voice.within(start_ms, end_ms)]
     knock = end_ms - start_ms < KNOCK_MS and int(levels.argmax()) * HOP_MS <= KNOCK_ATTACK_MS
+    if gap_ms >= FLAT_APART_MS and end_ms - start_ms >= 100 and _is_flat(look, start_ms, end_ms):
+        return "is of one loudness, as no voice is (a tone?)"
     if voiced < (0.5 if knock else 0.25):
         return "has no pitch (a breath, a cough or a knock?)"
     if end_ms - start_ms < SHORTEST_WORD_MS:
@@ -218,6 +227,11 @@ def _is_tone(look: _Look, start_ms: float, end_ms: float) -> bool:
     return bool(look.voice.tonal[inner].mean() >= TONE_SHARE and len(levels) > 1 and np.ptp(levels) < 3.0)
 
 
+def _is_flat(look: _Look, start_ms: float, end_ms: float) -> bool:
+    levels = look.voice.level_db[look.voice.within(start_ms + 30, max(end_ms - 30, start_ms + 40))]
+    return len(levels) >= 4 and bool(np.ptp(levels) < FLAT_DB)
+
+
 def _tail(look: _Look) -> list[Finding]:
     """What lies between the last pitch and the end, and what goes on after it."""
     found: list[Finding] = []
@@ -231,7 +245,25 @@ def _tail(look: _Look) -> list[Finding]:
             found.append(Finding("doubt", f"{said}{end - unvoiced:,.0f} ms"))
         if unvoiced < -VOICED_AFTER_MS:
             found.append(Finding("doubt", f"something with pitch is heard {-unvoiced:,.0f} ms after the end of speech"))
+    if len(pitched) and end - float(pitched[-1]) * HOP_MS < VOICELESS_MS and _is_narrow(look) and _ends_voiceless(look):
+        last = look.text.rstrip(" .,!?\"')")[-1]
+        said = f"it holds nothing above {NARROW_HZ / 1000:g} kHz, and the end is voiced though the text ends in {last!r}"
+        found.append(Finding("doubt", f"{said}: a final hiss may be missing, up to 200 ms after {end:,.0f} ms"))
     return [*found, *_fade(look)]
+
+
+def _is_narrow(look: _Look) -> bool:
+    """Whether a recording came through a telephone: what lies above is not in it."""
+    if look.rate_hz <= 2 * NARROW_HZ:
+        return True
+    power = np.abs(np.fft.rfft(look.pcm.astype(np.float64))) ** 2
+    first = int(len(power) * NARROW_HZ * 1.1 / (look.rate_hz / 2))
+    return bool(power[first:].sum() < NARROW_SHARE * power.sum())
+
+
+def _ends_voiceless(look: _Look) -> bool:
+    letters = [letter for letter in look.text.lower() if letter.isalpha()]
+    return bool(letters) and (letters[-1] in VOICELESS or "".join(letters[-2:]) in VOICELESS_ENDS)
 
 
 def _fade(look: _Look) -> list[Finding]:
