@@ -247,7 +247,9 @@ def _tail(look: _Look) -> list[Finding]:
             found.append(Finding("doubt", f"something with pitch is heard {-unvoiced:,.0f} ms after the end of speech"))
     if len(pitched) and end - float(pitched[-1]) * HOP_MS < VOICELESS_MS and _is_narrow(look) and _ends_voiceless(look):
         last = look.text.rstrip(" .,!?\"')")[-1]
-        said = f"it holds nothing above {NARROW_HZ / 1000:g} kHz, and the end is voiced though the text ends in {last!r}"
+        said = (
+            f"it holds nothing above {NARROW_HZ / 1000:g} kHz, and the end is voiced though the text ends in {last!r}"
+        )
         found.append(Finding("doubt", f"{said}: a final hiss may be missing, up to 200 ms after {end:,.0f} ms"))
     return [*found, *_fade(look)]
 

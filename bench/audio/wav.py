@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import stat
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ MOST_SAMPLES = 60_000_000  # of all channels together
 MOST_BYTES = 1 << 30
 RATES_HZ = (4_000, 768_000)
 BLOCK_FRAMES = 1 << 16
+UNKNOWN_FORMAT = 1  # libsndfile's code
 _CONVERT = "convert it to WAV, for example with `ffmpeg -i FILE out.wav` or `sox FILE out.wav`"
 
 
@@ -58,16 +60,12 @@ def decode_audio(data: bytes, path: Path, channel: int | None = None) -> tuple[N
     if wrong is not None:
         raise _unsound(path, wrong)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            rate_hz = int(sound.samplerate)
-            _check_size(sound, path)
-            lacks = shortfall(data, str(sound.extra_info))
-            promised = int(sound.frames)
-            samples = _frames(sound)
+        read = _read(data, path)
     except soundfile.LibsndfileError as error:
         raise BenchError(f"{path}: not readable as audio ({_said(error)})", hint=_CONVERT) from error
-    except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise BenchError(f"{path}: not readable as audio ({error})", hint=_CONVERT) from error
+    except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, AssertionError) as error:
+        raise BenchError(f"{path}: not readable as audio ({error or type(error).__name__})", hint=_CONVERT) from error
+    samples, rate_hz, promised, lacks = read
     if lacks is not None:
         raise _unsound(path, lacks)
     if not len(samples):
@@ -77,6 +75,28 @@ def decode_audio(data: bytes, path: Path, channel: int | None = None) -> tuple[N
     if not np.isfinite(samples).all():
         raise BenchError(f"{path}: holds samples that are not numbers", hint="export it again as 16-bit PCM")
     return one_channel(samples, rate_hz, path, channel).astype(np.float64), rate_hz
+
+
+def _read(data: bytes, path: Path) -> tuple[NDArray[np.float32], int, int, str | None]:
+    """Samples by channel, their rate, how many frames the header promised, and what else the file lacks."""
+    try:
+        return _read_from(io.BytesIO(data), data, path)
+    except soundfile.LibsndfileError as error:
+        if error.code == UNKNOWN_FORMAT:
+            raise
+    # libsndfile's way of reading from memory fails for some codecs (DWVW, now and then MP3) that it reads from a file
+    with tempfile.NamedTemporaryFile(suffix=".audio") as file:
+        file.write(data)
+        file.flush()
+        return _read_from(file.name, data, path)
+
+
+def _read_from(source: io.BytesIO | str, data: bytes, path: Path) -> tuple[NDArray[np.float32], int, int, str | None]:
+    with soundfile.SoundFile(source) as sound:
+        _check_size(sound, path)
+        lacks = shortfall(data, str(sound.extra_info))
+        promised, rate_hz = int(sound.frames), int(sound.samplerate)
+        return _frames(sound), rate_hz, promised, lacks
 
 
 def _check_size(sound: soundfile.SoundFile, path: Path) -> None:
@@ -116,7 +136,7 @@ def _unsound(path: Path, why: str) -> BenchError:
 
 
 def _said(error: soundfile.LibsndfileError) -> str:
-    if error.code == 1:  # libsndfile's text for it is of whatever failed before
+    if error.code == UNKNOWN_FORMAT:  # libsndfile's text for it is of whatever failed before
         return "no audio format that is known; raw samples without a header say neither rate nor width"
     return str(error.error_string).strip().rstrip(".") or f"libsndfile error {error.code}"
 
