@@ -19,6 +19,7 @@ from bench.errors import BenchError
 
 HERE = Path("call.wav")
 UNREADABLE = {"RAW", "SD2"}  # no header; a resource fork in a file of its own
+FIXED_HZ = {"WVE": (8_000,), "XI": (44_100,)}
 UNWINDABLE = {"DWVW_12", "DWVW_16", "DWVW_24"}
 SILENTLY_SHORT = {
     "AVR",
@@ -45,7 +46,7 @@ def written() -> list[tuple[str, str, int, bytes]]:
     found = []
     for kind in soundfile.available_formats():
         for subtype in soundfile.available_subtypes(kind):
-            for rate_hz in (8_000,) if kind == "WVE" else (16_000, 8_000, 24_000):
+            for rate_hz in FIXED_HZ.get(kind, (16_000, 8_000, 24_000)):
                 buffer = io.BytesIO()
                 try:
                     samples = soxr.resample(speech, 24_000, rate_hz)
