@@ -440,6 +440,11 @@ def fixtures_add(
         f"added {added.id} to {path}: {added.duration_ms:.0f} ms, "
         f"speech {added.speech_start_ms:.1f}-{added.speech_end_ms:.1f} ms{by}"
     )
+    if result.judgement.ends_ms is not None:
+        early, late = result.judgement.ends_ms
+        print(
+            f"the end would be at {early:,.0f} ms with a threshold 6 dB higher, at {late:,.0f} ms with one 10 dB lower"
+        )
     for warning in result.warnings:
         print(f"warning: {added.id}: {warning}", file=sys.stderr)
     if result.warnings:

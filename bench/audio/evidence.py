@@ -68,6 +68,8 @@ class Judgement:
     level: SpeechSpan | None
     vad: SpeechSpan | None
     findings: tuple[Finding, ...]
+    ends_ms: tuple[float, float] | None = None
+    """Where level would put the end, were its threshold 6 dB higher and 10 dB lower: how sharp the end is."""
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -95,7 +97,10 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "") -> Judgement:
     look = _Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text)
     found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *_last_piece(look), *_tail(look)]
     found += [*_words(look), *_clipping(look)]
-    return Judgement(duration_ms, heard.span, model, tuple(found))
+    sharper, softer = (heard_level(pcm, rate_hz, raise_db=by_db) for by_db in (6.0, -10.0))
+    end = heard.span.end_ms
+    ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
+    return Judgement(duration_ms, heard.span, model, tuple(found), ends)
 
 
 @dataclass(frozen=True, slots=True)
