@@ -413,6 +413,22 @@ class Charts(_Part):
     slowest: list[SlowTurn]
 
 
+class EarlyEnd(_Part):
+    """Turns of one recording in which the server called the speech over before its annotated end."""
+
+    fixture: str
+    turns: int
+    of: int
+    median_ms: float
+
+
+class RecordingsReport(_Part):
+    """What speaks against the zero of the latencies. `doubts` are by fixture id, as they stood before the run."""
+
+    doubts: dict[str, list[str]] = Field(default_factory=dict)
+    early: list[EarlyEnd] = Field(default_factory=list)
+
+
 class Findings(_Part):
     """All of a report but the verdict, which is decided from it."""
 
@@ -434,6 +450,7 @@ class Findings(_Part):
     cost: CostReport
     load: LoadReport
     health: Health
+    recordings: RecordingsReport = Field(default_factory=RecordingsReport)
     calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]
