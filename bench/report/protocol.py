@@ -1,7 +1,7 @@
 """What the server said that was not understood, or that is not what it was asked for: over all calls of a run.
 
-In: a `View`. Out: `ProtocolFindings`. Each row of a call names its own events (`name x count; ...`); they are pooled here,
-and the likely reason is told where the names give it away.
+In: a `View`. Out: `ProtocolFindings`. Each row of a call names its own events (`name x count; ...`); they are pooled
+here, and the likely reason is told where the names give it away.
 """
 
 from __future__ import annotations

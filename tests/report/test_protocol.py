@@ -1,4 +1,4 @@
-"""What the server said that was not understood is pooled over calls, and the reason is told where names give it away."""
+"""Events that were not understood are pooled over calls, and the reason is told where names give it away."""
 
 from __future__ import annotations
 
