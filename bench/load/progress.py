@@ -49,8 +49,9 @@ class Tally:
                 if value is not None:
                     samples.append(value)
                     del samples[:-MOST_LIVE_SAMPLES]
-        elif row.error_kind is not None:
-            self.errors[row.error_kind] += 1
+        else:
+            # Once: by its cause, and by what became of it where there is none.
+            self.errors[row.error_kind or row.status] += 1
 
     def add_session(self, row: SessionRecord) -> None:
         """Count one ended call."""
