@@ -51,6 +51,8 @@ def nobody_answers(load: LoadConfig) -> Guard:
         tally = progress.tally
         if tally.turns or tally.warmup_turns or tally.sessions_failed < enough:
             return None
+        if 2 * tally.sessions_failed_here > tally.sessions_failed:
+            return Stop("own_limits", "limits of this machine keep calls from being made: giving up early")
         return Stop("unreachable", "no call has got through: giving up early")
 
     return guard
