@@ -21,6 +21,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner
 
+from bench.load.back_off import back_off_s
 from bench.load.factory import CallFactory
 from bench.load.recorder import Recorder
 from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
@@ -28,20 +29,9 @@ from bench.scenario.model import LoadConfig
 from bench.session.call import Call
 
 NS_PER_S = 1_000_000_000
-MOST_PAUSE_S = 30.0
 LONG_CALL_NS = 5 * NS_PER_S
 # Locust advises on its own spawn rates and resets; neither is used here, and its lines would break the live view.
 logging.getLogger("locust").setLevel(logging.CRITICAL)
-
-
-def back_off_s(failed: int, draw: random.Random) -> float:
-    """How long a caller waits after `failed` failures in a row: 1, 2, 4 ... 30 s, less up to a half of it at random.
-
-    Exponential back-off with jitter.
-    """
-    if not failed:
-        return 0.0
-    return float(min(MOST_PAUSE_S, 2.0 ** min(failed - 1, 10)) * draw.uniform(0.5, 1.0))
 
 
 class CallSchedule:

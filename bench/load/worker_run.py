@@ -13,12 +13,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bench.load.back_off import MOST_PAUSE_S
 from bench.load.factory import CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
 from bench.load.spec import RunSpec, WorkersFacts
-from bench.load.users import MOST_PAUSE_S, CallSchedule
+from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import wer
 from bench.measure.records import WallAnchor

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bench.load.users import MOST_PAUSE_S, back_off_s
+from bench.load.back_off import MOST_PAUSE_S, back_off_s
 
 
 @pytest.mark.parametrize("failed, most", [(0, 0), (1, 1), (2, 2), (3, 4), (5, 16), (6, 30), (50, 30)])
