@@ -86,7 +86,7 @@ def _turns(summary: Summary) -> Section:
     )
     table = Table("Turns, calls and error rates", _SHARE, rows, "What", "TURNS", (RANGES,))
     said = f"{amount(turns.total, 'turn')} in {amount(calls.total, 'call')}."
-    return Section("turns", "Turns and calls", (_objectives(summary), table, *_errors(summary)), (said,))
+    return Section("turns", "Turns and calls", (table, _objectives(summary), *_errors(summary)), (said,))
 
 
 def _own(summary: Summary) -> str:
