@@ -314,8 +314,8 @@ class OpenAIDialect(Dialect):
 
     def _input_completed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         item_id = name_of(message.get("item_id"))
-        transcript = message.get("transcript")
-        if not isinstance(transcript, str):
+        transcript = text(message.get("transcript"))
+        if transcript is None:
             return (Malformed(at_ns, "a completed transcription without a `transcript`"),)
         if self._again("transcribed", item_id):
             return ()

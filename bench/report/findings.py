@@ -131,6 +131,15 @@ class TurnCounts(_Part):
     measured: int
     answered: int
     by_status: dict[str, int]
+    planned: int | None = None
+    """Turns that the calls after warm-up were to make; None where no call has a row."""
+    begun: int = 0
+    """Those that were spoken and ended, late ones and those that the harness failed too."""
+    answered_of_begun: int = 0
+    cut_off: int = 0
+    """Turns that the end of the run kept from being made or ended; they count neither way."""
+    harness: int = 0
+    """Turns that failed by a limit or a mistake of the harness itself: left out like late ones."""
 
 
 class CallCounts(_Part):
@@ -141,6 +150,8 @@ class CallCounts(_Part):
     measured: int
     ready: int
     ready_in_warmup: int = 0
+    harness: int = 0
+    """Calls that failed by a limit or a mistake of the harness itself; not among `measured`."""
     by_status: dict[str, int]
 
 
@@ -180,6 +191,31 @@ class BadlyHeard(_Part):
     errors: int
     wer: float | None
     alignment: list[AlignedWords]
+
+
+class ObjectiveResult(_Part):
+    """A bound that the run had to keep, and how it did. `ok` is None where there was nothing to judge."""
+
+    metric: str
+    title: str
+    observed: float | None
+    count: str
+    """`8 of 28`."""
+    bound: float
+    default: bool
+    """The scenario said nothing: the bound is the program's own."""
+    ok: bool | None
+
+
+class ProtocolFindings(_Part):
+    """What the server said that was not understood, and what it set otherwise than it was asked to."""
+
+    not_understood: dict[str, int] = Field(default_factory=dict)
+    """Kinds of events and how often they came, the most frequent first."""
+    reason: str | None = None
+    """What their names give away."""
+    differences: dict[str, int] = Field(default_factory=dict)
+    """Sentences, and in how many calls each holds."""
 
 
 class Words(_Part):
@@ -402,6 +438,22 @@ class Charts(_Part):
     slowest: list[SlowTurn]
 
 
+class EarlyEnd(_Part):
+    """Turns of one recording in which the server called the speech over before its annotated end."""
+
+    fixture: str
+    turns: int
+    of: int
+    median_ms: float
+
+
+class RecordingsReport(_Part):
+    """What speaks against the zero of the latencies. `doubts` are by fixture id, as they stood before the run."""
+
+    doubts: dict[str, list[str]] = Field(default_factory=dict)
+    early: list[EarlyEnd] = Field(default_factory=list)
+
+
 class Findings(_Part):
     """All of a report but the verdict, which is decided from it."""
 
@@ -415,6 +467,8 @@ class Findings(_Part):
     calls: CallCounts
     rates: list[Rate]
     errors: list[ErrorRow]
+    objectives: list[ObjectiveResult] = Field(default_factory=list)
+    protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
     latency_cuts: LatencyCuts | None = None
@@ -422,6 +476,7 @@ class Findings(_Part):
     cost: CostReport
     load: LoadReport
     health: Health
+    recordings: RecordingsReport = Field(default_factory=RecordingsReport)
     calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]

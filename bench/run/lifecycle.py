@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from bench import __version__
+from bench.audio.recording_checks import draw_recordings, recording_doubts
 from bench.errors import BenchError
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
@@ -24,7 +25,16 @@ from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
 from bench.run.capacity import capacity_remark
-from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt, rows_are_kept
+from bench.run.conduct import (
+    SERVER_ENDED,
+    Guard,
+    conduct,
+    finishing_first,
+    nobody_answers,
+    on_interrupt,
+    rows_are_kept,
+    server_lives,
+)
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
@@ -94,12 +104,13 @@ def run_scenario(
             hint="name a target in the scenario, or give --url with an address that every worker can reach",
         )
     fixtures = fixtures_of(scenario)
+    doubts = recording_doubts(fixtures.values())
     check_file_limit(scenario.load, workers=workforce.processes)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     failure: Exception | None = None
     with ExitStack() as stack:
         stack.callback(discard_unused, folder)
-        target = scenario.target
+        target, server = scenario.target, None
         if target is None:
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
@@ -113,17 +124,26 @@ def run_scenario(
         stack.callback(watching.close)
         for open_watcher in watchers:
             watching.add(open_watcher(spec))
+        for name, said in doubts.items():
+            watching.note(f"warning: recording {name}: {'; '.join(said)}")
         run = prepare(spec, watching, command=command)
+        run.manifest.recording_doubts = doubts
+        stored.write_manifest(folder, run.manifest)
         _say_what_to_expect(run, watching)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
-            reason = conduct(
-                run.workers, [rows_are_kept, nobody_answers(scenario.load), *guards], watching, graceful_stop_s=grace_s
-            )
+            all_guards = [rows_are_kept, server_lives(server), nobody_answers(scenario.load), *guards]
+            reason = conduct(run.workers, all_guards, watching, graceful_stop_s=grace_s)
+            if reason == SERVER_ENDED and server is not None:
+                run.manifest.losses.append(f"the embedded server ended in mid-run ({server.ended()})")
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
-    outcome = _report(finish(run, reason))
+    with finishing_first(f"bench report {folder.root}"):
+        finished = finish(run, reason)
+        with suppress(OSError):
+            draw_recordings(folder.root, fixtures, doubts)
+        outcome = _report(finished)
     if failure is not None:
         failure.add_note(f"what was measured until then: {folder.report_html}")
         raise failure
@@ -133,11 +153,12 @@ def run_scenario(
 def check_file_limit(load: LoadConfig, *, workers: int) -> None:
     """Raise the limit on open files and refuse a load that cannot fit under it."""
     limit = raise_file_limit()
-    most = shape_of(load).most_open() or 0
-    need = -(-most // workers) + SPARE_FILES
+    most = shape_of(load).most_open()
+    need = -(-(most or 1) // workers) + SPARE_FILES
     if need > limit:
+        what = f"{most} calls at a time need" if most else "even one call at a time needs"
         raise BenchError(
-            f"{most} calls at a time need about {need} open files in a process; the limit is {limit}",
+            f"{what} about {need} open files in a process; the limit is {limit}",
             hint="raise it (ulimit -n), spread the load with --workers, or lower the number of callers",
         )
 

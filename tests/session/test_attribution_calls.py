@@ -106,7 +106,13 @@ Caller = Callable[..., Measured]
 
 
 def play_against(
-    server: str, folder: Path, *, manual: bool = False, pause: str = "10ms", **script: list[Any]
+    server: str,
+    folder: Path,
+    *,
+    manual: bool = False,
+    pause: str = "10ms",
+    timeouts: dict[str, str] | None = None,
+    **script: list[Any],
 ) -> Measured:
     """Two short turns against a server with that script; checked to be the same from its stored form."""
     soundfile.write(folder / "burst.wav", noise_burst(60, 300, 60), RATE, subtype="PCM_16")
@@ -119,7 +125,7 @@ def play_against(
         "session": {"transcription": {"model": "whisper-1"}},
         "conversation": [{"say": "burst"}, {"pause": pause}, {"say": "burst"}],
         "health": {"client_late": "10s"},
-        "timeouts": {"connect": "2s", "ready": "2s", "reply": "5s", "transcription": "500ms"},
+        "timeouts": {"connect": "2s", "ready": "2s", "reply": "5s", "transcription": "500ms", **(timeouts or {})},
     }
     if manual:
         body["session"]["turn_detection"] = "manual"

@@ -2,8 +2,9 @@
 
 The script is the JSON file that the address names: `ws://HOST:PORT/v1/realtime?script=FILE`, an object with some of
 `ready`, `onset`, `heard`, `commit` and `create`.
-`ready` is a list of `[delay_ms, message]`, played once the session is configured. The others hold such a list for each
-time that it happens: the caller begins to be loud, was quiet for 100 ms after it, commits, asks for a response.
+`ready` is a list of `[delay_ms, message]`, played once the session is configured; `answers` is one that is played in
+place of `session.updated`. A message `{"raw": TEXT}` is sent as TEXT. The others hold such a list for each time that it
+happens: the caller begins to be loud, was quiet for 100 ms after it, commits, asks for a response.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class Call:
             message = json.loads(raw)
             kind = message["type"]
             if kind == "session.update":
-                await self.send({"type": "session.updated", "session": message["session"]})
+                if "answers" in self.script:
+                    self.play(self.script["answers"])
+                else:
+                    await self.send({"type": "session.updated", "session": message["session"]})
                 self.play(self.script.get("ready", []))
             elif kind == "input_audio_buffer.append":
                 self.hear(base64.b64decode(message["audio"]), time.monotonic())
@@ -74,7 +78,7 @@ class Call:
             await self.send(message)
 
     async def send(self, message: dict[str, Any]) -> None:
-        await self.socket.send(json.dumps(message))
+        await self.socket.send(message["raw"] if "raw" in message else json.dumps(message))
 
 
 async def main() -> None:
