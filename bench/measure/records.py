@@ -243,4 +243,5 @@ class SessionRecord:
     send_late_ms: float | None = None
     recv_lag_ms: float | None = None
     gap_ms: float | None = None
-    """The longest span in which this process did not run while the call came up; its waits leave the percentiles."""
+    """The longest span in which this process did not run while the call came up, or failed: its waits leave the
+    percentiles, and its failure is not the target's."""

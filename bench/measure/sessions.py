@@ -93,12 +93,20 @@ def measure_session(
 
 
 def _gap_ms(timeline: Timeline) -> float | None:
-    """The longest gap in which the call came up; its waits then hold what this process lost."""
+    """The longest gap in which the call came up, or in which it failed: its waits hold what this process lost."""
     line = timeline.connection
-    until_ns = line.ready_ns or line.open_ns or line.closed_ns
-    found = [gap.length_ns for gap in timeline.gaps if until_ns is None or gap.start_ns < until_ns]
     late_ns = (timeline.client_late_ms or 0) * NS_PER_MS
-    return max((length for length in found if length > late_ns), default=0) / NS_PER_MS or None
+    gaps = [gap for gap in timeline.gaps if gap.length_ns > late_ns]
+    up_ns = line.ready_ns or line.open_ns or line.closed_ns
+    found = [gap.length_ns for gap in gaps if up_ns is None or gap.start_ns < up_ns]
+    if timeline.failure is not None:
+        last_ns = timeline.turns[-1].t0_ns if timeline.turns else line.intended_ns
+        found += [
+            gap.length_ns
+            for gap in gaps
+            if gap.end_ns > last_ns and (line.closed_ns is None or gap.start_ns < line.closed_ns)
+        ]
+    return max(found, default=0) / NS_PER_MS or None
 
 
 def _first_cause(timeline: Timeline, records: Sequence[TurnRecord]) -> Failure | None:

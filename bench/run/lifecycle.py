@@ -128,8 +128,8 @@ def run_scenario(
             watching.note(f"warning: recording {name}: {'; '.join(said)}")
         run = prepare(spec, watching, command=command)
         run.manifest.recording_doubts = doubts
-        stored.write_manifest(folder, run.manifest)
         _say_what_to_expect(run, watching)
+        stored.write_manifest(folder, run.manifest)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
             all_guards = [rows_are_kept, server_lives(server), nobody_answers(scenario.load), *guards]

@@ -46,6 +46,8 @@ class Patience:
         """Raise no more."""
         self._timer.stop()
         self._timer.close()
+        # What was raised leads to the frame that it passed through, which holds this: a cycle for each time-out.
+        self.expired.__traceback__ = None
 
     def __enter__(self) -> Patience:
         return self

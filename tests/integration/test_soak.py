@@ -1,4 +1,4 @@
-"""Ten minutes of a hundred calls: nothing grows and no row is lost.
+"""Ten minutes of a hundred calls: nothing grows, nothing pauses for long and no row is lost.
 
 Slow: `pytest -m slow tests/integration/test_soak.py`. `SOAK_S` and `SOAK_CALLS` in the environment change the length
 and the load.
@@ -6,6 +6,7 @@ and the load.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from tests.integration.test_faults import simulated
 SOAK_S = float(os.environ.get("SOAK_S", "600"))
 SOAK_CALLS = int(os.environ.get("SOAK_CALLS", "100"))
 SAMPLE_S = 2.0
+LONGEST_PAUSE_MS = 30.0
+"""Of the garbage collector; with the cycles of finished calls it was 58 ms after a minute."""
 
 
 def slope_per_min(values: list[float]) -> float:
@@ -71,5 +74,7 @@ def test_a_long_run_does_not_grow(tmp_path: Path) -> None:
     assert (turns["status"] == "ok").mean() > 0.99, turns["status"].value_counts().to_dict()
     assert max(files) <= SOAK_CALLS + 64, "one socket a call, and a constant rest"
     assert slope_per_min(files) < 1
+    health = json.loads((out / "run.json").read_text())["health"]["workers"]["w0"]
+    assert health["gc_pause_longest_ms"] < LONGEST_PAUSE_MS, "finished calls leave nothing to be searched for"
     # Rows of ended turns are on disk, not in memory: what may grow is the allocator's own slack.
     assert slope_per_min(memory) < max(2.0, 0.02 * memory[-1]), (memory[len(memory) // 3], memory[-1])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.facts.connection import Connection
+from bench.facts.failure import Failure
 from bench.facts.gaps import Gap, GapKind
 from bench.facts.signals import InputTranscript, Signal
 from bench.facts.timeline import timeline_from_dict, timeline_to_dict
@@ -144,5 +145,7 @@ def test_gaps_survive_storage_and_say_when_a_call_came_up_in_one() -> None:
         rows = [measure_turn(each, each.turns[0], wall_anchor=ANCHOR)]
         assert measure_session(each, rows, ANCHOR).gap_ms == 100
         assert rows[0].gap_ms is None
-    kept.gaps = [gap(-4700, -4000)]
+    kept.gaps = [gap(-4700, -4000), gap(300, 3300)]
     assert measure_session(kept, [], ANCHOR).gap_ms is None
+    kept.failure = Failure("closed", "turn", "close_1011", "keepalive ping timeout")
+    assert measure_session(kept, [], ANCHOR).gap_ms == 3000

@@ -264,3 +264,7 @@ def test_calls_that_came_up_in_a_gap_leave_the_waits(tmp_path: Path) -> None:
     row = found.metric("connect_ms")
     assert row is not None
     assert (row.n, row.worst is not None and row.worst < 3000) == (39, True)
+    assert found.calls.by_status == {"ok": 40}
+    sessions[1].status, sessions[1].error_kind, sessions[1].gap_ms = "failed", "closed", 3200.0
+    again = summarise(build.finished(tmp_path / "again", turns, sessions, health=build.health()))
+    assert (again.calls.by_status, again.calls.harness) == ({"ok": 39}, 1), "nobody else is blamed for it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -70,3 +71,9 @@ def test_a_failed_call_leaves_no_cycle(tmp_path: Path, behaviour: str) -> None:
 def test_a_refused_connection_leaves_no_cycle(tmp_path: Path) -> None:
     factory = factory_of(tmp_path, "ws://127.0.0.1:9/v1/realtime")
     assert left_by(factory, 1) == Counter()
+
+
+def test_a_connection_that_is_never_answered_leaves_no_cycle(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}/v1/realtime"
+        assert left_by(factory_of(tmp_path, url, timeouts={"connect": "200ms"}), 1) == Counter()
