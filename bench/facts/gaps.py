@@ -85,7 +85,10 @@ class GapWatch:
     def since(self, start_ns: int, now_ns: int | None = None) -> list[Gap]:
         """Gaps that ended after `start_ns`, in order; with `now_ns`, also the one that is still open then."""
         last_ns = self._last.monotonic_ns
-        found = [gap for gap in list(self._gaps) if gap.end_ns > start_ns]
+        found: list[Gap] = []
+        # Asked at every wake of every call: mostly there is nothing new. The copy is taken in one step.
+        if self._gaps and self._gaps[-1].end_ns > start_ns:
+            found = [gap for gap in list(self._gaps) if gap.end_ns > start_ns]
         if now_ns is not None and now_ns - last_ns > LEAST_GAP_NS:
             found.append(Gap(last_ns, now_ns, now_ns - last_ns, "frozen"))
         return found
@@ -94,7 +97,7 @@ class GapWatch:
 def lost_ns(gaps: Iterable[Gap], start_ns: int, end_ns: int) -> int:
     """How much of the time between two monotonic instants lay in gaps."""
     lost, until_ns = 0, start_ns
-    for gap in sorted(gaps, key=lambda gap: gap.start_ns):
+    for gap in sorted((gap for gap in gaps if gap.end_ns > start_ns), key=lambda gap: gap.start_ns):
         first_ns, last_ns = max(gap.start_ns, until_ns), min(gap.end_ns, end_ns)
         if last_ns > first_ns:
             lost += last_ns - first_ns

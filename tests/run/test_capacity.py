@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.run.capacity import capacity_remark
 from bench.store.calibration import Calibration
 from bench.store.environment import Host, host_facts
+from tests.support.bursts import two_turns
+from tests.support.processes import bench
 
 
 def calibrated(highest: int | None, *, workers: int = 1, frame_ms: int = 20) -> Calibration:
@@ -67,3 +73,17 @@ def test_fewer_calls_are_never_a_worse_sign(
     many = capacity_remark(calls, frame_ms=frame_ms, processes=processes, cores=cores, known=known)
     fewer = capacity_remark(max(1, calls // 2), frame_ms=frame_ms, processes=processes, cores=cores, known=known)
     assert many is not None or fewer is None
+
+
+def test_a_run_says_so_before_its_first_call_and_keeps_it(tmp_path: Path) -> None:
+    """A target that is not there: what is said does not wait for anybody to answer."""
+    body = two_turns(tmp_path)
+    body["load"] = {"callers": 1500, "ramp": "10m", "duration": "1s", "graceful_stop": "1s"}
+    (tmp_path / "scenario.yaml").write_text(yaml.safe_dump(body))
+    done = bench(
+        "run", tmp_path / "scenario.yaml", "--out", tmp_path / "run", env={**os.environ, "BENCH_HOME": str(tmp_path)}
+    )
+    said = "1,500 calls at once, 1,500 in a process; without a calibration of this host"
+    assert done.stdout.index(said) < done.stdout.index("HARNESS") if said in done.stdout else said in done.stderr
+    notes = json.loads((tmp_path / "run" / "run.json").read_text())["notes"]
+    assert [note for note in notes if note.startswith(said)], done.stdout + done.stderr
