@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bench.config.hosts import is_loopback
 from bench.errors import BenchError
 from bench.transport.channel import ConnectOptions, Message
-from bench.transport.proxy import Proxy, bypassed, is_loopback, proxy_for
+from bench.transport.proxy import Proxy, bypassed, proxy_for
 from bench.transport.websocket import connect
 from tests.transport.conftest import CA, failure_of, fresh_connection
 
