@@ -6,7 +6,9 @@ Trap: a reply comes in pieces, and a secret may stand in several of them, each o
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -27,6 +29,15 @@ _Piece = TextDelta | InputTranscript
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Pieces:
+    """The newest pieces of one text as they came, with their places among the entries; and their end, joined."""
+
+    newest: deque[tuple[int, str]] = field(default_factory=deque)
+    chars: int = 0
+    joined: str = ""
+
+
 class Scrubber:
     """What one call knows of texts that came in."""
 
@@ -34,7 +45,7 @@ class Scrubber:
         self._redactor = redactor
         self._timeline = timeline
         self._short: dict[str, str] = {}
-        self._raw: dict[tuple[str, int | str | None], list[tuple[int, str]]] = {}
+        self._texts: dict[tuple[str, int | str | None], _Pieces] = {}
 
     def fact(self, fact: T) -> T:
         """`fact`, a dataclass, with every text in it clean; itself where nothing had to change."""
@@ -87,19 +98,24 @@ class Scrubber:
         entries = self._timeline.entries
         if not entries or not isinstance(entries[-1].signal, type(raw)):
             return
-        entry, text = entries[-1], raw.text[:MOST_WORDS_CHARS]
-        key = (raw.kind, raw.item_id if isinstance(raw, InputTranscript) else entry.response)
-        pieces = self._raw.setdefault(key, [])
-        pieces.append((len(entries) - 1, text))
-        if isinstance(raw, InputTranscript) and raw.final:
-            del self._raw[key]
+        whole = isinstance(raw, InputTranscript) and raw.final
+        key = (raw.kind, raw.item_id if isinstance(raw, InputTranscript) else entries[-1].response)
+        if whole:
+            self._texts.pop(key, None)
             return
-        if len(pieces) > 1:
-            self._mend(pieces)
-        while sum(len(piece) for _, piece in pieces[1:]) > self._redactor.longest:
-            pieces.pop(0)
+        pieces = self._texts.get(key)
+        if pieces is None:
+            pieces = self._texts[key] = _Pieces()
+        text = raw.text[:MOST_WORDS_CHARS]
+        pieces.newest.append((len(entries) - 1, text))
+        pieces.chars += len(text)
+        pieces.joined = (pieces.joined + text)[-self._redactor.longest - len(text) :]
+        if len(pieces.newest) > 1 and self._redactor.suspects(pieces.joined):
+            self._mend(pieces.newest)
+        while pieces.chars - len(pieces.newest[0][1]) > self._redactor.longest:
+            pieces.chars -= len(pieces.newest.popleft()[1])
 
-    def _mend(self, pieces: list[tuple[int, str]]) -> None:
+    def _mend(self, pieces: Iterable[tuple[int, str]]) -> None:
         """Take the secrets out of pieces that hold one together; `***` stands where it begins."""
         joined = "".join(text for _, text in pieces)
         spans = self._redactor.spans(joined)

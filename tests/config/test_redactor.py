@@ -50,6 +50,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "HEX": lambda key: key.encode().hex().upper(),
     "folded": lambda key: f"{key[:9]}\r\n\t{key[9:]}",
     "folded and escaped": lambda key: f"{key[:9]}\\r\\n {key[9:]}",
+    "folded, in JSON in JSON": lambda key: json.dumps(json.dumps(f"{key[:9]}\r\n\t{key[9:]}")),
     "base64 in lines": lambda key: base64.encodebytes(f"a long user name, of a proxy:{key}".encode()).decode(),
     "with a NUL": lambda key: f"{key[:9]}\0{key[9:]}",
     "with no width": lambda key: f"{key[:9]}\u200b{key[9:]}",
