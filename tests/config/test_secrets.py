@@ -66,7 +66,8 @@ SECRET_NAMES = """
     KEY_PROD token X_TOKEN access_token access_tokens authToken id_token X-Amz-Security-Token secret client_secret
     clientsecret password DB_PASSWD passphrase SMTP_PASS Authorization Proxy-Authorization auth X-Auth X-Auth-Token
     oauth Cookie Set-Cookie session_cookie cookies sig query.sig signature X-Signature X-Amz-Signature
-    X-Hub-Signature-256 credentials X-Amz-Credential jwt bearer X-Hmac otp client_assertion target.headers.Authorization --api-key
+    X-Hub-Signature-256 credentials X-Amz-Credential jwt bearer X-Hmac otp client_assertion target.headers.Authorization
+    --api-key
 """
 PLAIN_NAMES = """
     max_output_tokens out_tokens_max MAX_TOKENS tokens token_limit token_type tokenizer keyboard monkey turkey hotkey
