@@ -13,22 +13,44 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bench.errors import BenchError, ExitCode
+from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
+
+_SIGPIPE = 141
+"""What a shell makes of a command whose output nobody read to its end."""
 
 app = typer.Typer(
     name="bench",
     help="Load-test and benchmark realtime voice endpoints, with numbers that can be trusted.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 fixtures_app = typer.Typer(help="List, check and add the recordings that callers speak.", no_args_is_help=True)
 app.add_typer(fixtures_app, name="fixtures")
 
-ScenarioArgument = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
+
+def _scenarios_and_files(incomplete: str) -> list[str]:
+    """For the shell: shipped scenarios by name, then YAML files and folders."""
+    from glob import escape, glob
+
+    from bench.scenario.listing import SUFFIXES, scenario_names
+
+    found = [Path(path) for path in sorted(glob(f"{escape(incomplete)}*"))]
+    files = [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix in SUFFIXES]
+    return [*(name for name in scenario_names() if name.startswith(incomplete)), *files]
+
+
+ScenarioArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario file (YAML), or the name of a shipped one (bench scenarios).",
+        autocompletion=_scenarios_and_files,
+    ),
+]
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="NAME", help="Which of the scenario's targets.")]
 UrlOption = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Call this server in the scenario's dialect.")
@@ -52,6 +74,7 @@ CatalogueOption = Annotated[
 
 def main() -> NoReturn:
     """Run the command line; a `BenchError` becomes a sentence on stderr and its exit code."""
+    make_streams_safe()
     try:
         code = app(standalone_mode=False)
     except BenchError as error:
@@ -61,6 +84,9 @@ def main() -> NoReturn:
         sys.exit(int(error.exit_code))
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(_SIGPIPE)
     except Exception as error:
         sys.exit(_unexpected(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -112,7 +138,7 @@ def _load(
 ) -> Scenario:
     from bench.scenario.read import load_scenario
 
-    changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
+    changes = [*readable(overrides or []), *([] if seed is None else [f"seed={seed}"])]
     return load_scenario(path, overrides=changes, url=url, target_name=target, choose_target=choose_target)
 
 
@@ -157,8 +183,6 @@ def run(
         print(plan_text(loaded))
         return int(ExitCode.PASS)
     _patch_first()
-    from rich.console import Console
-
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.terminal import render_terminal
@@ -167,7 +191,7 @@ def run(
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
-    console = Console()
+    console = open_console()
     watchers = [open_screen(console)]
     if web:
         address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
@@ -177,12 +201,13 @@ def run(
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None:
         console.print("starting the embedded server ...", highlight=False)
+    command = ["bench", *readable(sys.argv[1:])]
     try:
-        outcome = run_scenario(loaded, out=out, command=sys.argv, workforce=workforce, watchers=watchers)
+        outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
     except UnwrittenReportError as error:
-        print(render_terminal(error.summary, error.folder))
+        say(render_terminal(error.summary, error.folder))
         raise
-    print(render_terminal(outcome.summary, outcome.folder.root))
+    say(render_terminal(outcome.summary, outcome.folder.root))
     return outcome.exit_code
 
 
@@ -245,9 +270,9 @@ def report(
     try:
         summary = write_reports(stored, out=out)
     except UnwrittenReportError as error:
-        print(render_terminal(error.summary, run_folder))
+        say(render_terminal(error.summary, run_folder))
         raise
-    print(render_terminal(summary, out or run_folder))
+    say(render_terminal(summary, out or run_folder))
     if png:
         from bench.report.figures import write_figures
 
@@ -261,12 +286,28 @@ def validate(
     scenario: ScenarioArgument, target: TargetOption = None, url: UrlOption = None, set_: SetOption = None
 ) -> int:
     """Check a scenario and its fixtures; every problem is shown at once."""
-    from bench.run.plan import summary_line
+    from bench.run.plan import recording_warnings, summary_line
 
     loaded = _load(scenario, target, url, set_, None, choose_target=False)
     if target is not None or len(loaded.targets) < 2:
         loaded = _load(scenario, target, url, set_, None)
     print(f"{scenario}: ok. {summary_line(loaded)}")
+    for warning in recording_warnings(loaded):
+        print(f"warning: {warning}", file=sys.stderr)
+    return int(ExitCode.PASS)
+
+
+@app.command()
+def scenarios() -> int:
+    """List the scenarios and profiles that come with the package, to be used by name."""
+    from bench.scenario.listing import shipped_profiles, shipped_scenarios
+
+    print("scenarios, for bench run NAME:")
+    for each in shipped_scenarios():
+        print(f"  {each.name:<16} {each.sentence}")
+    print("profiles, for bench serve --engine simulated --profile NAME:")
+    for each in shipped_profiles():
+        print(f"  {each.name:<16} {each.sentence}")
     return int(ExitCode.PASS)
 
 
@@ -343,7 +384,8 @@ def serve(
         typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
     ] = "local",
     profile: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults.")
+        Path | None,
+        typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
     ] = None,
     truth_log: Annotated[
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
@@ -417,7 +459,6 @@ def fixtures_list(catalogue: CatalogueOption = None) -> int:
 @fixtures_app.command("check")
 def fixtures_check(catalogue: CatalogueOption = None) -> int:
     """Verify hashes, formats and annotations with two independent speech detectors."""
-    from bench.audio.annotate import AGREEMENT_MS
     from bench.audio.fixtures_cli import check_catalogue
 
     results = check_catalogue(_catalogue(catalogue))
@@ -425,13 +466,13 @@ def fixtures_check(catalogue: CatalogueOption = None) -> int:
         for problem in result.problems:
             print(f"{result.fixture_id}: {problem}")
     bad = sum(not result.ok for result in results)
-    print(f"{len(results)} fixtures checked, {bad} with problems (detectors agree within {AGREEMENT_MS:g} ms)")
+    print(f"{len(results)} fixtures checked, {bad} with problems")
     return int(ExitCode.THRESHOLD_FAILED if bad else ExitCode.PASS)
 
 
 @fixtures_app.command("add")
 def fixtures_add(
-    audio: Annotated[Path, typer.Argument(metavar="FILE", help="A WAV or FLAC recording, any rate.")],
+    audio: Annotated[Path, typer.Argument(metavar="FILE", help="A recording: WAV, FLAC, MP3, Ogg and others.")],
     text: Annotated[str, typer.Option("--text", help="What is said, word for word.")],
     catalogue: CatalogueOption = None,
     id_: Annotated[str | None, typer.Option("--id", help="Its id; default: from the file's name.")] = None,
@@ -440,12 +481,21 @@ def fixtures_add(
     language: Annotated[str, typer.Option(help="Language, such as en.")] = "en",
     source: Annotated[str, typer.Option(help="Where the recording comes from.")] = "unknown",
     licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="left|right|N", help="Which channel the caller is on.")
+    ] = None,
+    speech_start: Annotated[
+        str | None, typer.Option("--speech-start", metavar="TIME", help="Where speech begins, by hand: 150ms.")
+    ] = None,
+    speech_end: Annotated[
+        str | None, typer.Option("--speech-end", metavar="TIME", help="Where speech ends, by hand: 2521ms.")
+    ] = None,
 ) -> int:
-    """Resample, annotate and catalogue a recording."""
-    from bench.audio.fixtures_cli import add_fixture
+    """Resample, annotate and catalogue a recording; refused when two detectors cannot agree where speech ends."""
+    from bench.audio.fixtures_cli import add_recording
 
     path = _catalogue(catalogue)
-    added = add_fixture(
+    result = add_recording(
         audio,
         text,
         catalogue=path,
@@ -455,9 +505,42 @@ def fixtures_add(
         language=language,
         source=source,
         licence=licence,
+        channel=channel,
+        speech_start=speech_start,
+        speech_end=speech_end,
     )
+    added, by = result.fixture, "" if result.fixture.annotated == "unknown" else f" ({result.fixture.annotated})"
     print(
         f"added {added.id} to {path}: {added.duration_ms:.0f} ms, "
-        f"speech {added.speech_start_ms:.1f}-{added.speech_end_ms:.1f} ms"
+        f"speech {added.speech_start_ms:.1f}-{added.speech_end_ms:.1f} ms{by}"
     )
+    if result.judgement.ends_ms is not None:
+        early, late = result.judgement.ends_ms
+        print(
+            f"the end would be at {early:,.0f} ms with a threshold 6 dB higher, at {late:,.0f} ms with one 10 dB lower"
+        )
+    for warning in result.warnings:
+        print(f"warning: {added.id}: {warning}", file=sys.stderr)
+    if result.warnings:
+        print(
+            f"look at it: bench fixtures show {added.id} --catalogue {path}; if the end is wrong, correct "
+            "speech_end_ms there and write `annotated: by hand` (or add it with --speech-end)",
+            file=sys.stderr,
+        )
+    return int(ExitCode.PASS)
+
+
+@fixtures_app.command("show")
+def fixtures_show(
+    fixture_id: Annotated[str, typer.Argument(metavar="ID", help="An id of the catalogue.")],
+    catalogue: CatalogueOption = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The PNG; default: ID.png here.")] = None,
+) -> int:
+    """Draw a recording: waveform, spectrogram, and where each detector hears speech begin and end."""
+    from bench.audio.fixtures_cli import show_fixture
+
+    path = out or Path(f"{fixture_id}.png")
+    for line in show_fixture(_catalogue(catalogue), fixture_id, path):
+        print(line)
+    print(f"wrote {path}")
     return int(ExitCode.PASS)

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "bench"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "timerfd"),
+    ("errors", "timerfd", "shipped", "terminal"),
     ("facts",),
     ("config",),
     ("audio",),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.formats import resample_float, to_pcm16
-from bench.audio.level import amplitude, decibels, first_sound, last_sound, sliding_rms, to_float
+from bench.audio.level import SILENCE_DB, amplitude, decibels, first_sound, last_sound, sliding_rms, to_float
 
 # Energy detector. Levels are RMS of 10 ms, every 1 ms.
 WINDOW_MS = 10
@@ -26,6 +26,14 @@ BRIDGE_MS = 30  # pitch pulses of a deep voice are up to 15 ms apart: dips up to
 ALONE_MS = 30  # isolated sound must last this long
 ATTACHED_MS = 6  # beside speech (the burst of a final /t/ or /k/) it may be shorter, but a click is 1-3 ms ...
 ATTACHED_WITHIN_MS = 150  # ... when its closure is no longer than this
+STEADY_MS = 400  # what stays at one level for so long, ...
+STEADY_SMOOTH_MS = 60
+STEADY_HOP_MS = 10
+STEADY_RANGE_DB = 5.0  # ... within this, ...
+STEADY_BELOW_PEAK_DB = 18.0  # ... this far under the speech, is the background
+HIGH_PASS_HZ = 75.0
+HIGH_PASS_MS = 60  # length of the filter
+SAME_THRESHOLD_DB = 3.0  # with no more between them, a recording has no rumble to speak of
 
 # Model-based detector. Of WebRTC's modes 0-3 the tolerant 1 is the one that still hears a soft final /s/: over the
 # shipped fixtures, clean and with added noise at 25-50 dB SNR, modes 2 and 3 lose such endings by 150 ms and more.
@@ -46,29 +54,75 @@ class SpeechSpan:
     end_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class HeardLevel:
+    """What the energy detector heard, and the levels (dBFS) that it decided by."""
+
+    span: SpeechSpan
+    threshold_db: float
+    floor_db: float
+    peak_db: float
+    pieces: tuple[SpeechSpan, ...]  # stretches of sound with gaps of more than 30 ms between them
+
+
 def speech_span(pcm: NDArray[np.int16], rate_hz: int) -> SpeechSpan | None:
     """The energy detector: sound over a threshold set from the recording's own peak level and noise floor.
 
-    An abrupt beginning or end is found to within 1 ms. Isolated clicks shorter than 30 ms are not speech.
+    An abrupt beginning or end is found to within 1 ms. Isolated clicks shorter than 30 ms are not speech. What lies
+    under 90 Hz (rumble, hum, a DC offset) is no speech.
     """
-    samples = to_float(pcm)
+    heard = heard_level(pcm, rate_hz)
+    return None if heard is None else heard.span
+
+
+def heard_level(pcm: NDArray[np.int16], rate_hz: int, *, raise_db: float = 0.0) -> HeardLevel | None:
+    """As `speech_span`, with what the decision stood on; `raise_db` moves the threshold, to see what hangs on it."""
+    plain = to_float(pcm)
+    filtered = high_passed(plain, rate_hz)
     hop = max(1, rate_hz // 1000)
     window = WINDOW_MS * hop
-    levels_db = decibels(sliding_rms(samples, window, hop))
-    threshold_db = _threshold_db(levels_db)
-    if threshold_db is None:
+    plain_db, filtered_db = (decibels(sliding_rms(samples, window, hop)) for samples in (plain, filtered))
+    found, as_it_is = _threshold_db(filtered_db), _threshold_db(plain_db)
+    if found is None:
         return None
-    runs = _speech_runs(levels_db >= threshold_db)
+    if as_it_is is not None and abs(as_it_is[0] - found[0]) <= SAME_THRESHOLD_DB:
+        found = as_it_is
+    threshold_db, floor_db, peak_db = found[0] + raise_db, *found[1:]
+    # The filter smears a click over its own length, and rumble is in the samples as they are: speech is in both.
+    runs = _speech_runs((plain_db >= threshold_db) & (filtered_db >= threshold_db))
     if not runs:
         return None
     # a level at index k covers samples [k*hop, k*hop + window): the edges are refined inside the outermost windows
     first, last = runs[0][0] * hop, (runs[-1][1] - 1) * hop
     threshold = amplitude(threshold_db)
-    start = first_sound(samples[first : first + window], rate_hz, threshold)
-    end = last_sound(samples[last : last + window], rate_hz, threshold)
-    start_at = first if start is None else first + start
-    end_at = last + window if end is None else last + end + 1
-    return SpeechSpan(start_at * 1000 / rate_hz, min(end_at, len(pcm)) * 1000 / rate_hz)
+    starts = (first_sound(samples[first : first + window], rate_hz, threshold) for samples in (plain, filtered))
+    ends = (last_sound(samples[last : last + window], rate_hz, threshold) for samples in (plain, filtered))
+    start_at = first + max((start for start in starts if start is not None), default=0)
+    end_at = last + min((end + 1 for end in ends if end is not None), default=window)
+    span = SpeechSpan(start_at * 1000 / rate_hz, min(end_at, len(pcm)) * 1000 / rate_hz)
+    step_ms = hop * 1000 / rate_hz
+    pieces = tuple(SpeechSpan(begin * step_ms, (stop - 1) * step_ms + WINDOW_MS) for begin, stop in runs)
+    return HeardLevel(span, threshold_db, floor_db, peak_db, pieces)
+
+
+def high_passed(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+    """`samples` without what lies under 60 Hz and half of what lies at 90, in linear phase: times do not shift."""
+    if not len(samples):
+        return samples
+    padding = rate_hz * HIGH_PASS_MS // 1000
+    # the edges are mirrored about their value, or a DC offset would be a step there, heard as a click
+    at_start, at_end = min(padding, len(samples) - 1), min(padding, len(samples) - 1)
+    head = 2 * samples[0] - samples[1 : at_start + 1][::-1]
+    tail = 2 * samples[-1] - samples[-at_end - 1 : -1][::-1]
+    padded = np.concatenate((head, samples, tail))
+    taps = 2 * (padding // 2) + 1
+    offsets = (np.arange(taps) - taps // 2) / rate_hz
+    low_pass = np.sinc(2 * HIGH_PASS_HZ * offsets) * np.blackman(taps)
+    low_pass /= low_pass.sum()
+    size = 1 << (len(padded) + taps - 1).bit_length()
+    low = np.fft.irfft(np.fft.rfft(padded, size) * np.fft.rfft(low_pass, size), size)
+    shift = taps // 2 + at_start
+    return samples - low[shift : shift + len(samples)]
 
 
 def vad_span(pcm: NDArray[np.int16], rate_hz: int) -> SpeechSpan | None:
@@ -97,16 +151,37 @@ def vad_span(pcm: NDArray[np.int16], rate_hz: int) -> SpeechSpan | None:
     return SpeechSpan(float(spoken[0][0] * VAD_FRAME_MS), end_ms)
 
 
-def _threshold_db(levels_db: NDArray[np.float64]) -> float | None:
-    """The level that separates speech from its background, in dBFS; None when nothing in the recording is loud."""
+def _threshold_db(levels_db: NDArray[np.float64]) -> tuple[float, float, float] | None:
+    """The level that separates speech from its background, the background, and the loudest lasting level, in dBFS;
+    None when nothing in the recording is loud."""
     if len(levels_db) < PEAK_MS - WINDOW_MS + 1:
         return None
     lasting = np.lib.stride_tricks.sliding_window_view(levels_db, PEAK_MS - WINDOW_MS + 1).min(axis=1)
     peak_db = float(lasting.max())
     if peak_db < QUIETEST_PEAK_DB:
         return None
-    floor_db = float(np.percentile(levels_db, 10))
-    return min(max(floor_db + ABOVE_FLOOR_DB, peak_db - BELOW_PEAK_DB), peak_db - LEAST_BELOW_PEAK_DB)
+    floor_db = max(float(np.percentile(levels_db, 10)), _steady_db(levels_db, peak_db))
+    threshold_db = min(max(floor_db + ABOVE_FLOOR_DB, peak_db - BELOW_PEAK_DB), peak_db - LEAST_BELOW_PEAK_DB)
+    return threshold_db, floor_db, peak_db
+
+
+def _steady_db(levels_db: NDArray[np.float64], peak_db: float) -> float:
+    """The loudest level that stays the same for `STEADY_MS` well under the speech: a room's noise, and no voice.
+
+    The quietest tenth of a recording is not its noise where digital zeros were put at the end of it.
+    """
+    if len(levels_db) < STEADY_MS:
+        return SILENCE_DB
+    # smoothed as a listener would: the level of 10 ms of noise flutters by some decibels
+    kernel = np.ones(STEADY_SMOOTH_MS) / STEADY_SMOOTH_MS
+    smooth = np.convolve(levels_db, kernel, mode="valid")
+    span = STEADY_MS - STEADY_SMOOTH_MS + 1
+    if len(smooth) < span:
+        return SILENCE_DB
+    windows = np.lib.stride_tricks.sliding_window_view(smooth, span)[::STEADY_HOP_MS]
+    top, bottom = windows.max(axis=1), windows.min(axis=1)
+    steady = (top - bottom <= STEADY_RANGE_DB) & (top <= peak_db - STEADY_BELOW_PEAK_DB) & (bottom > SILENCE_DB + 1)
+    return float(windows.mean(axis=1)[steady].max(initial=SILENCE_DB))
 
 
 def _runs(active: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -22,12 +22,14 @@ from bench.config.block import Block, Complaint, nearest, refusal
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Problem, read_yaml
 from bench.errors import BenchError
+from bench.shipped import shipped
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 UNKNOWN = "unknown"
+BY_HAND, BY_LEVEL = "by hand", "by level"
 MEASURED_MS = ("duration_ms", "speech_start_ms", "speech_end_ms")
 ROUNDING_MS = 1.0  # an annotation may be rounded to a whole millisecond
 
@@ -35,8 +37,8 @@ _HINT = "leave a time or hash out to have it measured; docs/scenarios.md, A cata
 
 
 def shipped_catalogue() -> Path:
-    """The project's own fixtures: beside the package, in the checkout it is installed from."""
-    return Path(__file__).resolve().parents[2] / "fixtures" / "audio" / "catalogue.yaml"
+    """The project's own fixtures, which come with the package."""
+    return shipped("fixtures/audio/catalogue.yaml").resolve()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,25 @@ class Fixture:
     sha256: str  # of the file's bytes
     source: str
     licence: str
+    annotated: str = UNKNOWN  # "by hand" when a person gave the end of speech, "by level" when it was measured
+    channel: int | None = None  # from 1; which channel of the file is spoken by the caller
     where: str = "catalogue"  # "catalogue.yaml:12", for messages
 
     def load_pcm(self, rate_hz: int) -> NDArray[np.int16]:
         """The recording as mono samples at `rate_hz`; BenchError when the file is not the one that was annotated."""
         from bench.audio.formats import resample_float, to_pcm16
+
+        samples, file_rate_hz = self._samples()
+        return to_pcm16(resample_float(samples, file_rate_hz, rate_hz))[0]
+
+    def load_own(self) -> tuple[NDArray[np.int16], int]:
+        """As `load_pcm`, at the file's own rate, with that rate."""
+        from bench.audio.formats import to_pcm16
+
+        samples, rate_hz = self._samples()
+        return to_pcm16(samples)[0], rate_hz
+
+    def _samples(self) -> tuple[NDArray[np.float64], int]:
         from bench.audio.wav import decode_audio, read_bytes
 
         data = read_bytes(self.file)
@@ -70,7 +86,7 @@ class Fixture:
                 f"the catalogue says {self.sha256[:12]}...",
                 hint="the file was changed after it was annotated: restore it, or annotate it again",
             )
-        samples, file_rate_hz = decode_audio(data, self.file)
+        samples, file_rate_hz = decode_audio(data, self.file, self.channel)
         length_ms = len(samples) * 1000 / file_rate_hz
         if self.speech_end_ms > length_ms + ROUNDING_MS:
             raise BenchError(
@@ -78,7 +94,7 @@ class Fixture:
                 f"but {self.file} is only {length_ms:.1f} ms long",
                 hint="correct speech_end_ms, or leave it out to have it measured",
             )
-        return to_pcm16(resample_float(samples, file_rate_hz, rate_hz))[0]
+        return samples, file_rate_hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,16 @@ def _language(value: str) -> str:
     return value
 
 
+def _number(value: object) -> object:
+    from bench.audio.channel_names import NAMES
+
+    word = str(value).strip().lower()
+    number = NAMES.get(word) or (int(word) if word.isdecimal() else 0)
+    if number < 1:
+        raise refusal(f"found '{value}'; allowed: left, right, or a number from 1")
+    return number
+
+
 Words = Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -135,7 +161,8 @@ class CatalogueEntry(Block):
 
     id: Words = Field(description="Names the fixture in scenarios.", examples=["balance-anna"])
     file: Annotated[Path, AfterValidator(_recording)] = Field(
-        description="A WAV or FLAC file, relative to the catalogue.", examples=["balance-anna.wav"]
+        description="A recording (WAV, FLAC or any that libsndfile reads), relative to the catalogue.",
+        examples=["balance-anna.wav"],
     )
     text: Words = Field(description="The words that are said.")
     language: Annotated[Words, AfterValidator(_language)] = UNKNOWN
@@ -147,6 +174,8 @@ class CatalogueEntry(Block):
     sha256: Annotated[str, AfterValidator(_digest)] | None = None
     source: Words = UNKNOWN
     licence: Words = UNKNOWN
+    annotated: Words = UNKNOWN
+    channel: Annotated[int, BeforeValidator(_number)] | None = None
 
     def complaints(self) -> Iterator[Complaint]:
         """Times that contradict each other."""
@@ -219,7 +248,7 @@ def _measured(entry: CatalogueEntry) -> dict[str, str | float]:
         )
     duration, start, end = entry.duration_ms, entry.speech_start_ms, entry.speech_end_ms
     if duration is None or start is None or end is None:
-        samples, rate_hz = decode_audio(data, entry.file)
+        samples, rate_hz = decode_audio(data, entry.file, entry.channel)
         duration = round(len(samples) * 1000 / rate_hz, 3) if duration is None else duration
         span = speech_span(to_pcm16(samples)[0], rate_hz) if start is None or end is None else None
         if span is not None:

@@ -2,15 +2,21 @@
 
 In: chunks of mono int16 samples in any sizes. Out: one absolute sample index, the same for every way of chunking.
 Trap: a reply's first *byte* is often silence, and a codec click before speech is not speech; a stretch counts only
-once it has stayed audible for `hold_ms`, though the index returned is where that stretch began.
+once it has stayed audible for `hold_ms`, though the index returned is where that stretch began. Nor is a DC offset or
+mains hum a reply: what a parabola can follow within a window has no part in its level.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.level import amplitude, first_sound, to_float
+
+HUM_MARGIN_DB = 6.0  # a parabola takes up to 4 dB from a voice of 100 Hz, and 20 dB and more from hum of 50 or 60 Hz
+LEAST_WINDOW = 8
 
 
 class OnsetDetector:
@@ -48,7 +54,7 @@ class OnsetDetector:
         if count:
             at = first - self._base
             windows = to_float(self._kept[at : at + count * self._window]).reshape(count, self._window)
-            loud = np.sqrt(np.mean(windows * windows, axis=1)) >= self._threshold
+            loud = _audible(windows, self._threshold)
             for k in range(count):
                 self._next = first + (k + 1) * self._window
                 if not loud[k]:
@@ -68,7 +74,7 @@ class OnsetDetector:
         rest = to_float(self._kept[self._next - self._base :])
         # a last piece shorter than a window is judged as it is; a quiet one ends the run before it
         if len(rest):
-            if float(np.sqrt(np.mean(rest * rest))) < self._threshold:
+            if not _audible(rest[None, :], self._threshold)[0]:
                 self._run_start = None
             elif self._run_start is None:
                 self._run_start = self._next
@@ -78,9 +84,11 @@ class OnsetDetector:
         """Refine to the sample; sound may begin in the last moments of the window before the run."""
         start = max(run_start - self._window, self._base)
         stop = run_start + self._window
-        found = first_sound(
-            to_float(self._kept[start - self._base : stop - self._base]), self._rate_hz, self._threshold
-        )
+        samples = to_float(self._kept[start - self._base : stop - self._base])
+        offset = float(np.median(samples[: run_start - start])) if run_start > start else 0.0
+        if abs(offset) >= self._threshold / 2:
+            samples = samples - offset
+        found = first_sound(samples, self._rate_hz, self._threshold)
         self._onset = run_start if found is None else start + found
         self._kept = np.zeros(0, dtype=np.int16)
         return self._onset
@@ -90,3 +98,22 @@ class OnsetDetector:
         if keep_from > self._base:
             self._kept = self._kept[keep_from - self._base :].copy()
             self._base = keep_from
+
+
+def _audible(windows: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """Which rows are at or over `threshold` without their DC offset, and are more than hum."""
+    count = windows.shape[1]
+    power = np.mean(windows * windows, axis=1)
+    if count < LEAST_WINDOW:
+        return np.asarray(power >= threshold**2)
+    fitted = (windows @ _parabolas(count)) ** 2 / count
+    # in windows of whole samples the difference can be a hair under zero
+    level, above_hum = power - fitted[:, 0], power - fitted.sum(axis=1)
+    return np.asarray((level >= threshold**2) & (above_hum >= (threshold * amplitude(-HUM_MARGIN_DB)) ** 2))
+
+
+@cache
+def _parabolas(count: int) -> NDArray[np.float64]:
+    """An orthonormal basis of the parabolas over `count` samples; its first column is the constant."""
+    at = np.linspace(-1, 1, count)
+    return np.asarray(np.linalg.qr(np.stack((np.ones(count), at, at * at), axis=1))[0])

@@ -163,7 +163,9 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
         for record in session.turns
         if turn.t0_ns <= (record["speech_end_ns"] or record["commit_ns"] or 0) < (until_ns or math.inf)
     ]
-    responses = _responses(events, session.events)
+    asked_ns = turn.commit_ns or math.inf if timeline.manual else turn.speech_start_ns
+    asked = [event for event in events if asked_ns <= event["at_ns"] <= (turn.ended_ns or math.inf)]
+    responses = _responses(asked, session.events)
     answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected)
     truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
     truth |= _true_latencies(timeline, turn, events, answer)
@@ -178,7 +180,10 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
 
 
 def _responses(events: Sequence[Record], all_events: Sequence[Record]) -> list[_Response]:
-    """The responses created among `events`, with all that was ever sent of them."""
+    """The responses created among `events`, with all that was ever sent of them.
+
+    One that was created before the caller could have asked for it, or after the turn was over, is not the turn's.
+    """
     found: dict[str, _Response] = {}
     for event in events:
         if event["type"] == "response.created":

@@ -17,11 +17,13 @@ from pydantic_core import ErrorDetails
 
 from bench.config.block import Block, nearest
 from bench.config.secrets import looks_like_key
+from bench.config.text_fields import keep_texts
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.errors import BenchError, ExitCode
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
 
+REUSE = "x-"
 _UNSHOWN = {"api_key", "headers", "query", "extra"}
 _ALLOWED = {
     "string_type": "a text",
@@ -85,9 +87,14 @@ def load_block(path: Path, block: type[AnyBlock], *, needs: str, hint: str, **co
 def validated(document: Document, block: type[AnyBlock], *, needs: str, **context: Any) -> AnyBlock | None:
     """`document` as a `block`, checked with `context`; None, and more problems in the document, when it is not one.
 
-    `needs` says what a file must have at least, for one that is no mapping.
+    `needs` says what a file must have at least, for one that is no mapping. Top-level keys that begin with `x-` are
+    there to be reused (`&name`, `*name`, `<<`) and mean nothing by themselves.
     """
     if isinstance(document.data, dict):
+        for key in [key for key in document.data if key.startswith(REUSE)]:
+            del document.data[key]
+        document.written = {loc: words for loc, words in document.written.items() if not _is_reuse(loc)}
+        keep_texts(document, block)
         try:
             return block.model_validate(document.data, context=context)
         except ValidationError as error:
@@ -96,6 +103,10 @@ def validated(document: Document, block: type[AnyBlock], *, needs: str, **contex
         what = "the file is empty" if document.data is None else "found a list or a single value"
         document.problems.append(Problem(document.marks[()], (), f"{what}; allowed: a mapping with at least {needs}"))
     return None
+
+
+def _is_reuse(loc: Loc) -> bool:
+    return isinstance(loc[0], str) and loc[0].startswith(REUSE) if loc else False
 
 
 def problems_of(errors: Sequence[ErrorDetails], document: Document, root: type[Block]) -> list[Problem]:

@@ -20,8 +20,10 @@ SHORTEST_SECRET = 6
 """A shorter one would be found in ordinary words."""
 _HEAD = 8
 """So many first characters of a secret lead to a closer look, and are hidden where the text ends within it."""
-_LEAST_PART = 16
-"""So long a beginning of a secret is hidden wherever it stands, when it is at least half of it."""
+_LEAST_PART = 10
+"""So long a beginning of a secret is hidden wherever it stands: texts are cut before they are put into sentences."""
+_CUTS = ("", "\u2026")
+"""What follows where a text was cut."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([/\\\"'&]))")
 _FOLD = re.compile(
     r"(?:[\r\n\0\u200b-\u200d\u2060\ufeff]|\\+(?:[rn0]|u00(?:00|0[ad])|x0[0ad]))(?:[ \t]|\\+t)*", re.IGNORECASE
@@ -138,8 +140,8 @@ class Redactor:
             start = -1
             while (start := lowered.find(form[:_HEAD], start + 1)) >= 0:
                 size = _common(lowered, start, form)
-                part = size >= _LEAST_PART and 2 * size >= len(form)
-                if size == len(form) or part or (start + size == len(text) and size >= _HEAD):
+                cut = size >= _HEAD and text[start + size : start + size + 1] in _CUTS
+                if size == len(form) or size >= _LEAST_PART or cut:
                     found.append((start, start + size))
         return _joined(found)
 

@@ -2,7 +2,8 @@
 
 In: text, and the environment for `${NAME}`. Out: a `Document` (dicts, lists, scalars; `marks` from key path to line)
 and every problem met on the way. Trap: this is not YAML 1.1 as PyYAML reads it by default: `no` and `on` are texts,
-`1:30` is a text, `007` is a text, a date is a text. Only true/false, null and decimal numbers are anything else.
+`1:30` is a text, `007` is a text, a date is a text. Only true/false, null and decimal numbers are anything else, and of
+those `written` keeps the words, for a key that turns out to want a text.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from bench.config.secrets import looks_like_key, names_secret, without_keys
+from bench.terminal import readable
 
 Loc = tuple[str | int, ...]
 MAX_NODES = 500_000
@@ -61,6 +63,8 @@ class Document:
     data: Any
     marks: dict[Loc, Mark]
     problems: list[Problem] = field(default_factory=list)
+    written: dict[Loc, str] = field(default_factory=dict)
+    """How numbers and true/false without quotes were written: `1.0`, `1e5`, `True`."""
 
     def mark_at(self, loc: Loc) -> Mark:
         """The mark of `loc`, or of the nearest key around it."""
@@ -125,6 +129,13 @@ def read_yaml(
     return document
 
 
+def read_text_value(text: str, *, env: Mapping[str, str], option: Mark) -> Document:
+    """`text` as it is, but for `${NAME}`; given by a command line option."""
+    document = Document(None, {(): option})
+    document.data = _Reader(document, "", env, option).scalar(yaml.ScalarNode(_TAG + "str", text, style="'"), ())
+    return document
+
+
 def _composed(text: str, words: bool) -> yaml.Node | None:
     if words:
         try:
@@ -158,9 +169,7 @@ class _Reader:
     def value(self, node: yaml.Node, loc: Loc) -> Any:
         """The plain value of `node`."""
         self.seen += 1
-        if self.seen > MAX_NODES or id(node) in self.open_nodes:
-            reason = "an alias inside of what it names" if self.seen <= MAX_NODES else f"more than {MAX_NODES} values"
-            self.problem(node, loc, f"not readable: {reason}")
+        if not self.readable(node, loc):
             return None
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node, loc)
@@ -175,21 +184,52 @@ class _Reader:
     def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
         """Keys are texts, each at most once."""
         result: dict[str, Any] = {}
+        self.fill(result, node, loc)
+        return result
+
+    def fill(self, result: dict[str, Any], node: yaml.MappingNode, loc: Loc) -> None:
+        """Add the keys of `node` that `result` does not have, then those of the mappings that it merges (`<<`).
+
+        A merged key keeps the line on which it is written.
+        """
+        merges: list[yaml.Node] = []
+        lines: dict[str, int] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problem(key_node, loc, "found a key that is a list or a mapping; allowed: a word")
                 continue
             key = str(key_node.value)
             at = (*loc, key)
-            if key == "<<":
-                self.problem(key_node, at, "merge keys are not supported; write the keys out")
-            elif key in result:
-                first = self.document.marks[at].origin.removeprefix(f"{self.name}:")
-                self.problem(key_node, at, f"found twice, first in line {first}; allowed: once")
-            else:
+            if key in lines:
+                self.problem(key_node, at, f"found twice, first in line {lines[key]}; allowed: once")
+                continue
+            lines[key] = key_node.start_mark.line + 1
+            if key == "<<" and not key_node.style:
+                merges = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            elif key not in result:
                 self.document.marks[at] = self.mark(key_node)
                 result[key] = self.value(value_node, at)
-        return result
+        for merged in merges:
+            self.merge(result, merged, loc)
+
+    def merge(self, result: dict[str, Any], node: yaml.Node, loc: Loc) -> None:
+        """`<<: *name`, or one of a list of such: of a key that several have, the first is taken."""
+        if not isinstance(node, yaml.MappingNode):
+            self.problem(node, (*loc, "<<"), "found no mapping; allowed: <<: *name, or a list of such")
+            return
+        self.seen += 1 + len(node.value)
+        if self.readable(node, loc):
+            self.open_nodes.add(id(node))
+            self.fill(result, node, loc)
+            self.open_nodes.discard(id(node))
+
+    def readable(self, node: yaml.Node, loc: Loc) -> bool:
+        """False, with a problem, for what would never end."""
+        if self.seen <= MAX_NODES and id(node) not in self.open_nodes:
+            return True
+        reason = "an alias inside of what it names" if self.seen <= MAX_NODES else f"more than {MAX_NODES} values"
+        self.problem(node, loc, f"not readable: {reason}")
+        return False
 
     def sequence(self, node: yaml.Node, loc: Loc) -> list[Any]:
         items = []
@@ -209,6 +249,8 @@ class _Reader:
         kind = tag.removeprefix(_TAG)
         if kind == "str":
             return text
+        if kind in {"bool", "int", "float"} and not node.style:
+            self.document.written[loc] = text
         if kind == "null":
             return None
         if kind == "bool" and text.lower() in {"true", "false"}:
@@ -241,7 +283,7 @@ class _Reader:
                 node, loc, f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
             )
             return match[0]
-        return value
+        return readable([value])[0]
 
     def mark(self, node: yaml.Node) -> Mark:
         line = node.start_mark.line + 1
@@ -266,6 +308,8 @@ def _syntax_problem(
     else:
         context = f" {error.context}" if error.context else ""
         sentence = f"not valid YAML: {reason}{context}"
+        if "mapping values are not allowed" in reason:
+            sentence += "; a text with a colon and a space in it needs quotes"
         if interpolated and "${" in shown:
             sentence += "; inside { } and [ ] write ${NAME} in quotes"
     return Problem(option or Mark(f"{name}:{line}:{column}", line), (), sentence)

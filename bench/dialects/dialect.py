@@ -125,8 +125,12 @@ class Dialect(ABC):
         return self.refuses_turn(error, turn)
 
     def refuses_session(self, error: ErrorInfo) -> bool:
-        """Whether `error` is the server's refusal of the configuration."""
+        """Whether `error`, which came before the session was ready, is the server's refusal of the configuration."""
         return False
+
+    def while_not_ready(self) -> str:
+        """What a call that was not acknowledged in time may lack, for its message."""
+        return "the session was not acknowledged in time"
 
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
         """The samples of `delta`, in order of arrival; raises `ValueError` when they are not audio."""

@@ -16,12 +16,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
 import orjson
+import pybase64
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import (
     mapping,
+    name_of,
     number,
     output_text,
     parse_error,
@@ -29,6 +32,7 @@ from bench.dialects.openai_fields import (
     parse_usage,
     text,
 )
+from bench.dialects.openai_session import differences
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -213,11 +217,13 @@ class OpenAIDialect(Dialect):
         return error.event_id == f"bench-{turn}-response"
 
     def refuses_session(self, error: ErrorInfo) -> bool:
-        return error.event_id == SESSION_UPDATE_ID
+        # Until the session is ready nothing but its configuration was sent, so an error without an id is about that.
+        return error.event_id in {SESSION_UPDATE_ID, None} and error.code not in _BENIGN_CODES
 
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
-        # Media of a transport that carries audio apart is bytes already.
-        raw = delta.encoded if isinstance(delta.encoded, bytes) else binascii.a2b_base64(delta.encoded or "")
+        raw = delta.encoded
+        if not isinstance(raw, bytes):
+            raw = pybase64.b64decode(raw or "", validate=True)
         if self.output_format.encoding == "pcm16":
             raw = self._carry.pop(delta.response_id, b"") + raw
             if len(raw) % 2:
@@ -228,8 +234,8 @@ class OpenAIDialect(Dialect):
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
         try:
-            message = orjson.loads(data)
-        except (orjson.JSONDecodeError, UnicodeDecodeError) as error:
+            message = loads(data)
+        except ValueError as error:
             return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
         if not isinstance(message, dict):
             return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
@@ -266,34 +272,48 @@ class OpenAIDialect(Dialect):
 
     def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
-        return (SessionCreated(at_ns, text(session.get("id")), text(session.get("model"))),)
+        created = SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))
+        return (created, SessionReady(at_ns)) if self.config.acknowledge == "created" else (created,)
 
     def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (SessionReady(at_ns),)
+        found = differences(self.session_body(), mapping(message.get("session")))
+        told = tuple(str(each) for each in found)
+        decisive = next((str(each) for each in found if each.decisive), None)
+        if decisive is None:
+            return (SessionReady(at_ns, told),)
+        error = ErrorInfo("session_not_applied", "session_not_applied", decisive, error_kind="protocol")
+        return (ServerError(at_ns, error, fatal=True),)
+
+    def while_not_ready(self) -> str:
+        if self.config.acknowledge == "updated":
+            return (
+                "the server sent no session.updated; if it never does, set session.acknowledge: created in the scenario"
+            )
+        return "the server sent no session.created"
 
     def _speech_started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (SpeechStarted(at_ns, text(message.get("item_id")), number(message.get("audio_start_ms"))),)
+        return (SpeechStarted(at_ns, name_of(message.get("item_id")), number(message.get("audio_start_ms"))),)
 
     def _speech_stopped(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = text(message.get("item_id"))
+        item_id = name_of(message.get("item_id"))
         if self._again("speech_stopped", item_id):
             return ()
         return (SpeechStopped(at_ns, item_id, number(message.get("audio_end_ms"))),)
 
     def _committed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = text(message.get("item_id"))
+        item_id = name_of(message.get("item_id"))
         return () if self._again("committed", item_id) else (InputCommitted(at_ns, item_id),)
 
     def _input_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         words = text(message.get("delta"))
         if not words:
             return ()
-        return (InputTranscript(at_ns, text(message.get("item_id")), words, final=False),)
+        return (InputTranscript(at_ns, name_of(message.get("item_id")), words, final=False),)
 
     def _input_completed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = text(message.get("item_id"))
-        transcript = message.get("transcript")
-        if not isinstance(transcript, str):
+        item_id = name_of(message.get("item_id"))
+        transcript = text(message.get("transcript"))
+        if transcript is None:
             return (Malformed(at_ns, "a completed transcription without a `transcript`"),)
         if self._again("transcribed", item_id):
             return ()
@@ -301,13 +321,13 @@ class OpenAIDialect(Dialect):
         return (InputTranscript(at_ns, item_id, transcript, final=True, usage=usage),)
 
     def _input_failed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        item_id = text(message.get("item_id"))
+        item_id = name_of(message.get("item_id"))
         if self._again("transcribed", item_id):
             return ()
         return (InputTranscriptFailed(at_ns, item_id, parse_error(message.get("error"))),)
 
     def _response_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        response_id = text(mapping(message.get("response")).get("id"))
+        response_id = name_of(mapping(message.get("response")).get("id"))
         if self._again("response", response_id):
             return ()
         self._forget("response_done", response_id)
@@ -315,20 +335,22 @@ class OpenAIDialect(Dialect):
 
     def _transcript_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         words = text(message.get("delta"))
-        return (TextDelta(at_ns, text(message.get("response_id")), words, "transcript"),) if words else ()
+        return (TextDelta(at_ns, name_of(message.get("response_id")), words, "transcript"),) if words else ()
 
     def _text_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         words = text(message.get("delta"))
-        return (TextDelta(at_ns, text(message.get("response_id")), words, "text"),) if words else ()
+        return (TextDelta(at_ns, name_of(message.get("response_id")), words, "text"),) if words else ()
 
     def _audio_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         encoded = message.get("delta") or message.get("audio")
         if not encoded:
             return ()
-        if not isinstance(encoded, str) or len(encoded) % 4:
-            return (Malformed(at_ns, "an audio delta that is not base64"),)
-        size = len(encoded) // 4 * 3 - (2 if encoded.endswith("==") else encoded.endswith("="))
-        response_id = text(message.get("response_id"))
+        try:
+            payload = pybase64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError, TypeError) as error:
+            return (Malformed(at_ns, f"an audio delta that is not base64: {error}"[:200]),)
+        size = len(payload)
+        response_id = name_of(message.get("response_id"))
         before = self._received_bytes.get(response_id, 0)
         self._received_bytes[response_id] = before + size
         width = self.output_format.bytes_per_sample
@@ -336,34 +358,34 @@ class OpenAIDialect(Dialect):
             AudioDelta(
                 at_ns=at_ns,
                 response_id=response_id,
-                item_id=text(message.get("item_id")),
+                item_id=name_of(message.get("item_id")),
                 samples=(before + size) // width - before // width,
                 wire_bytes=size,
-                encoded=encoded,
+                encoded=payload,
             ),
         )
 
     def _audio_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (AudioDone(at_ns, text(message.get("response_id"))),)
+        return (AudioDone(at_ns, name_of(message.get("response_id"))),)
 
     def _tool_call(self, response_id: str | None, raw: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        call_id, name = text(raw.get("call_id")), text(raw.get("name"))
+        call_id, name = name_of(raw.get("call_id")), name_of(raw.get("name"))
         if call_id is None or name is None or self._again("tool_call", call_id):
             return ()
         return (ToolCall(at_ns, response_id, call_id, name, text(raw.get("arguments")) or "{}"),)
 
     def _arguments_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return self._tool_call(text(message.get("response_id")), message, at_ns)
+        return self._tool_call(name_of(message.get("response_id")), message, at_ns)
 
     def _item_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         item = mapping(message.get("item"))
         if item.get("type") != "function_call":
             return ()
-        return self._tool_call(text(message.get("response_id")), item, at_ns)
+        return self._tool_call(name_of(message.get("response_id")), item, at_ns)
 
     def _response_done(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         response = mapping(message.get("response"))
-        response_id = text(response.get("id"))
+        response_id = name_of(response.get("id"))
         if self._again("response_done", response_id):
             return ()
         self._forget("response", response_id)  # announced anew after its end, it is another response
@@ -377,7 +399,7 @@ class OpenAIDialect(Dialect):
                 at_ns=at_ns,
                 response_id=response_id,
                 status=status,
-                reason=text(details.get("reason")),
+                reason=name_of(details.get("reason")),
                 error=error,
                 usage=parse_usage(response.get("usage")),
                 text=output_text(response),

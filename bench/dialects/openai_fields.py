@@ -6,11 +6,24 @@ null is unknown; neither may become the other here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from bench.facts.failure import ErrorKind
 from bench.facts.signals import ErrorInfo, TranscriptionUsage, Usage
+
+MOST_TEXT = 50_000
+"""Characters of one text that are kept: an hour of speech."""
+MOST_MESSAGE = 500
+MOST_NAME = 200
+"""Characters of an id, a code or a type."""
+CUT = "…"
+"""Stands where a text was cut."""
+MOST_COUNT = 10**9
+"""A larger count of tokens in one response is a mistake."""
+MOST_SECONDS = 24 * 3600.0
 
 _KIND_OF_CODE: dict[str, ErrorKind] = {
     "insufficient_quota": "quota",
@@ -51,19 +64,60 @@ _KIND_OF_TYPE: dict[str, ErrorKind] = {
 }
 
 
-def text(value: Any) -> str | None:
-    """`value` when it is a text."""
-    return value if isinstance(value, str) else None
+def text(value: Any, most: int = MOST_TEXT) -> str | None:
+    """`value` when it is a text, with at most `most` characters of it."""
+    if not isinstance(value, str):
+        return None
+    return value if len(value) <= most else f"{value[:most]}{CUT}"
+
+
+def name_of(value: Any) -> str | None:
+    """An id or a code: short, and where it is not, told apart by a hash of the whole."""
+    if not isinstance(value, str) or len(value) <= MOST_NAME:
+        return value if isinstance(value, str) else None
+    digest = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:12]
+    return f"{value[: MOST_NAME - 16]}{CUT}{digest}"
 
 
 def count(value: Any) -> int | None:
-    """`value` as a whole number that is not negative."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    """`value` as a whole number from 0 to `MOST_COUNT`."""
+    found = number(value)
+    return int(found) if found is not None and 0 <= found <= MOST_COUNT and found == int(found) else None
 
 
 def number(value: Any) -> float | None:
-    """`value` as a number; truth values are none."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """`value` as a finite number; truth values are none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if isfinite(found) else None
+
+
+class Counts:
+    """Reads counts out of a usage object and remembers those that cannot be."""
+
+    def __init__(self) -> None:
+        self._refused: list[str] = []
+
+    def of(self, raw: Mapping[str, Any], key: str, *, seconds: bool = False) -> Any:
+        """`raw[key]` as a count (or as seconds); None where it is missing, null or refused."""
+        value = raw.get(key)
+        found = _seconds(value) if seconds else count(value)
+        if found is None and value is not None:
+            self._refused.append(f"{key} = {str(value)[:40]}")
+        return found
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._refused))
+
+
+def _seconds(value: Any) -> float | None:
+    found = number(value)
+    return found if found is not None and 0 <= found <= MOST_SECONDS else None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -89,52 +143,61 @@ def error_kind(error_type: str | None, code: str | None) -> ErrorKind:
 def parse_error(raw: Any) -> ErrorInfo:
     """An error object as the server sent it; anything that is not one gives its text as the message."""
     if not isinstance(raw, dict):
-        return ErrorInfo(message=None if raw is None else str(raw)[:500])
-    message, error_type, code = text(raw.get("message")), text(raw.get("type")), text(raw.get("code"))
+        return ErrorInfo(message=None if raw is None else text(str(raw), MOST_MESSAGE))
+    error_type, code = name_of(raw.get("type")), name_of(raw.get("code"))
     return ErrorInfo(
         type=error_type,
         code=code,
-        message=message[:500] if message else None,
-        param=text(raw.get("param")),
-        event_id=text(raw.get("event_id")),
+        message=text(raw.get("message"), MOST_MESSAGE) or None,
+        param=name_of(raw.get("param")),
+        event_id=name_of(raw.get("event_id")),
         error_kind=error_kind(error_type, code),
     )
 
 
 def parse_usage(raw: Any) -> Usage | None:
-    """Token counts of a response, or None where the server gave none (null, `{}`, only keys of other APIs)."""
+    """Token counts of a response, or None where the server gave none (null, `{}`, only keys of other APIs).
+
+    A total without its parts is kept as a total. One cached total is split only where its parts are said.
+    """
     if not isinstance(raw, dict) or not raw:
         return None
+    counts = Counts()
     into, out = mapping(raw.get("input_token_details")), mapping(raw.get("output_token_details"))
-    if not into and not out:
-        return None
-    cached = into.get("cached_tokens_details")
-    cached_total = count(into.get("cached_tokens"))
-    split = isinstance(cached, dict)
-    by = mapping(cached)
-    return Usage(
-        in_text_tokens=count(into.get("text_tokens")),
-        in_audio_tokens=count(into.get("audio_tokens")),
-        in_image_tokens=count(into.get("image_tokens")),
-        in_cached_text_tokens=count(by.get("text_tokens")) if split else cached_total,
-        in_cached_audio_tokens=count(by.get("audio_tokens")),
-        in_cached_image_tokens=count(by.get("image_tokens")),
-        out_text_tokens=count(out.get("text_tokens")),
-        out_audio_tokens=count(out.get("audio_tokens")),
+    by = mapping(into.get("cached_tokens_details"))
+    split = any(by.get(key) is not None for key in ("text_tokens", "audio_tokens", "image_tokens"))
+    cached_total = counts.of(into, "cached_tokens")
+    usage = Usage(
+        in_text_tokens=counts.of(into, "text_tokens"),
+        in_audio_tokens=counts.of(into, "audio_tokens"),
+        in_image_tokens=counts.of(into, "image_tokens"),
+        in_cached_text_tokens=counts.of(by, "text_tokens") if split else cached_total,
+        in_cached_audio_tokens=counts.of(by, "audio_tokens"),
+        in_cached_image_tokens=counts.of(by, "image_tokens"),
+        out_text_tokens=counts.of(out, "text_tokens"),
+        out_audio_tokens=counts.of(out, "audio_tokens"),
+        in_total_tokens=counts.of(raw, "input_tokens"),
+        out_total_tokens=counts.of(raw, "output_tokens"),
+        out_reasoning_tokens=counts.of(out, "reasoning_tokens"),
         cached_split_assumed=not split and bool(cached_total),
+        refused=counts.refused,
     )
+    return None if usage == Usage() else usage
 
 
 def parse_transcription_usage(raw: Any) -> TranscriptionUsage | None:
     """What transcribing one utterance was billed at: tokens or seconds."""
     if not isinstance(raw, dict) or not raw:
         return None
+    counts = Counts()
     details = mapping(raw.get("input_token_details"))
     usage = TranscriptionUsage(
-        seconds=number(raw.get("seconds")),
-        in_text_tokens=count(details.get("text_tokens")),
-        in_audio_tokens=count(details.get("audio_tokens")),
-        out_text_tokens=count(raw.get("output_tokens")),
+        seconds=counts.of(raw, "seconds", seconds=True),
+        in_text_tokens=counts.of(details, "text_tokens"),
+        in_audio_tokens=counts.of(details, "audio_tokens"),
+        out_text_tokens=counts.of(raw, "output_tokens"),
+        in_total_tokens=counts.of(raw, "input_tokens"),
+        refused=counts.refused,
     )
     return None if usage == TranscriptionUsage() else usage
 
@@ -149,4 +212,4 @@ def output_text(response: Mapping[str, Any]) -> str | None:
             words = text(mapping(part).get("transcript")) or text(mapping(part).get("text"))
             if words:
                 parts.append(words)
-    return " ".join(parts) or None
+    return text(" ".join(parts)) or None

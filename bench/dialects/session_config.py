@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from bench.config.block import Block, Complaint, DurationMs, Text, nearest, refusal
+from bench.config.block import Block, Complaint, DurationMs, Text, nearest, raise_all, refusal
 from bench.config.secrets import looks_like_key
 from bench.dialects import DEFAULT_DIALECT, dialect_names, voices_of
 
@@ -209,7 +209,37 @@ def _extra(value: object) -> object:
     text = json.dumps(value, default=str)
     if any(looks_like_key(piece) for piece in text.split('"')):
         raise refusal("a secret must not be written into a scenario (not shown); put it into target.headers")
+    raise_all("extra", [Complaint(path, _behind_our_back(path)) for path in KEEPS if _has(value, path)])
     return value
+
+
+KEEPS: dict[tuple[str, ...], str] = {
+    ("type",): "",
+    ("output_modalities",): "session.output",
+    ("modalities",): "session.output",
+    ("turn_detection",): "session.turn_detection",
+    ("input_audio_format",): "session.input_format",
+    ("output_audio_format",): "session.output_format",
+    ("input_audio_transcription",): "session.transcription",
+    ("audio", "input", "turn_detection"): "session.turn_detection",
+    ("audio", "input", "format"): "session.input_format",
+    ("audio", "input", "transcription"): "session.transcription",
+    ("audio", "output", "format"): "session.output_format",
+}
+"""Keys of the server's session that decide how a call is played and measured, and where a scenario says them."""
+
+
+def _has(value: object, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(value, Mapping) or key not in value:
+            return False
+        value = value[key]
+    return True
+
+
+def _behind_our_back(path: tuple[str, ...]) -> str:
+    where = KEEPS[path]
+    return f"it decides how the call is measured; {f'allowed: {where}' if where else 'it cannot be changed'}"
 
 
 class SessionConfig(Block):
@@ -253,6 +283,11 @@ class SessionConfig(Block):
     )
     noise_reduction: Literal["near_field", "far_field"] | None = Field(
         default=None, description="The server's noise reduction for the caller; null is off."
+    )
+    acknowledge: Literal["updated", "created"] = Field(
+        default="updated",
+        description="What says that the session is configured: session.updated, or, where a server never sends that, "
+        "session.created.",
     )
     extra: Annotated[dict[str, Any], BeforeValidator(_extra)] = Field(
         default_factory=dict,

@@ -214,7 +214,9 @@ class Attribution:
         words = isinstance(signal, _TRANSCRIBED) and signal.at_ns < current.speech_end_ns
         if words and before is not None and self._lacks(before, signal):
             return before.index
-        if signal.at_ns >= self._heard_from_ns(current, signal):
+        # A detector may hear a breath that no annotation counts as speech.
+        heard_from_ns = current.t0_ns if isinstance(signal, SpeechStarted) else current.speech_start_ns
+        if signal.at_ns >= heard_from_ns:
             return turn
         return before.index if before is not None and self._lacks(before, signal) else None
 
@@ -222,14 +224,6 @@ class Attribution:
         """Whether nothing of the kind of `signal` has come for `turn`."""
         taken = self._taken.get(turn.index, _NOTHING)
         return not (taken.transcribed if isinstance(signal, _TRANSCRIBED) else taken.items)
-
-    def _heard_from_ns(self, turn: TurnFacts, signal: Signal) -> int:
-        """When a signal of this kind may be about `turn` at the earliest."""
-        if isinstance(signal, SpeechStarted):
-            return turn.t0_ns  # a detector may hear a breath that no annotation counts as speech
-        if self._manual and isinstance(signal, InputCommitted):
-            return turn.commit_ns if turn.commit_ns is not None else signal.at_ns + 1
-        return turn.speech_start_ns
 
 
 _NOTHING = _Taken()

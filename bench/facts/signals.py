@@ -48,7 +48,11 @@ class Usage:
     out_audio_tokens: int | None = None
     in_total_tokens: int | None = None
     out_total_tokens: int | None = None
+    """The totals as given: some servers say no more than these."""
     out_reasoning_tokens: int | None = None
+    """Part of `out_text_tokens`: billed, and never sent."""
+    refused: tuple[str, ...] = ()
+    """Values that cannot be, such as `input_tokens = -3`: they count as not said."""
     cached_split_assumed: bool = False
     """The server gave only one cached total; it was attributed to text (the dearer reading) and is flagged."""
 
@@ -62,6 +66,8 @@ class TranscriptionUsage:
     in_audio_tokens: int | None = None
     out_text_tokens: int | None = None
     in_total_tokens: int | None = None
+    refused: tuple[str, ...] = ()
+    """As in `Usage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class SessionReady:
 
     kind: ClassVar[str] = "session_ready"
     at_ns: int
+    differences: tuple[str, ...] = ()
+    """What the server set otherwise than it was asked to, each with the key and both values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +307,10 @@ def signal_to_dict(signal: Signal) -> dict[str, Any]:
     return out
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def signal_from_dict(data: Mapping[str, Any]) -> Signal:
     """The inverse of `signal_to_dict`. Raises `KeyError` for an unknown kind and `TypeError` for a missing field."""
     kind = data["kind"]
@@ -307,7 +319,9 @@ def signal_from_dict(data: Mapping[str, Any]) -> Signal:
     for key, raw in data.items():
         nested = _NESTED.get((kind, key))
         if nested is not None:
-            values[key] = nested(**raw)
+            values[key] = nested(**{name: _tuple(item) for name, item in raw.items()})
+        elif isinstance(raw, list) and key != "limits":
+            values[key] = tuple(raw)
         elif kind == "rate_limits" and key == "limits":
             values[key] = tuple(RateLimit(**item) for item in raw)
         elif key != "kind":

@@ -62,11 +62,19 @@ def cost_of(timeline: Timeline, model: str | None, replies: Sequence[Reply], spo
         unpriced=book.why_unpriced(timeline.labels.model or model) or "no price for this model",
         unpriced_transcription=book.why_transcription_unpriced(timeline.transcription_model),
     )
+    cost = replace(cost, notes=(*cost.notes, *_refused(replies, spoken)))
     missing = _missing_transcription(spoken)
     if missing is None or spoken.usage is None or any(each.meter == "transcription" for each in cost.unknown):
         return cost
     lack = Unknown("transcription", missing)
     return replace(cost, total_usd=None, unknown=(*cost.unknown, lack), notes=(*cost.notes, missing))
+
+
+def _refused(replies: Sequence[Reply], spoken: Spoken) -> list[str]:
+    """Counts that cannot be, as the server gave them."""
+    counted = [usage for usage in (*(reply.usage for reply in replies), spoken.usage) if usage is not None]
+    lines = dict.fromkeys(line for usage in counted for line in usage.refused)
+    return [f"the server counted what cannot be: {line}" for line in lines]
 
 
 def _bill(reply: Reply) -> Bill:

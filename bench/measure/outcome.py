@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.facts.failure import ErrorKind, Failure
-from bench.facts.signals import ErrorInfo, Malformed, ResponseEnded, ServerError
+from bench.facts.signals import (
+    ErrorInfo,
+    InputCommitted,
+    Malformed,
+    ResponseEnded,
+    ServerError,
+    SpeechStarted,
+    SpeechStopped,
+    Unrecognised,
+)
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.records import TurnStatus
 from bench.measure.replies import Reply
@@ -24,6 +33,7 @@ ANSWERED: frozenset[TurnStatus] = frozenset({"ok", "interrupted"})
 ERRORS: frozenset[TurnStatus] = frozenset({"failed", "no_reply", "cancelled", "incomplete"})
 """Statuses that `error_rate` counts. An `early` reply is a fault of turn-taking and has a rate of its own."""
 
+_HEARD = (SpeechStarted, SpeechStopped, InputCommitted)
 STOPPED = "stopped"
 """`stage` of a turn that the end of the run cut off: it did not end, so it is neither a success nor an error."""
 
@@ -65,31 +75,45 @@ def judge(
     ended = answer.ended if answer is not None else None
     if ended is not None and ended.status == "cancelled" and turn.end != "completed":
         # Taken back, and the reply that should have followed never came: say why, under the name `cancelled`.
-        outcome = _of_unfinished(timeline, turn, entries, None, audio_expected=audio_expected)
+        outcome = _of_unfinished(timeline, turn, entries, replies, None, audio_expected=audio_expected)
         if outcome.status == "no_reply":
             outcome = replace(outcome, status="cancelled", error_code=outcome.error_code or ended.reason)
     elif answer is not None and ended is not None and turn.end != "error":  # a refused turn may hold a reply
-        outcome = _of_ended(ended, delivered=answer.delivered(audio_expected=audio_expected))
+        outcome = _of_ended(answer, ended, audio_expected=audio_expected)
     else:
-        outcome = _of_unfinished(timeline, turn, entries, answer, audio_expected=audio_expected)
+        outcome = _of_unfinished(timeline, turn, entries, replies, answer, audio_expected=audio_expected)
     if outcome.status != "failed":
         outcome = _too_soon(turn, replies, outcome)
     return outcome if turn_ended(turn) else replace(outcome, stage=STOPPED)
 
 
-def _of_ended(ended: ResponseEnded, *, delivered: bool) -> Outcome:
+def _of_ended(answer: Reply, ended: ResponseEnded, *, audio_expected: bool) -> Outcome:
     if ended.status == "failed":
         return _from_error(ended.error, fallback_code=ended.reason)
     if ended.status in {"incomplete", "cancelled"}:
         status: TurnStatus = "incomplete" if ended.status == "incomplete" else "cancelled"
         return Outcome(status, error_code=ended.reason, stage="turn")
-    return Outcome("ok") if delivered else _EMPTY_REPLY
+    return _of_what_came(answer, audio_expected=audio_expected)
+
+
+def _of_what_came(answer: Reply | None, *, audio_expected: bool) -> Outcome:
+    """A response that completed: answered when what was asked for is in it, else named by what is in it instead."""
+    if answer is not None and answer.delivered(audio_expected=audio_expected):
+        return Outcome("ok")
+    code, message = "empty_reply", "the response ended without any reply in it"
+    if answer is not None and answer.tools:
+        names = ", ".join(dict.fromkeys(call.name for call in answer.tools))
+        code, message = "tool_only", f"the response is a tool call ({names[:100]}) and nothing to be heard"
+    elif answer is not None and answer.wording is not None and audio_expected:
+        code, message = "text_only", "the response is text, and audio was asked for"
+    return Outcome("no_reply", "server", code, message, stage="turn")
 
 
 def _of_unfinished(
     timeline: Timeline,
     turn: TurnFacts,
     entries: Sequence[Entry],
+    replies: Sequence[Reply],
     answer: Reply | None,
     *,
     audio_expected: bool,
@@ -99,8 +123,7 @@ def _of_unfinished(
     if not turn_ended(turn):
         return Outcome("incomplete" if began else "no_reply", stage=STOPPED)
     if turn.end == "completed":
-        came = answer is not None and answer.delivered(audio_expected=audio_expected)
-        return Outcome("ok") if came else _EMPTY_REPLY
+        return _of_what_came(answer, audio_expected=audio_expected)
     failure = turn.failure or timeline.failure
     named = [e.signal for e in entries if isinstance(e.signal, ServerError) and not e.signal.benign]
     close_code = failure.close_code if failure is not None else None
@@ -110,21 +133,41 @@ def _of_unfinished(
         return replace(_from_error(named[0].error), close_code=close_code)
     status: TurnStatus = "failed" if began else "no_reply"
     if turn.end in {"reply_timeout", "response_timeout"}:
-        return _timed_out(turn.end, status, entries)
+        return _timed_out(timeline, turn, status, entries, replies)
     if failure is not None:
         return replace(_from_failure(failure, status), close_code=close_code)
     return Outcome(status, "closed", close_code=close_code, stage="turn")
 
 
-_EMPTY_REPLY = Outcome("no_reply", "server", "empty_reply", "the response ended without any reply in it", stage="turn")
-
-
-def _timed_out(end: str, status: TurnStatus, entries: Sequence[Entry]) -> Outcome:
+def _timed_out(
+    timeline: Timeline, turn: TurnFacts, status: TurnStatus, entries: Sequence[Entry], replies: Sequence[Reply]
+) -> Outcome:
     """A bound ran out; if the server sent unreadable messages meanwhile, those are the cause."""
     broken = next((entry.signal for entry in entries if isinstance(entry.signal, Malformed)), None)
     if broken is not None:
         return Outcome(status, "protocol", "malformed_message", broken.detail, stage="turn")
-    return Outcome(status, "timeout", end, stage="turn")
+    return Outcome(status, "timeout", turn.end, _how_far(timeline, turn, entries, replies), stage="turn")
+
+
+def _how_far(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry], replies: Sequence[Reply]) -> str:
+    """What did come of a reply that was waited for in vain, and what to look at."""
+    if replies:
+        reply = replies[-1]
+        if reply.first_output_ns is None:
+            return f"the response was announced {_after(turn, reply.begun_ns)} and nothing of it came"
+        last_ns = max([delta.at_ns for delta in reply.text] + [delta.at_ns for delta in reply.audio])
+        return f"the reply began, its last piece came {_after(turn, last_ns)}, and its end never came"
+    odd = sorted({entry.signal.name for entry in entries if isinstance(entry.signal, Unrecognised)})
+    if odd:
+        return f"no reply that is understood; the server sent {', '.join(odd[:3])}{' ...' if len(odd) > 3 else ''}"
+    known = timeline.entries if turn.entries_measured is None else timeline.entries[: turn.entries_measured]
+    if not timeline.manual and not any(isinstance(entry.signal, _HEARD) for entry in known):
+        return "no reply and no speech_started: does the server detect turns? try session.turn_detection: manual"
+    return "no reply in time"
+
+
+def _after(turn: TurnFacts, at_ns: int | None) -> str:
+    return "" if at_ns is None else f"{(at_ns - turn.speech_end_ns) / 1e6:,.0f} ms after the end of speech"
 
 
 def _too_soon(turn: TurnFacts, replies: Sequence[Reply], outcome: Outcome) -> Outcome:

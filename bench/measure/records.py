@@ -203,6 +203,10 @@ class SessionRecord:
     reply_audio_ms: float | None = None
     malformed: int = 0
     unrecognised: int = 0
+    unrecognised_events: str | None = None
+    """What they were called and how often: `name x count; ...`."""
+    session_differences: str | None = None
+    """What the server set otherwise than it was asked to."""
     server_errors: int = 0
     dropped_signals: int = 0
     rate_limit_requests_remaining: float | None = None

@@ -146,5 +146,6 @@ def add_usage(replies: Iterable[Reply]) -> Usage | None:
         in_total_tokens=total("in_total_tokens"),
         out_total_tokens=total("out_total_tokens"),
         out_reasoning_tokens=total("out_reasoning_tokens"),
+        refused=tuple(dict.fromkeys(line for usage in usages for line in usage.refused)),
         cached_split_assumed=any(usage.cached_split_assumed for usage in usages),
     )

@@ -6,10 +6,14 @@ so a generator that starts calls late cannot make a server look fast; its own sh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 from bench.audio.playback import NS_PER_MS
-from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, Unrecognised
+from bench.facts.failure import ErrorKind, Failure
+from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, SessionReady, Signal, Unrecognised
 from bench.facts.timeline import Timeline
 from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
 from bench.measure.outcome import STOPPED
@@ -17,12 +21,15 @@ from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, Wall
 from bench.pricing.book import NO_BOOKS, Books, Rates
 from bench.pricing.price import Cost, price_minutes
 
+MOST_EVENTS = 10
+"""Kinds of events that a row names."""
+
 
 def measure_session(
     timeline: Timeline, turn_records: Sequence[TurnRecord], wall_anchor: WallAnchor, *, book: Books = NO_BOOKS
 ) -> SessionRecord:
     """The row of one call; `book` prices what is billed by the minute, and what belongs to no turn's row."""
-    labels, line, failure = timeline.labels, timeline.connection, timeline.failure
+    labels, line, failure = timeline.labels, timeline.connection, _first_cause(timeline, turn_records)
     began_ns = line.started_ns if line.started_ns is not None else line.intended_ns
     signals = [entry.signal for entry in timeline.entries]
     created = [signal for signal in signals if isinstance(signal, SessionCreated)]
@@ -70,6 +77,8 @@ def measure_session(
         peer=line.peer,
         reply_audio_ms=_sum([record.reply_audio_ms for record in turn_records]),
         malformed=sum(isinstance(signal, Malformed) for signal in signals),
+        unrecognised_events=_events(signals),
+        session_differences=_differences(signals),
         unrecognised=sum(isinstance(signal, Unrecognised) for signal in signals),
         server_errors=sum(isinstance(signal, ServerError) and not signal.benign for signal in signals),
         dropped_signals=timeline.dropped_signals,
@@ -80,6 +89,30 @@ def measure_session(
         send_late_ms=_max([record.send_late_ms for record in turn_records]),
         recv_lag_ms=max(lags) / NS_PER_MS if lags else None,
     )
+
+
+def _first_cause(timeline: Timeline, records: Sequence[TurnRecord]) -> Failure | None:
+    """Why the call failed. A turn that ran into a bound names the cause behind it; the call names the same."""
+    failure = timeline.failure
+    if failure is None or failure.stage != "turn" or failure.error_kind != "timeout" or not records:
+        return failure
+    last = records[-1]
+    if last.error_kind is None or last.stage != "turn":
+        return failure
+    return replace(
+        failure, error_kind=cast("ErrorKind", last.error_kind), error_code=last.error_code, message=last.error_message
+    )
+
+
+def _events(signals: Sequence[Signal]) -> str | None:
+    """The events that were not understood, the most frequent first: `name x count`, at most `MOST_EVENTS` of them."""
+    names = Counter(signal.name for signal in signals if isinstance(signal, Unrecognised))
+    return "; ".join(f"{name} x {count}" for name, count in names.most_common(MOST_EVENTS)) or None
+
+
+def _differences(signals: Sequence[Signal]) -> str | None:
+    ready = [signal for signal in signals if isinstance(signal, SessionReady)]
+    return "; ".join(ready[-1].differences)[:1000] or None if ready else None
 
 
 def _status(timeline: Timeline) -> SessionStatus:

@@ -109,4 +109,5 @@ def add_transcriptions(finals: Iterable[InputTranscript]) -> TranscriptionUsage 
         in_audio_tokens=total("in_audio_tokens"),
         out_text_tokens=total("out_text_tokens"),
         in_total_tokens=total("in_total_tokens"),
+        refused=tuple(line for usage in usages for line in usage.refused),
     )

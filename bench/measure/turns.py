@@ -27,6 +27,7 @@ from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.transcript import Heard, entries_of_row, heard_in
 from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
+from bench.pricing.price import reasoning_apart
 
 _REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
 
@@ -221,7 +222,7 @@ def _said_tokens(usage: Usage | None) -> int | None:
     """Text tokens that became words: reasoning is billed among them and never comes over the line."""
     if usage is None or usage.out_text_tokens is None:
         return None
-    return usage.out_text_tokens - (usage.out_reasoning_tokens or 0)
+    return usage.out_text_tokens - (usage.out_reasoning_tokens or 0) + reasoning_apart(usage)
 
 
 def _per_second(amount: float | None, deltas: Sequence[TextDelta] | Sequence[AudioDelta]) -> float | None:

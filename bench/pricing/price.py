@@ -239,8 +239,19 @@ def _add_output(sums: _Sums, usage: Usage, meters: TokenMeters) -> None:
         return
     if _unsplit(usage.out_total_tokens, [usage.out_text_tokens, usage.out_audio_tokens]):
         sums.lack(Unknown("output", "output tokens were not all reported by modality"), "output")
-    sums.charge("output", usage.out_text_tokens or 0, meters.text.output, "text output", "text output tokens")
+    text = (usage.out_text_tokens or 0) + reasoning_apart(usage)
+    sums.charge("output", text, meters.text.output, "text output", "text output tokens")
     sums.charge("output", usage.out_audio_tokens or 0, meters.audio.output, "audio output", "audio output tokens")
+
+
+def reasoning_apart(usage: Usage) -> int:
+    """Reasoning tokens that were counted beside the text tokens and not among them, as the total shows.
+
+    They are billed as text all the same.
+    """
+    reasoning, total = usage.out_reasoning_tokens or 0, usage.out_total_tokens
+    beside = (usage.out_text_tokens or 0) + (usage.out_audio_tokens or 0) + reasoning
+    return reasoning if total is not None and total >= beside else 0
 
 
 def _unsplit(total: int | None, parts: Sequence[int | None]) -> bool:

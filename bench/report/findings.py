@@ -182,6 +182,17 @@ class BadlyHeard(_Part):
     alignment: list[AlignedWords]
 
 
+class ProtocolFindings(_Part):
+    """What the server said that was not understood, and what it set otherwise than it was asked to."""
+
+    not_understood: dict[str, int] = Field(default_factory=dict)
+    """Kinds of events and how often they came, the most frequent first."""
+    reason: str | None = None
+    """What their names give away."""
+    differences: dict[str, int] = Field(default_factory=dict)
+    """Sentences, and in how many calls each holds."""
+
+
 class Words(_Part):
     """Recognition of the caller's words. `expected` turns could have been transcribed, `scored` were."""
 
@@ -402,6 +413,22 @@ class Charts(_Part):
     slowest: list[SlowTurn]
 
 
+class EarlyEnd(_Part):
+    """Turns of one recording in which the server called the speech over before its annotated end."""
+
+    fixture: str
+    turns: int
+    of: int
+    median_ms: float
+
+
+class RecordingsReport(_Part):
+    """What speaks against the zero of the latencies. `doubts` are by fixture id, as they stood before the run."""
+
+    doubts: dict[str, list[str]] = Field(default_factory=dict)
+    early: list[EarlyEnd] = Field(default_factory=list)
+
+
 class Findings(_Part):
     """All of a report but the verdict, which is decided from it."""
 
@@ -415,6 +442,7 @@ class Findings(_Part):
     calls: CallCounts
     rates: list[Rate]
     errors: list[ErrorRow]
+    protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
     latency_cuts: LatencyCuts | None = None
@@ -422,6 +450,7 @@ class Findings(_Part):
     cost: CostReport
     load: LoadReport
     health: Health
+    recordings: RecordingsReport = Field(default_factory=RecordingsReport)
     calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]

@@ -15,6 +15,7 @@ import numpy as np
 from bench.config.units import spaced
 from bench.report.findings import CalibrationInfo, Health, WorkerHealth
 from bench.report.phrases import amount, number, percent
+from bench.report.recordings import recording_cautions, recordings_report
 from bench.report.verdict import CLIENT_LATE_BOUND
 from bench.report.view import View, floats, truth
 from bench.store.calibration import Calibration
@@ -55,6 +56,7 @@ def health(view: View, calibration: CalibrationInfo | None, unreadable: str | No
         *_load_cautions(found),
         *_stamp_cautions(workers),
         *_calibration_cautions(calibration),
+        *recording_cautions(recordings_report(view)),
     ]
     found.cautions += [unreadable] if unreadable else []
     found.trust, found.conclusion = _conclusion(found, calibration)

@@ -7,6 +7,7 @@ page's own policy forbids scripts and requests should one slip through.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -29,8 +30,8 @@ SHOWN = frozenset({"loop_lag_ms", "frame_late_ms", "recv_lag_ms", "workers", "dr
 Card = tuple[str, str, str]
 
 
-def render_html(summary: Summary) -> str:
-    """The whole page; the same text each time the same summary is given."""
+def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> str:
+    """The whole page; the same text each time the same summary is given. `pictures` of recordings are data URIs."""
     charts = summary.charts
     tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
     page = (
@@ -38,6 +39,7 @@ def render_html(summary: Summary) -> str:
         .get_template("report.html.j2")
         .render(
             s=summary,
+            pictures=pictures or {},
             w=phrases,
             sections=sections(summary),
             symbol=symbol,

@@ -265,16 +265,15 @@ def _cost(summary: Summary) -> Section:
     rows = (
         row("Total, warm-up included", at_least(cost), ""),
         *barred(meters, [meter.usd for meter in cost.meters]),
-        *([row("  of it, turns without an answer", usd(cost.failed_usd), "")] if cost.failed_turns else []),
-        *([row("  of it, responses of no turn", usd(cost.other_usd), "")] if cost.other_responses else []),
+        *([row("Of it, turns without an answer", usd(cost.failed_usd), "")] if cost.failed_turns else []),
+        *([row("Of it, responses of no turn", usd(cost.other_usd), "")] if cost.other_responses else []),
         row("Per turn", usd(cost.per_turn_usd), ""),
         row("Per call", usd(cost.per_session_usd), ""),
         row("Per conversation minute", usd(cost.per_conversation_minute_usd), ""),
         row("Per 1,000 calls", usd(cost.per_1000_sessions_usd), ""),
     )
+    missing = (lower_bound(cost),) if cost.at_least else ()
     said = ["Example prices, which no vendor charges."] if cost.example_prices else []
-    if cost.at_least:
-        said.append(lower_bound(cost))
     if cost.other_responses:
         said.append(
             f"{amount(cost.other_responses, 'response')} belong to no turn (a greeting, a reply to silence, a turn "
@@ -287,7 +286,7 @@ def _cost(summary: Summary) -> Section:
         "Meter",
         heading="COST" + (" at EXAMPLE PRICES" if cost.example_prices else ""),
         notes=(f"Unit prices leave warm-up out: {number(cost.conversation_minutes, 1)} minutes of conversation.",),
-        footnotes=(f"Prices: {', '.join(cost.books) or 'no price book was used'}",),
+        footnotes=(*missing, f"Prices: {', '.join(cost.books) or 'no price book was used'}"),
         bars="usual",
     )
     return Section("cost", "Cost", (table,), tuple(said))

@@ -18,6 +18,8 @@ from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Su
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import continuity, error_rates, latency_cuts, metric_rows
 from bench.report.money import cost
+from bench.report.protocol import protocol
+from bench.report.recordings import recordings_report
 from bench.report.stats import Floats
 from bench.report.verdict import decide
 from bench.report.view import View, counts, text, total, view_of
@@ -45,6 +47,7 @@ def summarise(run: Run) -> Summary:
         calls=_call_counts(view),
         rates=error_rates(view),
         errors=_errors(view),
+        protocol=protocol(view),
         metrics=metric_rows(view),
         continuity=continuity(view),
         latency_cuts=latency_cuts(view, headline(view)),
@@ -52,6 +55,7 @@ def summarise(run: Run) -> Summary:
         cost=cost(view),
         load=_load(view),
         health=health(view, calibration, unreadable),
+        recordings=recordings_report(view),
         calibration=calibration,
         charts=charts(view),
         definitions={metric.name: metric.definition for metric in METRICS.values()},

@@ -13,6 +13,7 @@ from typing import Literal
 from bench.errors import ExitCode
 from bench.report.findings import Findings, VerdictInfo
 from bench.report.phrases import amount, failure, no_words
+from bench.report.protocol import protocol_warnings
 from bench.report.stats import supported
 
 Name = Literal["pass", "no data", "invalid", "incomplete", "unreachable", "interrupted"]
@@ -130,7 +131,7 @@ def _most_often(found: Findings, level: str) -> str:
 
 def _warnings(found: Findings) -> list[str]:
     """What a reader must know of the numbers; it decides nothing."""
-    turns, said = found.turns, []
+    turns, said = found.turns, protocol_warnings(found.protocol)
     if 0 < turns.answered < turns.measured:
         lost = turns.measured - turns.answered
         share = 100 * lost / turns.measured

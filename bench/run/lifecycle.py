@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from bench import __version__
+from bench.audio.recording_checks import draw_recordings, recording_doubts
 from bench.errors import BenchError
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
@@ -93,6 +94,7 @@ def run_scenario(
             hint="name a target in the scenario, or give --url with an address that every worker can reach",
         )
     fixtures = fixtures_of(scenario)
+    doubts = recording_doubts(fixtures.values())
     check_file_limit(scenario.load, workers=workforce.processes)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     failure: Exception | None = None
@@ -114,7 +116,11 @@ def run_scenario(
             watching.add(open_watcher(spec))
         for exposure in target.exposures:
             watching.note(f"WARNING: {exposure}")
+        for name, said in doubts.items():
+            watching.note(f"warning: recording {name}: {'; '.join(said)}")
         run = prepare(spec, watching, command=command)
+        run.manifest.recording_doubts = doubts
+        stored.write_manifest(folder, run.manifest)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
             reason = conduct(
@@ -123,7 +129,9 @@ def run_scenario(
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
-    outcome = _report(finish(run, reason))
+    finished = finish(run, reason)
+    draw_recordings(folder.root, fixtures, doubts)
+    outcome = _report(finished)
     if failure is not None:
         failure.add_note(f"what was measured until then: {folder.report_html}")
         raise failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import yaml
 
+from bench.audio.recording_checks import recording_doubts
 from bench.load.factory import fixtures_of
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.model import Scenario
@@ -25,3 +26,9 @@ def plan_text(scenario: Scenario) -> str:
 def summary_line(scenario: Scenario) -> str:
     """One line on a scenario that can be run. Raises `BenchError` for a recording that is missing."""
     return f"{load_sentence(scenario.load, scenario.turns)}; {len(fixtures_of(scenario))} fixtures"
+
+
+def recording_warnings(scenario: Scenario) -> list[str]:
+    """Why the zero of a latency may be wrong: what speaks against the annotation of each recording."""
+    doubts = recording_doubts(fixtures_of(scenario).values())
+    return [f"recording {name}: {doubt}" for name, found in doubts.items() for doubt in found]

@@ -1,6 +1,7 @@
 """`--set path=value` and `--url`: changes to a document before it is checked, marked with the option they came from.
 
 In: a `Document` and the options' texts. Out: the document changed in place, or a problem added to it.
+A key that wants a text gets it as it is typed: no YAML is read into `Be brief: one sentence.` or `Say # twice`.
 Trap: a path that names no key of the schema is not refused here. The checks that follow refuse it like a key in the
 file, and name the option.
 """
@@ -10,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
+from bench.config.block import Block
+from bench.config.text_fields import Wanted, wanted_at
+from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_text_value, read_yaml
 
 _FIRST = 1_000_000  # options are reported after every line of the file
+_QUOTES, _BRACKETS, _NULLS = ("'", '"'), ("[", "{"), ("", "~", "null", "Null", "NULL")
 _REPLACES: Mapping[Loc, Loc] = {
     ("load", "sessions"): ("load", "duration"),
     ("load", "duration"): ("load", "sessions"),
@@ -22,8 +26,8 @@ _REPLACES: Mapping[Loc, Loc] = {
 """Keys of which only one may be given: setting one removes the other."""
 
 
-def apply_overrides(document: Document, overrides: Sequence[str], env: Mapping[str, str]) -> None:
-    """Set each `path=value`, in order; a value is read as YAML."""
+def apply_overrides(document: Document, overrides: Sequence[str], env: Mapping[str, str], schema: type[Block]) -> None:
+    """Set each `path=value`, in order: a text where `schema` wants one, else a value that is read as YAML."""
     given: set[Loc] = set()
     for index, text in enumerate(overrides):
         path, equals, value_text = text.partition("=")
@@ -33,12 +37,33 @@ def apply_overrides(document: Document, overrides: Sequence[str], env: Mapping[s
             sentence = "not of the form path=value; allowed: for example --set load.callers=50"
             document.problems.append(Problem(mark, (), sentence))
             continue
-        value = read_yaml(value_text, name="--set", env=env, option=mark)
+        wanted = wanted_at(schema, _as_loc(path))
+        value = _typed(value_text, wanted, env, mark)
         loc = set_value(document, path.split("."), value, mark)
         other = _REPLACES.get(loc)
         if other and other not in given:
             _remove(document, other)
         given.add(loc)
+
+
+def _as_loc(path: str) -> Loc:
+    return tuple(int(word) if word.isdecimal() else word for word in path.split("."))
+
+
+def _typed(text: str, wanted: Wanted, env: Mapping[str, str], mark: Mark) -> Document:
+    """The value of an option: a text as it was typed, where one is wanted and it is not written as YAML on purpose.
+
+    On purpose are: quotes around the whole, null (or nothing) for a key that may be absent, and a list or mapping in
+    brackets where the key takes one.
+    """
+    words = text.strip()
+    as_yaml = read_yaml(text, name="--set", env=env, option=mark)
+    quoted = words[:1] in _QUOTES and words[:1] == words[-1:] and isinstance(as_yaml.data, str)
+    absent = wanted.null and words in _NULLS
+    nested = wanted.nested and words[:1] in _BRACKETS
+    if not wanted.text or quoted or absent or nested:
+        return as_yaml
+    return read_text_value(words, env=env, option=mark)
 
 
 def set_value(document: Document, path: Sequence[str], value: Document, mark: Mark) -> Loc:
@@ -66,6 +91,7 @@ def set_value(document: Document, path: Sequence[str], value: Document, mark: Ma
             _forget(document, loc)
             here[key] = value.data
             document.marks |= {(*loc, *inner): mark for inner in value.marks}
+            document.written |= {(*loc, *inner): words for inner, words in value.written.items()}
             document.problems += [Problem(mark, loc, problem.sentence) for problem in value.problems]
         else:
             if isinstance(here, dict) and here.get(word) is None:
@@ -99,6 +125,8 @@ def _forget(document: Document, loc: Loc) -> None:
     inside = [known for known in document.marks if known[: len(loc)] == loc]
     for known in inside:
         del document.marks[known]
+    for known in [known for known in document.written if known[: len(loc)] == loc]:
+        del document.written[known]
     document.problems = [problem for problem in document.problems if problem.loc[: len(loc)] != loc]
 
 

@@ -17,6 +17,7 @@ from bench.config.block import nearest
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.dialects import DEFAULT_DIALECT, dialect_names
+from bench.scenario.listing import find_scenario
 from bench.scenario.model import Scenario
 from bench.scenario.overrides import apply_overrides, apply_url
 
@@ -30,16 +31,18 @@ def load_scenario(
     target_name: str | None = None,
     choose_target: bool = True,
 ) -> Scenario:
-    """Read, change, check and complete the scenario in `path`; ConfigError (exit 2) lists all that is wrong.
+    """Read, change, check and complete the scenario in `path`, a file or the name of a shipped one.
 
+    ConfigError (exit 2) lists all that is wrong.
     With `choose_target` False, several `targets` are kept (to check a file without running it).
     """
-    document = read_yaml(read_text(path), name=str(path), env=env)
+    source = find_scenario(path)
+    document = read_yaml(read_text(source.text_file), name=str(path), env=env)
     if not document.problems or document.data is not None:
-        apply_overrides(document, overrides, env)
+        apply_overrides(document, overrides, env, Scenario)
         if url is not None:
             apply_url(document, url, target_name)
-    return _checked(document, path, target_name, choose_target)
+    return _checked(document, source.known_as, target_name, choose_target)
 
 
 def scenario_from_dict(data: Mapping[str, Any], *, source: Path, check_fixtures: bool = True) -> Scenario:

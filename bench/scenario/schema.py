@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bench.config.problems import REUSE
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, RATE_HELP, RATE_PATTERN, format_duration
 from bench.scenario.model import Scenario
 from bench.scenario.steps.step import KINDS, StepBlock
@@ -23,6 +24,7 @@ _UNITS = {
     RATE_PATTERN: ("Rate", RATE_HELP, ["30/min", "2/s", "10/h"]),
 }
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
+_WORDS = ("string", "number", "boolean")
 _SCALARS = {"integer", "number", "boolean"}
 
 
@@ -48,8 +50,11 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Scenario of realtime-voice-bench",
         **_block({key: value for key, value in raw.items() if key not in {"$defs", "title"}}),
+        "patternProperties": {f"^{REUSE}": {"description": "Anything, to be reused with &name, *name and <<."}},
         "$defs": {name: _block(blocks[name]) for name in sorted(blocks)} | units,
     }
+    # The loader keeps them as they are written; no other text is usually a number.
+    schema["properties"]["tags"]["additionalProperties"] = {"anyOf": [{"type": kind} for kind in _WORDS]}
     return schema
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
+from bench.server.client_secrets import opened, sealed
 from bench.server.http_requests import error_body
-from bench.server.protocol import config
+from bench.server.protocol import checks, config
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -37,6 +38,8 @@ class Grant:
     """A caller that was let in; `settings` is the configuration baked into a client secret."""
 
     settings: config.Json | None = None
+    model: str | None = None
+    """The model that the secret was made for; None: it named none."""
     is_secret: bool = False
 
 
@@ -44,6 +47,7 @@ class Grant:
 class _Secret:
     expires_at_s: float
     settings: config.Json
+    model: str | None
 
 
 @dataclass(slots=True)
@@ -52,16 +56,18 @@ class Access:
 
     api_key: str | None
     default_model: str
+    shared_key: str | None = None
+    """What the processes of one server sign secrets with; None: this is the only one, and keeps them in a table."""
     _secrets: dict[str, _Secret] = field(default_factory=dict)
 
     def admit(self, headers: RequestHeaders) -> Grant | None:
         """The grant for a request's credentials, or None when they are missing or wrong."""
         token = presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
-            secret = self._secrets.get(token)
+            secret = self._secret_of(token)
             if secret is None or secret.expires_at_s < time.time():
                 return None
-            return Grant(secret.settings, is_secret=True)
+            return Grant(secret.settings, secret.model, is_secret=True)
         if self.api_key is None:
             return Grant()
         if token is None or not hmac.compare_digest(token.encode(), self.api_key.encode()):
@@ -79,19 +85,29 @@ class Access:
             raise invalid_type("body", "an object", body)
         seconds = _lifetime_s(body.get("expires_after"))
         session = body.get("session")
-        session = {"type": "realtime"} if session is None else session
+        session = {"type": config.REALTIME} if session is None else session
         if not isinstance(session, dict):
             raise invalid_type("session", "an object", session)
-        model = session.get("model", self.default_model)
-        if not isinstance(model, str) or not model:
-            raise invalid_type("session.model", "a string", model)
-        settings = config.merged(config.default_session(model), session, voice_locked=False)
+        default = config.default_of(session, self.default_model)
+        settings = config.merged(default, session, voice_locked=False, model_open=True)
         now_s = time.time()
+        value = self._new_secret(_Secret(now_s + seconds, settings, session.get("model")), now_s)
+        shown = config.shown(settings, f"sess_{secrets.token_hex(8)}", 0)
+        return {"value": value, "expires_at": int(now_s) + seconds, "session": shown}
+
+    def _new_secret(self, secret: _Secret, now_s: float) -> str:
+        if self.shared_key is not None:
+            return SECRET_PREFIX + sealed(self.shared_key, asdict(secret))
         self._forget_expired(now_s)
         value = SECRET_PREFIX + secrets.token_hex(20)
-        self._secrets[value] = _Secret(now_s + seconds, settings)
-        identity = {"id": f"sess_{secrets.token_hex(8)}", "object": "realtime.session", "expires_at": 0}
-        return {"value": value, "expires_at": int(now_s) + seconds, "session": {**identity, **settings}}
+        self._secrets[value] = secret
+        return value
+
+    def _secret_of(self, token: str) -> _Secret | None:
+        if self.shared_key is None:
+            return self._secrets.get(token)
+        content = opened(self.shared_key, token.removeprefix(SECRET_PREFIX))
+        return _Secret(**content) if content is not None else None
 
     def _forget_expired(self, now_s: float) -> None:
         if len(self._secrets) >= MAX_SECRETS:
@@ -148,5 +164,5 @@ def _lifetime_s(value: Any) -> int:
         raise invalid_type("expires_after", "an object", value)
     if value.get("anchor", "created_at") != "created_at":
         raise invalid_choice("expires_after.anchor", value["anchor"], ["created_at"])
-    within_limits = config.number(*SECRET_LIMITS_S, whole=True)
+    within_limits = checks.number(*SECRET_LIMITS_S, whole=True)
     return int(within_limits(value.get("seconds", DEFAULT_SECRET_S), "expires_after.seconds"))

@@ -35,7 +35,8 @@ class SessionHandler:
         number: int,
         peer: str,
         model: str,
-        settings: config.Json | None,
+        settings: config.Json,
+        model_open: bool,
         lifetime_s: float,
     ) -> None:
         self.truth = truth
@@ -48,7 +49,8 @@ class SessionHandler:
         self.session = Session(
             model=model,
             created_at_s=int(time.time()),
-            settings={**settings, "model": model} if settings is not None else config.default_session(model),
+            settings=settings,
+            model_open=model_open,
             lifetime_s=max(1, round(lifetime_s)),
             rate_limits=self._engine.rate_limits,
             input_audio=self._engine.input_audio,

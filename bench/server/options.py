@@ -41,6 +41,8 @@ class ServeOptions(BaseModel):
     """Gather small messages (Nagle's algorithm), as servers do that never switched it off."""
     processes: int = 1
     """Server processes on one port; only for the engine `simulated`."""
+    shared_key: str | None = None
+    """Of several processes: what they sign client secrets with, so that each takes those of the others."""
     process: int | None = None
     """Which of them this one is; None: the first, which starts the others."""
     tls_cert: Path | None = None
@@ -55,7 +57,9 @@ class ServeOptions(BaseModel):
 
 def start_server(options: ServeOptions, **popen: Any) -> subprocess.Popen[str]:
     """A server in a process of its own: its standard output says where it listens; closing its input stops it."""
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **popen)
+    process = subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1, **popen
+    )
     assert process.stdin is not None
     process.stdin.write(options.line())
     process.stdin.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 
 from bench.errors import BenchError, ExitCode
 from bench.server.listening import bound_socket
@@ -24,9 +25,10 @@ async def serve_processes(options: ServeOptions, stop: asyncio.Event) -> None:
     holder = bound_socket(options.host, options.port, shared=True)  # keeps the port; it never listens
     host, port = holder.getsockname()[:2]
     children: list[asyncio.subprocess.Process] = []
+    shared_key = secrets.token_hex(32)
     try:
         for number in range(options.processes):
-            children.append(await _start(options, port, number))
+            children.append(await _start(options, port, number, shared_key))
         async with asyncio.timeout(START_TIMEOUT_S):
             for child in children:
                 await _ready(child)
@@ -44,9 +46,9 @@ async def serve_processes(options: ServeOptions, stop: asyncio.Event) -> None:
         holder.close()
 
 
-async def _start(options: ServeOptions, port: int, number: int) -> asyncio.subprocess.Process:
+async def _start(options: ServeOptions, port: int, number: int, shared_key: str) -> asyncio.subprocess.Process:
     log = options.truth_log and part_path(options.truth_log, number, options.processes)
-    own = options.model_copy(update={"port": port, "process": number, "truth_log": log})
+    own = options.model_copy(update={"port": port, "process": number, "truth_log": log, "shared_key": shared_key})
     child = await asyncio.create_subprocess_exec(
         *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )

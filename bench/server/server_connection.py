@@ -32,6 +32,7 @@ from bench.server.engines.base import Engine
 from bench.server.handler import SessionHandler
 from bench.server.http_requests import HttpRequest, RequestError, error_body, json_answer, parse_request
 from bench.server.options import REALTIME_PATH, ServeOptions
+from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.session import MAX_APPEND_BYTES
 from bench.server.truth_log import TruthLog
@@ -71,7 +72,7 @@ class Service:
         self.engine = engine
         self.truth = truth
         self.deadlines = Deadlines()
-        self.access = Access(options.api_key, engine.default_model)
+        self.access = Access(options.api_key, engine.default_model, options.shared_key)
         self.lifetime_s = engine.session_lifetime_s or float(options.session_lifetime_s)
         self.connections: set[ServerConnection] = set()
         self.open_sessions = 0
@@ -324,12 +325,28 @@ class ServerConnection(asyncio.Protocol):
         service.open_sessions += 1
         assert self._transport is not None
         peer = self._transport.get_extra_info("peername")
+        named = request.query("model") or grant.model
+        settings = grant.settings or wanted_session(request, service.engine.default_model)
+        if named and settings["type"] == config.REALTIME:
+            settings = {**settings, "model": named}
         self._handler = SessionHandler(
             self.send_text, self.close, self.drop, self.reset, service.engine, service.deadlines, service.truth,
             number=self.number,
             peer=f"{peer[0]}:{peer[1]}" if peer else "",
-            model=request.query("model") or (grant.settings or {}).get("model") or service.engine.default_model,
-            settings=grant.settings,
+            model=named or service.engine.default_model,
+            settings=settings,
+            model_open=named is None,
             lifetime_s=service.lifetime_s,
         )  # fmt: skip
         self._handler.open()
+
+
+def wanted_session(request: HttpRequest, default_model: str) -> config.Json:
+    """The configuration that the URL asks for: a session that answers, or `intent=transcription`.
+
+    The vendor refuses a model beside that intent, and takes it from the first update. Clients name it in the URL for
+    other servers, so it is taken as the transcriber here.
+    """
+    if request.query("intent") == config.TRANSCRIPTION:
+        return config.default_transcription(request.query("model"))
+    return config.default_session(default_model)

@@ -346,7 +346,7 @@ class Call:
                 self._fail(
                     error.as_failure("ready")
                     if error
-                    else Failure("timeout", "ready", "ready_timeout", "the session was not acknowledged in time")
+                    else Failure("timeout", "ready", "ready_timeout", self._dialect.while_not_ready())
                 )
                 return False
             self._sleep_until(deadline_ns)
@@ -361,7 +361,8 @@ class Call:
             turn.failure = self._tracker.refusal.as_failure("turn")
         elif end in {"reply_timeout", "response_timeout"}:
             message = "no reply in time" if end == "reply_timeout" else "the reply stopped before it was complete"
-            turn.failure = Failure("timeout", "turn", end, message)
+            error = self._tracker.turn_error
+            turn.failure = error.as_failure("turn") if error is not None else Failure("timeout", "turn", end, message)
             self._fail(turn.failure)
         self._unreported.append(turn)
 

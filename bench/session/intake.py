@@ -80,7 +80,9 @@ class Intake:
 
     def _note(self, signal: Signal, read_ns: int) -> None:
         response = self._tracker.feed(signal, read_ns)
-        if response is not None and isinstance(signal, AudioDone | ResponseEnded):
+        if response is not None and isinstance(signal, AudioDone):
+            self._listener.pause(response)
+        elif response is not None and isinstance(signal, ResponseEnded):
             onset = self._listener.finish(response, signal.response_id, signal.at_ns)
             if onset is not None:
                 self._tracker.feed(onset, read_ns)
@@ -89,5 +91,7 @@ class Intake:
             self._timeline.output_rate_hz = self._dialect.output_format.rate_hz
             if self._timeline.connection.ready_ns is None:
                 self._timeline.connection.ready_ns = signal.at_ns
-        elif isinstance(signal, ServerError) and (signal.fatal or self._dialect.refuses_session(signal.error)):
-            self.refusal = signal.error
+        elif isinstance(signal, ServerError):
+            refused = not self.ready and self._dialect.refuses_session(signal.error)
+            if self.refusal is None and (signal.fatal or refused):
+                self.refusal = signal.error

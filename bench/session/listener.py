@@ -48,6 +48,12 @@ class Listener:
             return None
         return _found(ear, ear.onset.feed(self._dialect.decode_audio(delta)), delta.response_id, delta.at_ns)
 
+    def pause(self, response: int) -> None:
+        """An item of the response has no more audio: what waits is played. Another item may follow."""
+        ear = self._ears.get(response)
+        if ear is not None:
+            ear.player.finish()
+
     def finish(self, response: int, response_id: str | None, at_ns: int) -> Onset | None:
         """The audio of the response is complete: decide with what there is."""
         ear = self._ears.get(response)

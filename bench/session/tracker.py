@@ -70,6 +70,8 @@ class Tracker:
         self._refused_ns: int | None = None
         """When `refusal` came, while the reply that was asked for besides may still come."""
         self.last_error: ErrorInfo | None = None
+        self.turn_error: ErrorInfo | None = None
+        """The first error that came during the current turn: the cause of what follows from it."""
 
     @property
     def current(self) -> TurnFacts | None:
@@ -82,6 +84,7 @@ class Tracker:
         self._last_commit_ns = self._speech_open_ns = None
         self.refusal = None
         self._refused_ns = None
+        self.turn_error = None
 
     def feed(self, signal: Signal, read_ns: int) -> int | None:
         """Store one signal and learn from it; the number of the response that it is part of, if of any."""
@@ -127,6 +130,7 @@ class Tracker:
                     self._pending_items.get(turn, set()).discard(signal.item_id)
         elif isinstance(signal, ServerError) and not signal.benign:
             self.last_error = signal.error
+            self.turn_error = self.turn_error or signal.error
             if turn is not None and self._refuses_turn(signal.error, turn):
                 self.refusal = self.refusal or signal.error
                 self._refused_ns = None if self._refuses_reply(signal.error, turn) else signal.at_ns

@@ -101,7 +101,13 @@ def _git(folder: Path, *arguments: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            [program, *arguments], cwd=folder, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False
+            [program, *arguments],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -7,6 +7,7 @@ only then is the spool removed; a kill at any point leaves a folder that reads a
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -25,9 +27,13 @@ from bench.store.columns import schema_of
 from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, write_manifest
+from bench.store.parquet import parquet_file, parquet_writer, read_table, rows_in
 from bench.store.reader import Run, read_run
 from bench.store.reserve import release_reserve
 from bench.store.rows import Damage, spool_tables
+
+_FORMULA = "^[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
+"""How a text begins that a spreadsheet computes (also in full width), or trims until it begins so."""
 
 
 def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
@@ -87,20 +93,23 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
     if others is not None:
         measured = others.added_to(measured)
     for path, table in ((folder.turns_parquet, measured), (folder.sessions_parquet, calls)):
-        with _replacing(path) as part:
-            pyarrow.parquet.write_table(table, part, compression="zstd")
+        with _replacing(path) as part, parquet_writer(part, table.schema) as writer:
+            writer.write_table(table)
     write_csv(folder)
 
 
 def write_csv(folder: RunFolder, *, from_spool: bool = False, into: Path | None = None) -> None:
-    """`turns.csv`, or `into`, from the turn rows, batch by batch; null is an empty field, an empty text is `""`."""
+    """`turns.csv`, or `into`, from the turn rows, batch by batch; null is an empty field, an empty text is `""`.
+
+    The file begins with a byte order mark, or Excel would read it in the encoding of its own machine.
+    """
     path = into or folder.turns_csv
     schema = schema_of(TurnRecord)
     with _replacing(path) as part:
         if from_spool:
             _csv(part, schema, [spooled_turns(folder, Damage())])
         elif folder.turns_parquet.exists():
-            with pyarrow.parquet.ParquetFile(folder.turns_parquet) as table:
+            with parquet_file(folder.turns_parquet) as table:
                 _csv(part, table.schema_arrow, table.iter_batches())
         else:
             _csv(part, schema, ())
@@ -110,11 +119,11 @@ def _join_workers(folder: RunFolder) -> None:
     """Count the calls of all workers in the rows of each; the tables are there, and stay so if this is cut off."""
     turns, sessions = folder.turns_parquet, folder.sessions_parquet
     others = elsewhere(
-        [pyarrow.parquet.read_table(turns, columns=list(TURN_COLUMNS))],
-        [pyarrow.parquet.read_table(sessions, columns=list(SESSION_COLUMNS))],
+        [read_table(turns, TURN_COLUMNS)],
+        [read_table(sessions, SESSION_COLUMNS)],
     )
     if others is not None:
-        with pyarrow.parquet.ParquetFile(turns) as table:
+        with parquet_file(turns) as table:
             _write_parquet(turns, table.schema_arrow, _joined(table, others))
 
 
@@ -126,9 +135,23 @@ def _joined(table: pyarrow.parquet.ParquetFile, others: Elsewhere) -> Iterator[p
 
 
 def _csv(path: Path, schema: pa.Schema, tables: Iterable[pa.Table | pa.RecordBatch]) -> None:
-    with pyarrow.csv.CSVWriter(path, schema) as writer:
-        for table in tables:
-            writer.write(table)
+    with path.open("wb") as file:
+        file.write(codecs.BOM_UTF8)
+        with pyarrow.csv.CSVWriter(file, schema) as writer:
+            for table in tables:
+                writer.write(_inert(table))
+
+
+def _inert(table: pa.Table | pa.RecordBatch) -> pa.Table:
+    """The rows with an apostrophe before each text that a spreadsheet would compute; numbers stay numbers."""
+    columns = [_without_formulas(table.column(index)) for index in range(table.num_columns)]
+    return pa.table(columns, schema=table.schema)
+
+
+def _without_formulas(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.if_else(pc.match_substring_regex(column, _FORMULA), pc.binary_join_element_wise("'", column, ""), column)
 
 
 def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Damage) -> None:
@@ -138,11 +161,11 @@ def _to_parquet(sources: list[Path], path: Path, schema: pa.Schema, damage: Dama
 def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     rows = 0
     with _replacing(path) as part:
-        with pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as writer:
+        with parquet_writer(part, schema) as writer:
             for table in tables:
                 writer.write_table(table)
                 rows += table.num_rows
-        stored = pyarrow.parquet.read_metadata(part).num_rows
+        stored = rows_in(part)
         if stored != rows:
             raise BenchError(
                 f"{path}: holds {stored} rows of {rows}",

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.terminal import readable
 
 REPORTS = Path("reports")
 
@@ -28,7 +29,7 @@ class RunFolder:
     @property
     def run_id(self) -> str:
         """The folder's own name, which is also the run's identity in every row."""
-        return self.root.resolve().name
+        return readable([self.root.resolve().name])[0]
 
     @property
     def manifest(self) -> Path:

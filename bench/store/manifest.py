@@ -131,6 +131,8 @@ class Manifest(StoredPart):
     """The scenario's own price book as it was read, so that the run can be priced again from its folder alone."""
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
+    recording_doubts: dict[str, list[str]] = Field(default_factory=dict)
+    """Fixture id -> why the end of its speech, the zero of its latencies, may be wrong."""
     notes: list[str] = Field(default_factory=list)
     """Lines for the reader, such as a model without a known price."""
 

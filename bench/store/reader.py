@@ -15,7 +15,6 @@ from pathlib import Path
 import orjson
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet
 
 from bench.errors import BenchError
 from bench.facts.timeline import Timeline
@@ -25,6 +24,7 @@ from bench.store.concurrency import spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
 from bench.store.older import read_timeline
+from bench.store.parquet import read_table
 from bench.store.rows import Damage, spool_tables
 
 _READ_BYTES = 1 << 20
@@ -103,7 +103,7 @@ def _table(
     if not parquet.exists():
         return schema.empty_table(), [f"{parquet.name} is missing"] if folder.manifest.exists() else []
     try:
-        return conform(pyarrow.parquet.read_table(parquet), schema), []
+        return conform(read_table(parquet), schema), []
     except (pa.ArrowException, OSError) as error:
         raise BenchError(
             f"{parquet}: cannot be read ({error})", hint="copy the run folder again from where it was made"

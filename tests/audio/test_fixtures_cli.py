@@ -159,7 +159,12 @@ def test_add_beside_the_recording_never_overwrites_it(tmp_path: Path) -> None:
 def test_add_scales_instead_of_clipping_and_says_so(tmp_path: Path) -> None:
     square = np.where(np.arange(8000) % 20 < 10, 32767, -32768).astype(np.int16)
     soundfile.write(tmp_path / "loud.wav", joined(silence(100, 8_000), square, silence(100, 8_000)), 8_000)
-    added = add_fixture(tmp_path / "loud.wav", "la", catalogue=tmp_path / "c.yaml", source="me")
+    with pytest.raises(BenchError, match="pure tone, not a voice"):
+        add_fixture(tmp_path / "loud.wav", "la", catalogue=tmp_path / "c.yaml", source="me")
+    added = add_fixture(
+        tmp_path / "loud.wav", "la", catalogue=tmp_path / "c.yaml", source="me", speech_end="1.1s", speech_start="100ms"
+    )
+    assert (added.speech_start_ms, added.speech_end_ms, added.annotated) == (100, 1100, "by hand")
     assert added.source.startswith("me (scaled by -")
     pcm = read_audio(added.file)[0].astype(int)
     assert np.sum(np.abs(pcm) >= 32767) < 20

@@ -112,3 +112,29 @@ def test_chunk_boundaries_never_matter(parts: list[tuple[str, int]], cuts: list[
     whole = first_audible_sample(pcm, rate_hz)
     assert in_chunks(pcm, rate_hz, [cut for cut in cuts if cut <= len(pcm)]) == whole
     assert in_chunks(pcm, rate_hz, list(range(len(pcm)))[:: rate_hz // 3000]) == whole
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 24_000])
+@pytest.mark.parametrize("offset", [0.003, 0.02, -0.1])
+def test_a_dc_offset_is_no_reply(rate_hz: int, offset: float) -> None:
+    shift = round(offset * 32767)
+    for voice in (tone(400, rate_hz, level=0.1), tone(400, rate_hz, hz=150), noise(400, rate_hz, rms_dbfs=-25)):
+        pcm = (joined(silence(123.4, rate_hz), voice) + np.int16(shift)).astype(np.int16)
+        onset = first_audible_sample(pcm, rate_hz)
+        assert onset is not None
+        assert onset * 1000 / rate_hz == pytest.approx(123.4, abs=2)
+        stepped = joined(silence(60, rate_hz), pcm)  # the offset begins with a step of its own
+        onset = first_audible_sample(stepped, rate_hz)
+        assert onset is not None
+        assert onset * 1000 / rate_hz == pytest.approx(183.4, abs=2)
+    assert first_audible_sample((silence(500, rate_hz) + np.int16(shift)).astype(np.int16), rate_hz) is None
+
+
+@pytest.mark.parametrize("hz", [50.0, 60.0])
+def test_soft_hum_is_no_reply(hz: float) -> None:
+    hum = tone(800, hz=hz, level=0.01)  # -43 dBFS
+    assert first_audible_sample(hum, 24_000) is None
+    voice = joined(silence(320), tone(480, level=0.3))
+    onset = first_audible_sample(hum + voice, 24_000)
+    assert onset is not None
+    assert onset / 24 == pytest.approx(320, abs=10)

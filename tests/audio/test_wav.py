@@ -37,13 +37,6 @@ def test_every_width_reads_as_the_same_sound(tmp_path: Path, kind: str, subtype:
     assert np.max(np.abs(back.astype(int) - pcm)) <= (400 if subtype in {"PCM_U8", "ULAW"} else 1)
 
 
-def test_channels_are_averaged_without_overflow(tmp_path: Path) -> None:
-    file = tmp_path / "stereo.flac"
-    left, right = np.full(100, 32000, np.int16), np.full(100, 30000, np.int16)
-    soundfile.write(file, np.stack((left, right), axis=1), 48_000)
-    assert set(read_audio(file)[0].tolist()) == {31000}
-
-
 def test_a_float_file_over_full_scale_is_scaled_not_clipped(tmp_path: Path) -> None:
     file = tmp_path / "hot.wav"
     soundfile.write(file, np.array([0.5, 2.0, -1.0]), 16_000, subtype="FLOAT")
@@ -72,11 +65,9 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, mes
 def test_no_samples_no_numbers_other_kinds_and_folders(tmp_path: Path) -> None:
     (tmp_path / "none.wav").write_bytes(wav_bytes(np.zeros(0, np.int16), 8_000))
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), 8_000, subtype="FLOAT")
-    soundfile.write(tmp_path / "a.ogg", np.zeros(800), 8_000, format="OGG", subtype="VORBIS")
     for name, message in (
         ("none.wav", "no samples"),
         ("nan.wav", "not numbers"),
-        ("a.ogg", "allowed are WAV and FLAC"),
     ):
         with pytest.raises(BenchError, match=message):
             read_audio(tmp_path / name)

@@ -28,7 +28,7 @@ MISTAKES = [
     (b"KEY: a\n\tb: c\n", "2:1: not valid YAML: a tab; allowed: spaces for indentation"),
     (b"KEY: \x07\n", "not valid YAML: the character #x0007 is not text"),
     (b"KEY: !x a\n", "1: KEY: found the tag !x or a number out of range; allowed: plain values"),
-    (b"x: &x {KEY: a}\n<<: *x\n", "2: <<: merge keys are not supported; write the keys out"),
+    (b"x-a: &x [KEY, a]\n<<: *x\n", "1: <<: found no mapping; allowed: <<: *name, or a list of such"),
     (b"KEY: \xff\n", "not a UTF-8 text (byte "),
     (None, "no such file; did you mean '"),
 ]
@@ -52,7 +52,7 @@ def test_the_same_mistake_gets_the_same_sentence(
 
 def test_all_problems_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "book.yaml"
-    path.write_text("book: ''\ndate: soon\nmodel: {}\nmodels: {m: {source: s, note: 5}}\n", encoding="utf-8")
+    path.write_text("book: ''\ndate: soon\nmodel: {}\nmodels: {m: {source: s, note: [5]}}\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load_block(path, PriceBook, needs="book", hint="see there")
     assert caught.value.hint == "see there"
@@ -63,5 +63,5 @@ def test_all_problems_come_in_the_order_of_the_file(tmp_path: Path) -> None:
         f"{path}:3: model: unknown key; allowed: book, date, currency, vendor, label, models, transcription; "
         "did you mean 'models'?",
         f"{path}:4: models.m.source_date: required, but missing; When they were read (for example 2026-11-22)",
-        f"{path}:4: models.m.note: found 5; allowed: a text (put it in quotes)",
+        f"{path}:4: models.m.note: found a list; allowed: a text",
     ]

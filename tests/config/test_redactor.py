@@ -55,6 +55,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "with a NUL": lambda key: f"{key[:9]}\0{key[9:]}",
     "with no width": lambda key: f"{key[:9]}\u200b{key[9:]}",
     "cut short": lambda key: key[:10],
+    "cut short in a sentence": lambda key: f"{key[:12]}, not as asked",
+    "cut short with a mark": lambda key: f"{key[:10]}\u20264711",
 }
 MARKS = ("proj", "ghij", "56789", "nop", "UHJva", "Z2hpa", "676869", "%67%68")
 

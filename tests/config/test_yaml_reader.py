@@ -84,7 +84,11 @@ def test_every_key_has_its_line() -> None:
         ("a: !thing {b: 1}", "s:1: a: found the tag !thing; allowed: no tags"),
         ("a: 1e999", "s:1: a: found the tag !!float or a number out of range; allowed: plain values"),
         ("? [a]\n: 1", "s:1: found a key that is a list or a mapping; allowed: a word"),
-        ("x: &x {a: 1}\ny:\n  <<: *x", "s:3: y.<<: merge keys are not supported; write the keys out"),
+        ("y:\n  <<: 5", "s:2: y.<<: found no mapping; allowed: <<: *name, or a list of such"),
+        ("y: &y\n  <<: *y", "y: not readable: an alias inside of what it names"),
+        ("x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x", "s:4: y.<<: found twice, first in line 3; allowed: once"),
+        ("x: &x {a: 1, b: '${MISSING}'}\ny: {<<: *x, b: 2}", "s:1: x.b: the environment variable MISSING is not set"),
+        ("a: Be brief: one sentence.", "a text with a colon and a space in it needs quotes"),
         ("a: 1\n\tb: 2", "s:2:1: not valid YAML: a tab; allowed: spaces for indentation"),
         ("a: [1,", "s:1:7: not valid YAML: "),
         ("a: 1\n---\nb: 2", "s:2:1: not one document: a second begins (---); allowed: one document in a file"),
@@ -105,6 +109,36 @@ def test_a_text_that_multiplies_itself_is_refused() -> None:
     problems = read_yaml("\n".join(lines), name="s", env={}).problems
     assert problems
     assert f"more than {MAX_NODES} values" in str(problems[0])
+
+
+def test_mappings_merge_and_every_key_keeps_its_line() -> None:
+    text = "one: &one {a: 1, b: {c: 1}}\ntwo: &two\n  b: 2\n  d: 2\n  <<: {e: 9}\nz:\n  <<: [*one, *two]\n  a: 0\n"
+    document = read_yaml(text, name="s", env={})
+    assert document.problems == []
+    assert document.data["z"] == {"a": 0, "b": {"c": 1}, "d": 2, "e": 9}
+    lines = {".".join(map(str, loc[1:])): mark.order for loc, mark in document.marks.items() if loc[:1] == ("z",)}
+    assert lines == {"": 6, "a": 8, "b": 1, "b.c": 1, "d": 4, "e": 5}
+    assert read_yaml("z: {'<<': {a: 1}}", name="s").data == {"z": {"<<": {"a": 1}}}
+
+
+def test_merges_that_multiply_themselves_are_refused() -> None:
+    lines = ["a0: &a0 {k: x}"]
+    for number in range(1, 12):
+        merged = ", ".join([f"*a{number - 1}"] * 10)
+        lines.append(f"a{number}: &a{number} " + ("{<<: [" + merged + "]}"))
+    problems = read_yaml("\n".join(lines), name="s", env={}).problems
+    assert f"more than {MAX_NODES} values" in str(problems[0])
+
+
+def test_what_yaml_reads_as_something_else_keeps_its_words() -> None:
+    text = "a: 1.0\nb: {c: 1e5, d: [True, '2', x]}\ne: ~\nf: ${N}\ng: !!int 3"
+    assert read_yaml(text, name="s", env=ENV).written == {
+        ("a",): "1.0",
+        ("b", "c"): "1e5",
+        ("b", "d", 0): "True",
+        ("f",): "5",
+        ("g",): "3",
+    }
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,31 @@ def test_an_unsplit_cached_total_is_flagged() -> None:
     assert usage.cached_split_assumed
 
 
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"input_tokens": 120, "output_tokens": 60}, Usage(in_total_tokens=120, out_total_tokens=60)),
+        (
+            {
+                "input_tokens": 100,
+                "input_token_details": {"text_tokens": 90, "cached_tokens": 64, "cached_tokens_details": {}},
+                "output_token_details": {"text_tokens": 30, "reasoning_tokens": 25},
+            },
+            Usage(
+                in_text_tokens=90,
+                in_cached_text_tokens=64,
+                out_text_tokens=30,
+                in_total_tokens=100,
+                out_reasoning_tokens=25,
+                cached_split_assumed=True,
+            ),
+        ),
+    ],
+)
+def test_usage_of_totals_of_an_empty_split_and_of_reasoning(raw: object, expected: Usage) -> None:
+    assert parse_usage(raw) == expected
+
+
 @pytest.mark.parametrize("raw", [None, {}, {"prompt_tokens": 5, "completion_tokens": 6}, [], 3, "x"])
 def test_usage_that_is_not_there_is_none(raw: object) -> None:
     assert parse_usage(raw) is None

@@ -20,6 +20,7 @@ from bench.facts.signals import (
     SpeechStopped,
     TextDelta,
 )
+from bench.facts.timeline import TurnFacts
 
 
 def started(name: str | None) -> Signal:
@@ -114,3 +115,83 @@ def test_ids_that_are_given_everywhere_do_not_depend_on_the_order(signals: list[
     for signal in named:
         by_name.setdefault(attribution.attribute(signal, 0).response, set()).add(signal.response_id)  # type: ignore[union-attr]
     assert all(len(found) == 1 for found in by_name.values())
+
+
+# with the call's own turns
+
+
+def turn(index: int, t0: int, *, over: bool = False, commit: int | None = None) -> TurnFacts:
+    """Speech from 10 to 100 after `t0`."""
+    facts = TurnFacts(index, 0, "f", t0, t0 + 10, t0 + 100, t0 + 120, "words", "en", "us", "v", commit_ns=commit)
+    facts.end = "completed" if over else None
+    return facts
+
+
+def words_of(item: str | None, at_ns: int) -> Signal:
+    return InputTranscript(at_ns, item, "words", final=True)
+
+
+@pytest.mark.parametrize(
+    ("case", "turns", "manual", "at_ns", "belongs_to"),
+    [
+        ("before any sound of the caller", [turn(0, 1000)], False, 1005, None),
+        ("while the caller speaks", [turn(0, 1000)], False, 1050, 0),
+        ("after the caller spoke", [turn(0, 1000)], False, 1500, 0),
+        ("when the turn is over", [turn(0, 1000, over=True)], False, 1500, None),
+        ("in the lead-in of the next turn", [turn(0, 1000, over=True), turn(1, 2000)], False, 2005, None),
+        ("push to talk, before our request", [turn(0, 1000)], True, 1110, None),
+        ("push to talk, after our request", [turn(0, 1000, commit=1130)], True, 1140, 0),
+        (
+            "push to talk, the next turn not asked yet",
+            [turn(0, 0, over=True, commit=130), turn(1, 2000)],
+            True,
+            2050,
+            None,
+        ),
+    ],
+)
+def test_who_asked_for_a_response(
+    case: str, turns: list[TurnFacts], manual: bool, at_ns: int, belongs_to: int | None
+) -> None:
+    attribution = Attribution(turns, manual=manual)
+    assert attribution.attribute(ResponseStarted(at_ns, "r"), turns[-1].index) == (belongs_to, 0), case
+
+
+def test_what_the_server_took_in_of_silence_is_of_no_turn() -> None:
+    turns = [turn(0, 1000)]
+    attribution = Attribution(turns)
+    assert attribution.attribute(InputCommitted(1200, "u0"), 0).turn == 0
+    turns[0].end = "completed"
+    assert attribution.attribute(InputCommitted(1500, "silence"), 0).turn is None
+    assert attribution.attribute(words_of("silence", 1600), 0).turn is None
+    assert attribution.attribute(words_of("u0", 1700), 0).turn == 0
+    assert attribution.utterances(0) == 1
+
+
+def test_words_without_a_name_go_to_the_turn_that_lacks_them() -> None:
+    turns = [turn(0, 1000, over=True)]
+    attribution = Attribution(turns)
+    turns.append(turn(1, 2000))
+    assert attribution.attribute(words_of(None, 2050), 1).turn == 0, "nobody understands a sentence in its middle"
+    assert attribution.attribute(words_of(None, 2060), 1).turn == 1, "turn 0 has its words"
+    turns[-1].end = "completed"
+    assert attribution.attribute(words_of(None, 2200), 1).turn is None
+
+
+def test_a_greeting_that_ran_into_the_turn_is_found_out_by_the_reply_that_follows() -> None:
+    attribution = Attribution([turn(0, 1000)])
+    assert attribution.attribute(ResponseStarted(1050, "hello"), 0) == (0, 0)
+    attribution.attribute(InputCommitted(1300, "u0"), 0)
+    assert attribution.attribute(ResponseStarted(1400, "r0"), 0) == (0, 1)
+    assert attribution.moved == [0]
+    assert [response.number for response in attribution.of_turn(0)] == [1]
+
+
+def test_an_early_reply_whose_utterance_was_taken_in_is_the_turns() -> None:
+    attribution = Attribution([turn(0, 1000)])
+    attribution.attribute(InputCommitted(1040, "u0"), 0)
+    attribution.attribute(ResponseStarted(1050, "early"), 0)
+    attribution.attribute(InputCommitted(1300, "u0b"), 0)
+    attribution.attribute(ResponseStarted(1400, "r0"), 0)
+    assert attribution.moved == []
+    assert len(attribution.of_turn(0)) == 2

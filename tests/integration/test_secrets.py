@@ -34,7 +34,7 @@ TEAM = "Team+of/Voices=4711abcdef"
 REGION = "region-4f5e6d7c8b9a"
 SECRETS = (KEY, TEAM, REGION)
 ODD = "\x1b[31m\x07\x00\u202e"
-WHOLE = [form for form in FORMS if form != "cut short"]
+WHOLE = [form for form in FORMS if not form.startswith("cut")]
 TONE = base64.b64encode((np.sin(np.arange(4_800) / 9) * 9_000).astype("<i2").tobytes()).decode()
 Play = Callable[[Peer, "Echo"], None]
 
@@ -143,8 +143,19 @@ def unready(peer: Peer, echo: Echo) -> None:
     hang_up(peer, echo)
 
 
+def otherwise(peer: Peer, echo: Echo) -> None:
+    """A session with other settings than were asked for."""
+    peer.sock.sendall(peer.switching())
+    peer.next_text()
+    voice, detection = {"voice": echo(), "format": {"type": echo()}}, {"type": echo()}
+    audio = {"output": voice, "input": {"turn_detection": detection, "transcription": {"model": echo()}}}
+    send(peer, "session.updated", session={"audio": audio, "instructions": echo(), "output_modalities": [echo()]})
+    peer.linger_until_gone()
+
+
 PLAYS: list[Play] = [
     converse(heard, unheard),
+    otherwise,
     converse(heard, hang_up),
     converse(unheard, fatal),
     unready,
@@ -189,7 +200,7 @@ def echoing() -> Iterator[tuple[int, list[Peer]]]:
 def everything(folder: Path) -> Iterator[tuple[str, str]]:
     """Every file below `folder` as text: what is packed is unpacked."""
     for path in sorted(folder.rglob("*")):
-        if path.is_dir():
+        if path.is_dir() or path.suffix == ".png":
             continue
         if path.suffix == ".parquet":
             rows = pd.read_parquet(path)

@@ -33,7 +33,7 @@ CASES: list[tuple[str, list[Signal], dict[str, Any], tuple[str, str | None, str 
         "completed without audio",
         [started(500), text(600, "Hello"), done(900)],
         {},
-        ("no_reply", "server", "empty_reply", None, "turn"),
+        ("no_reply", "server", "text_only", None, "turn"),
     ),
     ("completed without anything", [started(500), done(900)], {}, ("no_reply", "server", "empty_reply", None, "turn")),
     (

@@ -321,6 +321,28 @@ def test_a_response_without_usage_leaves_the_total_null() -> None:
     assert "1 of 2 responses came without usage" in (record.cost_note or "")
 
 
+def test_reasoning_is_billed_and_is_no_speed() -> None:
+    thought = replace(build.USAGE, out_text_tokens=20, out_reasoning_tokens=15)
+    record = measure([*without("response_ended"), done(1300, usage=thought)], book=default_books())
+    plain = measure(GOOD, book=default_books())
+    assert (record.out_text, record.out_reasoning) == (20, 15)
+    assert record.cost_output_usd == plain.cost_output_usd
+    assert record.text_tokens_per_s == pytest.approx((plain.text_tokens_per_s or 0) / 4)
+    all_thought = replace(build.USAGE, out_text_tokens=20, out_reasoning_tokens=20)
+    assert measure([*without("response_ended"), done(1300, usage=all_thought)]).text_tokens_per_s is None
+
+
+def test_the_unknown_meters_of_a_turn_are_named_and_the_rest_is_summed() -> None:
+    line = {**EXPECTED, "transcription_model": "my-deploy"}
+    turn = build.facts()
+    call = build.timeline(GOOD, turn, **line)
+    call.labels = replace(call.labels, model="gpt-realtime-mini")
+    record = build.measure_turn(call, turn, wall_anchor=build.ANCHOR, book=default_books())
+    assert record.cost_usd is None
+    assert record.cost_unknown == "transcription (no price for the transcription model 'my-deploy')"
+    assert record.cost_partial_usd == pytest.approx((424 + 6.6 + 848) / 1e6)
+
+
 def test_an_unknown_model_says_so() -> None:
     turn = build.facts()
     line = build.timeline(GOOD, turn)

@@ -215,3 +215,20 @@ def test_a_book_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
         books_for("nothing.yaml", base=tmp_path)
     with pytest.raises(BenchError, match="cannot be read: Is a directory"):
         load_book(tmp_path)
+
+
+def test_a_transcription_deployment_is_priced_as_a_model_that_has_a_price() -> None:
+    shelf = books_for(None, transcription_model="gpt-4o-mini-transcribe")
+    meters = shelf.transcription("gpt-realtime", "my-deploy")
+    assert meters is not None
+    assert meters.tokens_usd_per_million is not None
+    # It comes before the meters of a server that transcribes with a model of its own.
+    assert shelf.transcription("local-pipeline", "whatever") == meters
+    assert books_for(None).transcription("gpt-realtime", "my-deploy") is None
+    assert "'my-deploy'" in books_for(None).why_transcription_unpriced("my-deploy")
+
+
+def test_a_transcription_model_without_a_price_is_refused() -> None:
+    with pytest.raises(BenchError, match=r"pricing.transcription_model: .*'gpt-4o-transcrib'") as caught:
+        books_for(None, transcription_model="gpt-4o-transcrib")
+    assert "gpt-4o-transcribe" in (caught.value.hint or "")

@@ -138,7 +138,14 @@ BILLS: list[tuple[str, list[Bill], float | None, float | None, str | None]] = [
         "input (input tokens were not all reported by modality)",
     ),
     ("a total of its parts", [Bill(usage(in_text=1000, in_total=1000, out_text=0, out_total=0))], 0.004, 0.004, None),
-    ("reasoning is billed", [Bill(usage(in_text=0, out_text=1000, out_reasoning=900))], 0.016, 0.016, None),
+    ("reasoning is text", [Bill(usage(in_text=0, out_text=1000, out_reasoning=900))], 0.016, 0.016, None),
+    (
+        "reasoning beside the text is billed as text",
+        [Bill(usage(in_text=0, out_text=100, out_audio=0, out_reasoning=900, out_total=1000))],
+        0.016,
+        0.016,
+        None,
+    ),
 ]
 
 

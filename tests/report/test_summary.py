@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench.measure.metrics import METRICS, Metric, Milestone
+from bench.report import phrases
 from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
@@ -304,3 +305,40 @@ def test_minute_priced_calls_are_not_unpriced(tmp_path: Path) -> None:
     found = summarise(build.finished(tmp_path, turns, sessions)).cost
     assert found.total_usd == pytest.approx(2.0)
     assert found.unpriced_answered == 0
+
+
+def test_unknown_meters_are_named_and_what_is_known_is_at_least(tmp_path: Path) -> None:
+    turns, sessions = build.rows(calls=6, turns=2, fails=0, warm=0)
+    for row in turns[:4]:
+        row.cost_partial_usd = (row.cost_usd or 0) - 4e-4
+        row.cost_usd = row.cost_transcription_usd = None
+        row.cost_unknown = "transcription (no price for the transcription model 'mine')"
+    for call in sessions[:2]:
+        call.cost_partial_usd, call.cost_usd = call.cost_usd, None
+        call.cost_unknown = turns[0].cost_unknown
+    sessions[-1].other_responses, sessions[-1].other_cost_partial_usd = 2, 0.25
+    sessions[-1].other_cost_unknown = "tokens (the server reported no usage)"
+    sessions[-1].other_in_text, sessions[-1].other_cost_input_usd = 1000, 0.25
+    found = summarise(build.finished(tmp_path, turns, sessions))
+    cost = found.cost
+    assert cost.at_least
+    assert [(each.meter, each.turns, each.calls) for each in cost.unknown] == [
+        ("transcription", 4, 0),
+        ("tokens", 0, 1),
+    ]
+    assert (cost.other_responses, cost.other_usd) == (2, 0.25)
+    assert next(meter.usd for meter in cost.meters if meter.name == "cost_input_usd") > 0.25
+    assert cost.usage["in_text"] == 12 * 120 + 1000
+    said = phrases.lower_bound(cost)
+    assert said.startswith("At least $")
+    assert "transcription of 4 turns (no price for the transcription model 'mine')" in said
+    assert "tokens of 1 call outside their turns (the server reported no usage)" in said
+
+
+def test_what_failed_turns_cost(tmp_path: Path) -> None:
+    turns, sessions = build.rows(calls=6, turns=2, fails=0, warm=0)
+    build.fail(turns[0], *build.FAILURES[0])
+    turns[0].cost_usd = 0.0
+    cost = summarise(build.finished(tmp_path, turns, sessions)).cost
+    assert (cost.failed_turns, cost.failed_usd, cost.at_least) == (1, 0.0, False)
+    assert cost.per_turn_usd is not None

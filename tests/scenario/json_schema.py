@@ -47,7 +47,10 @@ def _properties(value: Any, rule: Mapping[str, Any], _schema: Any, root: Mapping
 
 
 def _additional(value: Any, rule: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[str]:
+    patterns = schema.get("patternProperties", {})
     for key in value.keys() - schema.get("properties", {}).keys() if isinstance(value, dict) else ():
+        if any(re.search(pattern, key) for pattern in patterns):
+            continue
         if rule is False:
             yield f"{key} is not allowed"
         elif rule is not True:
@@ -78,6 +81,7 @@ _CHECKS: Mapping[str, Any] = {
     "oneOf": _some,
     "properties": _properties,
     "additionalProperties": _additional,
+    "patternProperties": lambda *_: iter(()),  # anything goes
     "items": _items,
     "required": _bound(lambda value, rule: not isinstance(value, dict) or set(rule) <= value.keys()),
     "enum": _bound(lambda value, rule: value in rule),

@@ -106,7 +106,8 @@ def test_what_an_editor_must_accept(lines: str) -> None:
         "session: {frame: 40}",
         "target: {api_key: sk-abcdefghijklmnop}",
         "target: {url: 'ftp://h'}",
-        "tags: {a: 1}",
+        "tags: {a: [1]}",
+        "xtra: 1",
     ],
 )
 def test_what_an_editor_must_mark(lines: str, load: Load) -> None:

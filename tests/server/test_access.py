@@ -68,6 +68,46 @@ def test_a_secret_opens_many_sessions_until_it_expires(monkeypatch: pytest.Monke
     assert door.admit({"Authorization": f"Bearer {made['value']}"}) is None
 
 
+def test_a_secret_knows_the_model_and_the_type_that_it_was_made_for() -> None:
+    door = Access(None, "local-pipeline")
+
+    def grant(session: dict[str, object] | None) -> access.Grant:
+        made = door.make_secret(orjson.dumps({"session": session, "expires_after": None}))
+        found = door.admit({"Authorization": f"Bearer {made['value']}"})
+        assert found is not None
+        return found
+
+    assert grant({"type": "realtime", "model": "gpt-realtime"}).model == "gpt-realtime"
+    assert grant({"type": "realtime", "model": None}).model is None
+    settings = grant({"type": "transcription"}).settings
+    assert settings is not None
+    assert settings["type"] == "transcription"
+    assert grant(None).settings is not None
+
+
+def test_each_of_several_processes_takes_the_secrets_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Access(None, "m", "shared").make_secret(
+        orjson.dumps({"session": {"type": "realtime", "model": "x", "instructions": "Baked. " * 900}})
+    )["value"]
+    assert len(made) < 2_000
+
+    def grant(token: str, key: str | None = "shared") -> access.Grant | None:
+        return Access(None, "m", key).admit({"Authorization": f"Bearer {token}"})
+
+    found = grant(made)
+    assert found is not None
+    assert found.settings is not None
+    assert (found.is_secret, found.model, found.settings["instructions"][:6]) == (True, "x", "Baked.")
+    body, _, signature = made.partition(".")
+    for wrong in (made[:-1] + "x", body, f"{body}A.{signature}", "ek_", "ek_.", "ek_ä.b"):
+        assert grant(wrong) is None
+    assert grant(made, "another") is None
+    assert grant(made, None) is None
+    later = access.time.time() + 601
+    monkeypatch.setattr(access.time, "time", lambda: later)
+    assert grant(made) is None
+
+
 def test_both_parts_of_the_request_are_optional() -> None:
     made = Access(None, "local-pipeline").make_secret(b"")
     assert made["session"]["model"] == "local-pipeline"

@@ -219,7 +219,7 @@ def check(played: Played, call: SessionRecord) -> dict[int, ResponseEnded]:
     return ends
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(calls(["a", "b", "c", None]), st.booleans(), st.sampled_from(["closed", "stopped"]))
 def test_rows_are_the_same_from_the_stored_call_and_hold_every_response_once(
     steps: list[Step], manual: bool, end: Literal["closed", "stopped"]
@@ -228,7 +228,7 @@ def test_rows_are_the_same_from_the_stored_call_and_hold_every_response_once(
     check(played, played.play(steps, end))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(calls(["a", "b", "c", "d"]), st.booleans())
 def test_every_named_response_is_billed_once(steps: list[Step], manual: bool) -> None:
     """With names everywhere and none used twice, the bill is that of the first end of each name."""

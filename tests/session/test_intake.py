@@ -69,7 +69,8 @@ def test_ready_brings_the_rate_that_the_dialect_knows_by_then() -> None:
 @pytest.mark.parametrize(
     ("signal", "decisive", "refused"),
     [
-        (ServerError(S, ErrorInfo(code="odd")), True, False),
+        (ServerError(S, ErrorInfo(code="odd")), True, True),  # nothing but the configuration was sent so far
+        (ServerError(S, ErrorInfo(code="odd", event_id="another")), True, False),
         (ServerError(S, ErrorInfo(code="session_expired"), fatal=True), True, True),
         (ServerError(S, ErrorInfo(event_id="bench-session")), True, True),
         (TextDelta(S, "r", "a"), False, False),

@@ -161,3 +161,54 @@ def test_noise_is_bounded_and_counted() -> None:
         feed(tracker, Malformed(n, "x"))
     assert len(timeline.entries) == MOST_NOISE
     assert timeline.dropped_signals == 25
+
+
+def test_a_reply_answers_all_that_was_taken_in_before_it() -> None:
+    tracker, _ = subject()
+    tracker.begin(turn(0, 0, 2))
+    feed(tracker, InputCommitted(at(2.2), "u1"), InputCommitted(at(2.4), "u2"))
+    feed(tracker, ResponseStarted(at(2.5), "r"), ResponseEnded(at(3), "r", "completed"))
+    assert tracker.over(at(3)) == "completed"
+
+
+def test_a_reply_that_was_taken_back_is_waited_for_again_in_full() -> None:
+    tracker, _ = subject()
+    tracker.begin(turn(0, 0, 2))
+    feed(tracker, InputCommitted(at(2.2), "u1"), ResponseStarted(at(2.3), "r1"), InputCommitted(at(2.8), "u2"))
+    feed(tracker, ResponseEnded(at(2.9), "r1", "cancelled", "turn_detected"))
+    assert tracker.over(at(2.9) + EARLY_SETTLE_NS) is None
+    feed(tracker, ResponseStarted(at(7), "r2"), ResponseEnded(at(8), "r2", "completed"))
+    assert tracker.over(at(8)) == "completed"
+
+
+def refused_commit() -> Tracker:
+    tracker, timeline = subject()
+    tracker = Tracker(
+        timeline,
+        Bounds(10 * S, REPLY, RESPONSE, 5 * S, 2 * S),
+        refuses_turn=lambda error, index: error.event_id in {"commit", "response"},
+        refuses_reply=lambda error, index: error.event_id == "response",
+    )
+    tracker.begin(turn(0, 0, 2))
+    feed(tracker, ServerError(at(2.3), ErrorInfo(code="input_audio_buffer_commit_empty", event_id="commit")))
+    assert tracker.over(at(2.3)) is None, "the response that was asked for may still come"
+    return tracker
+
+
+def test_a_refused_commit_waits_for_the_response_that_was_asked_for() -> None:
+    tracker = refused_commit()
+    feed(tracker, ResponseStarted(at(2.6), "r"))
+    assert tracker.over(at(2.3) + EARLY_SETTLE_NS) is None
+    feed(tracker, ResponseEnded(at(9), "r", "completed"))
+    assert tracker.over(at(9)) == "error"
+
+
+def test_a_refused_commit_without_a_response_settles() -> None:
+    tracker = refused_commit()
+    assert tracker.next_check_ns(at(2.3)) <= at(2.3) + EARLY_SETTLE_NS
+    assert tracker.over(at(2.3) + EARLY_SETTLE_NS) == "error"
+    tracker = refused_commit()
+    feed(tracker, ServerError(at(2.4), ErrorInfo(code="odd", event_id="response")))
+    assert tracker.over(at(2.4)) == "error"
+    assert tracker.refusal is not None
+    assert tracker.refusal.code == "input_audio_buffer_commit_empty", "the first cause is the one that is named"

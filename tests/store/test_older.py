@@ -10,7 +10,19 @@ from bench.facts.connection import Connection
 from bench.facts.signals import ServerError, SessionReady, Signal
 from bench.facts.timeline import Timeline, timeline_to_dict
 from bench.store.older import read_timeline
-from tests.measure.build import audio, done, entries_of, facts, good_reply, ns, started, text, timeline
+from tests.measure.build import (
+    audio,
+    committed,
+    done,
+    entries_of,
+    facts,
+    good_reply,
+    heard,
+    ns,
+    started,
+    text,
+    timeline,
+)
 
 RATE_LIMIT = {"type": "rate_limit_exceeded", "code": None}
 
@@ -58,3 +70,15 @@ def test_responses_without_ids_are_told_apart_within_their_turn() -> None:
     both.turns.append(facts(index=1))
     both.entries = entries_of(first, 0) + [replace(e, response=1) for e in entries_of(second, 1)]
     assert read_timeline(as_format_1(timeline_to_dict(both))) == both
+
+
+def test_what_came_after_a_turn_was_over_belongs_to_the_call() -> None:
+    """Format 2 gave the last turn whatever came next, though its row had been written."""
+    idle = [committed(4000, "silence"), started(4100, "r2"), audio(4200, 50, "r2"), done(4300, "r2")]
+    late_words = heard(3200, "what is my balance")
+    before = call([*good_reply()[:-1], late_words, audio(3300, 20, "r1"), *idle])
+    stored = {**timeline_to_dict(before), "format": 2}
+    turns = {entry.signal.at_ns: entry.turn for entry in read_timeline(stored).entries}
+    assert {turns[signal.at_ns] for signal in idle} == {None}
+    assert turns[ns(3200)] == turns[ns(3300)] == turns[ns(500)] == 0
+    assert read_timeline(timeline_to_dict(before)) == before

@@ -86,7 +86,7 @@ def test_the_reserve_is_given_back_for_a_row(folder: RunFolder, turn: Turn) -> N
         (object(), None),
         ({1, 2}, None),
     ],
-    ids=str,
+    ids=["int64", "-int64", "int65", "1e308", "bytes", "object", "set"],
 )
 def test_a_value_that_no_table_holds_becomes_null_and_is_counted(
     folder: RunFolder, manifest: Manifest, turn: Turn, session: Session, value: object, kept: int | None

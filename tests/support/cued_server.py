@@ -1,8 +1,10 @@
 """A voice server that says what a script tells it to say, at the cues of a call; run as its own process by the tests.
 
-Usage: `python cued_server.py '{"ready": [...], "onset": [...], "heard": [...], "commit": [...], "create": [...]}'`.
-`ready` is a list of `[delay_ms, message]`, played once the session is configured. The others hold such a list for each
-time that it happens: the caller begins to be loud, was quiet for 100 ms after it, commits, asks for a response.
+The script is the JSON file that the address names: `ws://HOST:PORT/v1/realtime?script=FILE`, an object with some of
+`ready`, `onset`, `heard`, `commit` and `create`.
+`ready` is a list of `[delay_ms, message]`, played once the session is configured; `answers` is one that is played in
+place of `session.updated`. A message `{"raw": TEXT}` is sent as TEXT. The others hold such a list for each time that it
+happens: the caller begins to be loud, was quiet for 100 ms after it, commits, asks for a response.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import json
 import sys
 import time
 from array import array
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -35,7 +39,10 @@ class Call:
             message = json.loads(raw)
             kind = message["type"]
             if kind == "session.update":
-                await self.send({"type": "session.updated", "session": message["session"]})
+                if "answers" in self.script:
+                    self.play(self.script["answers"])
+                else:
+                    await self.send({"type": "session.updated", "session": message["session"]})
                 self.play(self.script.get("ready", []))
             elif kind == "input_audio_buffer.append":
                 self.hear(base64.b64decode(message["audio"]), time.monotonic())
@@ -71,12 +78,14 @@ class Call:
             await self.send(message)
 
     async def send(self, message: dict[str, Any]) -> None:
-        await self.socket.send(json.dumps(message))
+        await self.socket.send(message["raw"] if "raw" in message else json.dumps(message))
 
 
-async def main(script: dict[str, Any]) -> None:
+async def main() -> None:
     async def handler(socket: ServerConnection) -> None:
-        await Call(socket, script).run()
+        assert socket.request is not None
+        (file,) = parse_qs(urlsplit(socket.request.path).query)["script"]
+        await Call(socket, json.loads(Path(file).read_text())).run()
 
     async with serve(handler, "127.0.0.1", 0, compression=None, max_size=None, ping_interval=None) as server:
         print(f"port {next(iter(server.sockets)).getsockname()[1]}", flush=True)
@@ -84,4 +93,4 @@ async def main(script: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+    asyncio.run(main())

@@ -21,9 +21,9 @@ def voice_server(**options: Any) -> Iterator[str]:
 
 
 @contextmanager
-def cued_server(**script: Any) -> Iterator[str]:
-    """The server that says what a script tells it to; gives its URL."""
-    with _server("cued_server.py", script) as url:
+def cued_server() -> Iterator[str]:
+    """The server that says what the script named in its address tells it to; gives its URL without a script."""
+    with _server("cued_server.py", {}) as url:
         yield url
 
 

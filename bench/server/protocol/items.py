@@ -1,12 +1,11 @@
 """Conversation items: what was said, by whom, in which order, and how each looks on the wire.
 
-In: items made by the session, and client items, which are validated here. Out: wire objects and usage segments.
+In: items made by the session, and those of a client (`client_items`). Out: wire objects and usage segments.
 Trap: an item's content is `output_audio`, the same thing as a response's content *part* is called `audio`.
 """
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +13,13 @@ from typing import Any
 import pybase64
 
 from bench.audio.formats import AudioFormat
-from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, wrong_field
 from bench.server.protocol.commands import ContextItem
 from bench.server.protocol.usage import Segment, reply_audio_tokens, text_tokens, user_audio_tokens
 
 RETAINED_AUDIO_BYTES = 16 * 1024 * 1024  # per session, for `conversation.item.retrieve`; the oldest audio goes first
-_ROLE_PARTS = {"user": ("input_text", "input_audio"), "system": ("input_text",), "assistant": ("output_text",)}
+IMAGE_TOKENS = {"low": 85, "high": 765}
+"""An estimate, whatever the picture's size: nothing here looks into it."""
+MCP_KINDS = frozenset({"mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response"})
 
 
 @dataclass(slots=True)
@@ -30,10 +30,14 @@ class Part:
     text: str | None = None
     audio: bytes = b""
     audio_ms: float = 0.0
+    image: dict[str, str] = field(default_factory=dict)
+    """Of an `input_image`: its URL, and how closely it is to be looked at."""
 
     def wire(self, *, with_audio: bool) -> dict[str, Any]:
         if self.kind in {"input_text", "output_text"}:
             return {"type": self.kind, "text": self.text or ""}
+        if self.kind == "input_image":
+            return {"type": self.kind, **self.image}
         shown: dict[str, Any] = {"type": self.kind, "transcript": self.text}
         if with_audio and self.audio:
             shown["audio"] = pybase64.b64encode_as_string(self.audio)
@@ -42,41 +46,46 @@ class Part:
 
 @dataclass(slots=True)
 class Item:
-    """A message (`role`, `parts`), a function call or its output (`fields`)."""
+    """A message (`role`, `parts`); a function call, its output, or a step of an MCP server (`fields`)."""
 
     id: str
     kind: str
     role: str = ""
     status: str = "completed"
     parts: list[Part] = field(default_factory=list)
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     revision: int = 0  # raised by truncation: a changed item no longer matches the cache
     heard_ms: float = 0.0  # what truncation left
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+        if self.kind in MCP_KINDS:
+            return {"id": self.id, "type": self.kind, **self.fields}
         shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.kind, "status": self.status}
         if self.kind != "message":
             return {**shown, **self.fields}
         return {**shown, "role": self.role, "content": [part.wire(with_audio=with_audio) for part in self.parts]}
 
     def segment(self) -> Segment:
-        text = sum(text_tokens(value) for value in self.fields.values())
-        audio = 0
+        text = sum(text_tokens(value) for value in self.fields.values() if isinstance(value, str))
+        audio = image = 0
         for part in self.parts:
             if part.kind == "input_audio":  # its transcript is made by another model and is not in the context
                 audio += user_audio_tokens(part.audio_ms)
+            elif part.kind == "input_image":
+                image += IMAGE_TOKENS["low" if part.image.get("detail") == "low" else "high"]
             else:
                 audio += reply_audio_tokens(part.audio_ms)
                 text += text_tokens(part.text or "")
-        return Segment(f"{self.id}/{self.revision}", text, audio)
+        return Segment(f"{self.id}/{self.revision}", text, audio, image)
 
     def context(self) -> ContextItem:
         """The item as an engine sees it."""
-        if any(part.kind == "input_audio" for part in self.parts):
+        if any(part.kind == "input_audio" and part.audio_ms for part in self.parts):
             return ContextItem(self.id, self.role, None)
         if self.kind == "message":
-            return ContextItem(self.id, self.role, " ".join(part.text or "" for part in self.parts))
-        return ContextItem(self.id, self.kind, self.fields.get("output", self.fields.get("arguments", "")))
+            return ContextItem(self.id, self.role, " ".join(part.text for part in self.parts if part.text))
+        said = self.fields.get("output") or self.fields.get("arguments") or ""
+        return ContextItem(self.id, self.kind, str(said))
 
 
 class Conversation:
@@ -156,66 +165,6 @@ class Conversation:
     def remove(self, item: Item) -> None:
         self._retained_bytes -= sum(len(part.audio) for part in item.parts)
         self._items.remove(item)
-
-
-def parse_item(value: object, *, item_id: str, audio_format: AudioFormat, param: str = "item") -> Item:
-    """An item as a client may create it; `item_id` is used when it brings none."""
-    if not isinstance(value, dict):
-        raise invalid_type(param, "an object", value) if value is not None else missing(param)
-    given = value.get("id")
-    if given is not None and (not isinstance(given, str) or not 0 < len(given) <= 64):
-        raise ProtocolError(
-            f"Invalid '{param}.id': a string of 1 to 64 characters.", code="invalid_value", param=f"{param}.id"
-        )
-    item = Item(id=given or item_id, kind=str(value.get("type", "")))
-    if item.kind == "message":
-        return _parse_message(item, value, audio_format, param)
-    required = {"function_call": ("call_id", "name", "arguments"), "function_call_output": ("call_id", "output")}
-    if item.kind not in required:
-        raise invalid_choice(f"{param}.type", value.get("type"), ["message", *required])
-    for key in required[item.kind]:
-        if not isinstance(value.get(key), str):
-            raise wrong_field(value, key, "a string", f"{param}.")
-        item.fields[key] = value[key]
-    return item
-
-
-def _parse_message(item: Item, value: dict[str, Any], audio_format: AudioFormat, param: str) -> Item:
-    item.role = str(value.get("role", ""))
-    allowed = _ROLE_PARTS.get(item.role)
-    if allowed is None:
-        raise invalid_choice(f"{param}.role", value.get("role"), _ROLE_PARTS)
-    content = value.get("content")
-    if not isinstance(content, list):
-        raise missing(f"{param}.content") if content is None else invalid_type(f"{param}.content", "an array", content)
-    for index, entry in enumerate(content):
-        where = f"{param}.content[{index}]"
-        kind = entry.get("type") if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or kind not in allowed:
-            raise invalid_choice(f"{where}.type", kind, allowed)
-        key = "audio" if kind == "input_audio" else "text"
-        if not isinstance(entry.get(key), str):
-            raise wrong_field(entry, key, "a string", f"{where}.")
-        if kind == "input_audio":
-            audio = decode_base64(entry["audio"], f"{where}.audio", audio_format)
-            item.parts.append(Part(kind, audio=audio, audio_ms=duration_ms(len(audio), audio_format)))
-        else:
-            item.parts.append(Part(str(kind), text=entry["text"]))
-    return item
-
-
-def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
-    """The bytes of strict base64, or raises the error for the client."""
-    try:
-        return pybase64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
-        is_pcm = audio_format is AudioFormat.PCM16
-        kind = "mono PCM16 at 24kHz" if is_pcm else f"mono G.711 {audio_format.encoding} at 8kHz"
-        raise ProtocolError(
-            f"Invalid '{param}'. Expected base64-encoded audio bytes ({kind}) but got an invalid value.",
-            code="invalid_value",
-            param=param,
-        ) from None
 
 
 def duration_ms(byte_count: int, audio_format: AudioFormat) -> float:

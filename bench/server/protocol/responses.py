@@ -18,9 +18,11 @@ import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.server.protocol import config
+from bench.server.protocol.checks import given
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
+from bench.server.protocol.client_items import parse_item
 from bench.server.protocol.commands import Event, ReplyRequest
-from bench.server.protocol.items import Conversation, Item, Part, duration_ms, parse_item
+from bench.server.protocol.items import Conversation, Item, Part, duration_ms
 from bench.server.protocol.usage import Segment, UsageLedger, reply_audio_tokens, text_tokens
 
 NewEvent = Callable[..., Event]
@@ -216,6 +218,7 @@ class Responses:
 
         Raises when the conversation already has a response in progress.
         """
+        overrides = given(overrides)
         where = overrides.get("conversation", "auto")
         if where not in ("auto", "none"):
             raise invalid_choice("response.conversation", where, ["auto", "none"])
@@ -229,7 +232,7 @@ class Responses:
         meta = config.metadata(overrides.get("metadata"), "response.metadata")
         own = {key: value for key, value in overrides.items() if key not in {"conversation", "input", "metadata"}}
         settings = config.response_settings(session, own)
-        items, new_items = self._input(overrides.get("input"), input_format)
+        items, new_items = self._input(overrides.get("input"), input_format, settings)
         response = Response(
             id=self._new_id("resp"),
             item_id=self._new_id("item"),
@@ -264,15 +267,16 @@ class Responses:
             self.active = None
         return response.ended(ending, self._ledger)
 
-    def _input(self, given: Any, input_format: AudioFormat) -> tuple[list[Item], list[Item]]:
+    def _input(self, brought: Any, input_format: AudioFormat, settings: config.Json) -> tuple[list[Item], list[Item]]:
         """The items a response sees, and those of them that only it knows."""
-        if given is None:
+        if brought is None:
             return list(self._conversation), []
-        if not isinstance(given, list):
-            raise invalid_type("response.input", "an array", given)
+        if not isinstance(brought, list):
+            raise invalid_type("response.input", "an array", brought)
+        output_format = config.audio_format(settings["audio"]["output"]["format"])
         items: list[Item] = []
         new_items: list[Item] = []
-        for index, entry in enumerate(given):
+        for index, entry in enumerate(brought):
             param = f"response.input[{index}]"
             if isinstance(entry, dict) and entry.get("type") == "item_reference":
                 known = self._conversation.find(entry.get("id"))
@@ -281,7 +285,13 @@ class Responses:
                     raise ProtocolError(message, code="item_not_found", param=f"{param}.id")
                 items.append(known)
             else:
-                item = parse_item(entry, item_id=self._new_id("item"), audio_format=input_format, param=param)
+                item = parse_item(
+                    entry,
+                    item_id=self._new_id("item"),
+                    input_format=input_format,
+                    output_format=output_format,
+                    param=param,
+                )
                 items.append(item)
                 new_items.append(item)
         return items, new_items

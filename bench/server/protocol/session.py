@@ -17,7 +17,9 @@ import orjson
 
 from bench.audio.formats import AudioFormat
 from bench.server.protocol import commands, config
-from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing, wrong_field
+from bench.server.protocol.checks import given
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing
+from bench.server.protocol.client_items import decode_base64
 from bench.server.protocol.commands import Actions, Event
 from bench.server.protocol.input_audio import (
     CommittedAudio,
@@ -27,7 +29,8 @@ from bench.server.protocol.input_audio import (
     SpeechBegan,
     SpeechEnded,
 )
-from bench.server.protocol.items import RETAINED_AUDIO_BYTES, Conversation, Item, Part, decode_base64, parse_item
+from bench.server.protocol.item_requests import ItemRequests
+from bench.server.protocol.items import RETAINED_AUDIO_BYTES, Conversation, Item, Part
 from bench.server.protocol.responses import Ending, Response, Responses
 from bench.server.protocol.usage import transcription_usage, words
 
@@ -46,18 +49,22 @@ class Session:
         model: str,
         created_at_s: int,
         settings: config.Json | None = None,
+        model_open: bool = False,
         lifetime_s: int = LIFETIME_S,
         rate_limits: RateLimits | None = None,
         seed: str | None = None,
         input_audio: Callable[[AudioFormat, config.Json | None], InputAudio] = InputAudio,
         retained_audio_bytes: int = RETAINED_AUDIO_BYTES,
     ) -> None:
+        """`model_open`: the caller named no model, so that its first update may."""
         self._id_base = seed if seed is not None else secrets.token_hex(6)
         self._counter = itertools.count(1)
         self.id = self._new_id("sess")
         self._expires_at_s = created_at_s + lifetime_s
         self._lifetime_s = lifetime_s
         self.settings = settings or config.default_session(model)
+        self._answers = self.settings["type"] == config.REALTIME
+        self._model_open = model_open
         self._rate_limits = rate_limits
         self._conversation = Conversation(retained_audio_bytes)
         self.input = input_audio(self._input_format, self._turn_detection)
@@ -66,18 +73,22 @@ class Session:
         self._arrived_ns = 0  # of the message that is being handled
         self._transcribing: dict[str, tuple[str, float]] = {}  # item id -> transcription model, audio ms
         self._responses = Responses(self._conversation, self._new_id, self._event)
+        self._items = ItemRequests(self._conversation, self._new_id, self._event, self._audio_formats, self._forget)
         self._handlers: dict[str, Callable[[Event, Actions], None]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": self._commit,
             "input_audio_buffer.clear": self._clear,
-            "conversation.item.create": self._create_item,
-            "conversation.item.retrieve": self._retrieve_item,
-            "conversation.item.truncate": self._truncate_item,
-            "conversation.item.delete": self._delete_item,
-            "response.create": self._create_response,
-            "response.cancel": self._cancel_response,
+            "conversation.item.retrieve": self._items.retrieve,
+            "conversation.item.delete": self._items.delete,
         }
+        if self._answers:
+            self._handlers |= {
+                "conversation.item.create": self._items.create,
+                "conversation.item.truncate": self._items.truncate,
+                "response.create": self._create_response,
+                "response.cancel": self._cancel_response,
+            }
 
     # -- inputs
 
@@ -102,6 +113,7 @@ class Session:
         try:
             if not isinstance(event, dict):
                 raise invalid_type("event", "an object", event)
+            event = given(event)
             given_id = event.get("event_id")
             event_id = given_id if isinstance(given_id, str) else None
             kind = event.get("type")
@@ -205,7 +217,9 @@ class Session:
     def _update(self, event: Event, actions: Actions) -> None:
         if "session" not in event:
             raise missing("session")
-        self.settings = config.merged(self.settings, event["session"], voice_locked=self._has_spoken)
+        update = event["session"]
+        self.settings = config.merged(self.settings, update, voice_locked=self._has_spoken, model_open=self._model_open)
+        self._model_open = self._model_open and update.get("model") is None
         if self.input.format is not self._input_format:
             self._drop_speech(actions)
         self.input.configure(self._input_format, self._turn_detection)
@@ -257,7 +271,7 @@ class Session:
     def _turn_ended(self, audio: CommittedAudio, actions: Actions) -> None:
         detection = self._turn_detection
         self._add_audio(self._committed_item(actions), audio, actions)
-        if detection is None or not detection["create_response"]:
+        if detection is None or not detection["create_response"] or not self._answers:
             return
         try:
             self._start_response({}, actions)
@@ -291,77 +305,11 @@ class Session:
         item = Item(item_id, "message", "user", parts=[Part("input_audio", None, audio.audio, audio.audio_ms)])
         previous = self._conversation.insert(item, None)
         actions.events.append(self._event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id))
-        self._item_added(item, previous, actions)
+        self._items.added(item, previous, actions)
         transcription = self.settings["audio"]["input"]["transcription"]
         if transcription is not None:
             self._transcribing[item.id] = (transcription["model"], item.parts[0].audio_ms)
         actions.commands.append(commands.CommitInput(item.id, transcribe=transcription is not None))
-
-    # -- conversation items
-
-    def _create_item(self, event: Event, actions: Actions) -> None:
-        item = parse_item(event.get("item"), item_id=self._new_id("item"), audio_format=self.input.format)
-        after = event.get("previous_item_id")
-        if after not in (None, "root") and self._conversation.find(after) is None:
-            raise _no_item("create", after, "previous_item_id")
-        if self._conversation.find(item.id) is not None:
-            message = f"Error creating item: an item with id '{item.id}' already exists."
-            raise ProtocolError(message, code="item_create_duplicate_id", param="item.id")
-        previous = self._conversation.insert(item, after)
-        self._hear_item(item, actions)
-        self._item_added(item, previous, actions)
-
-    def _item_added(self, item: Item, previous: str | None, actions: Actions) -> None:
-        for kind in ("conversation.item.added", "conversation.item.done"):
-            actions.events.append(self._event(kind, previous_item_id=previous, item=item.wire()))
-
-    def _hear_item(self, item: Item, actions: Actions) -> None:
-        """Audio that a client brings inside an item was never streamed to the engine."""
-        part = next((part for part in item.parts if part.kind == "input_audio"), None)
-        if part is None:
-            return
-        pcm = AudioFormat.PCM16.encode(self.input.format.decode(part.audio[: len(part.audio) // 2 * 2]))
-        actions.commands += [commands.OpenInput(item.id, self.input.format.rate_hz), commands.FeedInput(item.id, pcm)]
-        actions.commands.append(commands.CommitInput(item.id, transcribe=False))
-
-    def _retrieve_item(self, event: Event, actions: Actions) -> None:
-        item = self._named_item(event, "retrieve")
-        actions.events.append(self._event("conversation.item.retrieved", item=item.wire(with_audio=True)))
-
-    def _truncate_item(self, event: Event, actions: Actions) -> None:
-        item = self._named_item(event, "truncate")
-        for key in ("content_index", "audio_end_ms"):
-            value = event.get(key)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise wrong_field(event, key, "an integer")
-        if item.role != "assistant" or not item.parts or item.parts[0].kind != "output_audio":
-            message = "Only model output audio messages can be truncated."
-            raise ProtocolError(message, code="invalid_value", param="item_id")
-        if event["content_index"] != 0:
-            raise invalid_choice("content_index", event["content_index"], [0])
-        held_ms = item.parts[0].audio_ms
-        if not 0 <= event["audio_end_ms"] <= held_ms:
-            message = f"Audio content of {int(held_ms)}ms is already shorter than {event['audio_end_ms']}ms"
-            raise ProtocolError(message, code="invalid_value", param="audio_end_ms")
-        self._conversation.truncate(item, event["audio_end_ms"])
-        fields = {"item_id": item.id, "content_index": 0, "audio_end_ms": event["audio_end_ms"]}
-        actions.events.append(self._event("conversation.item.truncated", **fields))
-
-    def _delete_item(self, event: Event, actions: Actions) -> None:
-        item = self._named_item(event, "delete")
-        self._conversation.remove(item)
-        self._transcribing.pop(item.id, None)
-        actions.commands.append(commands.DropInput(item.id))
-        actions.events.append(self._event("conversation.item.deleted", item_id=item.id))
-
-    def _named_item(self, event: Event, verb: str) -> Item:
-        item_id = event.get("item_id")
-        if item_id is None:
-            raise missing("item_id")
-        item = self._conversation.find(item_id)
-        if item is None:
-            raise _no_item(verb, item_id, "item_id")
-        return item
 
     # -- responses
 
@@ -374,7 +322,7 @@ class Session:
     def _start_response(self, overrides: config.Json, actions: Actions) -> None:
         response, request, new_items = self._responses.start(self.settings, overrides, self.input.format)
         for item in new_items:
-            self._hear_item(item, actions)
+            self._items.hear(item, actions)
         actions.events += response.created()
         actions.commands += [commands.SetIdleTimer(None), request]
 
@@ -417,19 +365,18 @@ class Session:
     def _input_format(self) -> AudioFormat:
         return config.audio_format(self.settings["audio"]["input"]["format"])
 
+    def _audio_formats(self) -> tuple[AudioFormat, AudioFormat]:
+        """Of the caller's audio, and of the assistant's."""
+        return self.input.format, config.audio_format(self.settings["audio"]["output"]["format"])
+
+    def _forget(self, item_id: str) -> None:
+        self._transcribing.pop(item_id, None)
+
     def _effective(self) -> config.Json:
-        return {"id": self.id, "object": "realtime.session", "expires_at": self._expires_at_s, **self.settings}
+        return config.shown(self.settings, self.id, self._expires_at_s)
 
     def _event(self, kind: str, **fields: Any) -> Event:
         return {"type": kind, "event_id": self._new_id("event"), **fields}
 
     def _new_id(self, prefix: str) -> str:
         return f"{prefix}_{self._id_base}{next(self._counter):06x}"
-
-
-def _no_item(verb: str, item_id: object, param: str) -> ProtocolError:
-    return ProtocolError(
-        f"Error {verb.rstrip('e')}ing item: item with {param} '{item_id}' does not exist.",
-        code=f"item_{verb}_invalid_{param}",
-        param=param,
-    )

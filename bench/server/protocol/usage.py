@@ -45,6 +45,7 @@ class Segment:
     key: str
     text_tokens: int
     audio_tokens: int
+    image_tokens: int = 0
 
 
 class UsageLedger:
@@ -55,28 +56,31 @@ class UsageLedger:
 
     def usage(self, context: Sequence[Segment], *, out_text_tokens: int, out_audio_tokens: int) -> dict[str, Any]:
         """The `usage` object of `response.done`; remembers `context` for the next one."""
-        cached_text = cached_audio = 0
+        cached_text = cached_audio = cached_image = 0
         for before, now in zip(self._previous, context, strict=False):
             if before != now:
                 break
             cached_text += now.text_tokens
             cached_audio += now.audio_tokens
+            cached_image += now.image_tokens
         self._previous = tuple(context)
         in_text = sum(segment.text_tokens for segment in context)
         in_audio = sum(segment.audio_tokens for segment in context)
+        in_image = sum(segment.image_tokens for segment in context)
+        input_tokens = in_text + in_audio + in_image
         return {
-            "total_tokens": in_text + in_audio + out_text_tokens + out_audio_tokens,
-            "input_tokens": in_text + in_audio,
+            "total_tokens": input_tokens + out_text_tokens + out_audio_tokens,
+            "input_tokens": input_tokens,
             "output_tokens": out_text_tokens + out_audio_tokens,
             "input_token_details": {
                 "text_tokens": in_text,
                 "audio_tokens": in_audio,
-                "image_tokens": 0,
-                "cached_tokens": cached_text + cached_audio,
+                "image_tokens": in_image,
+                "cached_tokens": cached_text + cached_audio + cached_image,
                 "cached_tokens_details": {
                     "text_tokens": cached_text,
                     "audio_tokens": cached_audio,
-                    "image_tokens": 0,
+                    "image_tokens": cached_image,
                 },
             },
             "output_token_details": {"text_tokens": out_text_tokens, "audio_tokens": out_audio_tokens},

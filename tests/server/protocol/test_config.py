@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -49,11 +50,12 @@ def test_turn_detection_merges_within_a_type_and_starts_afresh_across_types() ->
 WRONG: list[tuple[Any, str | None, str]] = [
     ({}, "session.type", "missing_required_parameter"),
     ([], "session", "invalid_type"),
-    ({"type": "transcription"}, "session.type", "invalid_value"),
+    ({"type": "chat"}, "session.type", "invalid_value"),
+    ({"type": ["realtime"]}, "session.type", "invalid_value"),
+    ({"type": "transcription"}, "session.type", "invalid_parameter"),
     ({"type": "realtime", "model": "other"}, "session.model", "cannot_update_model"),
     ({"type": "realtime", "temperature": 1}, "session.temperature", "unknown_parameter"),
     ({"type": "realtime", "audio": 3}, "session.audio", "invalid_type"),
-    ({"type": "realtime", "audio": {"input": None}}, "session.audio.input", "invalid_type"),
     ({"type": "realtime", "audio": {"output": {"voice": "bob"}}}, "session.audio.output.voice", "invalid_value"),
     ({"type": "realtime", "audio": {"output": {"speed": 9}}}, "session.audio.output.speed", "decimal_out_of_range"),
     ({"type": "realtime", "audio": {"input": {"format": "pcm16"}}}, "session.audio.input.format", "invalid_value"),
@@ -81,9 +83,10 @@ WRONG: list[tuple[Any, str | None, str]] = [
     ({"type": "realtime", "max_output_tokens": 0}, "session.max_output_tokens", "integer_out_of_range"),
     ({"type": "realtime", "max_output_tokens": True}, "session.max_output_tokens", "invalid_type"),
     ({"type": "realtime", "tools": [{"type": "function"}]}, "session.tools[0].name", "missing_required_parameter"),
-    ({"type": "realtime", "tools": [{"type": "mcp"}]}, "session.tools[0].type", "invalid_value"),
+    ({"type": "realtime", "tools": [{"type": "web"}]}, "session.tools[0].type", "invalid_value"),
+    ({"type": "realtime", "tools": [{"type": "mcp"}]}, "session.tools[0].server_url", "missing_required_parameter"),
     ({"type": "realtime", "tool_choice": "always"}, "session.tool_choice", "invalid_value"),
-    ({"type": "realtime", "instructions": None}, "session.instructions", "invalid_type"),
+    ({"type": "realtime", "instructions": 5}, "session.instructions", "invalid_type"),
 ]
 
 
@@ -93,6 +96,102 @@ def test_a_wrong_update_names_the_parameter(update: Any, param: str, code: str) 
         merged(update)
     assert (caught.value.param, caught.value.code) == (param, code)
     assert str(caught.value)
+
+
+def _with_nulls(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The path of every key that a session may be told, with its rule."""
+    for key, rule in schema.items():
+        yield (*path, key), rule
+        if isinstance(rule, dict):
+            yield from _with_nulls(rule, (*path, key))
+
+
+NULLED = [path for path, rule in _with_nulls(config.SESSIONS["realtime"]) if path != ("type",)]
+VALUES = {
+    ("audio", "input", "noise_reduction"),
+    ("audio", "input", "transcription"),
+    ("audio", "input", "turn_detection"),
+    ("include",),
+    ("prompt",),
+    ("tracing",),
+}
+"""Where null is a value: it turns something off."""
+
+
+@pytest.mark.parametrize("path", NULLED, ids=".".join)
+def test_null_is_not_given_unless_it_is_a_value(path: tuple[str, ...]) -> None:
+    current = merged(
+        {
+            "type": "realtime",
+            "instructions": "Mine.",
+            "max_output_tokens": 7,
+            "tracing": "auto",
+            "prompt": {"id": "p"},
+            "include": [],
+            "audio": {"input": {"transcription": {"model": "m"}, "noise_reduction": {"type": "near_field"}}},
+        }
+    )
+    update: Any = None
+    for key in reversed(path):
+        update = {key: update}
+    after = merged({"type": "realtime", **update}, current=current)
+    if path not in VALUES:
+        assert after == current
+        return
+    found: Any = after
+    for key in path:
+        found = found[key]
+    assert found is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"turn_detection": {"type": None, "threshold": 0.7, "create_response": None}}, {"silence_duration_ms": 200}),
+        ({"turn_detection": {"type": "server_vad", "idle_timeout_ms": None}}, {"silence_duration_ms": 200}),
+        ({"transcription": {"model": None, "language": "de", "prompt": None}}, {"model": "m", "language": "de"}),
+        ({"noise_reduction": {"type": "far_field", "strength": None}}, {"type": "far_field", "strength": 2.0}),
+        ({"format": {"type": "audio/pcm", "rate": None}}, {"type": "audio/pcm", "rate": 24000}),
+    ],
+)
+def test_a_null_inside_of_an_object_leaves_what_is_in_force(sent: config.Json, kept: config.Json) -> None:
+    first = {
+        "turn_detection": {"type": "server_vad", "silence_duration_ms": 200, "idle_timeout_ms": 6000},
+        "transcription": {"model": "m"},
+        "noise_reduction": {"type": "near_field", "strength": 2.0},
+    }
+    current = merged({"type": "realtime", "audio": {"input": first}})
+    after = merged({"type": "realtime", "audio": {"input": sent}}, current=current)["audio"]["input"]
+    (key,) = sent
+    assert {name: after[key][name] for name in kept} == kept
+    if "idle_timeout_ms" in sent[key]:
+        assert after[key]["idle_timeout_ms"] is None
+
+
+def test_the_model_may_be_chosen_while_nobody_has() -> None:
+    chosen = config.merged(
+        config.default_session("m"), {"type": "realtime", "model": "x"}, voice_locked=False, model_open=True
+    )
+    assert chosen["model"] == "x"
+    assert merged({"type": "realtime", "model": "m"})["model"] == "m"
+
+
+def test_an_mcp_server_is_kept_without_what_authorises_at_it() -> None:
+    server = {
+        "type": "mcp",
+        "server_label": "shop",
+        "server_url": "https://shop.example/mcp",
+        "authorization": "secret",
+        "headers": {"X-Key": "secret"},
+        "allowed_tools": {"tool_names": ["find"]},
+        "require_approval": "never",
+        "server_description": None,
+    }
+    (kept,) = merged({"type": "realtime", "tools": [server], "tool_choice": {"type": "mcp", "server_label": "shop"}})[
+        "tools"
+    ]
+    assert kept["server_label"] == "shop"
+    assert "secret" not in str(kept)
 
 
 def test_a_wrong_update_changes_nothing() -> None:

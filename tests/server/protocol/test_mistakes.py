@@ -63,6 +63,8 @@ ERRORS: list[tuple[str, Any, str | None, str | None]] = [
     ),
     ("response no object", {"type": "response.create", "response": []}, "invalid_type", "response"),
     ("bad conversation", {"type": "response.create", "response": {"conversation": "x"}}, "invalid_value", None),
+    ("no audio in it", {"type": "input_audio_buffer.append", "audio": None}, "missing_required_parameter", "audio"),
+    ("null session", {"type": "session.update", "session": None}, "missing_required_parameter", "session"),
     ("unknown override", {"type": "response.create", "response": {"x": 1}}, "unknown_parameter", "response.x"),
     (
         "unknown reference",

@@ -20,8 +20,9 @@ from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
 from bench.server.engines.simulated.distributions import DelayField, constant
 from bench.server.engines.simulated.faults import Fault
+from bench.shipped import shipped
 
-_HINT = "docs/simulator.md lists every key"
+_HINT = "docs/simulator.md lists every key; bench scenarios lists the profiles that are shipped"
 DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
 
 
@@ -114,8 +115,15 @@ class Profile(Block):
 
 
 def load_profile(path: Path | None) -> Profile:
-    """The profile in `path`, the defaults for None; ConfigError lists everything that is wrong in it."""
-    return Profile() if path is None else parse_profile(read_text(path, hint=_HINT), path)
+    """The profile in `path`, a file or the name of a shipped one; the defaults for None.
+
+    ConfigError lists everything that is wrong in it.
+    """
+    if path is None:
+        return Profile()
+    own = shipped(f"scenarios/profiles/{path.name}.yaml")
+    found = own if path.parent == Path() and not path.is_file() and own.is_file() else path
+    return parse_profile(read_text(found, hint=_HINT), found)
 
 
 def parse_profile(text: str, path: Path) -> Profile:

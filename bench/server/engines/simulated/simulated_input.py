@@ -14,6 +14,7 @@ from bench.audio.level_detector import Activity, LevelDetector
 from bench.server.protocol.input_audio import CommittedAudio, InputAudio, InputEvent, require_audio
 
 LEAD_IN_MS = 300
+LONGEST_FRAME_MS = 200
 
 
 class SimulatedInput(InputAudio):
@@ -49,9 +50,16 @@ class SimulatedInput(InputAudio):
         self.manual = turn_detection is None
 
     def append(self, data: bytes, at_ns: int = 0) -> Sequence[InputEvent]:
-        """One frame as it came off the wire."""
+        """One frame as it came off the wire; what is longer than any microphone's may hold a whole turn."""
+        if len(data) > self._most_bytes:
+            pieces = range(0, len(data), self._most_bytes)
+            return [one for start in pieces for one in self.append(data[start : start + self._most_bytes], at_ns)]
         activity = self.detector.feed(data, at_ns)
         return self._noticed(activity, at_ns) if activity is not Activity.NOTHING else ()
+
+    @property
+    def _most_bytes(self) -> int:
+        return LONGEST_FRAME_MS * self.format.rate_hz // 1000 * self.format.bytes_per_sample
 
     def commit(self) -> CommittedAudio:
         """Everything since the last commit; raises when that is less than 100 ms."""

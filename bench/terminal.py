@@ -1,0 +1,83 @@
+"""What is written to a terminal, a pipe or a log can be written, whatever its encoding.
+
+In: the process's own streams and words. Out: the same, safe. A terminal that knows only ASCII or Latin-1 gets the
+nearest characters, so that no report of a paid run ends in a `UnicodeEncodeError`.
+Trap: words of a command line that are not in the encoding of the locale come as lone surrogates, which no file format
+takes; `readable` mends them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HANDLER = "bench.nearest"
+_NEAREST = {
+    "…": "...", "–": "-", "—": "-", "‑": "-", "−": "-", "→": "->", "←": "<-", "≥": ">=", "≤": "<=", "≈": "~",
+    "×": "x", "·": "*", "•": "*", "±": "+/-", "µ": "u", "μ": "u", "∞": "inf", "“": '"', "”": '"', "„": '"',
+    "‘": "'", "’": "'", "━": "-", "─": "-", "│": "|", "█": "#", "✓": "ok", "✗": "x", "€": "EUR", "ß": "ss", "æ": "ae",
+    "ø": "o", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+}  # fmt: skip
+
+
+def nearest(error: UnicodeError) -> tuple[str | bytes, int]:
+    """An error handler for encoders: the nearest ASCII, `?` for what has none."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(character: str) -> str:
+    known = _NEAREST.get(character)
+    if known is not None:
+        return known
+    base = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return base or ("" if unicodedata.combining(character) else "?")
+
+
+def make_streams_safe() -> None:
+    """Let standard output and error write every text."""
+    codecs.register_error(HANDLER, nearest)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=HANDLER)
+
+
+def say(text: str) -> None:
+    """Print a result at once. A reader who has gone (`bench run ... | head`) does not change how a run ended."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Nobody reads standard output any more: what is still written goes nowhere."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+
+
+def open_console() -> Console:
+    """A console whose reader may go away; rich's own ends the process then."""
+    from rich.console import Console
+
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            drop_output()
+
+    return _Console()
+
+
+def readable(words: Iterable[str]) -> list[str]:
+    """Words of a command line as text: bytes that the locale could not read are read as UTF-8."""
+    return [word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in words]

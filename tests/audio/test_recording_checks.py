@@ -1,0 +1,94 @@
+"""Doubts about the recordings of a run: judged once, kept by content, and never a reason to fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.audio import recording_checks
+from bench.audio.catalogue import BY_HAND, Fixture, load_catalogue, shipped_catalogue
+from bench.audio.fixtures_cli import add_recording, show_fixture
+from bench.audio.recording_checks import cache_folder, doubts_of, draw_recordings, recording_doubts
+from bench.audio.wav import wav_bytes
+from bench.errors import BenchError
+from tests.support.recordings import RATE_HZ, messy
+
+SAID = "What is the balance of my checking account?"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return cache_folder()
+
+
+def added(tmp_path: Path, kind: str, **said: str) -> Fixture:
+    file = tmp_path / "call.wav"
+    file.write_bytes(wav_bytes(messy(kind, "balance-rms").pcm, RATE_HZ))
+    return add_recording(file, SAID, catalogue=tmp_path / "mine" / "c.yaml", id="call", **said).fixture
+
+
+def test_a_doubtful_recording_is_told_and_judged_once(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture = added(tmp_path, "handset put down")
+    before = sorted((tmp_path / "mine").iterdir())
+    first = recording_doubts([fixture])
+    assert "has no pitch" in first["call"][0]
+    assert len(list(cache.iterdir())) == 1
+    monkeypatch.setattr(recording_checks, "_judge", lambda fixture: pytest.fail("judged twice"))
+    assert recording_doubts([fixture]) == first
+    assert sorted((tmp_path / "mine").iterdir()) == before
+
+
+def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixture = added(tmp_path, "breath")
+    cache.parent.mkdir(parents=True)
+    cache.write_text("a file where the folder should be")
+    assert doubts_of(fixture)
+    cache.unlink()
+    assert doubts_of(fixture)
+    (kept,) = cache.iterdir()
+    kept.write_text('{"level_end_ms": 3')
+    assert doubts_of(fixture)
+
+
+def test_shipped_recordings_and_ends_by_hand_are_not_doubted(tmp_path: Path) -> None:
+    shipped = load_catalogue(shipped_catalogue())
+    assert recording_doubts([shipped.get("balance-rms"), shipped.get("yes-slt")]) == {}
+    by_hand = added(tmp_path, "breath", speech_end="2521ms")
+    assert (by_hand.annotated, by_hand.speech_end_ms) == (BY_HAND, 2521)
+    assert doubts_of(by_hand) == []
+    (late,) = doubts_of(replace(by_hand, speech_end_ms=by_hand.duration_ms + 400))
+    assert "after the last sound" in late
+
+
+def test_an_annotation_that_is_not_what_is_heard_is_told() -> None:
+    fixture = load_catalogue(shipped_catalogue()).get("balance-rms")
+    (doubt,) = doubts_of(replace(fixture, speech_end_ms=fixture.speech_end_ms - 200))
+    assert "2,321 ms, level says 2,521 ms (200 ms apart)" in doubt
+
+
+def test_add_refuses_what_cannot_be_told_unless_a_person_tells_it(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"the detectors disagree about the end of speech by [\d,]+ ms") as caught:
+        added(tmp_path, "hold music")
+    assert "--speech-end 2521ms" in str(caught.value.hint)
+    assert not (tmp_path / "mine").exists()
+    for wrong, words in (("soon", "milliseconds or seconds"), ("90s", "cannot last"), ("100ms", "cannot last")):
+        with pytest.raises(BenchError, match=words):
+            added(tmp_path, "hold music", speech_end=wrong)
+    assert added(tmp_path, "hold music", speech_end="2.521s").speech_end_ms == 2521
+
+
+def test_pictures_are_drawn_for_a_person_to_judge(tmp_path: Path) -> None:
+    added(tmp_path, "beep")
+    said = show_fixture(tmp_path / "mine" / "c.yaml", "call", tmp_path / "call.png")
+    assert (tmp_path / "call.png").read_bytes()[:4] == b"\x89PNG"
+    assert any("is a tone" in line for line in said)
+    fixture = load_catalogue(tmp_path / "mine" / "c.yaml").get("call")
+    draw_recordings(tmp_path, {"a/b": fixture}, {})
+    (png,) = (tmp_path / "recordings").iterdir()
+    assert png.name == "a_b.png"
+    assert len(png.read_bytes()) < 60_000

@@ -1,0 +1,76 @@
+"""What a report says of recordings whose end of speech is doubtful, and of servers that end a turn before it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+from bench.report.html import render_html
+from bench.report.recordings import pictures_of, recording_cautions, recordings_report
+from bench.report.summary import summarise
+from bench.report.view import view_of
+from bench.store.reader import Run
+from tests.report import build
+
+DOUBT = "the last piece of sound, 2,812 to 2,960 ms, has no pitch"
+
+
+def run_with(folder: Path, *, endpoint_ms: float | None = None, doubts: dict[str, list[str]] | None = None) -> Run:
+    turns, sessions = build.rows(calls=20, fails=0.0, late=0.0)
+    for turn in turns:
+        if endpoint_ms is not None and turn.fixture == turns[0].fixture:
+            turn.endpoint_ms = endpoint_ms
+    run = build.finished(folder, turns, sessions)
+    run.manifest.recording_doubts = doubts or {}
+    return run
+
+
+def test_a_run_on_sound_recordings_says_nothing(tmp_path: Path) -> None:
+    found = recordings_report(view_of(run_with(tmp_path)))
+    assert (found.doubts, found.early) == ({}, [])
+    assert recording_cautions(found) == []
+
+
+def test_a_doubtful_recording_makes_a_run_one_to_trust_with_care(tmp_path: Path) -> None:
+    before = summarise(run_with(tmp_path / "a"))
+    summary = summarise(run_with(tmp_path / "b", doubts={"yes": [DOUBT]}))
+    assert before.health.trust == "yes"
+    assert summary.health.trust == "with care"
+    assert any(DOUBT in warning and "1 recording" in warning for warning in summary.verdict.warnings)
+    assert summary.verdict.name == before.verdict.name
+    assert DOUBT in render_html(summary)
+
+
+def test_turns_that_ended_before_the_speech_are_named_in_numbers(tmp_path: Path) -> None:
+    run = run_with(tmp_path, endpoint_ms=-443.0)
+    name = str(run.turns["fixture"].iloc[0])
+    summary = summarise(run)
+    (early,) = summary.recordings.early
+    assert (early.fixture, early.median_ms) == (name, -443.0)
+    assert early.turns == early.of
+    (said,) = [warning for warning in summary.verdict.warnings if "before its annotated end" in warning]
+    assert f"{name} ({early.turns:,} of {early.of:,} turns, median -443 ms)" in said
+    assert summary.health.trust == "with care"
+
+
+def test_a_little_early_is_within_what_an_annotation_may_be_off(tmp_path: Path) -> None:
+    assert summarise(run_with(tmp_path, endpoint_ms=-20.0)).recordings.early == []
+
+
+def test_pictures_of_the_run_folder_stand_in_the_page_and_nothing_else_does(tmp_path: Path) -> None:
+    run = run_with(tmp_path, doubts={"yes": [DOUBT]})
+    assert pictures_of(tmp_path) == {}
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    row = zlib.compress(b"\x00\xff")
+    head = struct.pack(">II5B", 1, 1, 8, 0, 0, 0, 0)
+    (folder / "yes.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + row)
+    (folder / "evil.png").write_bytes(b"<script>")
+    (folder / "huge.png").write_bytes(b"\x89PNG" + bytes(200_000))
+    found = pictures_of(tmp_path)
+    assert list(found) == ["yes"]
+    page = render_html(summarise(run), found)
+    assert found["yes"] in page
+    assert "Where speech ends in the recordings" in page
+    assert "Where speech ends in the recordings" not in render_html(summarise(run))

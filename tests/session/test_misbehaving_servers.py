@@ -1,0 +1,272 @@
+"""One call against a real server that misbehaves: the row says what it did, by name, and nothing is invented."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.session.test_attribution_calls import (
+    TONE,
+    Line,
+    Measured,
+    created,
+    done,
+    play_against,
+    reply,
+    sound,
+    took_in,
+    turn,
+    understood,
+    words,
+)
+from tests.support.processes import cued_server
+
+SILENCE = b"\0\0" * 4800
+"""200 ms at 24 kHz."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with cued_server() as url:
+        yield url
+
+
+def updated(**changes: Any) -> list[Line]:
+    """`session.updated` with a session of these parts."""
+    return [(0, {"type": "session.updated", "session": changes})]
+
+
+def event(kind: str, **fields: Any) -> Line:
+    return 0, {"type": kind, **fields}
+
+
+def raw(text: str) -> Line:
+    return 0, {"raw": text}
+
+
+def audio(rid: str, item: str, pcm: bytes) -> Line:
+    return event("response.output_audio.delta", response_id=rid, item_id=item, delta=base64.b64encode(pcm).decode())
+
+
+def one(server: str, folder: Path, lines: list[Line], *, manual: bool = False, **script: Any) -> Measured:
+    """A call of which the first turn is answered by `lines` and the second as it should be."""
+    if manual:
+        return play_against(server, folder, manual=True, create=[lines, reply("r2")], **script)
+    return play_against(server, folder, heard=[[*took_in("u1"), *lines], turn(2)], **script)
+
+
+# replies that are none
+
+
+def ended(*output: dict[str, Any]) -> Line:
+    return event("response.done", response={"id": "r1", "status": "completed", "output": list(output)})
+
+
+TOOL = event(
+    "response.function_call_arguments.done", response_id="r1", call_id="c1", name="get_balance", arguments="{}"
+)
+TEXT = event("response.output_text.delta", response_id="r1", delta="Your balance is 5.")
+BAD_AUDIO = event("response.output_audio.delta", response_id="r1", delta="!!! no base64 !!!")
+
+UNSPOKEN: dict[str, tuple[list[Line], tuple[str, str | None, str | None], bool]] = {
+    "text alone": ([created("r1", 50), TEXT, ended()], ("no_reply", "server", "text_only"), True),
+    "a tool call alone": ([created("r1", 50), TOOL, ended()], ("no_reply", "server", "tool_only"), False),
+    "nothing": ([created("r1", 50), ended()], ("no_reply", "server", "empty_reply"), False),
+    "a transcript and no audio": ([created("r1", 50), words("r1"), ended()], ("no_reply", "server", "text_only"), True),
+    "audio that is no base64": ([created("r1", 50), BAD_AUDIO, ended()], ("no_reply", "server", "empty_reply"), False),
+    "audio in another alphabet": (
+        [created("r1", 50), event("response.output_audio.delta", response_id="r1", delta="____"), ended()],
+        ("no_reply", "server", "empty_reply"),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNSPOKEN)
+def test_a_reply_that_cannot_be_heard_has_a_name(server: str, tmp_path: Path, name: str) -> None:
+    lines, expected, has_words = UNSPOKEN[name]
+    row = one(server, tmp_path, lines).turns[0]
+    assert (row.status, row.error_kind, row.error_code) == expected
+    assert (row.ttft_ms is not None) == has_words
+
+
+# replies in two parts
+
+
+def test_the_first_audible_sound_may_be_in_the_second_item(server: str, tmp_path: Path) -> None:
+    lines = [
+        created("r1", 50),
+        audio("r1", "i1", SILENCE),
+        event("response.output_audio.done", response_id="r1", item_id="i1"),
+        audio("r1", "i2", TONE * 4),
+        event("response.output_audio.done", response_id="r1", item_id="i2"),
+        done("r1"),
+    ]
+    row = one(server, tmp_path, lines).turns[0]
+    assert row.status == "ok"
+    assert row.leading_silence_ms == pytest.approx(200, abs=25)
+
+
+# JSON that is none
+
+
+ODD_JSON = {
+    "NaN": '{"type":"response.done","response":{"id":"r1","status":"completed","usage":{"total_tokens":NaN}}}',
+    "Infinity": '{"type":"response.done","response":{"id":"r1","status":"completed","score":-Infinity}}',
+    "half a surrogate": '{"type":"response.done","response":{"id":"r1","status":"completed","note":"\\ud83d"}}',
+    "a byte order mark": '\ufeff{"type":"response.done","response":{"id":"r1","status":"completed"}}',
+    "a huge whole number": '{"type":"response.done","response":{"id":"r1","status":"completed","n":' + "9" * 400 + "}}",
+    "a key twice": '{"type":"x","type":"response.done","response":{"id":"r1","status":"completed"}}',
+}
+
+
+@pytest.mark.parametrize("name", ODD_JSON)
+def test_odd_json_does_not_lose_the_end_of_a_turn(server: str, tmp_path: Path, name: str) -> None:
+    row = one(server, tmp_path, [created("r1", 50), words("r1"), sound("r1"), raw(ODD_JSON[name])]).turns[0]
+    assert (row.status, row.error_kind) == ("ok", None)
+
+
+BAD_COUNTS = [1e308, -3, 2**60, "12", True, 1.5]
+
+
+@pytest.mark.parametrize("count", BAD_COUNTS, ids=str)
+def test_a_count_that_cannot_be_is_not_billed_and_is_named(server: str, tmp_path: Path, count: Any) -> None:
+    usage = {
+        "input_token_details": {"text_tokens": 1, "audio_tokens": 2, "cached_tokens": 0},
+        "output_token_details": {"text_tokens": count, "audio_tokens": 3},
+    }
+    row = one(server, tmp_path, [created("r1", 50), words("r1"), sound("r1"), done("r1", usage=usage)]).turns[0]
+    assert (row.status, row.out_text, row.out_audio, row.cost_usd) == ("ok", None, 3, None)
+    assert row.cost_note is not None
+    assert f"text_tokens = {count}"[:40] in row.cost_note
+
+
+# sessions
+
+
+DECISIVE = {
+    "another input format": updated(audio={"input": {"format": {"type": "audio/pcmu"}}}),
+    "another rate": updated(audio={"input": {"format": {"type": "audio/pcm", "rate": 16000}}}),
+    "another output format": updated(audio={"output": {"format": {"type": "audio/pcma"}}}),
+    "no turn detection": updated(audio={"input": {"turn_detection": None}}),
+    "another format in the beta's words": updated(input_audio_format="g711_ulaw"),
+}
+KEYS = {
+    "another input format": "session.audio.input.format.type to audio/pcmu, not to audio/pcm",
+    "another rate": "session.audio.input.format.rate to 16000, not to 24000",
+    "another output format": "session.audio.output.format.type to audio/pcma",
+    "no turn detection": "session.audio.input.turn_detection to null, not to server_vad",
+    "another format in the beta's words": "session.audio.input.format.type to audio/pcmu",
+}
+
+
+@pytest.mark.parametrize("name", DECISIVE)
+def test_a_session_that_would_measure_wrong_ends_the_call_and_names_the_key(
+    server: str, tmp_path: Path, name: str
+) -> None:
+    found = one(server, tmp_path, reply("r1"), answers=DECISIVE[name])
+    assert found.turns == []
+    assert (found.call.error_kind, found.call.error_code) == ("protocol", "session_not_applied")
+    assert KEYS[name] in (found.call.error_message or "")
+
+
+def test_turn_detection_that_stays_on_ends_a_call_with_push_to_talk(server: str, tmp_path: Path) -> None:
+    kept = updated(audio={"input": {"turn_detection": {"type": "server_vad"}}})
+    found = one(server, tmp_path, reply("r1"), manual=True, answers=kept)
+    assert "turn_detection to server_vad, not to null" in (found.call.error_message or "")
+
+
+OTHER_DIFFERENCES = {
+    "no transcription": (
+        updated(audio={"input": {"transcription": None}}),
+        "session.audio.input.transcription to null",
+    ),
+    "another silence": (
+        updated(audio={"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 900}}}),
+        "silence_duration_ms to 900",
+    ),
+    "nothing said": (updated(), None),
+    "text alone": (updated(output_modalities=["text"]), "session.output_modalities to ['text']"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_DIFFERENCES)
+def test_other_differences_are_kept_with_the_call(server: str, tmp_path: Path, name: str) -> None:
+    answers, said = OTHER_DIFFERENCES[name]
+    found = one(server, tmp_path, reply("r1"), answers=answers)
+    assert found.call.status == "ok"
+    assert (found.call.session_differences is None) == (said is None)
+    assert (said or "") in (found.call.session_differences or "")
+
+
+def test_an_error_without_an_id_before_the_session_is_ready_ends_the_call_at_once(server: str, tmp_path: Path) -> None:
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "no such voice"}
+    found = one(server, tmp_path, reply("r1"), answers=[event("error", error=error)])
+    assert (found.call.error_code, found.call.error_message) == ("invalid_value", "no such voice")
+    assert (found.call.duration_ms or 0) < 3_000
+
+
+# causes
+
+
+def test_the_first_cause_stands_in_the_turn_and_in_the_call(server: str, tmp_path: Path) -> None:
+    error = {"type": "server_error", "code": "internal_error", "message": "it broke"}
+    found = one(server, tmp_path, [created("r1", 50), event("error", error=error)], timeouts={"reply": "600ms"})
+    for row in (found.turns[0], found.call):
+        assert (row.error_kind, row.error_code, row.error_message) == ("server", "internal_error", "it broke")
+
+
+WAITED = {
+    "announced": ([created("r1", 50)], "the response was announced", "no_reply"),
+    "begun": ([created("r1", 50), words("r1"), sound("r1")], "its end never came", "failed"),
+    "beta events": (
+        [event("response.audio.delta", response_id="r1", delta=""), event("response.text.delta", delta="a")],
+        "the server sent response.audio.delta, response.text.delta",
+        "no_reply",
+    ),
+    "broken": ([raw("{broken")], "not JSON", "no_reply"),
+}
+
+
+@pytest.mark.parametrize("name", WAITED)
+def test_a_reply_that_is_waited_for_in_vain_says_how_far_it_came(server: str, tmp_path: Path, name: str) -> None:
+    lines, said, status = WAITED[name]
+    found = one(server, tmp_path, lines, timeouts={"reply": "600ms"})
+    assert found.turns[0].status == status
+    assert said in (found.turns[0].error_message or "")
+    assert found.call.error_message == found.turns[0].error_message
+    assert found.call.error_kind == found.turns[0].error_kind
+
+
+def test_a_server_that_never_hears_the_caller_gets_a_hint(server: str, tmp_path: Path) -> None:
+    found = play_against(server, tmp_path, timeouts={"reply": "600ms"})
+    assert "does the server detect turns? try session.turn_detection: manual" in (found.turns[0].error_message or "")
+
+
+def test_events_that_are_not_understood_are_named_and_counted(server: str, tmp_path: Path) -> None:
+    lines = [*[event("response.audio.delta", delta="") for _ in range(3)], event("x" * 500), *reply("r1")]
+    found = one(server, tmp_path, lines)
+    assert found.turns[0].status == "ok"
+    assert (found.call.unrecognised_events or "").startswith("response.audio.delta x 3; xxx")
+    assert len(found.call.unrecognised_events or "") < 300
+
+
+# texts without end
+
+
+def test_long_texts_are_cut_where_they_are_kept(server: str, tmp_path: Path) -> None:
+    error = {"type": "server_error", "code": "c" * 100_000, "message": "m" * 100_000}
+    lines = [event("error", error=error), *reply("r1"), understood("u1", transcript="five " * 20_000)]
+    found = one(server, tmp_path, lines)
+    row = found.turns[0]
+    assert row.hypothesis is not None
+    assert len(row.hypothesis) <= 50_001
+    assert (row.transcription_error, row.wer) == ("too_long", None)
+    stored = [entry.signal for entry in found.timeline.entries if entry.signal.kind == "server_error"]
+    assert len(stored[0].error.code) <= 220  # type: ignore[union-attr]
+    assert len(json.dumps(str(stored[0]))) < 2_000
