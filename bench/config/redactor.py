@@ -11,7 +11,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from bench.config.secrets import HIDDEN, names_secret
@@ -103,12 +103,15 @@ class Redactor:
     def clean(self, text: str) -> str:
         """`text` without any of the secrets in any of their forms, and printable."""
         if self._heads and text:
-            text = self._hide(text)
-            if "%" in text or "\\" in text or "&" in text or not text.isprintable():
-                text = self._hide_escaped(text)
+            escaped = "%" in text or "\\" in text or "&" in text or not text.isprintable()
+            if any(map(self.suspects, _readings(text) if escaped else (text,))):
+                # Whole secrets first: of one with an escape in it, only the beginning stands there as it is.
+                for parts in (False, True):
+                    text = self._hide(text, parts)
+                    text = self._hide_escaped(text, parts) if escaped else text
         return printable(text)
 
-    def _hide_escaped(self, text: str) -> str:
+    def _hide_escaped(self, text: str, parts: bool) -> str:
         """As `_hide`, for secrets with something in between or with characters written as escapes.
 
         The text loses its escapes only if a secret is among them. An escape within an escape is two layers, as in a
@@ -118,7 +121,7 @@ class Redactor:
         for _ in range(_LAYERS):
             for view in _VIEWS:
                 plain = view(plain)
-                if (hidden := self._hide(plain)) != plain:
+                if (hidden := self._hide(plain, parts)) != plain:
                     text = plain = hidden
         return text
 
@@ -130,8 +133,8 @@ class Redactor:
                 return True
         return False
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where secrets stand in `text` as it is: start and end of each, in order, none in another."""
+    def spans(self, text: str, *, parts: bool = True) -> list[tuple[int, int]]:
+        """Where secrets stand in `text` as it is, or `parts` of them: start and end, in order, none in another."""
         if not self.suspects(text):
             return []
         lowered = _lower(text)
@@ -141,16 +144,25 @@ class Redactor:
             while (start := lowered.find(form[:_HEAD], start + 1)) >= 0:
                 size = _common(lowered, start, form)
                 cut = size >= _HEAD and text[start + size : start + size + 1] in _CUTS
-                if size == len(form) or size >= _LEAST_PART or cut:
+                if size == len(form) or (parts and (size >= _LEAST_PART or cut)):
                     found.append((start, start + size))
         return _joined(found)
 
-    def _hide(self, text: str) -> str:
+    def _hide(self, text: str, parts: bool) -> str:
         out, at = [], 0
-        for start, end in self.spans(text):
+        for start, end in self.spans(text, parts=parts):
             out += [text[at:start], HIDDEN]
             at = end
         return "".join([*out, text[at:]]) if out else text
+
+
+def _readings(text: str) -> Iterator[str]:
+    """`text` as it is, and with one escape after the other resolved."""
+    yield text
+    for _ in range(_LAYERS):
+        for view in _VIEWS:
+            text = view(text)
+            yield text
 
 
 def _forms(secret: str) -> set[str]:
