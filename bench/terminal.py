@@ -52,17 +52,21 @@ def make_streams_safe() -> None:
 
 
 def say(text: str) -> None:
-    """Print a result at once. A reader who has gone (`bench run ... | head`) does not change how a run ended."""
+    """Print a result at once. A reader who has gone, or a closed terminal, does not change how a run ended."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError:
         drop_output()
 
 
 def drop_output() -> None:
-    """Nobody reads standard output any more: what is still written goes nowhere."""
+    """Nobody reads the output any more: what is still written goes nowhere, to standard error too if it is the same."""
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    out, err = sys.stdout.fileno(), sys.stderr.fileno()
+    together = os.path.samestat(os.fstat(out), os.fstat(err))
+    os.dup2(devnull, out)
+    if together:
+        os.dup2(devnull, err)
     os.close(devnull)
 
 
@@ -74,6 +78,13 @@ def open_console() -> Console:
         def on_broken_pipe(self) -> None:
             self.quiet = True
             drop_output()
+
+        def _check_buffer(self) -> None:
+            try:
+                super()._check_buffer()
+            except OSError:
+                # A closed terminal: rich knows of pipes alone.
+                self.on_broken_pipe()
 
     return _Console()
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bench.audio.annotate import AGREEMENT_MS, HeardLevel, SpeechSpan, heard_level, high_passed, vad_span
 from bench.audio.formats import to_pcm16
 from bench.audio.level import to_float
+from bench.audio.references import notes_in
 from bench.audio.speaking_rate import syllables_per_s
 from bench.audio.voicing import HOP_MS, Voicing, voicing
 
@@ -96,11 +97,19 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "") -> Judgement:
         )
     look = _Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text)
     found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *_last_piece(look), *_tail(look)]
-    found += [*_words(look), *_clipping(look)]
+    found += [*_words(look), *_clipping(look), *_notes(text)]
     sharper, softer = (heard_level(pcm, rate_hz, raise_db=by_db) for by_db in (6.0, -10.0))
     end = heard.span.end_ms
     ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
     return Judgement(duration_ms, heard.span, model, tuple(found), ends)
+
+
+def _notes(text: str) -> list[Finding]:
+    notes = notes_in(text)
+    if not notes:
+        return []
+    said = f"the text holds {', '.join(notes[:3])}: text in such brackets is left out when words are compared"
+    return [Finding("doubt", said)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class CallFactory:
             response_ns=timeouts.response_ms * NS_PER_MS,
             transcription_ns=timeouts.transcription_ms * NS_PER_MS,
             close_ns=timeouts.close_ms * NS_PER_MS,
+            playback_ns=timeouts.playback_ms * NS_PER_MS,
         )
         self._transport = transport_for(endpoint.url)
         detection = scenario.session.turn_detection

@@ -28,6 +28,8 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     sessions: int = 0
     sessions_failed: int = 0
+    sessions_failed_here: int = 0
+    """Those of them that failed by a limit or a mistake of this side."""
     first_audible_ms: list[float] = field(default_factory=list)
     ttft_ms: list[float] = field(default_factory=list)
     cost_usd: float = 0.0
@@ -49,14 +51,16 @@ class Tally:
                 if value is not None:
                     samples.append(value)
                     del samples[:-MOST_LIVE_SAMPLES]
-        elif row.error_kind is not None:
-            self.errors[row.error_kind] += 1
+        else:
+            # Once: by its cause, and by what became of it where there is none.
+            self.errors[row.error_kind or row.status] += 1
 
     def add_session(self, row: SessionRecord) -> None:
         """Count one ended call."""
         self.sessions += 1
         if row.status == "failed":
             self.sessions_failed += 1
+            self.sessions_failed_here += row.error_kind == "harness"
             if row.turns_ended == 0 and row.error_kind is not None:
                 self.errors[row.error_kind] += 1
 

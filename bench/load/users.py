@@ -9,6 +9,7 @@ instant, and every number of a report comes from the rows.
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner
 
+from bench.load.back_off import back_off_s
 from bench.load.factory import CallFactory
 from bench.load.recorder import Recorder
 from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
@@ -27,6 +29,7 @@ from bench.scenario.model import LoadConfig
 from bench.session.call import Call
 
 NS_PER_S = 1_000_000_000
+LONG_CALL_NS = 5 * NS_PER_S
 # Locust advises on its own spawn rates and resets; neither is used here, and its lines would break the live view.
 logging.getLogger("locust").setLevel(logging.CRITICAL)
 
@@ -35,7 +38,14 @@ class CallSchedule:
     """The calls of one worker: which are open, which are to come, and the users who make them."""
 
     def __init__(
-        self, load: LoadConfig, share: WorkerShare, factory: CallFactory, recorder: Recorder, environment: Any = None
+        self,
+        load: LoadConfig,
+        share: WorkerShare,
+        factory: CallFactory,
+        recorder: Recorder,
+        environment: Any = None,
+        *,
+        seed: int = 0,
     ) -> None:
         self.start_ns = 0
         self.done = Event()
@@ -44,6 +54,10 @@ class CallSchedule:
         """Open arrivals whose planned instant has come."""
         self.dropped = 0
         self.started = 0
+        self.pauses = 0
+        """How often callers of a closed pool waited after a call that failed, and below how long in all."""
+        self.paused_s = 0.0
+        self._seed = seed
         self._load = load
         self._share = share
         self._factory = factory
@@ -84,6 +98,10 @@ class CallSchedule:
             self._environment.runner.quit()
         gevent.sleep(0)
 
+    def crashed(self, error: Exception) -> None:
+        """A mistake of our own kept a caller from making all calls: that is a loss, and shown."""
+        self._recorder.lose("caller(s) that did not make all calls", error)
+
     def play(self, place: int) -> None:
         """Make every call of the user at `place` of the share."""
         self._go.wait()
@@ -98,14 +116,22 @@ class CallSchedule:
                 self.done.set()
 
     def _call_again_and_again(self, caller: int, offset_s: float) -> None:
-        """One person of a closed pool, who calls again as soon as the last call ended."""
+        """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed."""
         intended_ns = self.start_ns + round(offset_s * NS_PER_S)
+        failed = 0
         for index in sessions_of_caller(caller, self._load):
             if not self._sleep_until(intended_ns):
                 return
-            came_up = self._call(index, caller, intended_ns)
-            # A refused caller redials after a second; without the pause a dead server is hammered at CPU speed.
-            intended_ns = time.monotonic_ns() + (0 if came_up else NS_PER_S)
+            began_ns = time.monotonic_ns()
+            good = self._call(index, caller, intended_ns)
+            now_ns = time.monotonic_ns()
+            # A call that failed late kept nobody busy dialling: it is no sign of a target that is dead.
+            failed = 0 if good or now_ns - began_ns > LONG_CALL_NS else failed + 1
+            pause_s = back_off_s(failed, random.Random(f"back-off:{self._seed}:{caller}:{index}"))
+            if pause_s:
+                self.pauses += 1
+                self.paused_s += pause_s
+            intended_ns = now_ns + round(pause_s * NS_PER_S)
 
     def _dispatch(self) -> None:
         """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended."""
@@ -124,7 +150,7 @@ class CallSchedule:
         gevent.joinall(list(calls))
 
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
-        """Play session `index`; whether its transport came up, so that a refused caller can pause."""
+        """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
         warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
         plan = self._factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
         call = Call(plan, self._factory.dialect(), self._recorder)
@@ -135,7 +161,7 @@ class CallSchedule:
         finally:
             self._calls.discard(call)
         self._recorder.session_ended(timeline)
-        return timeline.connection.ready_ns is not None
+        return timeline.failure is None
 
     def _sleep_until(self, at_ns: int) -> bool:
         """Wait for an instant; False when the run stops taking new calls first."""
@@ -154,6 +180,7 @@ class _VoiceUser(User):
     def make_calls(self) -> None:
         try:
             self.schedule.play(next(self.places))
-        finally:
-            # Whatever happened: Locust would make the same calls again after any other exception.
-            raise StopUser
+        except Exception as error:
+            self.schedule.crashed(error)
+        # Whatever happened: Locust would make the same calls again after any other exception.
+        raise StopUser

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bench.load.back_off import MOST_PAUSE_S
 from bench.load.factory import CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
@@ -28,6 +29,18 @@ from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 
 HANG_UP_GRACE_S = 5.0
+
+
+def backing_off(pauses: int, paused_s: float) -> list[str]:
+    """What the report says of callers who waited; nothing when none did."""
+    if not pauses:
+        return []
+    return [
+        f"callers waited {pauses:,} times, {paused_s:,.0f} s in all, before they called again after a call that failed "
+        f"(1 to {MOST_PAUSE_S:.0f} s, longer each time): fewer calls were offered than by callers who never wait"
+    ]
+
+
 GC_THRESHOLDS = (20_000, 20, 20)
 """Calls make few cycles and many short-lived objects; at the interpreter's own thresholds pauses of 50 ms were seen."""
 
@@ -43,6 +56,9 @@ class WorkerReport:
     """Open arrivals; None for a closed pool."""
     losses: list[str]
     """What could not be kept, in sentences."""
+    pauses: int
+    """How often callers waited after a call that failed, and how long in all."""
+    paused_s: float
 
 
 class WorkerRun:
@@ -70,7 +86,7 @@ class WorkerRun:
         self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher())
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
-        self._schedule = CallSchedule(scenario.load, share, factory, self.recorder, environment)
+        self._schedule = CallSchedule(scenario.load, share, factory, self.recorder, environment, seed=scenario.seed)
         self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
         self._finishing = False
         self._drained = False
@@ -160,6 +176,8 @@ class WorkerRun:
             self.health.readings(),
             arrivals if self._shape.is_open else None,
             self.spool.losses,
+            schedule.pauses,
+            schedule.paused_s,
         )
 
     def facts(self) -> WorkersFacts:
@@ -172,4 +190,10 @@ class WorkerRun:
             sessions_received=report.sessions,
         )
         health = certificate_of({self.name: report.readings}, [report.arrivals])
-        return WorkersFacts({self.name: self.anchor}, {self.name: counts}, report.losses, health)
+        return WorkersFacts(
+            {self.name: self.anchor},
+            {self.name: counts},
+            report.losses,
+            health,
+            backing_off(report.pauses, report.paused_s),
+        )

@@ -131,6 +131,15 @@ class TurnCounts(_Part):
     measured: int
     answered: int
     by_status: dict[str, int]
+    planned: int | None = None
+    """Turns that the calls after warm-up were to make; None where no call has a row."""
+    begun: int = 0
+    """Those that were spoken and ended, late ones and those that the harness failed too."""
+    answered_of_begun: int = 0
+    cut_off: int = 0
+    """Turns that the end of the run kept from being made or ended; they count neither way."""
+    harness: int = 0
+    """Turns that failed by a limit or a mistake of the harness itself: left out like late ones."""
 
 
 class CallCounts(_Part):
@@ -141,6 +150,8 @@ class CallCounts(_Part):
     measured: int
     ready: int
     ready_in_warmup: int = 0
+    harness: int = 0
+    """Calls that failed by a limit or a mistake of the harness itself; not among `measured`."""
     by_status: dict[str, int]
 
 
@@ -180,6 +191,20 @@ class BadlyHeard(_Part):
     errors: int
     wer: float | None
     alignment: list[AlignedWords]
+
+
+class ObjectiveResult(_Part):
+    """A bound that the run had to keep, and how it did. `ok` is None where there was nothing to judge."""
+
+    metric: str
+    title: str
+    observed: float | None
+    count: str
+    """`8 of 28`."""
+    bound: float
+    default: bool
+    """The scenario said nothing: the bound is the program's own."""
+    ok: bool | None
 
 
 class ProtocolFindings(_Part):
@@ -442,6 +467,7 @@ class Findings(_Part):
     calls: CallCounts
     rates: list[Rate]
     errors: list[ErrorRow]
+    objectives: list[ObjectiveResult] = Field(default_factory=list)
     protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]

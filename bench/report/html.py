@@ -21,7 +21,7 @@ from bench.report.findings import MetricRow, Rate, Summary
 from bench.report.health_text import ANSWERS
 from bench.report.sections import sections
 
-LOOKS = {"pass": ("good", "✓"), "unreachable": ("bad", "✗"), "no data": ("bad", "!")}
+LOOKS = {"pass": ("good", "✓"), "failed": ("bad", "✗"), "unreachable": ("bad", "✗"), "no data": ("bad", "!")}
 """Tone and symbol of a verdict."""
 DOUBTFUL = ("doubtful", "!")
 SHOWN = frozenset({"loop_lag_ms", "frame_late_ms", "recv_lag_ms", "workers", "dropped_arrivals", "arrivals"})
@@ -75,11 +75,22 @@ def _cards(summary: Summary) -> list[Card]:
     shown = [metric.name for metric in METRICS.values() if metric.headline]
     measured = [row for name in shown if (row := summary.metric(name))]
     return [
+        *_turn_cards(summary),
         *(_latency_card(row) for row in measured if row.unit == "ms"),
         *(_rate_card(rates[name]) for name in shown if name in rates),
         *(_speed_card(row) for row in measured if row.unit != "ms"),
         *_run_cards(summary),
     ]
+
+
+def _turn_cards(summary: Summary) -> list[Card]:
+    """From planned to answered, and the calls that failed."""
+    turns = summary.turns
+    rates = {rate.name: rate for rate in summary.rates}
+    possible = (turns.planned or 0) - turns.cut_off
+    share = phrases.percent(turns.answered_of_begun / possible if possible else None)
+    under = f"{phrases.number(turns.planned)} planned · {turns.begun:,} begun · {turns.answered_of_begun:,} answered"
+    return [("Planned turns answered", share, under), _rate_card(rates["session_error_rate"])]
 
 
 def _rate_card(rate: Rate) -> Card:

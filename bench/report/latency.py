@@ -78,6 +78,7 @@ def error_rates(view: View) -> list[Rate]:
     calls, status = view.calls_measured, view.turns["status"][view.measured]
     cut_off = equals(view.sessions, "status", "stopped") & ~view.calls_ready
     return [
+        # What the harness itself failed is in neither `calls` nor the measured turns.
         rate("connect_error_rate", ~view.calls_ready[calls & ~cut_off]),
         rate("session_error_rate", equals(view.sessions, "status", "failed")[calls]),
         rate("error_rate", status.isin(ERRORS).to_numpy(dtype=np.bool_)),

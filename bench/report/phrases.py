@@ -23,6 +23,7 @@ STATUS_MEANINGS = {
 }
 VERDICT_MEANINGS = {
     "pass": "The run is complete and its numbers can be used.",
+    "failed": "The run is complete, its numbers can be used, and the target did not keep a bound.",
     "no data": "There is nothing to judge: no measured turn was answered.",
     "invalid": "The machine that placed the calls was overloaded; these numbers describe it, not the target.",
     "incomplete": "Rows are missing; the numbers describe what is left.",

@@ -71,7 +71,12 @@ def sections(summary: Summary) -> list[Section]:
 def _turns(summary: Summary) -> Section:
     turns, calls = summary.turns, summary.calls
     by_status = ", ".join(f"{name} {count:,}" for name, count in turns.by_status.items())
+    possible = (turns.planned or 0) - turns.cut_off
+    chain = f"{number(turns.planned)} planned, {turns.begun:,} begun, {turns.answered_of_begun:,} answered"
     rows = (
+        row("Planned turns answered", _share(turns.answered_of_begun, possible), chain),
+        *([row("Turns cut off by the end (left out)", "", f"{turns.cut_off:,}")] if turns.cut_off else []),
+        *([row("Failed by the harness (left out)", "", _own(summary))] if turns.harness or calls.harness else []),
         row("Calls that became ready", _share(calls.ready, calls.measured), f"{calls.ready:,} of {calls.measured:,}"),
         row("Turns answered", _share(turns.answered, turns.measured), f"{turns.answered:,} of {turns.measured:,}"),
         row("Turns, by status", "", by_status or MISSING),
@@ -81,7 +86,26 @@ def _turns(summary: Summary) -> Section:
     )
     table = Table("Turns, calls and error rates", _SHARE, rows, "What", "TURNS", (RANGES,))
     said = f"{amount(turns.total, 'turn')} in {amount(calls.total, 'call')}."
-    return Section("turns", "Turns and calls", (table, *_errors(summary)), (said,))
+    return Section("turns", "Turns and calls", (table, _objectives(summary), *_errors(summary)), (said,))
+
+
+def _own(summary: Summary) -> str:
+    return f"{amount(summary.calls.harness, 'call')}, {amount(summary.turns.harness, 'turn')}"
+
+
+def _objectives(summary: Summary) -> Table:
+    """The bounds that decide between pass and failed."""
+    rows = [
+        row(
+            capital(each.title),
+            Cell(percent(each.observed), bad=each.ok is False),
+            f"at most {percent(each.bound)}{' (default)' if each.default else ''}",
+            "no data" if each.ok is None else "kept" if each.ok else "not kept",
+        )
+        for each in summary.objectives
+    ]
+    columns = (Column("observed"), Column("bound", text=True), Column("", text=True))
+    return Table("Bounds that this run had to keep", columns, tuple(rows), "What", "BOUNDS")
 
 
 def _rate(rate: Rate) -> Row:

@@ -8,16 +8,19 @@ shown and kept out of every statistic.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.errors import BenchError
 from bench.measure.metrics import METRICS
+from bench.measure.outcome import ANSWERED
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import continuity, error_rates, latency_cuts, metric_rows
 from bench.report.money import cost
+from bench.report.objectives import objectives
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
 from bench.report.stats import Floats
@@ -38,6 +41,7 @@ def summarise(run: Run) -> Summary:
     """Everything a report of `run` says, verdict included."""
     view = view_of(run)
     calibration, unreadable = calibration_of(view)
+    rates = error_rates(view)
     found = Findings(
         run=run.manifest,
         started_at=run.manifest.started_at,
@@ -45,7 +49,8 @@ def summarise(run: Run) -> Summary:
         losses=run.reasons,
         turns=_turn_counts(view),
         calls=_call_counts(view),
-        rates=error_rates(view),
+        rates=rates,
+        objectives=objectives(rates),
         errors=_errors(view),
         protocol=protocol(view),
         metrics=metric_rows(view),
@@ -72,7 +77,21 @@ def _turn_counts(view: View) -> TurnCounts:
         measured=int(view.measured.sum()),
         answered=int(view.answered.sum()),
         by_status=counts(view.turns["status"][view.measured]),
+        **_planned(view),
+        harness=int(view.own_turns.sum()),
     )
+
+
+def _planned(view: View) -> dict[str, Any]:
+    """From planned to begun to answered, over the calls after warm-up."""
+    sessions, own = view.sessions[~view.calls_warmup], view.turns[~view.warmup]
+    left = (sessions["turns_planned"] - sessions["turns_ended"]).clip(lower=0)
+    return {
+        "planned": int(sessions["turns_planned"].sum()) if len(sessions) else None,
+        "begun": len(own),
+        "answered_of_begun": int(own["status"].isin(ANSWERED).sum()),
+        "cut_off": int(left[sessions["status"] == "stopped"].sum()),
+    }
 
 
 def _call_counts(view: View) -> CallCounts:
@@ -83,15 +102,17 @@ def _call_counts(view: View) -> CallCounts:
         ready=int((view.calls_ready & view.calls_measured).sum()),
         ready_in_warmup=int((view.calls_ready & view.calls_warmup).sum()),
         by_status=counts(view.sessions["status"][view.calls_measured]),
+        harness=int(view.own_calls.sum()),
     )
 
 
 def _errors(view: View) -> list[ErrorRow]:
     """Failures by kind, most frequent first, each with one message of the server's."""
     rows = []
+    failed_calls = view.sessions["error_kind"].notna().to_numpy(dtype=np.bool_)
     parts = (
-        ("turn", view.turns[view.measured & ~view.answered]),
-        ("call", view.sessions[view.calls_measured & view.sessions["error_kind"].notna().to_numpy(dtype=np.bool_)]),
+        ("turn", view.turns[(view.measured & ~view.answered) | view.own_turns]),
+        ("call", view.sessions[(view.calls_measured | view.own_calls) & failed_calls]),
     )
     keys = ["status", "error_kind", "error_code", "stage"]
     for level, frame in parts:

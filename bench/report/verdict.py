@@ -12,22 +12,27 @@ from typing import Literal
 
 from bench.errors import ExitCode
 from bench.report.findings import Findings, VerdictInfo
+from bench.report.objectives import sentence
 from bench.report.phrases import amount, failure, no_words
 from bench.report.protocol import protocol_warnings
 from bench.report.stats import supported
+from bench.report.view import OWN
 
-Name = Literal["pass", "no data", "invalid", "incomplete", "unreachable", "interrupted"]
+Name = Literal["pass", "failed", "no data", "invalid", "incomplete", "unreachable", "interrupted"]
 Rule = Callable[[Findings], list[str]]
 """The reasons for a verdict; none when it does not apply."""
 
 EXIT_CODES: dict[Name, ExitCode] = {
     "pass": ExitCode.PASS,
+    "failed": ExitCode.THRESHOLD_FAILED,
     "no data": ExitCode.NO_DATA,
     "invalid": ExitCode.INVALID_GENERATOR,
     "incomplete": ExitCode.INCOMPLETE,
     "unreachable": ExitCode.UNREACHABLE,
     "interrupted": ExitCode.INTERRUPTED,
 }
+OWN_FAILURES_BOUND = 0.01
+"""The share of calls or turns failed by the harness itself above which a run says nothing of the target."""
 CLIENT_LATE_BOUND = 0.05
 """The share of turns spoiled by our own lateness above which the generator, not the target, was measured."""
 LEAST_LATE_TURNS = 3
@@ -40,7 +45,7 @@ def decide(found: Findings) -> VerdictInfo:
     name, reasons = next(((name, reasons) for name, rule in RULES if (reasons := rule(found))), ("pass", []))
     if name == "pass":
         # At least one turn was answered, or "no data" would have applied.
-        reasons = [f"{found.turns.answered:,} of {amount(found.turns.measured, 'turn')} answered"]
+        reasons = [_answered(found)]
     overload = [] if name == "invalid" else found.health.overload
     return VerdictInfo(
         name=name,
@@ -61,6 +66,47 @@ def _interrupted(found: Findings) -> list[str]:
 
 def _incomplete(found: Findings) -> list[str]:
     return list(found.losses)
+
+
+def _own_failures(found: Findings) -> list[str]:
+    """Calls and turns that failed by a limit or a mistake of this side: none of them is the target's."""
+    parts = (("call", found.calls.harness, found.calls.total), ("turn", found.turns.harness, found.turns.total))
+    said = []
+    for what, count, whole in parts:
+        if count and count / max(whole, 1) > OWN_FAILURES_BOUND:
+            said.append(
+                f"the harness itself failed {amount(count, what)} of {whole:,}"
+                f" ({100 * count / max(whole, 1):.1f} %; the bound is {100 * OWN_FAILURES_BOUND:.0f} %)"
+            )
+    return [*said, *_advice(found)] if said else []
+
+
+def _advice(found: Findings) -> list[str]:
+    codes = [row.error_code for row in found.errors if row.error_kind == OWN and row.error_code]
+    return [f"{code}: {OWN_REMEDIES[code]}" for code in dict.fromkeys(codes) if code in OWN_REMEDIES]
+
+
+OWN_REMEDIES = {
+    "too_many_open_files": "raise the limit on open files (ulimit -n), bound open calls with load.max_open, or add "
+    "--workers",
+    "no_local_port": "this machine has no local port left: call from more addresses or machines, or lower the rate",
+    "no_buffers": "this machine's network buffers are full: lower the load, or spread it over machines",
+    "no_memory": "this machine's memory is full: lower the load, or spread it over machines",
+}
+
+
+def _failed(found: Findings) -> list[str]:
+    return [sentence(each) for each in found.objectives if each.ok is False]
+
+
+def _answered(found: Findings) -> str:
+    """How many turns were answered, of those that were planned where that is more."""
+    turns = found.turns
+    said = f"{turns.answered:,} of {amount(turns.measured, 'turn')} answered"
+    planned = (turns.planned or 0) - turns.cut_off
+    if planned <= turns.begun:
+        return said
+    return f"{said}; of {planned:,} planned, {turns.begun:,} were begun"
 
 
 def _unreachable(found: Findings) -> list[str]:
@@ -104,9 +150,11 @@ def _no_data(found: Findings) -> list[str]:
 RULES: tuple[tuple[Name, Rule], ...] = (
     ("interrupted", _interrupted),
     ("incomplete", _incomplete),
+    ("invalid", _own_failures),
     ("unreachable", _unreachable),
     ("invalid", _invalid),
     ("no data", _no_data),
+    ("failed", _failed),
 )
 
 

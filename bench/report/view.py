@@ -1,8 +1,8 @@
 """Which rows a statistic covers: the stored tables as arrays, with their masks, made once per report.
 
 In: a stored `Run`. Out: a `View`: numpy columns and the masks that every section shares.
-Trap: `measured` leaves out warm-up turns and turns that our own lateness spoiled; `answered` is the part of it that
-got a reply. Whatever is measured and not answered stays in every denominator.
+Trap: `measured` leaves out warm-up turns and turns that our own lateness or limits spoiled; `answered` is the part of
+it that got a reply. Whatever is measured and not answered stays in every denominator.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from bench.report.stats import Codes, Floats
 from bench.store.reader import Run
 
 Mask = NDArray[np.bool_]
+OWN = "harness"
+"""`error_kind` of what failed by a limit or a mistake of this side."""
 
 
 class Columns(dict[str, Floats]):
@@ -47,6 +49,9 @@ class View:
     """A code per turn: which call it belongs to."""
     calls_warmup: Mask
     calls_measured: Mask
+    own_turns: Mask
+    """Turns, and below calls, after warm-up that the harness itself failed: they say nothing of the target."""
+    own_calls: Mask
     calls_ready: Mask
     """Calls that the server configured and acknowledged, warm-up too."""
 
@@ -67,7 +72,8 @@ class View:
 def view_of(run: Run) -> View:
     """The masks of `run`."""
     warmup, late = truth(run.turns, "warmup"), truth(run.turns, "client_late")
-    measured = ~warmup & ~late
+    own_turns, own_calls = equals(run.turns, "error_kind", OWN), equals(run.sessions, "error_kind", OWN)
+    measured = ~warmup & ~late & ~own_turns
     answered = measured & run.turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
     calls_warmup = truth(run.sessions, "warmup")
     call = Columns(run.sessions)
@@ -81,7 +87,9 @@ def view_of(run: Run) -> View:
         answered=answered,
         calls_of_turns=codes_of(run.turns["session_id"])[0],
         calls_warmup=calls_warmup,
-        calls_measured=~calls_warmup,
+        calls_measured=~calls_warmup & ~own_calls,
+        own_turns=own_turns & ~warmup,
+        own_calls=own_calls & ~calls_warmup,
         calls_ready=~np.isnan(call["session_ready_ms"]),
     )
 

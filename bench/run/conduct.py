@@ -8,20 +8,27 @@ guard or the loop itself raises; the error goes on to the caller afterwards.
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import gevent
 
 from bench.load.progress import Progress
 from bench.load.watchers import Watcher
+from bench.run.server_process import ServerProcess
 from bench.scenario.model import LoadConfig
 from bench.workers.interface import Workers
 
 TICK_S = 0.2
 ENOUGH_FAILURES = 10
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a run to stop: Ctrl-C, `kill`, and a terminal or a CI step that has gone."""
+SERVER_ENDED = "server_ended"
+"""`stop_reason` of a run whose embedded server ended before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ def nobody_answers(load: LoadConfig) -> Guard:
         tally = progress.tally
         if tally.turns or tally.warmup_turns or tally.sessions_failed < enough:
             return None
+        if 2 * tally.sessions_failed_here > tally.sessions_failed:
+            return Stop("own_limits", "limits of this machine keep calls from being made: giving up early")
         return Stop("unreachable", "no call has got through: giving up early")
 
     return guard
@@ -56,15 +65,57 @@ def rows_are_kept(progress: Progress) -> Stop | None:
     return Stop("disk", f"rows cannot be written ({progress.disk_failure}): hanging up")
 
 
+def server_lives(server: ServerProcess | None) -> Guard:
+    """Stops a run whose own server has ended: what fails from then on is not the target's."""
+
+    def guard(progress: Progress) -> Stop | None:
+        ended = None if server is None else server.ended()
+        return None if ended is None else Stop(SERVER_ENDED, f"the embedded server ended ({ended}): hanging up")
+
+    return guard
+
+
 @contextmanager
 def on_interrupt(action: Callable[..., object], *arguments: object) -> Iterator[None]:
-    """Ctrl-C and a request to terminate call `action` while this is entered, instead of ending the process."""
-    handlers = [gevent.signal_handler(number, action, *arguments) for number in (signal.SIGINT, signal.SIGTERM)]
+    """Ctrl-C, a request to terminate and a closed terminal call `action` meanwhile, instead of ending the process."""
+    # Started by `nohup`, a run is meant to outlive its terminal.
+    numbers = [number for number in STOPPING if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN)]
+    handlers = [gevent.signal_handler(number, action, *arguments) for number in numbers]
     try:
         yield
     finally:
         for handler in handlers:
             handler.cancel()
+
+
+@contextmanager
+def finishing_first(later: str) -> Iterator[None]:
+    """Let what is under way be finished although a stop is asked for; the second time gives up and says what to do."""
+    presses: list[int] = []
+
+    def press(number: int, frame: object) -> None:
+        presses.append(number)
+        if len(presses) > 1:
+            _tell(f"given up; to get the report later: {later}")
+            raise KeyboardInterrupt
+        _tell("the report is being written first; once more gives it up")
+
+    before = {
+        number: signal.signal(number, press)
+        for number in STOPPING
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(line: str) -> None:
+    """A word to standard error, which a closed terminal may no longer take."""
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def conduct(workers: Workers, guards: Sequence[Guard], watcher: Watcher, *, graceful_stop_s: float) -> str:

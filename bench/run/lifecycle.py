@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,16 @@ from bench.load.health_probe import raise_file_limit
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
-from bench.run.conduct import Guard, conduct, nobody_answers, on_interrupt, rows_are_kept
+from bench.run.conduct import (
+    SERVER_ENDED,
+    Guard,
+    conduct,
+    finishing_first,
+    nobody_answers,
+    on_interrupt,
+    rows_are_kept,
+    server_lives,
+)
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
@@ -100,7 +109,7 @@ def run_scenario(
     failure: Exception | None = None
     with ExitStack() as stack:
         stack.callback(discard_unused, folder)
-        target = scenario.target
+        target, server = scenario.target, None
         if target is None:
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
@@ -123,15 +132,18 @@ def run_scenario(
         stored.write_manifest(folder, run.manifest)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
-            reason = conduct(
-                run.workers, [rows_are_kept, nobody_answers(scenario.load), *guards], watching, graceful_stop_s=grace_s
-            )
+            all_guards = [rows_are_kept, server_lives(server), nobody_answers(scenario.load), *guards]
+            reason = conduct(run.workers, all_guards, watching, graceful_stop_s=grace_s)
+            if reason == SERVER_ENDED and server is not None:
+                run.manifest.losses.append(f"the embedded server ended in mid-run ({server.ended()})")
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
-    finished = finish(run, reason)
-    draw_recordings(folder.root, fixtures, doubts)
-    outcome = _report(finished)
+    with finishing_first(f"bench report {folder.root}"):
+        finished = finish(run, reason)
+        with suppress(OSError):
+            draw_recordings(folder.root, fixtures, doubts)
+        outcome = _report(finished)
     if failure is not None:
         failure.add_note(f"what was measured until then: {folder.report_html}")
         raise failure
@@ -141,11 +153,12 @@ def run_scenario(
 def check_file_limit(load: LoadConfig, *, workers: int) -> None:
     """Raise the limit on open files and refuse a load that cannot fit under it."""
     limit = raise_file_limit()
-    most = shape_of(load).most_open() or 0
-    need = -(-most // workers) + SPARE_FILES
+    most = shape_of(load).most_open()
+    need = -(-(most or 1) // workers) + SPARE_FILES
     if need > limit:
+        what = f"{most} calls at a time need" if most else "even one call at a time needs"
         raise BenchError(
-            f"{most} calls at a time need about {need} open files in a process; the limit is {limit}",
+            f"{what} about {need} open files in a process; the limit is {limit}",
             hint="raise it (ulimit -n), spread the load with --workers, or lower the number of callers",
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 from gevent.event import Event
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer
 from rich.console import Console
 
 from bench.errors import BenchError
@@ -31,6 +31,7 @@ EVERY_S = 1.0
 MOST_HISTORY = 240
 """Points of the charts; beyond it every other one is dropped."""
 MOST_CONNECTIONS = 64
+IDLE_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 0.2
 _ANY_HOST = {"0.0.0.0", "::", "*", ""}
 _READ_ONLY = (
@@ -65,6 +66,14 @@ def open_page(address: WebAddress, console: Console) -> Callable[[RunSpec], Watc
     return opened
 
 
+class _Handler(WSGIHandler):  # type: ignore[misc]
+    """A connection that asks for nothing gives its place back."""
+
+    def handle(self) -> None:
+        self.socket.settimeout(IDLE_TIMEOUT_S)
+        super().handle()
+
+
 class WebPage(Watcher):
     """Serves from its making until `close`; before the first progress it says that the run has not begun."""
 
@@ -87,7 +96,9 @@ class WebPage(Watcher):
         listener = _listen(address)
         self.url = _url(address.host, listener.getsockname()[1])
         # No log: a client that speaks no HTTP must not write over the live view.
-        self._server = WSGIServer(listener, self._respond, log=None, error_log=None, spawn=MOST_CONNECTIONS)
+        self._server = WSGIServer(
+            listener, self._respond, log=None, error_log=None, spawn=MOST_CONNECTIONS, handler_class=_Handler
+        )
         self._server.start()
 
     # what is shown

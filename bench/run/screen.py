@@ -56,10 +56,8 @@ def money(progress: Progress) -> str:
 
 
 def errors(progress: Progress) -> str:
-    """Errors by kind and turns that did not end well by status, most frequent first."""
-    tally = progress.tally
-    parts = [f"{kind} {count}" for kind, count in tally.errors.most_common()]
-    parts += [f"{status} {count}" for status, count in tally.by_status.most_common() if status != "ok"]
+    """Failed turns, and calls that failed before a turn, by their cause, most frequent first; each counts once."""
+    parts = [f"{kind} {count}" for kind, count in progress.tally.errors.most_common()]
     return ", ".join(parts) or "none"
 
 

@@ -47,6 +47,13 @@ class ServerProcess:
             exit_code=ExitCode.UNREACHABLE,
         )
 
+    def ended(self) -> str | None:
+        """How the child ended by itself; None while it lives."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
     def stop(self) -> None:
         """End the child, gently first; again is harmless. What it writes at its end is complete afterwards."""
         if self._process.stdin is not None:

@@ -83,6 +83,10 @@ class _Open(ABC):
         return list(islice(times_s, self.sessions))
 
     @abstractmethod
+    def calls_in(self, seconds: float) -> float:
+        """How many calls arrive in the first `seconds`, on average."""
+
+    @abstractmethod
     def _rates(self) -> str:
         """`at 30/min`, in the words of the shape."""
 
@@ -111,6 +115,9 @@ class Constant(_Open):
         gap_s = 60.0 / self.rate_per_min
         return (index * gap_s for index in count())
 
+    def calls_in(self, seconds: float) -> float:
+        return self.rate_per_min * seconds / 60
+
     def _rates(self) -> str:
         return f"evenly spaced at {format_rate(self.rate_per_min)}"
 
@@ -127,6 +134,9 @@ class Poisson(_Open):
         while True:
             now_s += random_.expovariate(self.rate_per_min / 60.0)
             yield now_s
+
+    def calls_in(self, seconds: float) -> float:
+        return self.rate_per_min * seconds / 60
 
     def _rates(self) -> str:
         return f"at random (Poisson) at {format_rate(self.rate_per_min)}"
@@ -154,6 +164,11 @@ class Schedule(_Open):
                 arrived += 1
             done += per_s * (end_s - from_s)
 
+    def calls_in(self, seconds: float) -> float:
+        ends = [from_s for from_s, _ in self.steps[1:]] + [float("inf")]
+        pieces = zip(self.steps, ends, strict=True)
+        return sum(max(0.0, min(end, seconds) - start) * rate / 60 for (start, rate), end in pieces)
+
     def _rates(self) -> str:
         more = len(self.steps) - MOST_RATES
         named = [
@@ -178,6 +193,17 @@ def shape_of(load: LoadConfig) -> LoadShape:
         raise ValueError(f"arrival {load.arrival!r} needs a rate")
     kind = Poisson if load.arrival == "poisson" else Constant
     return kind(rate_per_min=load.rate_per_min, sessions=sessions, duration_s=duration_s, max_open=cap)
+
+
+def expected_calls(load: LoadConfig) -> float | None:
+    """How many calls open arrivals plan, at most or on average; None for a closed pool."""
+    shape = shape_of(load)
+    if not isinstance(shape, _Open):
+        return None
+    bounds = [float("inf") if shape.sessions is None else float(shape.sessions)]
+    if shape.duration_s is not None:
+        bounds.append(shape.calls_in(shape.duration_s))
+    return min(bounds)
 
 
 def total_sessions(load: LoadConfig) -> int | None:

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
+from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.target import Target
@@ -114,6 +115,13 @@ class Scenario(Block):
 
     def complaints(self) -> Iterator[Complaint]:
         """A conversation in which nobody speaks, and `target` together with `targets`."""
+        calls = expected_calls(self.load)
+        if calls is not None and calls > self.load.most_calls:
+            yield Complaint(
+                ("load",),
+                f"plans about {calls:,.0f} calls; the most is {self.load.most_calls:,} (load.most_calls): lower the "
+                "rate or the duration, or raise that bound",
+            )
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:

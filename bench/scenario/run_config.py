@@ -120,6 +120,11 @@ class LoadConfig(Block):
         description="With arrival: schedule. Rates in steps: each holds until the next, the last to the end.",
         examples=[[{"at": "0s", "rate": "10/min"}, {"at": "2m", "rate": "40/min"}]],
     )
+    most_calls: Annotated[int, Field(strict=True, ge=1)] = Field(
+        default=1_000_000,
+        description="Open arrivals: a plan of more calls is refused, since every instant is computed before the run.",
+        examples=[1_000_000],
+    )
     max_open: Count | None = Field(
         default=None,
         description="Most calls open at once with open arrivals; one that arrives beyond it is dropped and counted.",
@@ -263,6 +268,12 @@ class Timeouts(Block):
         alias="transcription",
         description="How long a transcription that is late is waited for, after the reply.",
         examples=["5s"],
+    )
+    playback_ms: LongerMs = Field(
+        default=120_000,
+        alias="playback",
+        description="How long the caller listens to one reply before going on, however long it is.",
+        examples=["120s"],
     )
     close_ms: DurationMs = Field(
         default=2_000, alias="close", description="The server's answer to our hanging up.", examples=["2s"]

@@ -225,8 +225,8 @@ class Call:
         self._report()
 
     def hear_out(self) -> None:
-        """Be silent until the caller has heard all that the server has sent."""
-        self._idle_until(self._listener.end_ns)
+        """Be silent until the caller has heard all that the server has sent, or has had enough of it."""
+        self._idle_until(min(self._listener.end_ns, time.monotonic_ns() + self._plan.bounds.playback_ns))
 
     def idle(self, duration_ns: int) -> None:
         """Be silent for `duration_ns`."""

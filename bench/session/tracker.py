@@ -36,13 +36,14 @@ _NOISE = (ServerError, Unrecognised, Malformed, RateLimits)
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How long each thing is waited for, ns: configuration, the first sign of a reply, a whole response, a late
-    transcription, the answer to our hanging up."""
+    transcription, the answer to our hanging up; and how long is listened to one reply."""
 
     ready_ns: int
     reply_ns: int
     response_ns: int
     transcription_ns: int
     close_ns: int
+    playback_ns: int = 120_000_000_000
 
 
 class Tracker:

@@ -23,7 +23,7 @@ from bench.load.health_probe import ProbeReadings, certificate_of
 from bench.load.progress import LiveCalls, Progress, Tally, WorkerState, progress_of
 from bench.load.spec import RunSpec, WorkersFacts, Workforce
 from bench.load.watchers import RowListener
-from bench.load.worker_run import HANG_UP_GRACE_S
+from bench.load.worker_run import HANG_UP_GRACE_S, backing_off
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.scenario.load_shapes import shape_of
 from bench.store.certificate import Arrivals
@@ -367,6 +367,10 @@ class Master:
         self._refused, self._malformed = self._link.refused, self._malformed + self._link.unreadable
         self._link.close()
 
+    def _pauses(self) -> list[str]:
+        said = [member.flushed["pauses"] for member in self._members.values() if member.flushed is not None]
+        return backing_off(sum(pauses for pauses, _ in said), sum(paused_s for _, paused_s in said))
+
     def _strangers(self) -> list[str]:
         """What reached the master's port and was no worker of this run."""
         said = []
@@ -380,7 +384,7 @@ class Master:
         readings: dict[str, ProbeReadings] = {}
         arrivals: list[Arrivals | None] = []
         is_open = shape_of(self._spec.scenario.load).is_open
-        facts = WorkersFacts(losses=list(self._losses), notes=self._strangers())
+        facts = WorkersFacts(losses=list(self._losses), notes=[*self._strangers(), *self._pauses()])
         for member in self._in_order():
             if member.spool is not None:
                 facts.losses += member.spool.losses

@@ -182,6 +182,7 @@ class WorkerProcess:
                 "kernel_stamps": run.recorder.kernel_stamps,
                 "left": self._left,
                 "losses": report.losses,
+                "pauses": [report.pauses, report.paused_s],
             },
         )
 
@@ -262,8 +263,9 @@ def serve_worker(
         # Ctrl-C reaches the whole process group; the master decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         gevent.spawn(_watch_stdin, process)
     else:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             gevent.signal_handler(number, process.leave)
     return process.serve()

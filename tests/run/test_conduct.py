@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import gevent
 import pytest
@@ -109,3 +112,41 @@ def test_a_watcher_that_raises_is_dropped_with_a_note() -> None:
 def test_a_target_that_is_not_there_is_given_up(load: dict[str, int], tally: Tally, stops: bool) -> None:
     stop = nobody_answers(LoadConfig.model_validate(load))(progress(tally=tally))
     assert (stop is not None and stop.reason == "unreachable") == stops
+
+
+WRITING = """
+import os, signal, sys, time
+from bench.run.conduct import finishing_first
+with finishing_first("bench report RUN"):
+    print("writing", flush=True)
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        time.sleep(0.01)
+    print("written", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_report_is_finished_before_a_stop_and_the_second_gives_up(number: int, presses: int) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+    for _ in range(presses):
+        writer.send_signal(number)
+        time.sleep(0.3)
+    out, err = writer.communicate(timeout=20)
+    assert "the report is being written first" in err
+    assert ("written" in out) == (presses == 1)
+    assert ("to get the report later: bench report RUN" in err) == (presses == 2)
+
+
+def test_a_run_that_its_own_machine_keeps_from_calling_says_so() -> None:
+    guard = nobody_answers(LoadConfig())
+    here = guard(progress(tally=Tally(sessions=10, sessions_failed=10, sessions_failed_here=9)))
+    there = guard(progress(tally=Tally(sessions=10, sessions_failed=10)))
+    assert here is not None
+    assert there is not None
+    assert (here.reason, there.reason) == ("own_limits", "unreachable")

@@ -270,3 +270,28 @@ def test_long_texts_are_cut_where_they_are_kept(server: str, tmp_path: Path) -> 
     stored = [entry.signal for entry in found.timeline.entries if entry.signal.kind == "server_error"]
     assert len(stored[0].error.code) <= 220  # type: ignore[union-attr]
     assert len(json.dumps(str(stored[0]))) < 2_000
+
+
+def test_a_reply_without_end_is_not_listened_to_for_ever(server: str, tmp_path: Path) -> None:
+    long = base64.b64encode(TONE * 20 * 60).decode()
+    lines = [
+        created("r1", 50),
+        words("r1"),
+        event("response.output_audio.delta", response_id="r1", delta=long),
+        done("r1"),
+    ]
+    found = one(server, tmp_path, lines, timeouts={"playback": "500ms"})
+    assert [row.status for row in found.turns] == ["ok", "ok"]
+    assert (found.turns[0].reply_audio_ms or 0) > 50_000
+    assert (found.call.duration_ms or 0) < 20_000
+
+
+def test_a_mistake_of_ours_in_keeping_a_turn_still_ends_the_call(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("tests.support.play.Rows.turn_ended", fail)
+    with pytest.raises(AssertionError):  # the rows differ; the call itself came back, with nothing open
+        one(server, tmp_path, reply("r1"))

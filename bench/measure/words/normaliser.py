@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from importlib import metadata
 
 from bench.audio.languages import Language, language_of
+from bench.audio.references import without_notes
 from bench.measure.words import english
 from bench.measure.words.steps import (
     Step,
@@ -23,7 +24,6 @@ from bench.measure.words.steps import (
     same_characters,
     single_spaces,
     substituted,
-    without_annotations,
     without_reading_marks,
 )
 
@@ -63,7 +63,7 @@ def normaliser_name(language: str) -> str:
 def steps_of(language: Language) -> Sequence[Step]:
     """The steps of `language`, in order."""
     code = language.code
-    first: list[Step] = [same_characters, without_annotations, ascii_digits]
+    first: list[Step] = [same_characters, without_notes, ascii_digits]
     last: list[Step] = [letters_marks_and_digits, digit_by_digit, single_spaces, joined_letters]
     if code == "en":
         spoken: list[Step] = [

@@ -25,7 +25,6 @@ _CHARACTERS = str.maketrans(
         "\u00c6": "ae",
     }
 )
-_ANNOTATION = re.compile(r"\[[^\[\]]*\]|<[^<>]*>|\u266a")
 _SINGLE_LETTERS = re.compile(r"\b[^\W\d_](?: [^\W\d_]){1,}\b")
 _MARKS_OF_READERS = re.compile(r"[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]")
 _ARABIC = str.maketrans(
@@ -41,16 +40,6 @@ def same_characters(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).casefold()
     return unicodedata.normalize("NFKC", folded.translate(_CHARACTERS)).replace("i\u0307", "i")
-
-
-def without_annotations(text: str) -> str:
-    """Without what nobody said: text in square or angle brackets. Words in round brackets are words."""
-    return _ANNOTATION.sub(" ", text)
-
-
-def annotations_of(text: str) -> list[str]:
-    """What `without_annotations` leaves out of `text`."""
-    return _ANNOTATION.findall(text)
 
 
 def ascii_digits(text: str) -> str:

@@ -1,0 +1,17 @@
+"""How long a caller waits before calling again: exponential back-off with jitter.
+
+In: how often in a row its call failed, and a generator of its own. Out: seconds.
+"""
+
+from __future__ import annotations
+
+import random
+
+MOST_PAUSE_S = 30.0
+
+
+def back_off_s(failed: int, draw: random.Random) -> float:
+    """The pause after `failed` failures in a row: 1, 2, 4 ... 30 s, less up to a half of it at random."""
+    if not failed:
+        return 0.0
+    return float(min(MOST_PAUSE_S, 2.0 ** min(failed - 1, 10)) * draw.uniform(0.5, 1.0))
