@@ -23,7 +23,7 @@ from bench import __version__
 from bench.shipped import INSIDE
 from tests.support.processes import ROOT
 
-RUN = ("--set", "conversation=[{say: yes-slt}]", "--set", "load={callers: 1}")
+RUN = ("--set", "conversation=[{say: yes-slt}]", "--set", "load={callers: 1}", "--set", "health.client_late=10s")
 
 
 def call(*command: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -112,7 +112,7 @@ def test_a_stranger_at_the_port_of_the_master_changes_nothing(scenario: Path, tm
         where = ("--master", "--bind", f"127.0.0.1:{port}", "--token", "env:TOKEN")
         run = start("run", scenario, "--url", url, "--out", out, *load, *where, TOKEN=token)
         assert run.stdout is not None
-        assert "waiting for 1 workers" in run.stdout.readline()
+        assert any("waiting for 1 workers" in line for line in run.stdout)
         with socket.create_connection(("127.0.0.1", int(port))) as stranger:
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" * 20)
             join = ("worker", "--master-host", "127.0.0.1", "--master-port", port, "--spool", tmp_path / "spool")
@@ -271,7 +271,7 @@ def test_ctrl_c_while_waiting_for_workers_leaves_nothing(scenario: Path, tmp_pat
             f"127.0.0.1:{free_port()}",
         )  # fmt: skip
         assert run.stdout is not None
-        assert "waiting for 1 workers" in run.stdout.readline()
+        assert any("waiting for 1 workers" in line for line in run.stdout)
         run.send_signal(number)
         output, _ = run.communicate(timeout=20)
         assert run.returncode == ExitCode.INTERRUPTED, output

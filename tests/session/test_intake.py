@@ -28,7 +28,7 @@ from bench.session.scrub import Scrubber
 from bench.session.tracker import Bounds, Tracker
 
 S = 1_000_000_000
-LOUD = b"\x00\x20" * 2_400
+LOUD = b"\x00\x20\x00\xe0" * 1_200
 
 
 def subject(redactor: Redactor | None = None) -> tuple[Intake, Timeline]:
