@@ -37,7 +37,7 @@ from bench.run.server_process import ServerProcess
 from bench.scenario.model import Scenario, shipped_catalogue
 from bench.scenario.read import scenario_from_dict
 from bench.server.options import ServeOptions
-from bench.store.calibration import Calibration, Level, write_calibration
+from bench.store.calibration import Calibration, Level, writable_home, write_calibration
 from bench.store.certificate import Spread
 from bench.store.environment import host_facts
 from bench.store.folder import create_run_folder
@@ -96,6 +96,7 @@ class CalibrateOptions:
 def calibrate(options: CalibrateOptions, tell: Callable[[str], None]) -> Calibration:
     """Measure every level, keep the result for this host's reports and return it."""
     raise_file_limit()
+    writable_home()  # before minutes of measuring
     levels: list[Level] = []
     with tempfile.TemporaryDirectory(prefix="bench-calibrate-") as root:
         for calls in options.levels:

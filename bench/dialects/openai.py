@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
@@ -117,6 +117,27 @@ class OpenAIDialect(Dialect):
 
     name = "openai"
     voices = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
+    _handlers: ClassVar[Mapping[str, str]] = {
+        "response.output_audio.delta": "_audio_delta",
+        "response.output_audio_transcript.delta": "_transcript_delta",
+        "response.output_text.delta": "_text_delta",
+        "session.created": "_session_created",
+        "session.updated": "_session_updated",
+        "input_audio_buffer.speech_started": "_speech_started",
+        "input_audio_buffer.speech_stopped": "_speech_stopped",
+        "input_audio_buffer.committed": "_committed",
+        "conversation.item.input_audio_transcription.delta": "_input_delta",
+        "conversation.item.input_audio_transcription.completed": "_input_completed",
+        "conversation.item.input_audio_transcription.failed": "_input_failed",
+        "response.created": "_response_created",
+        "response.output_audio.done": "_audio_done",
+        "response.function_call_arguments.done": "_arguments_done",
+        "response.output_item.done": "_item_done",
+        "response.done": "_response_done",
+        "rate_limits.updated": "_rate_limits",
+        "error": "_error",
+    }
+    """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
@@ -137,26 +158,6 @@ class OpenAIDialect(Dialect):
         self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._received_bytes: dict[str | None, int] = {}
         self._carry: dict[str | None, bytes] = {}
-        self._handlers: dict[str, Callable[[Mapping[str, Any], int], Sequence[Signal]]] = {
-            "response.output_audio.delta": self._audio_delta,
-            "response.output_audio_transcript.delta": self._transcript_delta,
-            "response.output_text.delta": self._text_delta,
-            "session.created": self._session_created,
-            "session.updated": self._session_updated,
-            "input_audio_buffer.speech_started": self._speech_started,
-            "input_audio_buffer.speech_stopped": self._speech_stopped,
-            "input_audio_buffer.committed": self._committed,
-            "conversation.item.input_audio_transcription.delta": self._input_delta,
-            "conversation.item.input_audio_transcription.completed": self._input_completed,
-            "conversation.item.input_audio_transcription.failed": self._input_failed,
-            "response.created": self._response_created,
-            "response.output_audio.done": self._audio_done,
-            "response.function_call_arguments.done": self._arguments_done,
-            "response.output_item.done": self._item_done,
-            "response.done": self._response_done,
-            "rate_limits.updated": self._rate_limits,
-            "error": self._error,
-        }
 
     # intents -> messages
 
@@ -242,13 +243,14 @@ class OpenAIDialect(Dialect):
         kind = message.get("type")
         if not isinstance(kind, str):
             return (Malformed(at_ns, "an object without a `type`"),)
-        handler = self._handlers.get(kind)
-        if handler is None:
+        name = self._handlers.get(kind)
+        if name is None:
             return () if kind in _UNUSED else (Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
         try:
+            handler: Callable[[Mapping[str, Any], int], Sequence[Signal]] = getattr(self, name)
             return handler(message, at_ns)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
+from bench.facts.gaps import Gap
 from bench.facts.signals import Signal, signal_from_dict, signal_to_dict
 
 TurnEnd = Literal["completed", "reply_timeout", "response_timeout", "closed", "stopped", "error"]
@@ -67,6 +68,8 @@ class TurnFacts:
     failure: Failure | None = None
     entries_measured: int | None = None
     """How many entries the call had when this turn was measured: what came later is not part of the turn's row."""
+    gaps_measured: int | None = None
+    """How many of the call's gaps were known then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class Timeline:
     close_reason: str | None = None
     stopped: bool = False
     """The run was asked to stop before this call had said all of its turns."""
+    gaps: list[Gap] = field(default_factory=list)
+    """When this process did not run during the call, in the order in which that became known."""
     dropped_signals: int = 0
     """Signals beyond the bound on what one session stores (a server that repeats one error for every frame)."""
 
@@ -130,6 +135,7 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     data["format"] = FORMAT
     data["labels"] = asdict(timeline.labels)
     data["connection"] = asdict(timeline.connection)
+    data["gaps"] = [asdict(gap) for gap in timeline.gaps]
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
     data["failure"] = asdict(timeline.failure) if timeline.failure else None
     data["entries"] = [
@@ -159,6 +165,7 @@ def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
         )
         for raw in data["entries"]
     ]
+    values["gaps"] = [Gap(**gap) for gap in data.get("gaps", ())]
     values["failure"] = _failure(data.get("failure"))
     return Timeline(**values)
 

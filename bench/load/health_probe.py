@@ -1,7 +1,8 @@
 """The health of one worker: was the generator itself in the way?
 
-In: delays of frames and messages as calls leave them, and probes of the loop (every 50 ms), CPU, steal, garbage
-collection, open files and memory. Out: `ProbeReadings`, which several workers' add up to the run's certificate.
+In: delays of frames and messages as calls leave them, and probes of the loop (every 50 ms), spans in which the process
+stood still, CPU (its own and the machine's), garbage collection, open files and memory. Out: `ProbeReadings`, which
+several workers' add up to the run's certificate.
 Trap: a load generator that slows down under its own load reports its own delay as the vendor's.
 """
 
@@ -20,14 +21,19 @@ from typing import Any
 import gevent
 import psutil
 
+from bench.facts.gaps import Gap
 from bench.load.histogram import Histogram
+from bench.load.host_load import FULL, between, read_host
 from bench.session.call import Delays
-from bench.store.certificate import Arrivals, HealthCertificate, WorkerCertificate
+from bench.store.certificate import Arrivals, HealthCertificate, StoredGap, WorkerCertificate
+from bench.transport.witness import gaps_since
 
 _OPEN_FILES = Path("/proc/self/fd")
 PROBE_S = 0.05
 WANTED_NICENESS = -10
 _AUTOGROUP = Path("/proc/self/autogroup")
+MOST_GAPS = 10
+"""Gaps that are kept one by one, the longest; all are counted."""
 FOLD_EVERY = 20
 """Probes between two readings of the counters that cost a system call."""
 
@@ -50,6 +56,48 @@ class _Gc:
             self.pauses += 1
             self.total_ns += took_ns
             self.longest_ns = max(self.longest_ns, took_ns)
+
+
+class GapRecord:
+    """The gaps of a process: those of all its threads, and those in which its loop alone was held up."""
+
+    def __init__(self, since_ns: int) -> None:
+        self.count = 0
+        self.total_ns = 0
+        self._until_ns = since_ns
+        self._longest: list[Gap] = []
+        self._held: list[Gap] = []
+        self._recent: list[Gap] = []
+
+    def add(self, found: Iterable[Gap], held: Iterable[Gap]) -> None:
+        """Take in gaps of the process, and of its loop; one of the loop inside of one of the process is the same."""
+        new = [gap for gap in found if gap.end_ns > self._until_ns]
+        known = [*new, *self._recent]
+        self._recent = new
+        self._until_ns = max((gap.end_ns for gap in new), default=self._until_ns)
+        # The loop may wake before the witness does: its gap is judged a second later.
+        waiting, self._held = self._held, list(held)
+        alone = [gap for gap in waiting if not any(_overlap(gap, other) for other in known)]
+        self.count += len(new) + len(alone)
+        self.total_ns += sum(gap.length_ns for gap in (*new, *alone))
+        every = sorted((*self._longest, *new, *alone), key=lambda gap: gap.length_ns, reverse=True)
+        self._longest = every[:MOST_GAPS]
+
+    def stored(self) -> list[StoredGap]:
+        """The longest ones, as they are kept."""
+        offset_ns = time.time_ns() - time.monotonic_ns()
+        return [
+            StoredGap(at=(gap.start_ns + offset_ns) / 1e9, length_ms=round(gap.length_ns / 1e6, 3), kind=gap.kind)
+            for gap in self._longest
+        ]
+
+    @property
+    def longest_ms(self) -> float | None:
+        return round(self._longest[0].length_ns / 1e6, 3) if self._longest else None
+
+
+def _overlap(one: Gap, other: Gap) -> bool:
+    return one.start_ns < other.end_ns and other.start_ns < one.end_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +132,13 @@ class HealthProbe:
         self._cpu_began = 0.0
         self._began_s = 0.0
         self._most_cpu = 0.0
-        self._steal: tuple[float, float] = (0.0, 0.0)
+        self._host = self._host_before = read_host()
+        self._seconds = self._full_seconds = 0
         self._window = (0.0, 0.0)
+        self._lags: list[int] = []
+        self._held: list[Gap] = []
+        self._due_ns = 0
+        self._gaps = GapRecord(time.monotonic_ns())
         self.loop_lag = Histogram()
         self.frame_late = Histogram()
         self.recv_lag = Histogram()
@@ -97,7 +150,9 @@ class HealthProbe:
         self._began_s = time.monotonic()
         self._cpu_began = self._cpu_s()
         self._window = (self._began_s, self._cpu_began)
-        self._steal = _steal_s()
+        self._host = self._host_before = read_host()
+        self._gaps = GapRecord(time.monotonic_ns())
+        gaps_since(time.monotonic_ns())
         gc.callbacks.append(self._gc)
         self._greenlet = gevent.spawn(self._probe)
 
@@ -107,28 +162,39 @@ class HealthProbe:
         if greenlet is not None:
             gc.callbacks.remove(self._gc)
             greenlet.kill()
+            # A probe that is overdue by now counts as late as it is.
+            self._probed(max(time.monotonic_ns(), self._due_ns))
             self._fold()
+            self._gaps.add(gaps_since(0), ())
 
     def _probe(self) -> None:
-        lags: list[int] = []
-        due_ns = time.monotonic_ns()
+        self._due_ns = time.monotonic_ns()
         while True:
-            due_ns += round(PROBE_S * 1e9)
-            wait_s = (due_ns - time.monotonic_ns()) / 1e9
+            self._due_ns += round(PROBE_S * 1e9)
+            wait_s = (self._due_ns - time.monotonic_ns()) / 1e9
             gevent.sleep(max(0.0, wait_s))
             now_ns = time.monotonic_ns()
-            lags.append((now_ns - due_ns) // 1000)
-            if now_ns - due_ns > PROBE_S * 1e9:
-                due_ns = now_ns  # one long stall is one sample, not a train of them
-            if len(lags) >= FOLD_EVERY:
-                self.loop_lag.add(lags)
-                lags.clear()
+            self._probed(now_ns)
+            if now_ns - self._due_ns > PROBE_S * 1e9:
+                self._due_ns = now_ns  # one long stall is one sample, not a train of them
+            if len(self._lags) >= FOLD_EVERY:
                 self._fold()
+
+    def _probed(self, now_ns: int) -> None:
+        late_ns = now_ns - self._due_ns
+        self._lags.append(late_ns // 1000)
+        if late_ns > PROBE_S * 1e9:
+            self._held.append(Gap(self._due_ns, now_ns, late_ns, "loop"))
 
     def _fold(self) -> None:
         delays = self._delays
         late, delays.frame_late_us = delays.frame_late_us, []
         lag, delays.recv_lag_us = delays.recv_lag_us, []
+        lags, self._lags = self._lags, []
+        held, self._held = self._held, []
+        self.loop_lag.add(lags)
+        self._gaps.add(gaps_since(0, closed=True), held)
+        self._look_at_host()
         self.frame_late.add(late)
         self.recv_lag.add(lag)
         now_s, cpu_s = time.monotonic(), self._cpu_s()
@@ -140,6 +206,13 @@ class HealthProbe:
             self._most_files = max(self._most_files, len(os.listdir(_OPEN_FILES)))
         self._most_rss = max(self._most_rss, self._process.memory_info().rss)
 
+    def _look_at_host(self) -> None:
+        now = read_host()
+        if now.at_s - self._host_before.at_s >= 0.5:
+            self._seconds += 1
+            self._full_seconds += (between(self._host_before, now).busy or 0) > FULL
+            self._host_before = now
+
     def _cpu_s(self) -> float:
         times = self._process.cpu_times()
         return float(times.user + times.system)
@@ -147,8 +220,7 @@ class HealthProbe:
     def readings(self) -> ProbeReadings:
         """The figures of this worker so far."""
         elapsed_s = max(1e-9, time.monotonic() - self._began_s)
-        steal_s, total_s = _steal_s()
-        host_s = total_s - self._steal[1]
+        host = between(self._host, read_host())
         histograms = {"loop_lag_ms": self.loop_lag, "frame_late_ms": self.frame_late, "recv_lag_ms": self.recv_lag}
         certificate = WorkerCertificate(
             loop_lag_ms=self.loop_lag.spread(),
@@ -157,7 +229,15 @@ class HealthProbe:
             missed_deadlines_share=self.frame_late.share_over(self._frame_ms),
             cpu_share=round((self._cpu_s() - self._cpu_began) / elapsed_s, 4),
             cpu_share_peak=round(self._most_cpu, 4),
-            steal_share=round((steal_s - self._steal[0]) / host_s, 4) if host_s > 0 else None,
+            steal_share=host.steal,
+            host_cpu_share=host.busy,
+            host_cpu_full_share=round(self._full_seconds / self._seconds, 4) if self._seconds else None,
+            cpu_pressure_share=host.pressure,
+            throttled_share=host.throttled,
+            gap_count=self._gaps.count,
+            gap_longest_ms=self._gaps.longest_ms,
+            gap_total_ms=round(self._gaps.total_ns / 1e6, 3),
+            gaps=self._gaps.stored(),
             niceness=os.getpriority(os.PRIO_PROCESS, 0),
             gc_pauses=self._gc.pauses,
             gc_pause_total_ms=round(self._gc.total_ns / 1e6, 3),
@@ -167,12 +247,6 @@ class HealthProbe:
             rss_most_bytes=self._most_rss or None,
         )
         return ProbeReadings(certificate, histograms)
-
-
-def _steal_s() -> tuple[float, float]:
-    """CPU seconds taken from this machine by its host, and all CPU seconds counted, since boot."""
-    times = psutil.cpu_times()
-    return float(getattr(times, "steal", 0.0)), float(sum(times[:8]))
 
 
 def certificate_of(workers: Mapping[str, ProbeReadings], arrivals: Iterable[Arrivals | None]) -> HealthCertificate:

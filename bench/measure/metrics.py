@@ -243,6 +243,11 @@ _HARNESS = (
     _harness(
         "recv_lag_ms", "worst receive lag", "our worst delay between a message's arrival and its reading in a turn"
     ),
+    _harness(
+        "gap_ms",
+        "gap",
+        "the longest span in which our process stood still and which touched what the turn's latencies rest on",
+    ),
     _harness("start_late_ms", "start late", "intended start of the call -> our own loop began it", scope="session"),
 )
 

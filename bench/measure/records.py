@@ -149,6 +149,8 @@ class TurnRecord:
     decisive_late_ms: float | None = None
     """Worst lateness of the frames that a latency rests on: from the end of speech until the server reacted."""
     recv_lag_ms: float | None = None
+    gap_ms: float | None = None
+    """The longest span in which this process did not run and which touched what the turn's numbers rest on."""
     frames: int = 0
 
 
@@ -240,3 +242,5 @@ class SessionRecord:
     other_cost_transcription_usd: float | None = None
     send_late_ms: float | None = None
     recv_lag_ms: float | None = None
+    gap_ms: float | None = None
+    """The longest span in which this process did not run while the call came up; its waits leave the percentiles."""

@@ -88,7 +88,17 @@ def measure_session(
         **rest_columns(rest, rest_cost),
         send_late_ms=_max([record.send_late_ms for record in turn_records]),
         recv_lag_ms=max(lags) / NS_PER_MS if lags else None,
+        gap_ms=_gap_ms(timeline),
     )
+
+
+def _gap_ms(timeline: Timeline) -> float | None:
+    """The longest gap in which the call came up; its waits then hold what this process lost."""
+    line = timeline.connection
+    until_ns = line.ready_ns or line.open_ns or line.closed_ns
+    found = [gap.length_ns for gap in timeline.gaps if until_ns is None or gap.start_ns < until_ns]
+    late_ns = (timeline.client_late_ms or 0) * NS_PER_MS
+    return max((length for length in found if length > late_ns), default=0) / NS_PER_MS or None
 
 
 def _first_cause(timeline: Timeline, records: Sequence[TurnRecord]) -> Failure | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench.audio.playback import NS_PER_MS
+from bench.facts.gaps import lost_ns
 from bench.facts.signals import InputCommitted, InputTranscript, InputTranscriptFailed, TranscriptionUsage
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 
@@ -34,9 +35,14 @@ def entries_of_row(timeline: Timeline, turn: TurnFacts) -> list[Entry]:
     entries = timeline.of_turn(turn.index)
     if timeline.transcription_bound_ms is None or turn.ended_ns is None:
         return entries
-    due_ns = turn.ended_ns + round(timeline.transcription_bound_ms * NS_PER_MS)
+    ended_ns, bound_ns = turn.ended_ns, round(timeline.transcription_bound_ms * NS_PER_MS)
+    gaps = timeline.gaps[: turn.gaps_measured]
+
+    def in_time(at_ns: int) -> bool:
+        return at_ns - lost_ns(gaps, ended_ns, at_ns) <= ended_ns + bound_ns
+
     late = (InputTranscript, InputTranscriptFailed)
-    return [entry for entry in entries if entry.read_ns <= due_ns or not isinstance(entry.signal, late)]
+    return [entry for entry in entries if not isinstance(entry.signal, late) or in_time(entry.signal.at_ns)]
 
 
 @dataclass(slots=True)

@@ -13,14 +13,13 @@ from dataclasses import replace
 from bench.audio.playback import NS_PER_MS, played, underrun_ms
 from bench.facts.signals import (
     AudioDelta,
-    InputCommitted,
-    ResponseStarted,
     SpeechStopped,
     TextDelta,
     Usage,
 )
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.lateness import decisive_late_ms, gap_ms
 from bench.measure.outcome import Outcome, judge
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
@@ -28,8 +27,6 @@ from bench.measure.transcript import Heard, entries_of_row, heard_in
 from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
 from bench.pricing.price import reasoning_apart
-
-_REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
 
 
 def measure_turn(
@@ -81,39 +78,21 @@ def _of_outcome(outcome: Outcome) -> Columns:
 
 def _harness(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry]) -> Columns:
     """How late the harness itself was, and whether that moved this turn's numbers beyond the bound."""
-    decisive_ms = _decisive_late_ms(timeline, turn, entries)
+    decisive_ms = decisive_late_ms(timeline, turn, entries)
+    stood_ms = gap_ms(timeline, turn, entries)
     lags = [entry.read_ns - entry.signal.at_ns for entry in entries]
     lag_ms = max(lags) / NS_PER_MS if lags else None
-    # Where the kernel stamps arrivals, a late read does not move them.
-    felt = [decisive_ms] if timeline.connection.kernel_stamps else [decisive_ms, lag_ms]
+    # Where the kernel stamps arrivals, a late read does not move them, unless nobody watched them come.
+    felt = [decisive_ms, stood_ms] if timeline.connection.kernel_stamps else [decisive_ms, stood_ms, lag_ms]
     bound_ms = timeline.client_late_ms
     return {
         "frames": turn.frames,
         "send_late_ms": max(turn.frame_late_us) / 1000 if turn.frame_late_us else None,
         "decisive_late_ms": decisive_ms,
         "recv_lag_ms": lag_ms,
+        "gap_ms": stood_ms,
         "client_late": bound_ms is not None and any(late is not None and late > bound_ms for late in felt),
     }
-
-
-def _decisive_late_ms(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry]) -> float | None:
-    """How late the frames were that carried the end of speech, and those after it until the server reacted.
-
-    A server cannot react to what it has not been sent: the lateness of these frames, and of no others, is part of
-    every latency of the turn.
-    """
-    if not turn.frame_late_us or timeline.frame_ms is None:
-        return None
-    frame_ns = timeline.frame_ms * NS_PER_MS
-    first = int((turn.speech_end_ns - turn.t0_ns - 1) // frame_ns)
-    reactions = [
-        entry.signal.at_ns
-        for entry in entries
-        if isinstance(entry.signal, _REACTIONS) and entry.signal.at_ns >= turn.speech_end_ns
-    ]
-    last = int((min(reactions) - turn.t0_ns) // frame_ns) if reactions else len(turn.frame_late_us)
-    decisive = turn.frame_late_us[max(0, first) : max(first + 1, last)]
-    return max(decisive) / 1000 if decisive else None
 
 
 def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: str | None) -> Columns:

@@ -26,6 +26,16 @@ LOOP_LAG_BOUND_MS = 20.0
 CPU_BOUND = 0.9
 STEAL_BOUND = 0.05
 ARRIVALS_BOUND = 0.01
+GAP_BOUND_MS = 50.0
+HOST_FULL_BOUND = 0.1
+PRESSURE_BOUND = 0.4
+THROTTLED_BOUND = 0.01
+_GAPS = {
+    "frozen": "stood still for {length} (a stopped process, a paused machine, or no processor)",
+    "suspended": "slept with its machine for {length}",
+    "clock": "saw its wall clock set by {length}",
+    "loop": "could not attend to its calls for {length} (its event loop was held up)",
+}
 
 
 def health(view: View, calibration: CalibrationInfo | None, unreadable: str | None = None) -> Health:
@@ -50,7 +60,7 @@ def health(view: View, calibration: CalibrationInfo | None, unreadable: str | No
         arrivals=_arrivals(kept.arrivals, view.run.manifest.scenario),
         facts=kept.model_dump(mode="json", exclude_none=True),
     )
-    found.overload = _overload(workers)
+    found.overload = [*_gap_remarks(view, workers), *_overload(workers), *_full_host(workers)]
     found.cautions = [
         *_silence_cautions(workers),
         *_load_cautions(found),
@@ -173,6 +183,45 @@ def _arrivals(found: Arrivals | None, scenario: dict[str, Any]) -> Arrivals | No
     return found if is_open and found.dropped is not None else None
 
 
+def _gap_remarks(view: View, workers: list[WorkerHealth]) -> list[str]:
+    """The longest time in which a worker stood still, and how many turns it touched."""
+    known = [(gap.length_ms or 0.0, worker.name, gap) for worker in workers for gap in worker.gaps]
+    length_ms, name, gap = max(known, key=lambda each: each[:2], default=(0.0, "", None))
+    if gap is None or length_ms <= GAP_BOUND_MS:
+        return []
+    said = f"worker {name} {_GAPS.get(gap.kind, _GAPS['frozen']).format(length=f'{number(length_ms, 0)} ms')}"
+    if gap.at is not None:
+        said += f", {number(max(0.0, gap.at - view.origin_s), 1)} s into the run"
+    more = sum(each[0] > GAP_BOUND_MS for each in known) - 1
+    said += f"; {amount(more, 'more gap')} above {GAP_BOUND_MS:g} ms" if more else ""
+    touched = int((~np.isnan(view.turn["gap_ms"]) & view.late & ~view.warmup).sum())
+    left_out = f"{amount(touched, 'turn')} that {'this' if not more else 'they'} touched left out"
+    return [f"{said}; {left_out}" if touched else f"{said}; no turn's latencies fell into it"]
+
+
+def _full_host(workers: list[WorkerHealth]) -> list[str]:
+    """A machine without a free CPU: a server on it, and whoever else, had to wait too."""
+    said = []
+    full, name = max(((worker.host_cpu_full_share or 0, worker.name) for worker in workers), default=(0, ""))
+    waited, waiter = max(((worker.cpu_pressure_share or 0, worker.name) for worker in workers), default=(0, ""))
+    if full > HOST_FULL_BOUND:
+        said.append(
+            f"all CPUs of the machine of worker {name} were busy in {percent(full, 0)} of the seconds "
+            f"(bound {percent(HOST_FULL_BOUND, 0)}): a server on the same machine was slowed down too"
+        )
+    elif waited > PRESSURE_BOUND:
+        said.append(
+            f"some process on the machine of worker {waiter} waited for a CPU in {percent(waited, 0)} of the time "
+            f"(bound {percent(PRESSURE_BOUND, 0)})"
+        )
+    throttled, name = max(((worker.throttled_share or 0, worker.name) for worker in workers), default=(0, ""))
+    if throttled > THROTTLED_BOUND:
+        said.append(
+            f"the CPU limit of its container kept worker {name} from running in {percent(throttled, 1)} of the time"
+        )
+    return said
+
+
 def _overload(workers: list[WorkerHealth]) -> list[str]:
     """Signs of a machine at its limit, each with the worker in which it was worst."""
     said = []
@@ -267,7 +316,7 @@ def _conclusion(found: Health, calibration: CalibrationInfo | None) -> tuple[Any
     share = found.client_late_share
     if share is not None and share > found.client_late_bound:
         late = f"{found.client_late_turns:,} of {found.client_late_of:,} turns ({percent(share)})"
-        answer, said = "no", [f"This machine sent the callers' audio late in {late}."]
+        answer, said = "no", [f"This machine was overloaded or stood still, and late itself in {late}."]
     elif found.frame_late is None:
         answer, said = "unknown", ["The run holds no health certificate: it ended before one was written, or is old."]
     else:

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from bench.measure.metrics import METRICS
 from bench.report.document import Cell, Column, Row, Section, Table, lines
 from bench.report.findings import CalibrationInfo, Health, Summary, Trust, WorkerHealth
-from bench.report.health import CPU_BOUND, FRAME_LATE_BOUND_MS, LOOP_LAG_BOUND_MS, STEAL_BOUND
+from bench.report.health import (
+    CPU_BOUND,
+    FRAME_LATE_BOUND_MS,
+    GAP_BOUND_MS,
+    HOST_FULL_BOUND,
+    LOOP_LAG_BOUND_MS,
+    STEAL_BOUND,
+    THROTTLED_BOUND,
+)
 from bench.report.phrases import MISSING, amount, capital, number, percent
 from bench.store.calibration import Level
 from bench.store.certificate import Spread
@@ -26,7 +34,7 @@ _MIB = 1 << 20
 def trust_section(summary: Summary, lateness: tuple[Table, ...]) -> Section:
     """Whether the harness kept up; `lateness` are its own percentiles by turn."""
     health = summary.health
-    points = [*health.conclusion, f"Turns left out because their audio was sent late: {_left_out(health)}."]
+    points = [*health.conclusion, f"Turns left out because this harness was late itself: {_left_out(health)}."]
     offered = _arrivals(health)
     if offered:
         points.append(f"Arrivals: {offered}.")
@@ -111,6 +119,27 @@ def readings(health: Health) -> tuple[Row, ...]:
             lambda worker: Cell(percent(worker.steal_share), bad=(worker.steal_share or 0) > STEAL_BOUND),
         ),
         reading(
+            "CPUs of the machine in use",
+            f"by all processes; when none is free in more than {percent(HOST_FULL_BOUND, 0)} of the seconds, a server "
+            "beside us is slowed down too",
+            lambda worker: Cell(
+                percent(worker.host_cpu_share, 0),
+                _host_said(worker),
+                (worker.host_cpu_full_share or 0) > HOST_FULL_BOUND or (worker.throttled_share or 0) > THROTTLED_BOUND,
+            ),
+        ),
+        reading(
+            "Stood still at the longest, ms",
+            f"the process or its loop did not run; turns that this touches are left out; bound {GAP_BOUND_MS:g} ms",
+            lambda worker: Cell(
+                number(worker.gap_longest_ms, 0)
+                if worker.gap_count
+                else ("none" if worker.gap_count == 0 else MISSING),
+                _gaps_said(worker),
+                (worker.gap_longest_ms or 0) > GAP_BOUND_MS,
+            ),
+        ),
+        reading(
             "Longest pause to collect garbage, ms",
             "nothing is sent or read during one",
             lambda worker: _with(number(worker.gc_pause_longest_ms, 1), amount(worker.gc_pauses or 0, "pause")),
@@ -179,6 +208,21 @@ def _lateness(delays: Spread | None, bound: float | None) -> Cell:
     return Cell(number(delays.p99_ms, 1), under, bound is not None and (delays.p99_ms or 0) > bound)
 
 
+def _host_said(worker: WorkerHealth) -> str:
+    known = (
+        ("full in", worker.host_cpu_full_share, "of the seconds"),
+        ("someone waited in", worker.cpu_pressure_share, "of the time"),
+        ("throttled in", worker.throttled_share or None, "of the time"),
+    )
+    return " · ".join(f"{what} {percent(share, 0)} {of}" for what, share, of in known if share is not None)
+
+
+def _gaps_said(worker: WorkerHealth) -> str:
+    if not worker.gap_count:
+        return ""
+    return f"{amount(worker.gap_count, 'gap')}, {number(worker.gap_total_ms, 0)} ms in all"
+
+
 def _with(value: str, under: str) -> Cell:
     return Cell(value, "" if value == MISSING else under)
 
@@ -226,7 +270,7 @@ def _harness_lines(summary: Summary) -> list[tuple[str, str]]:
     if health.missed_deadlines_share is not None:
         missed = f"{percent(health.missed_deadlines_share, 2)} (left later than a whole frame's length)"
         found.append(("Deadlines missed", missed))
-    found.append(("Turns sent late (left out)", _left_out(health)))
+    found.append(("Turns late ourselves (left out)", _left_out(health)))
     found += [
         (f"Worker {worker.name}", said) for worker in health.workers[:MOST_WORKERS] if (said := _worker_line(worker))
     ]
@@ -263,6 +307,10 @@ def _worker_line(worker: WorkerHealth) -> str:
         parts.append(f"CPU mean {percent(worker.cpu_share, 0)}, peak {percent(worker.cpu_share_peak, 0)} of a core")
     if worker.steal_share is not None:
         parts.append(f"steal {percent(worker.steal_share)}")
+    if worker.host_cpu_share is not None:
+        parts.append(f"machine's CPUs {percent(worker.host_cpu_share, 0)}")
+    if worker.gap_count:
+        parts.append(f"stood still {number(worker.gap_longest_ms, 0)} ms at the longest ({_gaps_said(worker)})")
     if worker.gc_pause_longest_ms is not None:
         parts.append(f"longest GC pause {number(worker.gc_pause_longest_ms, 1)} ms")
     if worker.open_files_most is not None:

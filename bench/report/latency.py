@@ -140,8 +140,8 @@ def _rows_of(view: View, metric: Metric, values: Floats) -> tuple[Mask, Mask]:
     known = ~np.isnan(values)
     nothing = np.zeros(len(values), dtype=np.bool_)
     if metric.scope == "session":
-        unanswered = view.calls_measured & ~known & ~equals(view.sessions, "status", "stopped")
-        return view.calls_measured & known, unanswered if metric.waits else nothing
+        unanswered = view.calls_timed & ~known & ~equals(view.sessions, "status", "stopped")
+        return view.calls_timed & known, unanswered if metric.waits else nothing
     if metric.group == "harness":
         # The harness's own delay is shown for the very turns that it spoiled.
         return ~view.warmup & known, nothing

@@ -81,7 +81,7 @@ def _turns(summary: Summary) -> Section:
         row("Turns answered", _share(turns.answered, turns.measured), f"{turns.answered:,} of {turns.measured:,}"),
         row("Turns, by status", "", by_status or MISSING),
         row("Turns, warm-up (left out)", "", f"{turns.warmup:,}"),
-        row("Turns, sent late (left out)", "", f"{turns.client_late:,}"),
+        row("Turns, late ourselves (left out)", "", f"{turns.client_late:,}"),
         *map(_rate, summary.rates),
     )
     table = Table("Turns, calls and error rates", _SHARE, rows, "What", "TURNS", (RANGES,))

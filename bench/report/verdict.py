@@ -122,7 +122,7 @@ def _invalid(found: Findings) -> list[str]:
     if share <= bound or late < min(LEAST_LATE_TURNS, spoken):
         return []
     return [
-        f"the generator was overloaded: it sent audio late in {late:,} of {amount(spoken, 'turn')}"
+        f"the generator was overloaded or stood still: it was late itself in {late:,} of {amount(spoken, 'turn')}"
         f" ({100 * share:.1f} %; the bound is {100 * bound:.0f} %)",
         *(found.health.overload or [_unexplained(found)]),
     ]
@@ -143,7 +143,7 @@ def _no_data(found: Findings) -> list[str]:
     if not _spoken(found):
         return [f"no turn was spoken in {amount(_calls(found), 'call')} after warm-up"]
     late = found.turns.client_late
-    left_out = f" ({late} left out: frames sent late)" if late else ""
+    left_out = f" ({late} left out: the generator itself was late)" if late else ""
     return [f"none of {amount(_spoken(found), 'turn')} was answered{left_out}{_most_often(found, 'turn')}"]
 
 
@@ -186,7 +186,7 @@ def _warnings(found: Findings) -> list[str]:
         said.append(f"{lost:,} of {amount(turns.measured, 'turn')} {_were(lost)} not answered ({share:.1f} %)")
     if turns.client_late:
         late = turns.client_late
-        said.append(f"{amount(late, 'turn')} {_were(late)} left out of the statistics: the audio was sent late")
+        said.append(f"{amount(late, 'turn')} {_were(late)} left out of the statistics: the generator itself was late")
     first = found.headline
     if first is not None and not supported(first.n, 95):
         said.append(f"p95 is blank: it needs 20 answered turns, and there {'is' if first.n == 1 else 'are'} {first.n}")

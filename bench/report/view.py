@@ -52,6 +52,8 @@ class View:
     own_turns: Mask
     """Turns, and below calls, after warm-up that the harness itself failed: they say nothing of the target."""
     own_calls: Mask
+    calls_timed: Mask
+    """Calls whose waits count: those whose coming up fell into no gap of our own process."""
     calls_ready: Mask
     """Calls that the server configured and acknowledged, warm-up too."""
 
@@ -90,6 +92,7 @@ def view_of(run: Run) -> View:
         calls_measured=~calls_warmup & ~own_calls,
         own_turns=own_turns & ~warmup,
         own_calls=own_calls & ~calls_warmup,
+        calls_timed=~calls_warmup & ~own_calls & np.isnan(call["gap_ms"]),
         calls_ready=~np.isnan(call["session_ready_ms"]),
     )
 

@@ -24,6 +24,7 @@ from bench.load.health_probe import raise_file_limit
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
+from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
     SERVER_ENDED,
     Guard,
@@ -41,7 +42,7 @@ from bench.scenario.model import LoadConfig, Scenario
 from bench.scenario.read import expanded
 from bench.server.options import ServeOptions
 from bench.store import manifest as stored
-from bench.store.calibration import newest_calibration
+from bench.store.calibration import Calibration, newest_calibration
 from bench.store.environment import git_state, host_facts, library_versions
 from bench.store.finish import finish_or_keep
 from bench.store.folder import RunFolder, create_run_folder, discard_unused
@@ -130,6 +131,7 @@ def run_scenario(
         run = prepare(spec, watching, command=command)
         run.manifest.recording_doubts = doubts
         stored.write_manifest(folder, run.manifest)
+        _say_what_to_expect(run, watching)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
             all_guards = [rows_are_kept, server_lives(server), nobody_answers(scenario.load), *guards]
@@ -186,6 +188,21 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
     manifest.losses, manifest.health = [*manifest.losses, *facts.losses], facts.health
     manifest.notes = [*manifest.notes, *facts.notes]
     return finish_or_keep(run.spec.folder, manifest)
+
+
+def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
+    """Name a load that this machine cannot place, before it is placed."""
+    spec, known = run.spec, run.manifest.calibration
+    remark = capacity_remark(
+        shape_of(spec.scenario.load).most_open(),
+        frame_ms=spec.scenario.session.frame_ms,
+        processes=spec.workforce.processes,
+        cores=None if spec.workforce.remote else run.manifest.host.cores,
+        known=known if isinstance(known, Calibration) else None,
+    )
+    if remark is not None:
+        watching.note(remark)
+        run.manifest.notes.append(remark)
 
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:

@@ -3,7 +3,8 @@
 In: a `CallPlan`; out: a `Timeline`, and each turn as soon as nothing more of it is expected. Its steps play themselves
 with the verbs of `Call` (`say`, `await_reply`, `hear_out`, `idle`, `send`). Two greenlets, the conversation and the
 reader (from the first message on), and a `Pacer` for the microphone. Trap: the caller goes on when the reply has been
-*heard*, not when the server has sent it, and a turn's row waits for a late transcription.
+*heard*, not when the server has sent it, and a turn's row waits for a late transcription. Before any bound is judged,
+what has arrived is read, and time in which this process stood still is not counted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.audio.catalogue import Fixture
 from bench.dialects.dialect import Dialect
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
+from bench.facts.gaps import lost_ns
 from bench.facts.signals import ErrorInfo, Signal
 from bench.facts.timeline import Labels, Timeline, TurnEnd, TurnFacts
 from bench.session.alarm import shared_alarm
@@ -34,6 +36,14 @@ from bench.session.pacer import Pacer
 from bench.session.scrub import Scrubber
 from bench.session.tracker import Bounds, Tracker
 from bench.transport.channel import Channel, Closed, ConnectOptions, Media, Transport, TransportError
+from bench.transport.witness import gaps_since
+
+_NEVER_NS = -(2**63)
+"""An instant before every deadline: what is over by then is over for another reason than the time."""
+_MOST_ROUNDS = 10_000
+_QUIET_ROUNDS = 8
+"""Rounds of the loop without a new message after which the reader has read all there is: a message of the largest size
+takes half as many."""
 
 
 class CallStep(Protocol):
@@ -112,6 +122,9 @@ class Call:
         self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
         self._changed = Event()
         self._talking = False
+        self._messages_read = 0
+        self._arrived_ns = 0
+        self._gaps_noted_ns = time.monotonic_ns()
         self._closed: Closed | None = None
         self._unreported: list[TurnFacts] = []
         self._channel: Channel | None = None
@@ -126,6 +139,7 @@ class Call:
     def run(self) -> Timeline:
         """Play the whole call and return what happened; failures are facts in the timeline, never exceptions."""
         self._observer.open_sessions += 1
+        self._note_gaps()
         reader: gevent.Greenlet | None = None
         try:
             self._channel = self._plan.transport.connect(self._plan.connect, self.timeline.connection)
@@ -168,6 +182,8 @@ class Call:
             self.crashed(error)
             if self._channel is not None:
                 self._channel.abort()
+        # Pacer and packed frames know the call: a cycle each, which the collector would have to find among thousands.
+        self._pacer, self._frames = None, self._plan.frames
         self._observer.open_sessions -= 1
 
     # verbs of a step
@@ -211,9 +227,13 @@ class Call:
         assert self._microphone is not None
         tracker = self._tracker
         while turn.end is None:
-            now_ns = time.monotonic_ns()
+            lost = self._lost_ns(turn.speech_end_ns)
+            awake_ns = time.monotonic_ns() - lost
             ended = self._ended("turn")
-            turn_over = tracker.over(now_ns)
+            turn_over = tracker.over(awake_ns)
+            if turn_over is not None and tracker.over(_NEVER_NS) is None:
+                self._read_up()
+                turn_over = tracker.over(awake_ns)
             if turn_over == "completed" and self._microphone.speaking:
                 turn_over = None
             if turn_over is not None:
@@ -221,7 +241,7 @@ class Call:
             elif ended or self.timeline.stopped:
                 self._end(turn, "stopped" if self.timeline.stopped else "closed")
             else:
-                self._sleep_until(tracker.next_check_ns(now_ns))
+                self._sleep_until(tracker.next_check_ns(awake_ns) + lost)
         self._report()
 
     def hear_out(self) -> None:
@@ -258,6 +278,8 @@ class Call:
                 continue
             if isinstance(message, Closed):
                 return self._scrubber.fact(message)
+            self._messages_read += 1
+            self._arrived_ns = message.at_ns
             self._observer.delays.recv_lag_us.append((message.read_ns - message.at_ns) // 1000)
             if isinstance(message, Media):
                 signals = self._dialect.receive_media(message.payload, message.at_ns)
@@ -337,11 +359,15 @@ class Call:
     # the conversation
 
     def _await_ready(self) -> bool:
-        deadline_ns = time.monotonic_ns() + self._plan.bounds.ready_ns
+        began_ns = time.monotonic_ns()
         while not self._intake.ready:
             if self._ended("ready"):
                 return False
+            deadline_ns = began_ns + self._plan.bounds.ready_ns + self._lost_ns(began_ns)
             if time.monotonic_ns() >= deadline_ns:
+                self._read_up()
+                if self._intake.ready or self._ended("ready"):
+                    continue
                 error = self._tracker.last_error
                 self._fail(
                     error.as_failure("ready")
@@ -371,23 +397,57 @@ class Call:
         while self._unreported and not self.timeline.stopped and self._closed is None:
             self._report()
             if self._unreported:
-                oldest = self._unreported[0].ended_ns or 0
-                self._sleep_until(oldest + self._plan.bounds.transcription_ns)
+                self._sleep_until(self._transcription_due_ns(self._unreported[0]))
 
     def _report(self, *, everything: bool = False) -> None:
         """Hand over the turns of which nothing more is expected."""
-        bound_ns = self._plan.bounds.transcription_ns
-        now_ns = time.monotonic_ns()
+        if any(self._overdue(turn) for turn in self._unreported):
+            self._read_up()
         for turn in list(self._unreported):
-            late = now_ns >= (turn.ended_ns or 0) + bound_ns
+            late = self._overdue(turn)
             if everything or late or turn.end != "completed" or not self._tracker.transcription_due(turn.index):
                 # First, so that a turn which cannot be measured is not handed over again and again.
                 self._unreported.remove(turn)
                 turn.entries_measured = len(self.timeline.entries)
+                self._note_gaps()
+                turn.gaps_measured = len(self.timeline.gaps)
                 self._observer.turn_ended(self.timeline, turn)
                 shared_alarm().catch_up()
 
+    def _transcription_due_ns(self, turn: TurnFacts) -> int:
+        ended_ns = turn.ended_ns or 0
+        return ended_ns + self._plan.bounds.transcription_ns + self._lost_ns(ended_ns)
+
+    def _overdue(self, turn: TurnFacts) -> bool:
+        """Whether a transcription of `turn` would come too late by now, if one is still to come."""
+        due = turn.end == "completed" and self._tracker.transcription_due(turn.index)
+        return due and time.monotonic_ns() >= self._transcription_due_ns(turn)
+
     # waiting and ending
+
+    def _note_gaps(self) -> None:
+        """Keep when this process did not run. A gap that is still open is kept again once it is over."""
+        found = gaps_since(self._gaps_noted_ns)
+        if found:
+            self._gaps_noted_ns = found[-1].end_ns
+            self.timeline.gaps += found
+
+    def _lost_ns(self, since_ns: int) -> int:
+        """Time since an instant in which this process could not have read anything, nor said what it waits for."""
+        self._note_gaps()
+        gaps = self.timeline.gaps
+        return lost_ns(gaps, since_ns, time.monotonic_ns()) if gaps else 0
+
+    def _read_up(self) -> None:
+        """Have the reader take in what has arrived by now: no deadline is judged before that."""
+        asked_ns = time.monotonic_ns()
+        quiet = rounds = 0
+        while quiet < _QUIET_ROUNDS and rounds < _MOST_ROUNDS and self._closed is None:
+            known, rounds = self._messages_read, rounds + 1
+            gevent.sleep(0)
+            quiet = 0 if self._messages_read > known else quiet + 1
+            if self.timeline.connection.kernel_stamps and self._arrived_ns > asked_ns:
+                return
 
     def _idle_until(self, until_ns: int) -> None:
         """Let time pass with the microphone open, reporting turns whose transcription comes meanwhile."""

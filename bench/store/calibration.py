@@ -7,12 +7,14 @@ another kernel or CPU, says nothing here and is not found.
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from bench.errors import BenchError
 from bench.store.certificate import Spread, StoredPart
 from bench.store.environment import Host
 from bench.store.folder import file_part, write_atomic
@@ -70,10 +72,24 @@ def calibration_home() -> Path:
     return base / "calibration"
 
 
+def writable_home() -> Path:
+    """Where calibrations are kept, made if need be. Raises `BenchError` when nothing can be kept there."""
+    try:
+        folder = calibration_home()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    except (OSError, RuntimeError) as error:
+        raise BenchError(
+            f"the calibration cannot be kept: {error}",
+            hint="set BENCH_HOME to a folder that this user may write",
+        ) from error
+    return folder
+
+
 def write_calibration(calibration: Calibration) -> Path:
-    """Keep `calibration`; the path of its file."""
-    folder = calibration_home()
-    folder.mkdir(parents=True, exist_ok=True)
+    """Keep `calibration`; the path of its file. Raises as `writable_home` does."""
+    folder = writable_home()
     stamp = calibration.created_at.strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{file_part(calibration.host.hostname or 'host')}-{stamp}.json"
     write_atomic(path, calibration.model_dump_json(indent=2) + "\n")
@@ -81,10 +97,18 @@ def write_calibration(calibration: Calibration) -> Path:
 
 
 def newest_calibration(host: Host) -> Calibration | None:
-    """The latest calibration made on `host` (same name, CPU and kernel) without a burner, or None."""
+    """The latest calibration made on `host` (same name, CPU and kernel) without a burner, or None.
+
+    It is optional: a home folder that may not be read, or that nobody knows, is one without calibrations.
+    """
     found: list[Calibration] = []
-    folder = calibration_home()
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+    try:
+        paths = sorted(calibration_home().iterdir())
+    except (OSError, RuntimeError):
+        return None
+    for path in paths:
+        if path.suffix != ".json":
+            continue
         try:
             candidate = Calibration.model_validate_json(path.read_bytes())
         except (ValidationError, OSError):

@@ -52,14 +52,44 @@ def _spread(value: object) -> object:
 OptionalSpread = Annotated[Spread | None, BeforeValidator(_spread)]
 
 
+class StoredGap(StoredPart):
+    """A span in which a worker stood still; `kind` as in `bench.facts.gaps`."""
+
+    at: Figure = None
+    """Wall-clock seconds (Unix) of its beginning."""
+    length_ms: Figure = None
+    kind: Annotated[str, BeforeValidator(str)] = "frozen"
+
+
+def _gaps(value: object) -> object:
+    """The gaps that can be read; what is broken is left out."""
+    known = value if isinstance(value, list | tuple) else []
+    return [
+        gap for gap in known if isinstance(gap, StoredGap) or (isinstance(gap, dict) and _figure(gap.get("length_ms")))
+    ]
+
+
 class WorkerFigures(StoredPart):
-    """What one worker process used. Shares are of one core, or of the host's CPU time (steal)."""
+    """What one worker process used. Shares are of one core, or of the host's CPU time (steal, `host_*`)."""
 
     missed_deadlines_share: Figure = None
     """Frames that left later than a whole frame's length."""
     cpu_share: Figure = None
     cpu_share_peak: Figure = None
     steal_share: Figure = None
+    host_cpu_share: Figure = None
+    """All processes of the machine together, of all its CPUs."""
+    host_cpu_full_share: Figure = None
+    """Share of the seconds in which next to no CPU was free."""
+    cpu_pressure_share: Figure = None
+    """Share of the time in which some process had to wait for a CPU (Linux's PSI)."""
+    throttled_share: Figure = None
+    """Share of the time in which the limit of the container kept its processes from running."""
+    gap_count: Whole = None
+    gap_longest_ms: Figure = None
+    gap_total_ms: Figure = None
+    gaps: Annotated[list[StoredGap], BeforeValidator(_gaps)] = Field(default_factory=list)
+    """The longest spans in which the process, or its loop alone, stood still; longest first."""
     gc_pauses: Whole = None
     gc_pause_total_ms: Figure = None
     gc_pause_longest_ms: Figure = None

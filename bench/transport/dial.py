@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gevent import Timeout
 from gevent import socket as green
 
 from bench.config.redactor import Redactor
@@ -25,6 +24,7 @@ from bench.transport import stamps
 from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.failures import Part, of_os_error, of_tls
 from bench.transport.http import NotHttpError, read_body
+from bench.transport.patience import Patience
 from bench.transport.proxy import Proxy, open_tunnel, proxy_for
 from bench.transport.tls import TlsWire, context_for
 from bench.transport.wire import RECEIVE_BUFFER, SEND_BUFFER, SocketWire, Wire
@@ -112,16 +112,17 @@ def _connect_any(
         try:
             sock = green.socket(family, socket.SOCK_STREAM)
         except OSError as error:
-            last = error
+            last = error.with_traceback(None)
             continue
         progress.undo = sock.close
         try:
             stamped = _prepare(sock)
-            with Timeout.start_new(share_s, TimeoutError(errno.ETIMEDOUT, "no answer")):
+            with Patience(share_s, TimeoutError(errno.ETIMEDOUT, "no answer")):
                 sock.connect(address)
         except OSError as error:
             sock.close()
-            last = error
+            # Its traceback holds this frame, which holds the error: a cycle for each refused call.
+            last = error.with_traceback(None)
             continue
         shown = f"[{address[0]}]:{address[1]}" if family == socket.AF_INET6 else f"{address[0]}:{address[1]}"
         return sock, stamped, shown

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+import time
 from collections.abc import Sequence
 
 SO_TIMESTAMPNS = 35
@@ -58,6 +59,19 @@ def stamp_of(ancillary: Sequence[tuple[int, int, bytes]]) -> int | None:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             return int(seconds) * 1_000_000_000 + int(nanoseconds)
     return None
+
+
+_TOGETHER_NS = 100_000
+
+
+def both_clocks() -> tuple[int, int]:
+    """The monotonic and the wall clock, read together: a process stopped between them would date a stamp too early."""
+    for _ in range(5):
+        now_ns = time.monotonic_ns()
+        wall_ns = time.time_ns()
+        if time.monotonic_ns() - now_ns < _TOGETHER_NS:
+            break
+    return now_ns, wall_ns
 
 
 def arrival_ns(stamp_ns: int, *, now_ns: int, wall_ns: int) -> int | None:

@@ -14,7 +14,6 @@ from collections import deque
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from gevent import Timeout
 from gevent.event import Event
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHeader, InvalidUpgrade, InvalidURI, NegotiationError
@@ -33,6 +32,7 @@ from bench.transport.channel import MAX_MESSAGE_BYTES, Closed, ConnectOptions, M
 from bench.transport.dial import Dialing, dial
 from bench.transport.failures import cleaned, of_broken_answer, of_os_error, of_status, of_timeout
 from bench.transport.http import Head, NotHttpError, read_body, read_head
+from bench.transport.patience import Patience
 from bench.transport.wire import SendTimeoutError, Wire
 
 _MASK = bytes.fromhex("5ac3179e")
@@ -77,7 +77,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
     redactor = options.knowing_secrets()
     connection.started_ns = time.monotonic_ns()
     progress = Dialing(connection.started_ns + int(options.connect_timeout_s * 1e9))
-    timer = Timeout.start_new(options.connect_timeout_s)
+    timer = Patience(options.connect_timeout_s)
     try:
         wire = dial(
             uri.host,
@@ -95,7 +95,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
     except BaseException as error:
         # Whatever ends it, a cancelled greenlet included, the descriptor must not outlive the attempt.
         progress.abandon()
-        if error is timer:
+        if error is timer.expired:
             raise TransportError(of_timeout(progress.part, options.connect_timeout_s)) from None
         if isinstance(error, TransportError):
             raise TransportError(cleaned(error.failure, redactor)) from None

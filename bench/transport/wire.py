@@ -23,7 +23,7 @@ from gevent import socket as green
 from gevent.event import Event
 
 from bench.transport import stamps
-from bench.transport.witness import ArrivalLog, watch
+from bench.transport.witness import ArrivalLog, frozen_since, watch
 
 MAX_BACKLOG = 4 * 1024 * 1024
 RECEIVE_BUFFER = 1024 * 1024
@@ -143,6 +143,7 @@ class SocketWire(Wire):
         return self._backlog_bytes > MAX_BACKLOG
 
     def read(self, size: int, deadline_ns: int | None = None) -> bytes | None:
+        expired = False
         if self._unwaited >= _PATIENCE:
             # A peer that never pauses would otherwise keep the loop, and other sessions' deadlines, to itself.
             self._unwaited = 0
@@ -154,13 +155,15 @@ class SocketWire(Wire):
                 data, ancillary, _flags, _address = self._sock.recvmsg(size, self._ancillary_bytes)
             except BlockingIOError:
                 self._unwaited = 0
-                if not self._wait_readable(deadline_ns):
+                if expired:
                     return None
+                # Looked for once more after the deadline: a process that was stopped wakes up late to what came in
+                # time.
+                expired = not self._wait_readable(deadline_ns)
                 continue
             break
         self._unwaited += 1
-        now_ns = time.monotonic_ns()
-        wall_ns = time.time_ns()
+        now_ns, wall_ns = stamps.both_clocks()
         if self._quickack and data:
             # The kernel falls back to delayed acknowledgements each time we send, so it is told anew.
             self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
@@ -217,7 +220,12 @@ class SocketWire(Wire):
         return False
 
     def flush(self) -> None:
-        if self._backlog_bytes and not self._drained.wait(self._send_timeout_s):
+        asked_ns = time.monotonic_ns()
+        waited = self._backlog_bytes and not self._drained.wait(self._send_timeout_s)
+        if waited and (frozen_s := frozen_since(asked_ns)):
+            # The peer may have read all the while: it is this process that stood still.
+            waited = not self._drained.wait(frozen_s)
+        if waited:
             self._send_error = self._send_error or SendTimeoutError()
         self._check_sendable()
 

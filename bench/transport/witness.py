@@ -6,6 +6,7 @@ and, on every arrival, notes (bytes received so far, now); a message's last byte
 that counts it. A note is an upper bound like the kernel's stamp, so the earlier of the two is always the better.
 With another greenlet burning 20 ms at a time the kernel's stamps alone are 19 ms late at p99; with the witness, `bench
 calibrate --at 200 --burner 20` finds less than 1 ms on an otherwise idle core.
+It also looks at the clocks every few milliseconds: when it could not, it was no witness, and `gaps_since` says so.
 Trap: it must not use anything that Locust has monkey-patched, or it would run on the loop that it is there to watch.
 """
 
@@ -23,6 +24,8 @@ from typing import Any
 
 from gevent import monkey
 
+from bench.facts.gaps import Gap, GapWatch, lost_ns, read_clocks
+
 _BYTES_RECEIVED = struct.Struct("@Q")
 _BYTES_RECEIVED_AT = 128
 """Offset of `tcpi_bytes_received` in `struct tcp_info` (linux/tcp.h, since 4.1)."""
@@ -32,6 +35,9 @@ _PERIOD_S = 0.0005
 _SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default makes a thread wait 5 ms for a busy loop to let go; that would be the notes' error."""
 _MOST_NOTES = 4096
+_BEAT_S = 0.005
+"""The longest time between two looks at the clocks when nothing arrives."""
+_MOST_EVENTS = 1024
 
 
 class ArrivalLog:
@@ -68,31 +74,48 @@ class ArrivalLog:
 
 
 class _Witness:
+    """The thread of one process. Without epoll it only looks at the clocks."""
+
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.gaps = GapWatch(read_clocks())
         self._logs: dict[int, ArrivalLog] = {}
-        self._epoll: select.epoll = _unpatched("select", "epoll")()
+        self._epoll: select.epoll | None = _unpatched("select", "epoll")() if sys.platform == "linux" else None
         self._sleep: Callable[[float], None] = _unpatched("time", "sleep")
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         _unpatched("_thread", "start_new_thread")(self._run, ())
 
-    def watch(self, sock: Any) -> ArrivalLog:
+    def watch(self, sock: Any) -> ArrivalLog | None:
+        if self._epoll is None:
+            return None
         log = ArrivalLog(sock, self)
         self._logs[sock.fileno()] = log
         self._epoll.register(sock.fileno(), select.EPOLLIN | select.EPOLLET)
         return log
 
     def forget(self, fd: int) -> None:
-        if self._logs.pop(fd, None) is not None and self.pid == os.getpid():
+        if self._logs.pop(fd, None) is not None and self.pid == os.getpid() and self._epoll is not None:
             self._epoll.unregister(fd)
 
     def _run(self) -> None:
+        epoll = self._epoll
         while True:
-            for fd, _event in self._epoll.poll():
+            if epoll is None:
+                self._sleep(_BEAT_S)
+            else:
+                self._take_notes(epoll)
+            # After the notes: an arrival that was noted late is then inside of the gap.
+            self.gaps.look(read_clocks())
+            self._sleep(_PERIOD_S)
+
+    def _take_notes(self, epoll: select.epoll) -> None:
+        events = epoll.poll(_BEAT_S, _MOST_EVENTS)
+        while events:
+            for fd, _event in events:
                 log = self._logs.get(fd)
                 if log is not None:
                     log.note()
-            self._sleep(_PERIOD_S)
+            events = epoll.poll(0, _MOST_EVENTS) if len(events) == _MOST_EVENTS else []
 
 
 def _unpatched(module: str, name: str) -> Any:
@@ -102,11 +125,27 @@ def _unpatched(module: str, name: str) -> Any:
 _current: _Witness | None = None
 
 
-def watch(sock: Any) -> ArrivalLog | None:
-    """Have the arrivals of `sock` noted from now on; None where the platform cannot."""
+def _witness() -> _Witness:
     global _current  # noqa: PLW0603 - one witness per process, made again after a fork
-    if sys.platform != "linux":
-        return None
     if _current is None or _current.pid != os.getpid():
         _current = _Witness()
-    return _current.watch(sock)
+    return _current
+
+
+def watch(sock: Any) -> ArrivalLog | None:
+    """Have the arrivals of `sock` noted from now on; None where the platform cannot."""
+    return _witness().watch(sock)
+
+
+def gaps_since(start_ns: int, *, closed: bool = False) -> list[Gap]:
+    """When this process did not run, or its clocks were set, after `start_ns`; the first to ask starts the watch.
+
+    `closed`: without a gap that may be going on right now.
+    """
+    return _witness().gaps.since(start_ns, None if closed else time.monotonic_ns())
+
+
+def frozen_since(start_ns: int) -> float:
+    """Seconds after `start_ns` in which this process did not run: a deadline of another is not judged by them."""
+    gaps = gaps_since(start_ns)
+    return lost_ns(gaps, start_ns, time.monotonic_ns()) / 1e9 if gaps else 0.0

@@ -74,9 +74,7 @@ def test_the_summary_says_what_the_rows_say(scenario: Path, tmp_path: Path) -> N
     assert again.stdout.strip() in done.stdout
 
 
-def test_wer_is_jiwers_and_whispers_stands_beside_it(
-    scenario: Path, tmp_path: Path
-) -> None:
+def test_wer_is_jiwers_and_whispers_stands_beside_it(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     heard = "hello their, mister Smith owes 25 dollars"
     catalogue = tmp_path / "catalogue.yaml"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import gevent
 import msgpack
 import pytest
 
-from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of
+from bench.facts.gaps import Gap
+from bench.load.health_probe import GapRecord, HealthProbe, ProbeReadings, certificate_of
 from bench.session.call import Delays
 from bench.store.certificate import Arrivals
+from tests.support.freeze import freeze
 
 
 def readings(late_us: list[int]) -> ProbeReadings:
@@ -44,3 +48,43 @@ def test_arrivals_add_up_and_no_workers_say_nothing() -> None:
     found = certificate_of({}, parts)
     assert found.arrivals == Arrivals(offered=5, achieved=6, dropped=4)
     assert (found.frame_late_ms, found.workers, found.dropped_arrivals) == (None, {}, 4)
+
+
+def test_a_stall_at_the_very_end_is_in_the_certificate() -> None:
+    probe = HealthProbe(Delays(), frame_ms=20)
+    probe.start()
+    gevent.sleep(0.06)
+    freeze(0.3)
+    probe.stop()
+    found = probe.readings().certificate
+    assert found.loop_lag_ms is not None
+    assert (found.loop_lag_ms.max_ms or 0) > 200
+    assert found.gap_count is not None
+    assert found.gap_count >= 1
+    assert (found.gap_longest_ms or 0) >= 300
+    assert (found.gap_total_ms or 0) >= 300
+    assert found.gaps[0].kind == "frozen"
+    assert found.gaps[0].length_ms == found.gap_longest_ms
+    assert abs((found.gaps[0].at or 0) - time.time()) < 5
+
+
+def test_a_loop_that_is_held_up_alone_is_told_apart_and_counted_once() -> None:
+    ms = 1_000_000
+    record = GapRecord(0)
+    stopped = Gap(100 * ms, 900 * ms, 800 * ms, "frozen")
+    # The loop wakes first: its own gap is known before the witness's.
+    record.add([], [Gap(140 * ms, 901 * ms, 761 * ms, "loop")])
+    record.add([stopped], [Gap(1500 * ms, 1700 * ms, 200 * ms, "loop")])
+    record.add([stopped], [])
+    record.add([stopped], [])
+    assert (record.count, record.total_ns) == (2, 1000 * ms)
+    assert [(gap.kind, gap.length_ms) for gap in record.stored()] == [("frozen", 800), ("loop", 200)]
+
+
+def test_all_gaps_are_counted_and_the_longest_kept() -> None:
+    ms = 1_000_000
+    record = GapRecord(0)
+    for each in range(1, 101):
+        record.add([Gap(each * 1000 * ms, (each * 1000 + each) * ms, each * ms, "frozen")], [])
+    assert (record.count, record.total_ns, record.longest_ms) == (100, 5050 * ms, 100)
+    assert [gap.length_ms for gap in record.stored()] == [*range(100, 90, -1)]

@@ -80,7 +80,7 @@ def test_late_turns_make_it_invalid_and_name_what_was_wrong(tmp_path: Path) -> N
     late = sum(row.client_late for row in turns)
     assert (found.verdict.name, found.verdict.exit_code, found.health.trust) == ("invalid", 4, "no")
     reasons = " | ".join(found.verdict.reasons)
-    for said in (f"audio late in {late} of 120 turns", "p99 34.0 ms", "--workers"):
+    for said in (f"late itself in {late} of 120 turns", "p99 34.0 ms", "--workers"):
         assert said in reasons
     assert found.health.client_late_of == 120
     for text in everywhere(found):
@@ -204,3 +204,63 @@ def test_wer_that_was_not_measured_says_why(tmp_path: Path, session: dict[str, A
     assert said in found.verdict.warnings[0]
     for text in everywhere(found):
         assert said in text
+
+
+STOP = {"at": 1.0, "length_ms": 3204.2, "kind": "frozen"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"gaps": [STOP], "gap_count": 1, "gap_longest_ms": 3204.2, "gap_total_ms": 3204.2},
+            "stood still for 3,204 ms",
+        ),
+        ({"gaps": [{**STOP, "kind": "loop"}]}, "could not attend to its calls for 3,204 ms"),
+        ({"gaps": [{**STOP, "kind": "suspended"}]}, "slept with its machine for 3,204 ms"),
+        ({"gaps": [{**STOP, "kind": "clock"}]}, "saw its wall clock set by 3,204 ms"),
+        ({"gaps": [{**STOP, "kind": "of a newer version"}]}, "stood still for 3,204 ms"),
+        ({"gaps": [STOP, {**STOP, "length_ms": 60}, {**STOP, "length_ms": 30}]}, "; 1 more gap above 50 ms"),
+        ({"gaps": [{**STOP, "length_ms": 49}]}, None),
+        ({"gaps": [{**STOP, "length_ms": "?"}, 7, None]}, None),
+        ({"gaps": "?"}, None),
+        ({"host_cpu_share": 0.9, "host_cpu_full_share": 0.8}, "all CPUs of the machine of worker w0 were busy in 80 %"),
+        ({"host_cpu_share": 0.9, "host_cpu_full_share": 0.05}, None),
+        ({"cpu_pressure_share": 0.55}, "waited for a CPU in 55 % of the time"),
+        ({"throttled_share": 0.2}, "the CPU limit of its container kept worker w0 from running in 20"),
+        ({"host_cpu_full_share": None, "cpu_pressure_share": "x"}, None),
+    ],
+)
+def test_a_worker_that_stood_still_and_a_full_machine_are_cautions(
+    tmp_path: Path, changes: dict[str, Any], said: str | None
+) -> None:
+    found = summary_of(tmp_path, health=build.health(build.certificate(**changes), build.certificate()))
+    warned = "; ".join(found.verdict.warnings)
+    if said is None:
+        assert (found.health.trust, found.health.overload) == ("yes", [])
+        return
+    assert said in warned
+    assert found.health.trust == "with care"
+    for text in everywhere(found):
+        assert said.replace("3,204 ms", "") in text or said in text
+
+
+def test_turns_that_a_gap_touched_are_counted_beside_it(tmp_path: Path) -> None:
+    turns, sessions = build.rows(calls=40, fails=0, late=0.0, warm=0)
+    for row in turns[:3]:
+        row.client_late, row.gap_ms = True, 3200.0
+    stopped = build.health(build.certificate(gaps=[STOP], gap_count=1, gap_longest_ms=3204.2, gap_total_ms=3204.2))
+    found = summarise(build.finished(tmp_path, turns, sessions, health=stopped))
+    assert "3 turns that this touched left out" in "; ".join(found.health.overload)
+    assert found.verdict.name == "pass"
+    shown = next(row for row in readings(found.health) if row.title == "Stood still at the longest, ms")
+    assert (shown.cells[-1].value, shown.cells[-1].bad) == ("-", False) or shown.cells[0].bad
+
+
+def test_calls_that_came_up_in_a_gap_leave_the_waits(tmp_path: Path) -> None:
+    turns, sessions = build.rows(calls=40, fails=0, late=0.0, warm=0)
+    sessions[0].connect_ms, sessions[0].gap_ms = 3300.0, 3200.0
+    found = summarise(build.finished(tmp_path, turns, sessions, health=build.health()))
+    row = found.metric("connect_ms")
+    assert row is not None
+    assert (row.n, row.worst is not None and row.worst < 3000) == (39, True)
