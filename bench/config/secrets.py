@@ -27,7 +27,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORD = re.compile(
     r"(?:access|account|api|auth|bearer|client|o|private|refresh|security|service|session|shared|subscription|x)*"
     r"(?:key|token|secret|auth|authori[sz]ation|authentication|bearer|jwt|cookie|sig|signature|hmac"
-    r"|pass|passw(?:or)?d|passphrase|passcode|cred|credential)s?"
+    r"|pass|passw(?:or)?d|passphrase|passcode|otp|sas|assertion|cred|credential)s?"
 )
 _HARMLESS_KEYS = {"public", "cache", "idempotency"}
 _TOKEN_OWNERS = {"access", "api", "auth", "bearer", "refresh", "security", "session"}

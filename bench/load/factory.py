@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.audio.catalogue import Fixture, load_catalogue
+from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
 from bench.facts.timeline import Labels
@@ -63,6 +64,9 @@ class CallFactory:
             verify_tls=target.verify_tls,
             quickack=scenario.transport.quickack,
             max_message_bytes=scenario.transport.max_message_bytes,
+            redactor=Redactor.of_request(
+                endpoint.url, endpoint.headers, endpoint.subprotocols, target.secrets(env, scenario.base)
+            ),
         )
         self._bounds = Bounds(
             ready_ns=timeouts.ready_ms * NS_PER_MS,

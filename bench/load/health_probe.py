@@ -132,7 +132,7 @@ class HealthProbe:
         self._cpu_began = 0.0
         self._began_s = 0.0
         self._most_cpu = 0.0
-        self._host = self._host_before = read_host()
+        self._host = self._host_before = self._host_now = read_host()
         self._seconds = self._full_seconds = 0
         self._window = (0.0, 0.0)
         self._lags: list[int] = []
@@ -150,7 +150,7 @@ class HealthProbe:
         self._began_s = time.monotonic()
         self._cpu_began = self._cpu_s()
         self._window = (self._began_s, self._cpu_began)
-        self._host = self._host_before = read_host()
+        self._host = self._host_before = self._host_now = read_host()
         self._gaps = GapRecord(time.monotonic_ns())
         gaps_since(time.monotonic_ns())
         gc.callbacks.append(self._gc)
@@ -194,7 +194,6 @@ class HealthProbe:
         held, self._held = self._held, []
         self.loop_lag.add(lags)
         self._gaps.add(gaps_since(0, closed=True), held)
-        self._look_at_host()
         self.frame_late.add(late)
         self.recv_lag.add(lag)
         now_s, cpu_s = time.monotonic(), self._cpu_s()
@@ -202,25 +201,33 @@ class HealthProbe:
         if elapsed_s >= 0.5:
             self._most_cpu = max(self._most_cpu, (cpu_s - self._window[1]) / elapsed_s)
             self._window = (now_s, cpu_s)
+        # To look takes a file too: a process that may open no more is still watched.
+        with suppress(OSError):
+            self._look_at_files()
+            self._look_at_host()
+
+    def _look_at_files(self) -> None:
         if _OPEN_FILES.is_dir():
             self._most_files = max(self._most_files, len(os.listdir(_OPEN_FILES)))
         self._most_rss = max(self._most_rss, self._process.memory_info().rss)
 
     def _look_at_host(self) -> None:
-        now = read_host()
+        self._host_now = now = read_host()
         if now.at_s - self._host_before.at_s >= 0.5:
             self._seconds += 1
             self._full_seconds += (between(self._host_before, now).busy or 0) > FULL
             self._host_before = now
 
     def _cpu_s(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        times = os.times()
+        return times.user + times.system
 
     def readings(self) -> ProbeReadings:
         """The figures of this worker so far."""
         elapsed_s = max(1e-9, time.monotonic() - self._began_s)
-        host = between(self._host, read_host())
+        with suppress(OSError):
+            self._host_now = read_host()
+        host = between(self._host, self._host_now)
         histograms = {"loop_lag_ms": self.loop_lag, "frame_late_ms": self.frame_late, "recv_lag_ms": self.recv_lag}
         certificate = WorkerCertificate(
             loop_lag_ms=self.loop_lag.spread(),

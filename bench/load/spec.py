@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from bench.audio.catalogue import Fixture
+from bench.config.hosts import is_loopback
 from bench.errors import BenchError
 from bench.pricing.book import Books
 from bench.scenario.model import Scenario
@@ -58,15 +58,6 @@ class Workforce:
                 f"or listen on this machine alone with --bind 127.0.0.1:{port}",
             )
         return cls(local, remote, host, int(port), token)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is an address of this machine alone."""
-    name = host.strip("[]")
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,11 @@ class CallSchedule:
     def _call_again_and_again(self, caller: int, offset_s: float) -> None:
         """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed."""
         intended_ns = self.start_ns + round(offset_s * NS_PER_S)
-        failed = 0
+        failed, pause_s = 0, 0.0
         for index in sessions_of_caller(caller, self._load):
+            if pause_s:
+                self.pauses += 1
+                self.paused_s += pause_s
             if not self._sleep_until(intended_ns):
                 return
             began_ns = time.monotonic_ns()
@@ -128,9 +131,6 @@ class CallSchedule:
             # A call that failed late kept nobody busy dialling: it is no sign of a target that is dead.
             failed = 0 if good or now_ns - began_ns > LONG_CALL_NS else failed + 1
             pause_s = back_off_s(failed, random.Random(f"back-off:{self._seed}:{caller}:{index}"))
-            if pause_s:
-                self.pauses += 1
-                self.paused_s += pause_s
             intended_ns = now_ns + round(pause_s * NS_PER_S)
 
     def _dispatch(self) -> None:

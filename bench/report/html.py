@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
 from bench.report.findings import MetricRow, Rate, Summary
@@ -33,7 +34,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
     """The whole page; the same text each time the same summary is given. `pictures` of recordings are data URIs."""
     charts = summary.charts
     tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
-    return (
+    page = (
         _environment()
         .get_template("report.html.j2")
         .render(
@@ -53,6 +54,8 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
             other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
         )
     )
+    # Rows of an older version hold a server's texts as they came, escapes for terminals included.
+    return printable(page)
 
 
 @cache

@@ -124,6 +124,8 @@ def run_scenario(
         stack.callback(watching.close)
         for open_watcher in watchers:
             watching.add(open_watcher(spec))
+        for exposure in target.exposures:
+            watching.note(f"WARNING: {exposure}")
         for name, said in doubts.items():
             watching.note(f"warning: recording {name}: {'; '.join(said)}")
         run = prepare(spec, watching, command=command)
@@ -244,6 +246,7 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
         own_price_book=stored.own_book(spec.books),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
+        notes=target.exposures,
     )
 
 

@@ -18,6 +18,7 @@ def plan_text(scenario: Scenario) -> str:
     return (
         yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True)
         + f"# {load_sentence(scenario.load, scenario.turns)}\n"
+        + "".join(f"# WARNING: {line}\n" for line in (scenario.target.exposures if scenario.target else ()))
         + f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent"
     )
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from bench.config.block import Block, Complaint, ScenarioPath, Text, nearest, raise_all, refusal
+from bench.config.hosts import is_loopback
 from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_secret
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.dialects.dialect import Address
@@ -186,6 +187,29 @@ class Target(Block):
     def query_with_secrets(self, env: Mapping[str, str], base: Path) -> dict[str, str]:
         """`query` as it goes on the wire; BenchError when a secret cannot be had."""
         return _resolved(self.query, env, base)
+
+    def secrets(self, env: Mapping[str, str], base: Path) -> tuple[str, ...]:
+        """Every secret that this target refers to, whatever the name of its header or parameter."""
+        found = [self.api_key, *self.headers.values(), *self.query.values()]
+        return tuple(each.resolve(env, base) for each in found if isinstance(each, SecretRef))
+
+    @property
+    def exposures(self) -> list[str]:
+        """How others could read what is sent to this target, as warnings; none on this machine itself."""
+        parts = urlsplit(self.url or "")
+        host = parts.hostname
+        if host is None or is_loopback(host):
+            return []
+        found = [self.api_key, *self.headers.values(), *self.query.values()]
+        secret = any(isinstance(each, SecretRef) for each in found)
+        if parts.scheme == "ws":
+            said = f"the key is sent to {host} without encryption (ws://), so that anyone on the way can read it"
+            return [f"{said}; use wss://, or a key that is worth nothing elsewhere"] if secret else []
+        if self.verify_tls:
+            return []
+        read = "read the key and the calls" if secret else "read the calls"
+        said = f"the certificate of {host} is not checked (verify_tls: false), so that anyone on the way can pose as it"
+        return [f"{said} and {read}; name the authority that signed it with ca_file instead"]
 
     def address(self, env: Mapping[str, str], base: Path) -> Address:
         """What a dialect needs to know to call it, secrets included; BenchError when one cannot be had."""

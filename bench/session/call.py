@@ -9,7 +9,9 @@ what has arrived is read, and time in which this process stood still is not coun
 
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,6 +33,7 @@ from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.microphone import Microphone, phase_of
 from bench.session.pacer import Pacer
+from bench.session.scrub import Scrubber
 from bench.session.tracker import Bounds, Tracker
 from bench.transport.channel import Channel, Closed, ConnectOptions, Media, Transport, TransportError
 from bench.transport.witness import gaps_since
@@ -114,7 +117,8 @@ class Call:
             self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn, refuses_reply=dialect.refuses_reply
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
-        self._intake = Intake(self.timeline, dialect, self._tracker, self._listener)
+        self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
+        self._intake = Intake(self.timeline, dialect, self._tracker, self._listener, self._scrubber)
         self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
         self._changed = Event()
         self._talking = False
@@ -273,7 +277,7 @@ class Call:
             if message is None:
                 continue
             if isinstance(message, Closed):
-                return message
+                return self._scrubber.fact(message)
             self._messages_read += 1
             self._arrived_ns = message.at_ns
             self._observer.delays.recv_lag_us.append((message.read_ns - message.at_ns) // 1000)
@@ -334,8 +338,14 @@ class Call:
 
     def crashed(self, error: Exception) -> None:
         """An error of our own: it ends this call, is shown, and must not be taken for a server that does not answer."""
-        get_hub().handle_error(self, type(error), error, error.__traceback__)
-        self._fail(Failure("harness", "turn", type(error).__name__, str(error)[:200]))
+        said = str(error)
+        if self._scrubber.text(said, len(said)) == said:
+            get_hub().handle_error(self, type(error), error, error.__traceback__)
+        else:
+            # It repeats what a server said: where it happened may be shown, the words not.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            print(f"{where}{type(error).__name__}: {self._scrubber.text(said)}", file=sys.stderr)
+        self._fail(Failure("harness", "turn", type(error).__name__, said))
         self._changed.set()
 
     def _finish_utterance(self, turn: TurnFacts) -> None:
@@ -481,7 +491,7 @@ class Call:
 
     def _fail(self, failure: Failure) -> None:
         if self.timeline.failure is None:
-            self.timeline.failure = failure
+            self.timeline.failure = self._scrubber.fact(failure)
 
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel
@@ -489,7 +499,7 @@ class Call:
             if self._closed is None:
                 if reader is not None:
                     reader.kill(block=True)
-                self._closed = channel.close(timeout_s=self._plan.bounds.close_ns / 1e9)
+                self._closed = self._scrubber.fact(channel.close(timeout_s=self._plan.bounds.close_ns / 1e9))
             else:
                 channel.abort()
         if self._closed is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bench.config.redactor import Redactor
 from bench.dialects.dialect import Dialect
 from bench.facts.signals import (
     AudioDelta,
@@ -24,6 +25,7 @@ from bench.facts.signals import (
 )
 from bench.facts.timeline import Timeline
 from bench.session.listener import Listener
+from bench.session.scrub import Scrubber
 from bench.session.tracker import Tracker
 
 _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
@@ -33,11 +35,19 @@ _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTra
 class Intake:
     """The receiving half of one call."""
 
-    def __init__(self, timeline: Timeline, dialect: Dialect, tracker: Tracker, listener: Listener) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        dialect: Dialect,
+        tracker: Tracker,
+        listener: Listener,
+        scrubber: Scrubber | None = None,
+    ) -> None:
         self._timeline = timeline
         self._dialect = dialect
         self._tracker = tracker
         self._listener = listener
+        self._scrubber = scrubber or Scrubber(Redactor(), timeline)
         self.ready = False
         """The server has acknowledged the configuration."""
         self.refusal: ErrorInfo | None = None
@@ -46,11 +56,13 @@ class Intake:
     def take(self, signals: Iterable[Signal], read_ns: int) -> bool:
         """Keep `signals` and learn from them; whether one of them may end a wait."""
         decisive = False
-        for signal in signals:
+        for raw in signals:
+            signal = self._scrubber.fact(raw)
             if isinstance(signal, AudioDelta):
                 self._hear(signal, read_ns)
             else:
                 self._note(signal, read_ns)
+                self._scrubber.kept(raw)
                 decisive = decisive or isinstance(signal, _DECISIVE)
         return decisive
 
@@ -60,7 +72,8 @@ class Intake:
         try:
             onset = self._listener.hear(response, delta)
         except ValueError as error:
-            self._tracker.feed(Malformed(delta.at_ns, f"undecodable audio: {error}"[:200]), read_ns)
+            broken = Malformed(delta.at_ns, f"undecodable audio: {error}"[:200])
+            self._tracker.feed(self._scrubber.fact(broken), read_ns)
             return
         if onset is not None:
             self._tracker.feed(onset, read_ns)

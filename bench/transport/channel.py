@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bench.config.redactor import Redactor
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 
@@ -84,6 +85,12 @@ class ConnectOptions:
     """Acknowledge at once what arrives, where the platform can: a server that waits for it is not measured late."""
     max_message_bytes: int = MAX_MESSAGE_BYTES
     """A larger message ends the connection, whatever it is made of."""
+    redactor: Redactor | None = field(default=None, repr=False, compare=False)
+    """Knows the secrets of the run; without it, those that the names of this request give away."""
+
+    def knowing_secrets(self) -> Redactor:
+        """What takes secrets out of texts that come over a connection with these options."""
+        return self.redactor or Redactor.of_request(self.url, self.headers, self.subprotocols)
 
 
 class Channel(Protocol):

@@ -17,11 +17,12 @@ from typing import Any
 
 from gevent import socket as green
 
+from bench.config.redactor import Redactor
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.transport import stamps
 from bench.transport.channel import ConnectOptions, TransportError
-from bench.transport.failures import MAX_MESSAGE_CHARS, Part, Redactor, of_os_error, of_tls
+from bench.transport.failures import Part, of_os_error, of_tls
 from bench.transport.http import NotHttpError, read_body
 from bench.transport.patience import Patience
 from bench.transport.proxy import Proxy, open_tunnel, proxy_for
@@ -70,8 +71,10 @@ def dial(
     progress.undo = wire.close
     if proxy is not None:
         progress.part = "proxy"
-        redactor.add(proxy.password)
-        wire = _through(wire, proxy, host, port, options=options, redactor=redactor)
+        if proxy.password:
+            redactor.add(proxy.password)
+            redactor.add(f"{proxy.user}:{proxy.password}")
+        wire = _through(wire, proxy, host, port, options=options, deadline_ns=progress.deadline_ns)
         progress.undo = wire.close
     if context is not None:
         progress.part = "tls"
@@ -137,7 +140,7 @@ def _prepare(sock: green.socket) -> bool:
     return stamps.enable(sock)
 
 
-def _through(wire: Wire, proxy: Proxy, host: str, port: int, *, options: ConnectOptions, redactor: Redactor) -> Wire:
+def _through(wire: Wire, proxy: Proxy, host: str, port: int, *, options: ConnectOptions, deadline_ns: int) -> Wire:
     """Tunnel through `proxy`. Raises `TransportError`."""
     name = f"proxy {proxy.host}:{proxy.port}"
     if proxy.secure:
@@ -146,12 +149,13 @@ def _through(wire: Wire, proxy: Proxy, host: str, port: int, *, options: Connect
         head = open_tunnel(wire, proxy, host, port)
         if 200 <= head.status < 300:
             return wire
-        body = read_body(wire, head)
+        body = read_body(wire, head, deadline_ns)
     except NotHttpError as error:
-        raise TransportError(Failure("connect", "connect", f"proxy_{error.code}", f"{name}: {error}")) from error
+        failure = Failure("connect", "connect", f"proxy_{error.code}", f"{name}: {error}", http_status=error.status)
+        raise TransportError(failure) from error
     except OSError as error:
         raise TransportError(of_os_error(error, "proxy", name)) from error
-    text = redactor.clean(body.decode("utf-8", "replace").strip())[:MAX_MESSAGE_CHARS]
+    text = body.decode("utf-8", "replace").strip()
     detail = f"{name} refused the tunnel with HTTP status {head.status}: {text}".rstrip(": ")
     raise TransportError(Failure("connect", "connect", f"proxy_http_{head.status}", detail, http_status=head.status))
 

@@ -1,7 +1,7 @@
-"""Failures of connecting, typed from the fields of exceptions and responses; and the keys that must not leak.
+"""Failures of connecting, typed from the fields of exceptions and responses.
 
-In go `OSError`s, `SSLError`s and HTTP responses, out come `bench.facts.timeline.Failure`s.
-Trap: servers echo keys in error bodies, and URLs carry them in their query; every text goes through `Redactor`.
+In go `OSError`s, `SSLError`s and HTTP responses, out come `bench.facts.failure.Failure`s.
+Trap: servers echo keys in error bodies and status lines, so no failure leaves a transport without `cleaned`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import json
 import socket
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
-from bench.config.secrets import HIDDEN, names_secret
+from bench.config.redactor import Redactor
 from bench.facts.failure import ErrorKind, Failure
 
 Part = Literal["dns", "tcp", "proxy", "tls", "upgrade"]
 """What a connection was busy with; finer than a stage."""
 
 MAX_MESSAGE_CHARS = 500
+MAX_CODE_CHARS = 120
 _QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "quota_exceeded", "credits_exhausted"}
 )
@@ -57,46 +59,6 @@ _TLS_REASONS: Mapping[str, str] = {
     "UNSUPPORTED_PROTOCOL": "unsupported_version",
     "TLSV1_ALERT_PROTOCOL_VERSION": "unsupported_version",
 }
-_SHORTEST_SECRET = 6
-
-
-class Redactor:
-    """Replace the secrets of one connection by `HIDDEN` in any text that may reach a report."""
-
-    def __init__(self, url: str, headers: Mapping[str, str], subprotocols: tuple[str, ...]) -> None:
-        self._secrets: list[str] = []
-        for name, value in headers.items():
-            if names_secret(name):
-                self.add(value)
-                # "Bearer abc": the key itself, for servers that echo it without its scheme.
-                self.add(value.rpartition(" ")[2])
-                # "session=abc; theme=dark": the values of cookies.
-                for word in value.split():
-                    self.add(word.partition("=")[2].rstrip(";"))
-        for protocol in subprotocols:
-            # Browser-style keys travel as "openai-insecure-api-key.<key>".
-            if any(names_secret(part) for part in protocol.split(".")):
-                self.add(protocol.partition(".")[2] or protocol)
-        parts = urlsplit(url)
-        self.add(parts.password)
-        for pair in parts.query.split("&"):
-            name, _, raw = pair.partition("=")
-            if names_secret(unquote_plus(name)):
-                self.add(raw)
-                self.add(unquote_plus(raw))
-
-    def add(self, secret: str | None) -> None:
-        """Hide `secret`, and its percent-decoded form, from now on, unless it is too short to be a secret."""
-        for form in {secret or "", unquote(secret or "")}:
-            if len(form) >= _SHORTEST_SECRET and form not in self._secrets:
-                self._secrets.append(form)
-        self._secrets.sort(key=len, reverse=True)
-
-    def clean(self, text: str) -> str:
-        """`text` without any of the secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
 
 
 def of_timeout(part: Part, seconds: float) -> Failure:
@@ -139,37 +101,48 @@ def of_tls(error: ssl.SSLError, where: str) -> Failure:
     return Failure("tls", "connect", code, f"{where}: {reason.replace('_', ' ').lower() or 'TLS handshake failed'}")
 
 
-def of_status(status: int, headers: Mapping[str, str], body: bytes, *, redactor: Redactor) -> Failure:
-    """An HTTP answer to the upgrade request other than 101. `headers` in lower case."""
+def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """An HTTP answer to the upgrade request other than 101, not `cleaned` yet. `headers` in lower case."""
     code, names = _json_error(body)
     text = body[: 4 * MAX_MESSAGE_CHARS].decode("utf-8", "replace").strip()
-    kind: ErrorKind
-    if status in (401, 403):
-        kind = "auth"
-    elif status == 429:
-        kind = "rate_limit"
-    elif status >= 500:
-        kind = "server"
-    else:
-        kind = "handshake"
+    kind = _kind_of_status(status)
     if status in (402, 403, 429) and names & _QUOTA_CODES:
         kind = "quota"
     if 300 <= status < 400:
         text = f"redirected to {_without_query(headers.get('location', 'nowhere'))}; redirects are not followed"
-    return Failure(
-        kind,
-        "upgrade",
-        redactor.clean(code) if code else f"http_{status}",
-        redactor.clean(text)[:MAX_MESSAGE_CHARS] or f"HTTP status {status}",
-        http_status=status,
+    return Failure(kind, "upgrade", code or f"http_{status}", text or f"HTTP status {status}", http_status=status)
+
+
+def of_broken_answer(code: str, status: int | None, message: str) -> Failure:
+    """An answer to the upgrade request that is no whole HTTP head; its `status`, where that was still told, counts."""
+    kind = "handshake" if status is None else _kind_of_status(status)
+    return Failure(kind, "upgrade", code, message, http_status=status)
+
+
+def cleaned(failure: Failure, redactor: Redactor) -> Failure:
+    """`failure` without secrets and control characters, and with texts of a bounded length."""
+    code, message, reason = failure.error_code, failure.message, failure.close_reason
+    return replace(
+        failure,
+        error_code=redactor.clean(code)[:MAX_CODE_CHARS] if code else code,
+        message=redactor.clean(message)[:MAX_MESSAGE_CHARS] if message else message,
+        close_reason=redactor.clean(reason)[:MAX_MESSAGE_CHARS] if reason else reason,
     )
+
+
+def _kind_of_status(status: int) -> ErrorKind:
+    if status in (401, 403):
+        return "auth"
+    if status == 429:
+        return "rate_limit"
+    return "server" if status >= 500 else "handshake"
 
 
 def _json_error(body: bytes) -> tuple[str | None, set[str]]:
     """The code of a JSON error body, and every name it goes by (code and type), empty when it is not one."""
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, set()
     if not isinstance(data, dict):
         return None, set()
@@ -180,5 +153,9 @@ def _json_error(body: bytes) -> tuple[str | None, set[str]]:
 
 
 def _without_query(location: str) -> str:
-    parts = urlsplit(location)
+    """A redirect's address as it may be shown: credentials are part of the user name and of the query."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return f"a broken address ({location.partition('?')[0].rpartition('@')[2]!r})"
     return parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]).geturl()

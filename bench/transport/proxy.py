@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment
 
+from bench.config.hosts import is_loopback
 from bench.errors import BenchError
 from bench.transport.http import Head, read_head
 from bench.transport.wire import Wire
@@ -42,15 +43,6 @@ def proxy_for(host: str, port: int, *, secure: bool, environment: Mapping[str, s
         if url:
             return _parse(url, f"{scheme.upper()}_PROXY")
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine itself: `localhost`, a name below it, or a loopback address."""
-    name = host.lower().strip("[]").rstrip(".")
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
 
 
 def bypassed(host: str, port: int, no_proxy: str) -> bool:

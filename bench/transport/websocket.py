@@ -23,13 +23,14 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from bench import __version__
+from bench.config.redactor import Redactor
 from bench.errors import BenchError
 from bench.facts.connection import Connection
 from bench.facts.failure import ErrorKind, Failure
 from bench.transport.boundaries import FrameSplitter, RawFrame
 from bench.transport.channel import MAX_MESSAGE_BYTES, Closed, ConnectOptions, Message, TransportError
 from bench.transport.dial import Dialing, dial
-from bench.transport.failures import Redactor, of_os_error, of_status, of_timeout
+from bench.transport.failures import cleaned, of_broken_answer, of_os_error, of_status, of_timeout
 from bench.transport.http import Head, NotHttpError, read_body, read_head
 from bench.transport.patience import Patience
 from bench.transport.wire import SendTimeoutError, Wire
@@ -73,7 +74,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
     Raises `TransportError` with a typed failure, `BenchError` for a URL, header, CA file or proxy that cannot be used.
     """
     uri = _target(options)
-    redactor = Redactor(options.url, options.headers, options.subprotocols)
+    redactor = options.knowing_secrets()
     connection.started_ns = time.monotonic_ns()
     progress = Dialing(connection.started_ns + int(options.connect_timeout_s * 1e9))
     timer = Patience(options.connect_timeout_s)
@@ -88,7 +89,7 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
             redactor=redactor,
         )
         progress.part = "upgrade"
-        protocol = _upgrade(wire, uri, options, connection, redactor)
+        protocol = _upgrade(wire, uri, options, connection, progress.deadline_ns, redactor)
         connection.done("upgrade")
         connection.open_ns = connection.stages["upgrade"]
     except BaseException as error:
@@ -96,6 +97,8 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
         progress.abandon()
         if error is timer.expired:
             raise TransportError(of_timeout(progress.part, options.connect_timeout_s)) from None
+        if isinstance(error, TransportError):
+            raise TransportError(cleaned(error.failure, redactor)) from None
         raise
     finally:
         timer.close()
@@ -124,7 +127,12 @@ def _target(options: ConnectOptions) -> WebSocketURI:
 
 
 def _upgrade(
-    wire: Wire, uri: WebSocketURI, options: ConnectOptions, connection: Connection, redactor: Redactor
+    wire: Wire,
+    uri: WebSocketURI,
+    options: ConnectOptions,
+    connection: Connection,
+    deadline_ns: int,
+    redactor: Redactor,
 ) -> ClientProtocol:
     """Ask for the upgrade and have the answer judged. Raises `TransportError`."""
     wanted = [Subprotocol(name) for name in options.subprotocols] or None
@@ -144,10 +152,10 @@ def _upgrade(
         connection.kernel_stamps = wire.stamped
         connection.headers.update(_kept(head, redactor))
         if head.status != 101:
-            body = read_body(wire, head)
-            raise TransportError(of_status(head.status, head.headers, body, redactor=redactor))
+            body = read_body(wire, head, deadline_ns)
+            raise TransportError(of_status(head.status, head.headers, body))
     except NotHttpError as error:
-        raise TransportError(Failure("handshake", "upgrade", error.code, f"{where}: {error}")) from error
+        raise TransportError(of_broken_answer(error.code, error.status, f"{where}: {error}")) from error
     except SendTimeoutError as error:
         raise TransportError(of_timeout("upgrade", options.send_timeout_s)) from error
     except OSError as error:
@@ -155,7 +163,11 @@ def _upgrade(
     protocol.receive_data(head.raw)
     protocol.events_received()
     if protocol.handshake_exc is not None:
-        raise TransportError(_bad_upgrade(protocol.handshake_exc, where, redactor))
+        raise TransportError(_bad_upgrade(protocol.handshake_exc, where))
+    if protocol.state is not OPEN:
+        raise TransportError(
+            Failure("handshake", "upgrade", "bad_response", f"{where}: no whole answer", None, None, 101)
+        )
     return protocol
 
 
@@ -165,7 +177,7 @@ def _kept(head: Head, redactor: Redactor) -> dict[str, str]:
     return {name: redactor.clean(value)[:_MOST_KEPT_CHARS] for name, value in found[:_MOST_KEPT]}
 
 
-def _bad_upgrade(error: Exception, where: str, redactor: Redactor) -> Failure:
+def _bad_upgrade(error: Exception, where: str) -> Failure:
     if isinstance(error, InvalidUpgrade):
         code = "bad_upgrade"
     elif isinstance(error, NegotiationError):
@@ -174,7 +186,7 @@ def _bad_upgrade(error: Exception, where: str, redactor: Redactor) -> Failure:
         code = "bad_accept"
     else:
         code = "bad_header" if isinstance(error, InvalidHeader) else "bad_response"
-    return Failure("handshake", "upgrade", code, redactor.clean(f"{where}: {error}"), http_status=101)
+    return Failure("handshake", "upgrade", code, f"{where}: {error}", http_status=101)
 
 
 class WebSocket:

@@ -9,6 +9,7 @@ Trap: the two stamps of a read are attributes of the wire, overwritten by the ne
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import struct
 import time
@@ -93,20 +94,20 @@ class Wire(ABC):
         """Stamps belong to the reads as asked for; False: to units of the layer below (TLS records)."""
         return True
 
-    def read_head(self, marker: bytes, *, opening: bytes, limit: int) -> bytes:
-        """Take bytes up to and with `marker`, and none beyond.
+    def read_head(self, end: re.Pattern[bytes], *, opening: bytes, limit: int) -> bytes:
+        """Take bytes up to and with what `end` matches, and none beyond.
 
-        Returns less (no marker at its end) when the stream ended, does not begin with `opening`, or passed `limit`.
+        Returns less (no match at its end) when the stream ended, does not begin with `opening`, or passed `limit`.
         """
         got = b""
         while seen := self.peek():
             both = got + seen
             if not both.startswith(opening[: len(both)]):
                 return both
-            end = both.find(marker)
-            chunk = self.read(len(seen) if end < 0 else end + len(marker) - len(got))
+            found = end.search(both, max(0, len(got) - 4))
+            chunk = self.read(len(seen) if found is None else found.end() - len(got))
             got += chunk or b""
-            if end >= 0 or len(got) > limit:
+            if found is not None or len(got) > limit:
                 break
         return got
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.config.redactor import Redactor
 from bench.config.secrets import SecretRef, looks_like_key, names_secret
 from bench.errors import BenchError
 from bench.scenario.read import expanded
 from bench.store.redact import safe_command, safe_url
-from bench.transport.failures import Redactor
 from tests.scenario.conftest import Load, Problems
 
 KEY = "sk-proj-abcdefghij0123456789"
@@ -66,7 +66,8 @@ SECRET_NAMES = """
     KEY_PROD token X_TOKEN access_token access_tokens authToken id_token X-Amz-Security-Token secret client_secret
     clientsecret password DB_PASSWD passphrase SMTP_PASS Authorization Proxy-Authorization auth X-Auth X-Auth-Token
     oauth Cookie Set-Cookie session_cookie cookies sig query.sig signature X-Signature X-Amz-Signature
-    X-Hub-Signature-256 credentials X-Amz-Credential jwt bearer X-Hmac target.headers.Authorization --api-key
+    X-Hub-Signature-256 credentials X-Amz-Credential jwt bearer X-Hmac otp client_assertion target.headers.Authorization
+    --api-key
 """
 PLAIN_NAMES = """
     max_output_tokens out_tokens_max MAX_TOKENS tokens token_limit token_type tokenizer keyboard monkey turkey hotkey
@@ -98,7 +99,7 @@ def test_a_secret_header_is_a_reference_from_the_scenario_to_the_report(
     assert expanded(scenario)["target"]["headers"] == {name: "env:X"}
     headers = scenario.target.headers_with_secrets({"X": "session=hunter2-hunter2"}, scenario.base)
     assert headers == {name: "session=hunter2-hunter2"}
-    assert Redactor("wss://host/v1", headers, ()).clean("no session hunter2-hunter2") == "no session ***"
+    assert Redactor.of_request("wss://host/v1", headers, ()).clean("no session hunter2-hunter2") == "no session ***"
     assert safe_command(["--set", f"target.headers.{name}=hunter2"]) == ["--set", f"target.headers.{name}=***"]
 
 
@@ -110,7 +111,7 @@ def test_a_secret_parameter_is_refused_in_every_place(name: str, problems: Probl
     assert in_url.startswith("--url: target.url: ")
     assert "hunter2" not in in_query + in_url
     assert "hunter2" not in safe_url(f"wss://host/v1?{name}=hunter2-hunter2")
-    redactor = Redactor(f"wss://host/v1?{name}=hunter2-hunter2", {}, ())
+    redactor = Redactor.of_request(f"wss://host/v1?{name}=hunter2-hunter2", {}, ())
     assert redactor.clean("hunter2-hunter2") == "***"
 
 

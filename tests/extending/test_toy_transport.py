@@ -19,7 +19,7 @@ from bench.transport import register, transport_for
 from bench.transport.channel import Closed, ConnectOptions, Media, Message, TransportError
 from tests.support.play import play
 
-REPLY = (b"\x00\x10" * 2_400, b"\x00\xf0" * 2_400)
+REPLY = (b"\x00\x10\x00\xf0" * 1_200, b"\x00\xf0\x00\x10" * 1_200)
 """Two pieces of 100 ms of PCM16 at 24 kHz."""
 
 

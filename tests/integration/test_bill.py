@@ -14,6 +14,7 @@ import pytest
 import soundfile
 import yaml
 
+from bench.errors import ExitCode
 from bench.server.options import ServeOptions, start_server
 from tests.support.bursts import RATE, noise_burst
 from tests.support.processes import ROOT, bench
@@ -75,7 +76,7 @@ def test_a_run_with_rate_limited_turns_has_a_known_cost(tmp_path: Path) -> None:
         }
         (tmp_path / "scenario.yaml").write_text(yaml.safe_dump(body))
         done = bench("run", tmp_path / "scenario.yaml", "--out", out)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == ExitCode.THRESHOLD_FAILED, done.stdout + done.stderr
     turns, calls = pd.read_parquet(out / "turns.parquet"), pd.read_parquet(out / "sessions.parquet")
     limited = turns["error_kind"] == "rate_limit"
     assert 2 <= limited.sum() <= 8
@@ -92,7 +93,7 @@ def test_a_run_with_rate_limited_turns_has_a_known_cost(tmp_path: Path) -> None:
 
     # The prices are in the folder: the book itself may be gone, and the scenario's own names still hold.
     (tmp_path / "mine.yaml").unlink()
-    assert bench("report", out, "--recompute").returncode == 0
+    assert bench("report", out, "--recompute").returncode == ExitCode.THRESHOLD_FAILED
     pd.testing.assert_frame_equal(sorted_rows(pd.read_parquet(out / "turns.parquet")), sorted_rows(turns))
     pd.testing.assert_frame_equal(sorted_rows(pd.read_parquet(out / "sessions.parquet")), sorted_rows(calls))
 

@@ -177,10 +177,10 @@ def test_what_does_no_harm_changes_nothing(run: Run, name: str) -> None:
         assert row["reply_audio_ms"] == pytest.approx(turns["healthy", turn]["reply_audio_ms"], abs=1)
 
 
-def test_no_call_is_lost_and_the_run_passes_with_what_it_measured(run: Run) -> None:
+def test_no_call_is_lost_and_the_run_fails_by_its_bounds(run: Run) -> None:
     sessions, turns, code = run
     assert len(sessions) == len(CASES) + len(HARMLESS) + 1
-    assert code == ExitCode.PASS
+    assert code == ExitCode.THRESHOLD_FAILED
     for (name, turn), row in turns.items():
         assert row["status"] in {"ok", "early", "no_reply", "cancelled", "incomplete", "failed"}, (name, turn)
 

@@ -14,7 +14,7 @@ from tests.support.processes import bench, voice_server
 
 @pytest.mark.parametrize(
     ("behaviour", "status", "code", "verdict"),
-    [("rate_limit", "failed", ExitCode.PASS, "pass"), ("hang", "no_reply", ExitCode.NO_DATA, "no data")],
+    [("rate_limit", "failed", ExitCode.THRESHOLD_FAILED, "failed"), ("hang", "no_reply", ExitCode.NO_DATA, "no data")],
 )
 def test_turns_that_fail(
     scenario: Path, tmp_path: Path, behaviour: str, status: str, code: ExitCode, verdict: str

@@ -60,7 +60,7 @@ def test_an_error_of_our_own_is_named_and_the_run_goes_on(scenario: Path, tmp_pa
     assert set(zip(turns["error_kind"], turns["error_code"], strict=True)) == {("harness", "ZeroDivisionError")}
     assert set(sessions["status"]) == {"failed"}
     assert "made on purpose" in done.stderr
-    assert done.returncode == ExitCode.NO_DATA, done.stdout
+    assert done.returncode == ExitCode.INVALID_GENERATOR, done.stdout
 
 
 CRASH = """

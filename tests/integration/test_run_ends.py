@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 from bench.errors import ExitCode
-from tests.integration.test_workers import start, wait_for
 from tests.support.processes import ROOT, bench, voice_server
+from tests.support.runs import start, wait_for
 
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from bench.measure.words.normaliser import normalise
 from tests.support.processes import bench, voice_server
 
 
@@ -73,7 +74,7 @@ def test_the_summary_says_what_the_rows_say(scenario: Path, tmp_path: Path) -> N
     assert again.stdout.strip() in done.stdout
 
 
-def test_wer_is_jiwers_on_the_same_normalised_texts(scenario: Path, tmp_path: Path) -> None:
+def test_wer_is_jiwers_and_whispers_stands_beside_it(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     heard = "hello their, mister Smith owes 25 dollars"
     catalogue = tmp_path / "catalogue.yaml"
@@ -84,11 +85,16 @@ def test_wer_is_jiwers_on_the_same_normalised_texts(scenario: Path, tmp_path: Pa
     catalogue.write_text(yaml.safe_dump(body))
     with voice_server(transcript=heard) as url:
         assert bench("run", scenario, "--url", url, "--out", out).returncode == 0
-    normalise = EnglishTextNormalizer()
+    whisper = EnglishTextNormalizer()
     turns = turns_of(out)
-    expected = jiwer.process_words(
-        [normalise(text) for text in turns["reference"]], [normalise(text) for text in turns["hypothesis"]]
-    )
+
+    def words_of(name: str) -> list[str]:
+        return [normalise(text, "en") for text in turns[name]]
+
+    expected = jiwer.process_words(words_of("reference"), words_of("hypothesis"))
+    for row in turns.to_dict("records"):
+        theirs = jiwer.process_words(whisper(row["reference"]), whisper(row["hypothesis"]))
+        assert row["wer_whisper"] == pytest.approx(theirs.wer)
     summary = json.loads((out / "summary.json").read_text())
     errors = turns[["substitutions", "deletions", "insertions"]].sum().sum()
     words = turns[["hits", "substitutions", "deletions"]].sum().sum()

@@ -126,8 +126,7 @@ def test_failed_turns_and_refused_calls_are_shown_as_failures(scenario: Path, tm
             return figures(shown)["errors"]
 
     turns = failures("close", "turns")
-    assert "closed " in turns
-    assert "failed " in turns
+    assert turns.startswith("closed ")
     assert failures("error_then_close", "calls").startswith("rate_limit ")
 
 
@@ -158,13 +157,13 @@ def test_the_page_waits_for_a_run_that_waits_for_workers(scenario: Path, tmp_pat
     words = ["--master", "--bind", "127.0.0.1:0", "--web", "--web-port", "0"]
     run = start(scenario, "--url", "ws://127.0.0.1:9/", "--out", tmp_path / "run", *words)
     page = address(run)
-    shown = shown_when(page, lambda seen: bool(seen["notes"]))
+    shown = shown_when(page, lambda seen: any("waiting" in note for note in seen["notes"]))
     status, html = ask(page)
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=30)
     assert (status, "has not begun" in html) == (200, True)
     assert shown["phase"] == "not begun"
-    assert "waiting for 1 workers" in shown["notes"][0]
+    assert any("waiting for 1 workers" in note for note in shown["notes"])
     assert run.returncode == ExitCode.INTERRUPTED, output
     assert not (tmp_path / "run").exists()
 

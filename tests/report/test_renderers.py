@@ -141,6 +141,7 @@ def test_all_reports_print_the_same_numbers(summaries: dict[str, Summary]) -> No
 def test_outside_text_is_shown_as_text(summaries: dict[str, Summary]) -> None:
     text = render_html(summaries["evil"])
     assert "<script>" not in text
+    assert "\x1b" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert escape("a|b<c>*d*") == r"a\|b&lt;c&gt;\*d\*"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.config.redactor import Redactor
 from bench.dialects.openai import OpenAIDialect
 from bench.dialects.session_config import SessionConfig
 from bench.facts.connection import Connection
@@ -23,19 +24,21 @@ from bench.facts.signals import (
 from bench.facts.timeline import Labels, Timeline, TurnFacts
 from bench.session.intake import Intake
 from bench.session.listener import Listener
+from bench.session.scrub import Scrubber
 from bench.session.tracker import Bounds, Tracker
 
 S = 1_000_000_000
-LOUD = b"\x00\x20" * 2_400
+LOUD = b"\x00\x20\x00\xe0" * 1_200
 
 
-def subject() -> tuple[Intake, Timeline]:
+def subject(redactor: Redactor | None = None) -> tuple[Intake, Timeline]:
     labels = Labels("run", "w0", "s", 0, 0, "scenario", "p", None, "openai", "ws")
     timeline = Timeline(labels, Connection(0), 8_000, False, 1, True)
     dialect = OpenAIDialect(SessionConfig())
     tracker = Tracker(timeline, Bounds(S, S, S, S, S), refuses_turn=dialect.refuses_turn)
     tracker.begin(TurnFacts(0, 0, "f", 0, 0, S, S, "words", "en", "us", "v"))
-    return Intake(timeline, dialect, tracker, Listener(dialect, jitter_buffer_ms=60)), timeline
+    scrubber = Scrubber(redactor or Redactor(), timeline)
+    return Intake(timeline, dialect, tracker, Listener(dialect, jitter_buffer_ms=60), scrubber), timeline
 
 
 def test_audio_is_kept_without_its_sound_and_its_onset_with_it() -> None:

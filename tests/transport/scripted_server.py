@@ -377,6 +377,10 @@ def serve_proxy(target_ports: dict[str, int]) -> Callable[[socket.socket], None]
             return
         if host == "silent.invalid":
             time.sleep(30)
+        if host == "echo.invalid":
+            sock.sendall(b"HTTP/1.1 403 no\r\n\r\n" + head)
+            sock.close()
+            return
         if host == "garbage.invalid":
             sock.sendall(b"what?\r\n\r\n")
             sock.close()

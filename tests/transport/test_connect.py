@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.config.redactor import Redactor
 from bench.errors import BenchError
 from bench.facts.failure import Failure
 from bench.transport.channel import ConnectOptions, TransportError
-from bench.transport.failures import Redactor, of_os_error, of_status
+from bench.transport.failures import cleaned, of_os_error, of_status
 from bench.transport.websocket import connect
 from tests.transport.conftest import CA, Opener, failure_of, fresh_connection
 
@@ -159,7 +160,7 @@ def test_keys_are_taken_out_of_what_the_server_echoes(ports: dict[str, int]) -> 
 
 
 def test_a_long_body_is_cut() -> None:
-    failure = of_status(404, {}, b"x" * 5000, redactor=Redactor("ws://h/", {}, ()))
+    failure = cleaned(of_status(404, {}, b"x" * 5000), Redactor())
     assert failure.message == "x" * 500
 
 
@@ -209,7 +210,9 @@ def test_a_failure_reads_as_a_sentence(closed_port: int) -> None:
 
 
 def test_subprotocol_keys_are_secrets() -> None:
-    redactor = Redactor("ws://u:passw0rd@h/?sig=abcdef&model=gpt", {}, ("realtime", "openai-insecure-api-key.ek-1234"))
+    redactor = Redactor.of_request(
+        "ws://u:passw0rd@h/?sig=abcdef&model=gpt", {}, ("realtime", "openai-insecure-api-key.ek-1234")
+    )
     assert redactor.clean("ek-1234 abcdef passw0rd gpt realtime") == "*** *** *** gpt realtime"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bench.config.hosts import is_loopback
 from bench.errors import BenchError
 from bench.transport.channel import ConnectOptions, Message
-from bench.transport.proxy import Proxy, bypassed, is_loopback, proxy_for
+from bench.transport.proxy import Proxy, bypassed, proxy_for
 from bench.transport.websocket import connect
 from tests.transport.conftest import CA, failure_of, fresh_connection
+from tests.transport.scripted_server import PROXY_CREDENTIALS
 
 LOGIN = "caller:s3cret%20word@"
 
@@ -160,3 +162,15 @@ def test_a_proxy_that_fails(
     assert (failure.error_kind, failure.stage, failure.error_code) == (kind, "connect", code)
     assert failure.http_status == status
     assert "wrongpass" not in repr(failure)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_credentials_that_a_proxy_echoes_are_not_shown(
+    ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, secure: bool
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://caller:s3cret%20word@127.0.0.1:{ports['proxy']}")
+    monkeypatch.setenv("http_proxy", f"http://caller:s3cret%20word@127.0.0.1:{ports['proxy']}")
+    failure = failure_of("wss://echo.invalid/" if secure else "ws://echo.invalid/")
+    assert failure.error_code == "proxy_http_403"
+    assert "Basic ***" in (failure.message or "")
+    assert PROXY_CREDENTIALS[:8] not in repr(failure)

@@ -24,7 +24,7 @@ dollars cent cents pound pounds pence euro euros degrees degree minus plus dot d
 alright gonna wanna gotta kinda yes cannot mister missus doctor street saint road avenue
 """
 _NOT_PLAIN = frozenset(_NOT_PLAIN_WORDS.split())
-_SHORTEST_PLAIN = 3
+_SHORTEST_PLAIN = 2
 _ATTEMPTS = 12
 _ERROR = 1000  # cost of an error in an alignment; a hit costs 1 or -1
 
