@@ -61,7 +61,7 @@ def test_an_embedded_server_that_dies_stops_the_run(tmp_path: Path) -> None:
     assert len(pd.read_parquet(out / "turns.parquet")) >= 2
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_closed_terminal_is_a_request_to_stop(scenario: Path, tmp_path: Path, workers: str) -> None:
     out = tmp_path / "run"
     load = ["--set", "load.callers=4", "--set", "load.sessions=null", "--set", "load.duration=60s"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.config.text_fields import wanted_at
@@ -170,6 +170,7 @@ def test_the_schema_says_where_a_text_is_wanted(path: Loc, text: bool) -> None:
     assert wanted_at(Scenario, path).text is text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40))
 def test_any_text_is_kept(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     words = text.strip()
