@@ -1,4 +1,7 @@
-"""A server that left Nagle's algorithm on is measured as what it does, not as what our acknowledgements make of it."""
+"""A server that left Nagle's algorithm on is measured as what it does, not as what our acknowledgements make of it.
+
+For a quiet machine: on a full one the server itself is late.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,11 @@ from tests.support.processes import bench
 
 ENDPOINTING_MS = 300
 CASES = [(frame_ms, delay_ms) for frame_ms in (20, 40, 100) for delay_ms in (50, 150, 400)]
-ORDINARY = {(40, 150)}
-"""Without acknowledging at once, every turn of it is 29 ms late. On a busy machine the best turn is looked at."""
 
 
 @pytest.mark.skipif(QUICKACK is None, reason="only Linux acknowledges at once")
-@pytest.mark.parametrize(
-    "frame_ms, delay_ms",
-    [pytest.param(*case, marks=[] if case in ORDINARY else [pytest.mark.slow]) for case in CASES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("frame_ms, delay_ms", CASES)
 def test_first_audio_is_right_though_the_server_gathers_messages(tmp_path: Path, frame_ms: int, delay_ms: int) -> None:
     first_audio_ms = ENDPOINTING_MS + delay_ms
     profile, scenario, out = tmp_path / "profile.yaml", tmp_path / "scenario.yaml", tmp_path / "run"
@@ -51,5 +50,4 @@ def test_first_audio_is_right_though_the_server_gathers_messages(tmp_path: Path,
     turns = pd.read_parquet(out / "turns.parquet")
     error_ms = turns["first_audio_ms"] - first_audio_ms
     assert len(turns) == 6
-    typical_ms = error_ms.min() if (frame_ms, delay_ms) in ORDINARY else error_ms.median()
-    assert -1 < typical_ms < 5, error_ms.tolist()
+    assert -1 < error_ms.median() < 5, error_ms.tolist()
