@@ -94,6 +94,25 @@ class GapWatch:
         return found
 
 
+def of_both(witness: Iterable[Gap], loop: Iterable[Gap]) -> list[Gap]:
+    """The gaps of a witness in which the loop did not run either, in order.
+
+    A witness that is kept waiting by a busy loop misses nothing: what arrives is read at once. After a gap of its own
+    the loop has to catch up with what queued, and what comes meanwhile may be merged with it.
+    """
+    held = [(gap.start_ns, gap.end_ns + LEAST_GAP_NS + gap.length_ns // 4) for gap in loop]
+    found: list[Gap] = []
+    for gap in witness:
+        if gap.kind != "frozen":
+            found.append(gap)
+            continue
+        for start_ns, end_ns in held:
+            first_ns, last_ns = max(gap.start_ns, start_ns), min(gap.end_ns, end_ns)
+            if last_ns - first_ns > LEAST_GAP_NS:
+                found.append(Gap(first_ns, last_ns, last_ns - first_ns, "frozen"))
+    return found
+
+
 def lost_ns(gaps: Iterable[Gap], start_ns: int, end_ns: int) -> int:
     """How much of the time between two monotonic instants lay in gaps."""
     lost, until_ns = 0, start_ns

@@ -6,7 +6,8 @@ and, on every arrival, notes (bytes received so far, now); a message's last byte
 that counts it. A note is an upper bound like the kernel's stamp, so the earlier of the two is always the better.
 With another greenlet burning 20 ms at a time the kernel's stamps alone are 19 ms late at p99; with the witness, `bench
 calibrate --at 200 --burner 20` finds less than 1 ms on an otherwise idle core.
-It also looks at the clocks every few milliseconds: when it could not, it was no witness, and `gaps_since` says so.
+It also looks at the clocks every few milliseconds, and so does the loop: when neither could, there was no witness, and
+`gaps_since` says so.
 Trap: it must not use anything that Locust has monkey-patched, or it would run on the loop that it is there to watch.
 """
 
@@ -23,8 +24,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gevent import monkey
+from gevent.hub import get_hub
 
-from bench.facts.gaps import Gap, GapWatch, lost_ns, read_clocks
+from bench.facts.gaps import Gap, GapWatch, lost_ns, of_both, read_clocks
 
 _BYTES_RECEIVED = struct.Struct("@Q")
 _BYTES_RECEIVED_AT = 128
@@ -81,6 +83,10 @@ class _Witness:
         self.gaps = GapWatch(read_clocks())
         self._logs: dict[int, ArrivalLog] = {}
         self._epoll: select.epoll | None = _unpatched("select", "epoll")() if sys.platform == "linux" else None
+        # A busy loop lets go of the interpreter too briefly for a thread that has no processor of its own.
+        self.loop_gaps = GapWatch(read_clocks())
+        self._beat = get_hub().loop.timer(_BEAT_S, repeat=_BEAT_S, ref=False)
+        self._beat.start(self._loop_is_awake)
         self._sleep: Callable[[float], None] = _unpatched("time", "sleep")
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         _unpatched("_thread", "start_new_thread")(self._run, ())
@@ -96,6 +102,17 @@ class _Witness:
     def forget(self, fd: int) -> None:
         if self._logs.pop(fd, None) is not None and self.pid == os.getpid() and self._epoll is not None:
             self._epoll.unregister(fd)
+
+    def gaps_since(self, start_ns: int, now_ns: int | None) -> list[Gap]:
+        """Gaps in which neither this thread nor the loop ran."""
+        found = self.gaps.since(start_ns, now_ns)
+        if not found:
+            return found
+        both = of_both(found, self.loop_gaps.since(found[0].start_ns, time.monotonic_ns()))
+        return sorted((gap for gap in both if gap.end_ns > start_ns), key=lambda gap: gap.end_ns)
+
+    def _loop_is_awake(self) -> None:
+        self.loop_gaps.look(read_clocks())
 
     def _run(self) -> None:
         epoll = self._epoll
@@ -142,7 +159,7 @@ def gaps_since(start_ns: int, *, closed: bool = False) -> list[Gap]:
 
     `closed`: without a gap that may be going on right now.
     """
-    return _witness().gaps.since(start_ns, None if closed else time.monotonic_ns())
+    return _witness().gaps_since(start_ns, None if closed else time.monotonic_ns())
 
 
 def frozen_since(start_ns: int) -> float:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.facts.gaps import LEAST_GAP_NS, Clocks, Gap, GapWatch, lost_ns, read_clocks
+from bench.facts.gaps import LEAST_GAP_NS, Clocks, Gap, GapWatch, lost_ns, of_both, read_clocks
 
 MS = 1_000_000
 
@@ -83,3 +83,33 @@ def test_the_clocks_of_this_machine_are_read_together() -> None:
     assert last.monotonic_ns >= first.monotonic_ns
     passed_ns = last.monotonic_ns - first.monotonic_ns
     assert abs(last.boot_ns - first.boot_ns - passed_ns) < 1_000_000
+
+
+def frozen(start_ms: float, end_ms: float) -> Gap:
+    return Gap(round(start_ms * MS), round(end_ms * MS), round((end_ms - start_ms) * MS), "frozen")
+
+
+@pytest.mark.parametrize(
+    ("witness", "loop", "found"),
+    [
+        # The whole process: the loop has a moment more to catch up, the witness has taken its notes by then.
+        ([(100, 3300)], [(97, 3302)], [(100, 3300)]),
+        # The witness alone was kept waiting, the loop read what came.
+        ([(100, 250)], [], []),
+        ([(100, 250)], [(20, 60)], []),
+        # Both, for a while; then the loop ran and had caught up.
+        ([(100, 900)], [(300, 400)], [(300, 445)]),
+        ([(100, 900)], [(95, 140), (600, 700)], [(100, 171.25), (600, 745)]),
+        ([], [(100, 900)], []),
+    ],
+)
+def test_a_gap_is_one_in_which_neither_ran(
+    witness: list[tuple[float, float]], loop: list[tuple[float, float]], found: list[tuple[float, float]]
+) -> None:
+    gaps = of_both([frozen(*each) for each in witness], [frozen(*each) for each in loop])
+    assert [(gap.start_ns / MS, gap.end_ns / MS) for gap in gaps] == found
+
+
+def test_clocks_need_one_witness_only() -> None:
+    slept = Gap(0, MS, 60_000 * MS, "suspended")
+    assert of_both([slept], []) == [slept]
