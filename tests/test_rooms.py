@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("workers",),
     ("run",),
     ("calibrate",),
+    ("cli_fixtures",),
     ("cli",),
     ("__main__",),
 )

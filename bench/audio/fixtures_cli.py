@@ -101,11 +101,6 @@ def check_catalogue(path: Path, *, house_format: bool | None = None) -> list[Che
     return [_check(fixture, demand) for fixture in catalogue.fixtures.values()]
 
 
-def add_fixture(wav: Path, text: str, *, catalogue: Path, **said: str | None) -> Fixture:
-    """As `add_recording`, for who wants the fixture alone."""
-    return add_recording(wav, text, catalogue=catalogue, **said).fixture
-
-
 def add_recording(
     wav: Path,
     text: str,

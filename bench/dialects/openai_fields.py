@@ -14,13 +14,8 @@ from typing import Any
 from bench.facts.failure import ErrorKind
 from bench.facts.signals import ErrorInfo, TranscriptionUsage, Usage
 
-MOST_TEXT = 50_000
-"""Characters of one text that are kept: an hour of speech."""
-MOST_MESSAGE = 500
 MOST_NAME = 200
 """Characters of an id, a code or a type."""
-CUT = "…"
-"""Stands where a text was cut."""
 MOST_COUNT = 10**9
 """A larger count of tokens in one response is a mistake."""
 MOST_SECONDS = 24 * 3600.0
@@ -64,11 +59,9 @@ _KIND_OF_TYPE: dict[str, ErrorKind] = {
 }
 
 
-def text(value: Any, most: int = MOST_TEXT) -> str | None:
-    """`value` when it is a text, with at most `most` characters of it."""
-    if not isinstance(value, str):
-        return None
-    return value if len(value) <= most else f"{value[:most]}{CUT}"
+def text(value: Any) -> str | None:
+    """`value` when it is a text. How much of it is kept is settled where it is stored (`bench.session.scrub`)."""
+    return value if isinstance(value, str) else None
 
 
 def name_of(value: Any) -> str | None:
@@ -76,7 +69,7 @@ def name_of(value: Any) -> str | None:
     if not isinstance(value, str) or len(value) <= MOST_NAME:
         return value if isinstance(value, str) else None
     digest = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:12]
-    return f"{value[: MOST_NAME - 16]}{CUT}{digest}"
+    return f"{value[: MOST_NAME - 16]}…{digest}"
 
 
 def count(value: Any) -> int | None:
@@ -143,12 +136,12 @@ def error_kind(error_type: str | None, code: str | None) -> ErrorKind:
 def parse_error(raw: Any) -> ErrorInfo:
     """An error object as the server sent it; anything that is not one gives its text as the message."""
     if not isinstance(raw, dict):
-        return ErrorInfo(message=None if raw is None else text(str(raw), MOST_MESSAGE))
+        return ErrorInfo(message=None if raw is None else str(raw))
     error_type, code = name_of(raw.get("type")), name_of(raw.get("code"))
     return ErrorInfo(
         type=error_type,
         code=code,
-        message=text(raw.get("message"), MOST_MESSAGE) or None,
+        message=text(raw.get("message")) or None,
         param=name_of(raw.get("param")),
         event_id=name_of(raw.get("event_id")),
         error_kind=error_kind(error_type, code),
@@ -212,4 +205,4 @@ def output_text(response: Mapping[str, Any]) -> str | None:
             words = text(mapping(part).get("transcript")) or text(mapping(part).get("text"))
             if words:
                 parts.append(words)
-    return text(" ".join(parts)) or None
+    return " ".join(parts) or None

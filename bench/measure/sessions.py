@@ -28,7 +28,11 @@ MOST_EVENTS = 10
 def measure_session(
     timeline: Timeline, turn_records: Sequence[TurnRecord], wall_anchor: WallAnchor, *, book: Books = NO_BOOKS
 ) -> SessionRecord:
-    """The row of one call; `book` prices what is billed by the minute, and what belongs to no turn's row."""
+    """The row of one call, from those of its turns in any order: one that waits for its transcription comes late.
+
+    `book` prices what is billed by the minute, and what belongs to no turn's row.
+    """
+    turn_records = sorted(turn_records, key=lambda record: record.turn)
     labels, line, failure = timeline.labels, timeline.connection, _first_cause(timeline, turn_records)
     began_ns = line.started_ns if line.started_ns is not None else line.intended_ns
     signals = [entry.signal for entry in timeline.entries]

@@ -7,6 +7,7 @@ Trap: "-" is a reading that nobody took. A row in which no worker has any is lef
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
 from bench.report.document import Cell, Column, Row, Section, Table, lines
@@ -66,45 +67,63 @@ def columns(health: Health) -> tuple[str, ...]:
     return ("all", *names) if len(names) > 1 else names
 
 
-def readings(health: Health) -> tuple[Row, ...]:
-    """What the workers read, with its meaning; rows that no worker has a value for are left out."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Makes the rows of one report's workers."""
 
-    def reading(title: str, meaning: str, cell: Callable[[WorkerHealth], Cell], whole: Cell | None = None) -> Row:
-        cells = tuple(cell(worker) for worker in health.workers)
+    health: Health
+
+    def reading(self, title: str, meaning: str, cell: Callable[[WorkerHealth], Cell], whole: Cell | None = None) -> Row:
+        """A figure of each worker; `whole` is that of all together, where there is one."""
+        cells = tuple(cell(worker) for worker in self.health.workers)
         return Row(title, ((whole or Cell("")), *cells) if len(cells) > 1 else cells, meaning)
 
-    def delays(title: str, meaning: str, key: str, bound: float | None) -> Row:
+    def delays(self, title: str, meaning: str, key: str, bound: float | None) -> Row:
+        """A spread of delays, judged by `bound`."""
         said = meaning if bound is None else f"{meaning}; bound {bound:g} ms"
-        return reading(
-            title, said, lambda of: _lateness(getattr(of, key), bound), _lateness(getattr(health, key), bound)
-        )
+        whole = _lateness(getattr(self.health, key), bound)
+        return self.reading(title, said, lambda of: _lateness(getattr(of, key), bound), whole)
 
-    rows = (
-        delays(
+
+def readings(health: Health) -> tuple[Row, ...]:
+    """What the workers read, with its meaning; rows that no worker has a value for are left out."""
+    rows = _Rows(health)
+    found = (*_own_delays(rows), *_machine(rows), *_process(rows))
+    return tuple(row for row in found if any(cell.value not in {MISSING, ""} for cell in row.cells))
+
+
+def _own_delays(rows: _Rows) -> tuple[Row, ...]:
+    return (
+        rows.delays(
             "Frames sent late, p99 in ms",
             "how long after its due time an audio frame left; a late frame makes the server look slow",
             "frame_late",
             FRAME_LATE_BOUND_MS,
         ),
-        reading(
+        rows.reading(
             "Deadlines missed",
             "frames that left later than a whole frame's length",
             lambda worker: Cell(percent(worker.missed_deadlines_share, 2)),
-            Cell(percent(health.missed_deadlines_share, 2)),
+            Cell(percent(rows.health.missed_deadlines_share, 2)),
         ),
-        delays(
+        rows.delays(
             "Messages read late, p99 in ms",
             "from a message's arrival to our reading of it; with kernel arrival times no latency contains it",
             "recv_lag",
             None,
         ),
-        delays(
+        rows.delays(
             "Event loop late, p99 in ms",
             "how late a worker woke up when it had asked to, probed every 50 ms",
             "loop_lag",
             LOOP_LAG_BOUND_MS,
         ),
-        reading(
+    )
+
+
+def _machine(rows: _Rows) -> tuple[Row, ...]:
+    return (
+        rows.reading(
             "CPU at its busiest",
             f"share of one core; a worker can use one and no more: above {percent(CPU_BOUND, 0)} it is at its limit",
             lambda worker: Cell(
@@ -113,12 +132,12 @@ def readings(health: Health) -> tuple[Row, ...]:
                 (worker.cpu_share_peak or 0) > CPU_BOUND,
             ),
         ),
-        reading(
+        rows.reading(
             "CPU taken by other machines",
             "steal: what the hypervisor gave to others while we wanted to run",
             lambda worker: Cell(percent(worker.steal_share), bad=(worker.steal_share or 0) > STEAL_BOUND),
         ),
-        reading(
+        rows.reading(
             "CPUs of the machine in use",
             f"by all processes; when none is free in more than {percent(HOST_FULL_BOUND, 0)} of the seconds, a server "
             "beside us is slowed down too",
@@ -128,7 +147,7 @@ def readings(health: Health) -> tuple[Row, ...]:
                 (worker.host_cpu_full_share or 0) > HOST_FULL_BOUND or (worker.throttled_share or 0) > THROTTLED_BOUND,
             ),
         ),
-        reading(
+        rows.reading(
             "Stood still at the longest, ms",
             f"the process or its loop did not run; turns that this touches are left out; bound {GAP_BOUND_MS:g} ms",
             lambda worker: Cell(
@@ -139,25 +158,30 @@ def readings(health: Health) -> tuple[Row, ...]:
                 (worker.gap_longest_ms or 0) > GAP_BOUND_MS,
             ),
         ),
-        reading(
+    )
+
+
+def _process(rows: _Rows) -> tuple[Row, ...]:
+    return (
+        rows.reading(
             "Longest pause to collect garbage, ms",
             "nothing is sent or read during one",
             lambda worker: _with(number(worker.gc_pause_longest_ms, 1), amount(worker.gc_pauses or 0, "pause")),
         ),
-        reading(
+        rows.reading(
             "Open files, most",
             "each call needs one",
             lambda worker: _with(number(worker.open_files_most), f"limit {number(worker.open_files_limit)}"),
         ),
-        reading(
+        rows.reading(
             "Memory, most, in MiB", "of the whole worker process", lambda worker: Cell(_mib(worker.rss_most_bytes))
         ),
-        reading(
+        rows.reading(
             "Calls open at once, most",
             "compare with the calibrated level",
             lambda worker: Cell(number(worker.calls_at_once)),
         ),
-        reading(
+        rows.reading(
             "Arrival times",
             "stamped by the kernel, or by the process itself, which then adds its own delay",
             lambda worker: Cell(
@@ -166,7 +190,6 @@ def readings(health: Health) -> tuple[Row, ...]:
             ),
         ),
     )
-    return tuple(row for row in rows if any(cell.value not in {MISSING, ""} for cell in row.cells))
 
 
 def calibration_section(known: CalibrationInfo | None) -> Section:

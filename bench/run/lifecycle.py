@@ -143,6 +143,7 @@ def run_scenario(
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
     with finishing_first(f"bench report {folder.root}"):
         finished = finish(run, reason)
+        # Pictures are a convenience: a disk that does not take them does not end a report.
         with suppress(OSError):
             draw_recordings(folder.root, fixtures, doubts)
         outcome = _report(finished)

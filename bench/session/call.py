@@ -83,7 +83,11 @@ class Delays:
 
 
 class Observer(Protocol):
-    """Who is told of a call's progress. `turn_ended` is called once per ended turn, in order of ending."""
+    """Who is told of a call's progress.
+
+    `turn_ended` is called once per ended turn, when nothing more of it is expected: a turn that waits for its
+    transcription comes after a later one that does not.
+    """
 
     open_sessions: int
     talking_sessions: int

@@ -66,7 +66,7 @@ def finish_or_keep(folder: RunFolder, manifest: Manifest) -> Run:
     """As `finish_run`; where the disk does not take the tables, the run as its rows are, to be finished later."""
     try:
         return finish_run(folder, manifest)
-    except OSError:
+    except OSError as error:
         manifest.state = "running"
         # Tables of a run that is not finished are not read; their room is for the manifest.
         for table in (folder.turns_parquet, folder.sessions_parquet, folder.turns_csv):
@@ -74,7 +74,9 @@ def finish_or_keep(folder: RunFolder, manifest: Manifest) -> Run:
         # The old manifest stays where not even this fits; it lacks the health and the reason of the stop.
         with suppress(OSError):
             write_manifest(folder, manifest)
-        return read_run(folder.root, manifest)
+        run = read_run(folder.root, manifest)
+        run.reasons.insert(1, f"writing them failed: {error.strerror or error}")
+        return run
 
 
 def reopen(path: Path) -> Run:

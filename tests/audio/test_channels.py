@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from bench.audio.catalogue import load_catalogue, shipped_catalogue
-from bench.audio.fixtures_cli import add_fixture
+from bench.audio.fixtures_cli import add_recording
 from bench.audio.wav import decode_audio
 from bench.errors import BenchError
 
@@ -50,12 +50,12 @@ def test_agent_and_caller_are_not_mixed(tmp_path: Path) -> None:
         decode_audio(file(agent, caller), Path("a.wav"), 3)
     call = tmp_path / "call.wav"
     call.write_bytes(file(agent, spoken("balance-rms")))
-    added = add_fixture(
+    added = add_recording(
         call, "What is the balance of my checking account?", catalogue=tmp_path / "c.yaml", channel="right"
-    )
+    ).fixture
     assert added.speech_end_ms == pytest.approx(2521.2, abs=1)
     with pytest.raises(BenchError, match="allowed are left, right, or a number"):
-        add_fixture(call, "What?", catalogue=tmp_path / "c.yaml", id="x", channel="middle")
+        add_recording(call, "What?", catalogue=tmp_path / "c.yaml", id="x", channel="middle")
 
 
 def test_a_catalogue_may_name_the_channel(tmp_path: Path) -> None:

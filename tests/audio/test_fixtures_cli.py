@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.audio.catalogue import load_catalogue, parse_catalogue, shipped_catalogue
 from bench.audio.fixtures_cli import (
-    add_fixture,
+    add_recording,
     check_catalogue,
     entry_text,
     list_fixtures,
@@ -66,7 +66,7 @@ def test_no_wav_lies_there_unnamed() -> None:
 def test_add_makes_a_catalogue_that_passes_its_own_check(tmp_path: Path, recording: Path) -> None:
     target = tmp_path / "mine" / "catalogue.yaml"
     said = 'I\'d like to make an "appointment": Tuesday  # morning'
-    added = add_fixture(recording, said, catalogue=target, accent="scottish", language="en")
+    added = add_recording(recording, said, catalogue=target, accent="scottish", language="en").fixture
     assert added.id == "ca-va-tuesday"
     assert added.text == said.replace("  ", " ")
     assert (added.accent, added.voice, added.licence) == ("scottish", "unknown", "unknown")
@@ -97,8 +97,8 @@ def test_add_keeps_what_a_person_wrote(tmp_path: Path, recording: Path, existing
     path = tmp_path / "catalogue.yaml"
     path.write_bytes(existing.encode())
     before = list(load_catalogue(path).fixtures)
-    add_fixture(recording, "first", catalogue=path, id="first")
-    add_fixture(recording, "second", catalogue=path, id="second")
+    add_recording(recording, "first", catalogue=path, id="first")
+    add_recording(recording, "second", catalogue=path, id="second")
     assert list(load_catalogue(path).fixtures) == [*before, "first", "second"]
     if before:
         assert path.read_bytes().startswith(existing.encode())
@@ -121,13 +121,13 @@ def test_add_refuses_a_layout_it_would_break_and_leaves_it(
     path = tmp_path / "catalogue.yaml"
     path.write_text(existing)
     with pytest.raises(BenchError, match=words):
-        add_fixture(recording, "first", catalogue=path)
+        add_recording(recording, "first", catalogue=path)
     assert path.read_text() == existing
 
 
 def test_add_refuses_what_makes_no_fixture(tmp_path: Path, recording: Path) -> None:
     path = tmp_path / "catalogue.yaml"
-    add_fixture(recording, "hello", catalogue=path, id="hello")
+    add_recording(recording, "hello", catalogue=path, id="hello")
     before = path.read_bytes()
     soundfile.write(tmp_path / "quiet.wav", silence(400), 8_000)
     for file, text, chosen, words in (
@@ -139,7 +139,7 @@ def test_add_refuses_what_makes_no_fixture(tmp_path: Path, recording: Path) -> N
         (tmp_path / "名前.wav", "hello", None, "no id can be made"),
     ):
         with pytest.raises(BenchError, match=words):
-            add_fixture(file, text, catalogue=path, id=chosen)
+            add_recording(file, text, catalogue=path, id=chosen)
     assert path.read_bytes() == before
 
 
@@ -148,10 +148,10 @@ def test_add_beside_the_recording_never_overwrites_it(tmp_path: Path) -> None:
     original = tmp_path / "yes.wav"
     soundfile.write(original, pcm, 8_000)
     before = original.read_bytes()
-    added = add_fixture(original, "Yes.", catalogue=tmp_path / "catalogue.yaml")
+    added = add_recording(original, "Yes.", catalogue=tmp_path / "catalogue.yaml").fixture
     assert original.read_bytes() == before
     assert added.file.name == "yes-24k.wav"
-    again = add_fixture(added.file, "Yes.", catalogue=tmp_path / "catalogue.yaml")
+    again = add_recording(added.file, "Yes.", catalogue=tmp_path / "catalogue.yaml").fixture
     assert (again.id, again.sha256) == ("yes-24k", added.sha256)
     assert again.file == added.file
 
@@ -160,10 +160,10 @@ def test_add_scales_instead_of_clipping_and_says_so(tmp_path: Path) -> None:
     square = np.where(np.arange(8000) % 20 < 10, 32767, -32768).astype(np.int16)
     soundfile.write(tmp_path / "loud.wav", joined(silence(100, 8_000), square, silence(100, 8_000)), 8_000)
     with pytest.raises(BenchError, match="pure tone, not a voice"):
-        add_fixture(tmp_path / "loud.wav", "la", catalogue=tmp_path / "c.yaml", source="me")
-    added = add_fixture(
+        add_recording(tmp_path / "loud.wav", "la", catalogue=tmp_path / "c.yaml", source="me")
+    added = add_recording(
         tmp_path / "loud.wav", "la", catalogue=tmp_path / "c.yaml", source="me", speech_end="1.1s", speech_start="100ms"
-    )
+    ).fixture
     assert (added.speech_start_ms, added.speech_end_ms, added.annotated) == (100, 1100, "by hand")
     assert added.source.startswith("me (scaled by -")
     pcm = read_audio(added.file)[0].astype(int)
@@ -176,7 +176,7 @@ def _damaged(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
 
 def test_check_finds_each_kind_of_damage(tmp_path: Path, recording: Path) -> None:
     path = tmp_path / "catalogue.yaml"
-    fixture = add_fixture(recording, "hello", catalogue=path, id="hello")
+    fixture = add_recording(recording, "hello", catalogue=path, id="hello").fixture
     good = fixture.file.read_bytes()
 
     def problems(**changed: object) -> str:
@@ -217,7 +217,7 @@ def test_a_hand_made_mark_may_be_some_tens_of_milliseconds_off_in_a_users_catalo
     tmp_path: Path, recording: Path
 ) -> None:
     path = tmp_path / "catalogue.yaml"
-    fixture = add_fixture(recording, "hello", catalogue=path)
+    fixture = add_recording(recording, "hello", catalogue=path).fixture
     path.write_text("fixtures:\n" + entry_text(replace(fixture, speech_end_ms=fixture.speech_end_ms + 30), tmp_path))
     assert check_catalogue(path)[0].ok
     assert not check_catalogue(path, house_format=True)[0].ok

@@ -40,6 +40,12 @@ SILENTLY_SHORT = {
 """Formats of the nineties whose headers libsndfile does not compare with the file."""
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libsndfile leaves the resource fork of an SD2 file, `._`, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 def written() -> list[tuple[str, str, int, bytes]]:
     fixture = load_catalogue(shipped_catalogue()).get("yes-rms")
     speech = fixture.load_pcm(24_000).astype(np.float64) / 32768

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,8 @@ import soundfile
 import yaml
 
 from bench.errors import ExitCode
-from bench.server.options import ServeOptions, start_server
 from tests.support.bursts import RATE, noise_burst
-from tests.support.processes import ROOT, bench
+from tests.support.processes import bench, simulated_server
 
 PROFILE = """
 seed: 5
@@ -42,19 +39,6 @@ models:
 """
 
 
-@contextmanager
-def simulated(profile: Path, log: Path) -> Iterator[str]:
-    options = ServeOptions(engine="simulated", profile=profile, port=0, truth_log=log)
-    process = start_server(options, cwd=ROOT)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.stdin.close()
-        process.wait(15)
-
-
 def test_a_run_with_rate_limited_turns_has_a_known_cost(tmp_path: Path) -> None:
     log, out = tmp_path / "truth.jsonl", tmp_path / "run"
     soundfile.write(tmp_path / "burst.wav", noise_burst(60, 400, 60), RATE, subtype="PCM_16")
@@ -63,7 +47,7 @@ def test_a_run_with_rate_limited_turns_has_a_known_cost(tmp_path: Path) -> None:
     )
     (tmp_path / "mine.yaml").write_text(PRICES)
     (tmp_path / "profile.yaml").write_text(PROFILE)
-    with simulated(tmp_path / "profile.yaml", log) as url:
+    with simulated_server(tmp_path / "profile.yaml", truth_log=log) as url:
         body = {
             "name": "overload",
             "target": {"url": url, "model": "my-deployment"},

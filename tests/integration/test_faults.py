@@ -7,9 +7,6 @@ not hold for the healthy one, so that no check can pass on a wrong value.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,8 +14,7 @@ import pytest
 import yaml
 
 from bench.errors import ExitCode
-from bench.server.options import ServeOptions, start_server
-from tests.support.processes import ROOT, bench
+from tests.support.processes import bench, simulated_server
 
 Row = dict[str, Any]
 Case = tuple[str, dict[str, Any], Row, Row]
@@ -106,18 +102,6 @@ def holds(row: Row, expected: Row) -> bool:
     return True
 
 
-@contextmanager
-def simulated(profile: Path) -> Iterator[str]:
-    process = start_server(ServeOptions(engine="simulated", profile=profile, port=0), cwd=ROOT)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.stdin.close()
-        process.wait(15)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Row], dict[tuple[str, int], Row], int]:
     """Session rows and turn rows by the name of the fault, and the exit code."""
@@ -139,7 +123,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Row], dict[
         "health": {"client_late": "10s"},
     }
     (root / "scenario.yaml").write_text(yaml.safe_dump(body))
-    with simulated(root / "profile.yaml") as url:
+    with simulated_server(root / "profile.yaml") as url:
         done = bench("run", root / "scenario.yaml", "--url", url, "--out", root / "run")
     names = [name for name, _ in named] + ["healthy"]
     sessions = pd.read_parquet(root / "run" / "sessions.parquet").to_dict("records")

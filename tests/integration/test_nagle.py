@@ -11,11 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from bench.run.server_process import ServerProcess
 from bench.scenario.model import shipped_catalogue
-from bench.server.options import ServeOptions
 from bench.transport.wire import QUICKACK
-from tests.support.processes import bench
+from tests.support.processes import bench, simulated_server
 
 ENDPOINTING_MS = 300
 CASES = [(frame_ms, delay_ms) for frame_ms in (20, 40, 100) for delay_ms in (50, 150, 400)]
@@ -39,13 +37,8 @@ def test_first_audio_is_right_though_the_server_gathers_messages(tmp_path: Path,
         "load": {"callers": 3, "sessions": 6},
     }
     scenario.write_text(yaml.safe_dump(body))
-    server = ServerProcess(
-        ServeOptions(engine="simulated", port=0, profile=profile, nagle=True), what="a server with Nagle on"
-    )
-    try:
-        done = bench("run", scenario, "--url", server.url, "--out", out)
-    finally:
-        server.stop()
+    with simulated_server(profile, nagle=True) as url:
+        done = bench("run", scenario, "--url", url, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     turns = pd.read_parquet(out / "turns.parquet")
     error_ms = turns["first_audio_ms"] - first_audio_ms

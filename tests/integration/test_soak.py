@@ -19,7 +19,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.integration.test_faults import simulated
+from tests.support.processes import simulated_server
 
 SOAK_S = float(os.environ.get("SOAK_S", "600"))
 SOAK_CALLS = int(os.environ.get("SOAK_CALLS", "100"))
@@ -48,7 +48,7 @@ def test_a_long_run_does_not_grow(tmp_path: Path) -> None:
     out = tmp_path / "run"
     memory: list[float] = []
     files: list[float] = []
-    with simulated(tmp_path / "profile.yaml") as url:
+    with simulated_server(tmp_path / "profile.yaml") as url:
         command = [
             sys.executable,
             "-m",

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from bench.facts.timeline import Timeline
+from bench.measure.sessions import measure_session
+from tests.session import test_attribution_calls
 from tests.session.test_attribution_calls import (
+    ANCHOR,
     TONE,
     Line,
     Measured,
@@ -24,6 +28,7 @@ from tests.session.test_attribution_calls import (
     understood,
     words,
 )
+from tests.support.play import Rows, play
 from tests.support.processes import cued_server
 
 SILENCE = b"\0\0" * 4800
@@ -221,6 +226,16 @@ def test_the_first_cause_stands_in_the_turn_and_in_the_call(server: str, tmp_pat
         assert (row.error_kind, row.error_code, row.error_message) == ("server", "internal_error", "it broke")
 
 
+def test_the_cause_is_that_of_the_last_turn_though_an_earlier_one_is_measured_later(
+    server: str, tmp_path: Path
+) -> None:
+    heard = [[*took_in("u1"), *reply("r1")], [*took_in("u2"), created("r2", 50)]]
+    found = play_against(server, tmp_path, heard=heard, timeouts={"reply": "600ms", "transcription": "5s"})
+    assert [(row.turn, row.status) for row in found.live] == [(1, "no_reply"), (0, "ok")]
+    assert "the response was announced" in (found.turns[1].error_message or "")
+    assert measure_session(found.timeline, found.live, ANCHOR).error_message == found.turns[1].error_message
+
+
 WAITED = {
     "announced": ([created("r1", 50)], "the response was announced", "no_reply"),
     "begun": ([created("r1", 50), words("r1"), sound("r1")], "its end never came", "failed"),
@@ -265,7 +280,7 @@ def test_long_texts_are_cut_where_they_are_kept(server: str, tmp_path: Path) -> 
     found = one(server, tmp_path, lines)
     row = found.turns[0]
     assert row.hypothesis is not None
-    assert len(row.hypothesis) <= 50_001
+    assert len(row.hypothesis) <= 64 * 1024
     assert (row.transcription_error, row.wer) == ("too_long", None)
     stored = [entry.signal for entry in found.timeline.entries if entry.signal.kind == "server_error"]
     assert len(stored[0].error.code) <= 220  # type: ignore[union-attr]
@@ -289,9 +304,26 @@ def test_a_reply_without_end_is_not_listened_to_for_ever(server: str, tmp_path: 
 def test_a_mistake_of_ours_in_keeping_a_turn_still_ends_the_call(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls: list[tuple[Timeline, Rows]] = []
+
     def fail(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr("tests.support.play.Rows.turn_ended", fail)
-    with pytest.raises(AssertionError):  # the rows differ; the call itself came back, with nothing open
+    def play_and_keep(body: dict[str, Any], folder: Path) -> tuple[Timeline, Rows]:
+        calls.append(play(body, folder))
+        raise EndOfTestError
+
+    monkeypatch.setattr(Rows, "turn_ended", fail)
+    monkeypatch.setattr(test_attribution_calls, "play", play_and_keep)
+    with pytest.raises(EndOfTestError):
         one(server, tmp_path, reply("r1"))
+    ((timeline, rows),) = calls
+    assert timeline.failure is not None
+    assert (timeline.failure.error_kind, timeline.failure.error_code) == ("harness", "KeyError")
+    assert timeline.connection.closed_ns is not None
+    assert timeline.close_code == 1000, "the connection was closed, not left open"
+    assert (rows.open_sessions, rows.talking_sessions) == (0, 0)
+
+
+class EndOfTestError(Exception):
+    """The call was played; what follows in `play_against` is not wanted."""

@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,8 @@ import psutil
 import yaml
 
 from bench.calibrate.truth import LATENCIES, check_turns, log_files, read_truth
-from bench.server.options import ServeOptions, start_server
 from bench.store.reader import iter_timelines, read_run
-from tests.support.processes import ROOT
+from tests.support.processes import simulated_server
 
 FIRST_AUDIO_MS = 400.0
 ROUTE_MS = 15.0
@@ -76,7 +75,7 @@ def play(
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile))
     (folder / "scenario.yaml").write_text(yaml.safe_dump(body))
     out, log = folder / "run", folder / "truth.jsonl"
-    with _server(folder / "profile.yaml", log) as url:
+    with simulated_server(folder / "profile.yaml", truth_log=log) as url:
         command = [sys.executable, "-m", "bench", "run", str(folder / "scenario.yaml"), "--url", url, "--out", str(out)]
         with subprocess.Popen(
             [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -130,15 +129,3 @@ def _signal(family: Sequence[int], number: int) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
-
-
-@contextmanager
-def _server(profile: Path, log: Path) -> Iterator[str]:
-    process = start_server(ServeOptions(engine="simulated", profile=profile, port=0, truth_log=log), cwd=ROOT)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.stdin.close()
-        process.wait(15)

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.run.server_process import ServerProcess
+from bench.server.options import ServeOptions
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -25,6 +28,17 @@ def cued_server() -> Iterator[str]:
     """The server that says what the script named in its address tells it to; gives its URL without a script."""
     with _server("cued_server.py", {}) as url:
         yield url
+
+
+@contextmanager
+def simulated_server(profile: Path, *, truth_log: Path | None = None, nagle: bool = False) -> Iterator[str]:
+    """The project's simulated server under `profile`; gives its URL."""
+    options = ServeOptions(engine="simulated", profile=profile, port=0, truth_log=truth_log, nagle=nagle)
+    server = ServerProcess(options, what="the simulated server")
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -72,7 +72,7 @@ symbols: Step = substituted(
 )
 
 _SPOKEN_FORMS = """
-okay:ok oke:ok alright:all_right mr:mister mrs:missus dr:doctor prof:professor vs:versus til:until cuz:because
+okay:ok alright:all_right mr:mister mrs:missus dr:doctor prof:professor vs:versus til:until cuz:because
 street:st saint:st avenue:ave road:rd boulevard:blvd apartment:apt gonna:going_to wanna:want_to gotta:got_to
 lemme:let_me gimme:give_me kinda:kind_of sorta:sort_of dunno:do_not_know coulda:could_have shoulda:should_have
 woulda:would_have thru:through tonite:tonight zed:z zee:z dollars:dollar cents:cent pounds:pound euros:euro pence:penny
@@ -94,14 +94,15 @@ _currency: Step = substituted(
     (r"\b(\d[\d,]*)\.00 +(dollar|euro|pound)s?\b", r"\1 \2s"),
     (r"(?<!\d)0?\.(\d\d) +(dollar|euro)s?\b", r"\1 cents"),
     (r"(?<!\d)0?\.(\d\d) +pounds?\b", r"\1 pence"),
-    (r"\b(\d[\d,]*)\.0?(\d{1,2}) +(dollar|euro)s?\b", r"\1 \3s \2 cents"),
-    (r"\b(\d[\d,]*)\.0?(\d{1,2}) +pounds?\b", r"\1 pounds \2 pence"),
+    # Two digits after the point are the small coin; one is a decimal.
+    (r"\b(\d[\d,]*)\.0?(\d{1,2})(?<=\.\d\d) +(dollar|euro)s?\b", r"\1 \3s \2 cents"),
+    (r"\b(\d[\d,]*)\.0?(\d{1,2})(?<=\.\d\d) +pounds?\b", r"\1 pounds \2 pence"),
 )
 _spoken_numbers: Step = substituted(
     (rf"\b(?:a|an) ({_MAGNITUDE})\b", r"one \1"),
     (r"\b(?:nought|naught)\b", "zero"),
     # Oh is a zero among digits: "two oh five", "oh three two".
-    (rf"(?<=\b)(?:oh|o)(?= (?:oh |o )*(?:{_UNITS}|\d)\b)(?!'| yes| no\b)", "zero"),
+    (rf"\b(?:oh|o)(?= (?:oh |o )*(?:{_UNITS}|\d)\b)", "zero"),
     (
         rf"\b({_UNITS}|ten|[a-z]+teen|[a-z]+ty)((?: (?:oh|o))+)\b",
         lambda found: found[1] + " zero" * found[2].count("o"),

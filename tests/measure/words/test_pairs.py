@@ -12,6 +12,11 @@ from bench.measure.wer import score_words
 PAGE = Path(__file__).parents[3] / "docs" / "measuring.md"
 
 RIGHT = [
+    ("en", "five point five dollars", "5.5 dollars"),
+    ("en", "five point five dollars", "$5.5"),
+    ("en", "five dollars and five cents", "$5.05"),
+    ("en", "twelve pounds and fifty pence", "£12.50"),
+    ("en", "oh three two", "032"),
     ("en", "My phone number is five five five, two one seven eight.", "My phone number is 555-2178."),
     ("en", "My order number is four five seven nine one.", "My order number is 4-5-7-9-1."),
     ("en", "My account number is five five one, zero three two, nine eight four.", "My account number is 551-032-984."),
