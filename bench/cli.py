@@ -58,6 +58,10 @@ UrlOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a key, such as load.callers=50.")
 ]
+ThresholdOption = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", metavar="BOUND", help="One more bound, such as 'first_audible_ms: p95 < 800ms'."),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="Override the scenario's seed.")]
 TokenOption = Annotated[
     str | None,
@@ -132,11 +136,19 @@ def _load(
     seed: int | None,
     *,
     choose_target: bool = True,
+    thresholds: list[str] | None = None,
 ) -> Scenario:
     from bench.scenario.read import load_scenario
 
     changes = [*readable(overrides or []), *([] if seed is None else [f"seed={seed}"])]
-    return load_scenario(path, overrides=changes, url=url, target_name=target, choose_target=choose_target)
+    return load_scenario(
+        path,
+        overrides=changes,
+        url=url,
+        target_name=target,
+        choose_target=choose_target,
+        thresholds=readable(thresholds or []),
+    )
 
 
 @app.command()
@@ -145,6 +157,7 @@ def run(
     target: TargetOption = None,
     url: UrlOption = None,
     set_: SetOption = None,
+    threshold: ThresholdOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder, used exactly as given.")] = None,
     seed: SeedOption = None,
     workers: Annotated[
@@ -173,7 +186,7 @@ def run(
     """Run a scenario and write its report. Without a target, the embedded server is called."""
     if not web and (web_port is not None or web_host is not None):
         raise BenchError("--web-port and --web-host go with --web", hint="add --web")
-    loaded = _load(scenario, target, url, set_, seed)
+    loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
         from bench.run.plan import plan_text
 
@@ -182,6 +195,7 @@ def run(
     _patch_first()
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
+    from bench.report.step_summary import tell_ci
     from bench.report.terminal import render_terminal
     from bench.run.lifecycle import run_scenario
     from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
@@ -205,6 +219,8 @@ def run(
         say(render_terminal(error.summary, error.folder))
         raise
     say(render_terminal(outcome.summary, outcome.folder.root))
+    for line in tell_ci(outcome.summary):
+        say(f"{line}\n")
     return outcome.exit_code
 
 

@@ -17,6 +17,8 @@ class ExitCode(IntEnum):
     NO_DATA = 3
     INVALID_GENERATOR = 4
     INCOMPLETE = 5
+    BUDGET = 6
+    REGRESSION = 7
     UNREACHABLE = 8
     BUG = 70
     INTERRUPTED = 130

@@ -363,6 +363,24 @@ _RATES = (
     ),
     _share("ok_rate", "answered", "turns with status `ok` / turns that ended", worse="lower"),
     _share("stall_rate", "replies with a stall", "turns with at least one stall / turns with reply audio"),
+    _share(
+        "stall_free",
+        "replies without a stall",
+        "turns without any stall / turns with reply audio",
+        worse="lower",
+    ),
+    _share(
+        "goodput",
+        "goodput",
+        "turns that were answered and kept every objective of the scenario / turns that ended",
+        worse="lower",
+    ),
+    _share(
+        "task_success",
+        "task success",
+        "turns whose expectations were all met / turns with expectations",
+        worse="lower",
+    ),
     *(
         _share(
             f"c{bound}",

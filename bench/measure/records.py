@@ -113,6 +113,8 @@ class TurnRecord:
     """Name and version of the text normaliser behind the counts."""
     transcription_ms: float | None = None
     transcription_error: str | None = None
+    expect_pass: bool | None = None
+    """Whether every expectation of the step was met; null for a step without any."""
 
     # usage and money
     in_text: int | None = None

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.measure.metrics import Group, headline_latencies
+from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
 from bench.store.certificate import Arrivals, Spread, WorkerFigures
 from bench.store.manifest import Manifest
@@ -468,6 +469,10 @@ class Findings(_Part):
     rates: list[Rate]
     errors: list[ErrorRow]
     objectives: list[ObjectiveResult] = Field(default_factory=list)
+    """The bounds on errors that hold by default; `thresholds` has them too."""
+    thresholds: list[ThresholdResult] = Field(default_factory=list)
+    broken_objectives: dict[str, int] = Field(default_factory=dict)
+    """Why turns were not good (`goodput`): the first objective that each did not keep, most frequent first."""
     protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]

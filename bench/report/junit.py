@@ -10,7 +10,6 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from bench.measure.metrics import GROUPS
 from bench.report.findings import Summary
-from bench.report.objectives import sentence
 from bench.report.phrases import headline, label, number, of, percent, plain, tail
 
 # Verdicts of the harness or its surroundings are errors; verdicts about the target are failures.
@@ -29,14 +28,16 @@ def render_junit(summary: Summary) -> str:
         kind = "failure" if verdict.name in TARGET_VERDICTS else "error"
         SubElement(case, kind, type=verdict.name, message=plain("; ".join(verdict.reasons)))
         counts[kind] += 1
-    for each in summary.objectives:
-        case = _case(suite, f"bound: {each.metric}", sentence(each))
-        if each.ok is False:
-            SubElement(case, "failure", type="bound", message=sentence(each))
-            counts["failure"] += 1
-        elif each.ok is None:
+    for each in summary.thresholds:
+        name = f"threshold: {each.threshold}{' (default)' if each.default else ''}"
+        case = _case(suite, plain(name), plain(each.sentence))
+        if each.ok is None and each.default:
             SubElement(case, "skipped", message="no data")
             counts["skipped"] += 1
+        elif not each.ok:
+            kind = "no data" if each.ok is None else "threshold"
+            SubElement(case, "failure", type=kind, message=plain(each.sentence)).text = plain(each.sentence)
+            counts["failure"] += 1
     for rate in summary.rates:
         _case(suite, rate.name, f"{plain(rate.title)}: {percent(rate.rate)} ({of(rate)})")
     for group, title in GROUPS.items():

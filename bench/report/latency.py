@@ -1,6 +1,6 @@
 """The percentile table: one row per metric that the run has any value of.
 
-In: a `View` and the metric declarations of `bench.measure.metrics`. Out: `MetricRow`s, rates and shares.
+In: a `View` and the metric declarations of `bench.measure.metrics`. Out: `MetricRow`s.
 Trap: for a latency, a turn that nobody answered is +infinity, not absent, or a server that drops its slow turns
 would look fast; for tokens per second the bad tail is the low one, so p95 gives way to p5.
 """
@@ -12,16 +12,14 @@ from typing import Final
 import numpy as np
 
 from bench.measure.metrics import GROUPS, METRICS, Group, Metric
-from bench.measure.outcome import ERRORS
-from bench.report.findings import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile, Rate
-from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles, wilson
+from bench.report.findings import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile
+from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles
 from bench.report.view import Mask, View, codes_of, equals
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
 CUTS = ("accent", "voice", "language", "condition")
 MOST_CUT_ROWS = 20
-CONTINUITY_MS = (50, 100, 200)
 
 
 def metric_rows(view: View) -> list[MetricRow]:
@@ -66,49 +64,16 @@ def latency_cuts(view: View, metric: Metric | None) -> LatencyCuts | None:
     return found if found.cuts else None
 
 
-def continuity(view: View) -> list[Rate]:
-    """Replies that stalled, and C50, C100, C200: replies that ran dry for at most so many milliseconds."""
-    stalls, underrun = (_known(view.turn[name], view.answered) for name in ("stalls", "underrun_ms"))
-    rows = [rate("stall_rate", stalls > 0)] if len(stalls) else []
-    return rows + ([rate(f"c{bound}", underrun <= bound) for bound in CONTINUITY_MS] if len(underrun) else [])
-
-
-def error_rates(view: View) -> list[Rate]:
-    """Connecting, turns and whole calls apart: they must not be mixed into one error rate."""
-    calls, status = view.calls_measured, view.turns["status"][view.measured]
-    cut_off = equals(view.sessions, "status", "stopped") & ~view.calls_ready
-    return [
-        # What the harness itself failed is in neither `calls` nor the measured turns.
-        rate("connect_error_rate", ~view.calls_ready[calls & ~cut_off]),
-        rate("session_error_rate", equals(view.sessions, "status", "failed")[calls]),
-        rate("error_rate", status.isin(ERRORS).to_numpy(dtype=np.bool_)),
-        rate("no_reply_rate", (status == "no_reply").to_numpy(dtype=np.bool_, na_value=False)),
-        rate("early_rate", (status == "early").to_numpy(dtype=np.bool_, na_value=False)),
-    ]
-
-
-def rate(name: str, events: Mask) -> Rate:
-    """The share of rows in which it happened, with its Wilson interval."""
-    count, n = int(events.sum()), len(events)
-    found = wilson(count, n)
-    return Rate(name=name, title=METRICS[name].title, events=count, n=n, rate=found.value, interval=interval(found))
-
-
 def interval(estimate: Estimate) -> Interval | None:
     """The limits as the report's own type."""
     return Interval(low=estimate.limits[0], high=estimate.limits[1]) if estimate.limits else None
-
-
-def _known(values: Floats, rows: Mask) -> Floats:
-    here = values[rows]
-    return here[~np.isnan(here)]
 
 
 def _row(view: View, metric: Metric, group: Group) -> MetricRow | None:
     per_turn = metric.scope == "turn"
     values = (view.turn if per_turn else view.call)[metric.name]
     clusters = view.calls_of_turns if per_turn else np.arange(len(values), dtype=np.intp)
-    here, missing = _rows_of(view, metric, values)
+    here, missing = rows_of(view, metric, values)
     if not here.any() and not (metric.always_shown and (missing.any() or (~np.isnan(values)).any())):
         return None
     percents = LOW_TAIL if metric.worse == "lower" else HIGH_TAIL
@@ -135,7 +100,7 @@ def _row(view: View, metric: Metric, group: Group) -> MetricRow | None:
     )
 
 
-def _rows_of(view: View, metric: Metric, values: Floats) -> tuple[Mask, Mask]:
+def rows_of(view: View, metric: Metric, values: Floats) -> tuple[Mask, Mask]:
     """Rows with a value that counts, and rows that wait for ever."""
     known = ~np.isnan(values)
     nothing = np.zeros(len(values), dtype=np.bool_)

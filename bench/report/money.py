@@ -12,8 +12,8 @@ import numpy as np
 from bench.measure.outcome import ANSWERED
 from bench.report.findings import CostReport, Meter, UnknownMeter
 from bench.report.latency import interval
-from bench.report.stats import Floats, pooled
-from bench.report.view import Columns, View, counts, total
+from bench.report.stats import Estimate, Floats, pooled
+from bench.report.view import Columns, Mask, View, counts, total
 
 METERS = (
     ("cost_input_usd", "Input, not cached", ("in_text", "in_audio", "in_image")),
@@ -38,8 +38,7 @@ def cost(view: View) -> CostReport:
     unpriced = np.isnan(spent) & ~priced_call
     minutes = view.call["duration_ms"] / 60_000
     calls = view.calls_measured & ~np.isnan(per_call)
-    timed = calls & ~np.isnan(minutes)
-    per_minute, _ = pooled(per_call[timed], minutes[timed], np.flatnonzero(timed))
+    per_minute, _ = cost_per_minute(view)
     usage = {name: _everywhere(view, name) for name in USAGE}
     unknown = _unknown(view)
     failed = ~turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
@@ -74,6 +73,15 @@ def cost(view: View) -> CostReport:
         books=[f"{book.name} of {book.date}" if book.date else book.name for book in books],
         example_prices=any(book.example for book in books),
     )
+
+
+def cost_per_minute(view: View, part: Mask | None = None) -> tuple[Estimate, int]:
+    """USD per minute of conversation over the priced calls of `part` (or all), and how many calls those are."""
+    per_call, minutes = view.call["cost_usd"], view.call["duration_ms"] / 60_000
+    timed = view.calls_measured & ~np.isnan(per_call) & ~np.isnan(minutes)
+    if part is not None:
+        timed &= part
+    return pooled(per_call[timed], minutes[timed], np.flatnonzero(timed))[0], int(timed.sum())
 
 
 def _known(table: Columns, prefix: str = "") -> Floats:

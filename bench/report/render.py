@@ -15,6 +15,7 @@ from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import render_markdown
 from bench.report.recordings import pictures_of
+from bench.report.step_summary import render_step_summary
 from bench.report.summary import summarise
 from bench.store.finish import write_csv
 from bench.store.folder import RunFolder, write_atomic
@@ -58,6 +59,7 @@ def _write(run: Run, summary: Summary, into: RunFolder) -> None:
     write_atomic(into.summary_json, summary.model_dump_json(indent=2) + "\n")
     write_atomic(into.report_md, render_markdown(summary))
     write_atomic(into.junit_xml, render_junit(summary))
+    write_atomic(into.step_summary_md, render_step_summary(summary))
     write_atomic(into.report_html, render_html(summary, pictures_of(run.folder.root)))
     if into is not run.folder or run.manifest.state == "running" or not into.turns_csv.exists():
         write_csv(run.folder, from_spool=reads_spool(run.folder, run.manifest), into=into.turns_csv)

@@ -27,6 +27,7 @@ from bench.report.phrases import (
     seconds,
     usd,
 )
+from bench.report.thresholds_section import thresholds_section
 
 BRIEF_ROWS = 8
 RANGES = "Ranges are 95 % intervals."
@@ -52,6 +53,7 @@ _SHARE = (Column("share"), Column("count", text=True))
 def sections(summary: Summary) -> list[Section]:
     """All sections that have something to say."""
     found = [
+        thresholds_section(summary),
         _turns(summary),
         _latency(summary),
         _slowest(summary),
@@ -86,26 +88,11 @@ def _turns(summary: Summary) -> Section:
     )
     table = Table("Turns, calls and error rates", _SHARE, rows, "What", "TURNS", (RANGES,))
     said = f"{amount(turns.total, 'turn')} in {amount(calls.total, 'call')}."
-    return Section("turns", "Turns and calls", (table, _objectives(summary), *_errors(summary)), (said,))
+    return Section("turns", "Turns and calls", (table, *_errors(summary)), (said,))
 
 
 def _own(summary: Summary) -> str:
     return f"{amount(summary.calls.harness, 'call')}, {amount(summary.turns.harness, 'turn')}"
-
-
-def _objectives(summary: Summary) -> Table:
-    """The bounds that decide between pass and failed."""
-    rows = [
-        row(
-            capital(each.title),
-            Cell(percent(each.observed), bad=each.ok is False),
-            f"at most {percent(each.bound)}{' (default)' if each.default else ''}",
-            "no data" if each.ok is None else "kept" if each.ok else "not kept",
-        )
-        for each in summary.objectives
-    ]
-    columns = (Column("observed"), Column("bound", text=True), Column("", text=True))
-    return Table("Bounds that this run had to keep", columns, tuple(rows), "What", "BOUNDS")
 
 
 def _rate(rate: Rate) -> Row:

@@ -17,13 +17,16 @@ from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
+from bench.report.goodput import broken_counts
 from bench.report.health import calibration_of, health, peak_open
-from bench.report.latency import continuity, error_rates, latency_cuts, metric_rows
+from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
+from bench.report.shares import continuity, error_rates, share
 from bench.report.stats import Floats
+from bench.report.thresholds import bounds_of, judge, objectives_of
 from bench.report.verdict import decide
 from bench.report.view import View, counts, text, total, view_of
 from bench.report.wer_tables import words
@@ -34,7 +37,16 @@ from bench.store.reader import Run
 
 MOST_ERRORS = 20
 TABLES = ("turns.parquet", "sessions.parquet")
-FILES = ("report.html", "report.md", "summary.json", "turns.parquet", "sessions.parquet", "turns.csv", "junit.xml")
+FILES = (
+    "report.html",
+    "report.md",
+    "summary.json",
+    "turns.parquet",
+    "sessions.parquet",
+    "turns.csv",
+    "junit.xml",
+    "step-summary.md",
+)
 
 
 def summarise(run: Run) -> Summary:
@@ -42,6 +54,10 @@ def summarise(run: Run) -> Summary:
     view = view_of(run)
     calibration, unreadable = calibration_of(view)
     rates = error_rates(view)
+    good = objectives_of(run.manifest)
+    if good:
+        rates.append(share(view, "goodput", good).rate())
+    thresholds = judge(view, bounds_of(run.manifest), good)
     found = Findings(
         run=run.manifest,
         started_at=run.manifest.started_at,
@@ -50,7 +66,9 @@ def summarise(run: Run) -> Summary:
         turns=_turn_counts(view),
         calls=_call_counts(view),
         rates=rates,
-        objectives=objectives(rates),
+        objectives=objectives(thresholds, rates),
+        thresholds=thresholds,
+        broken_objectives=broken_counts(view, good) if good else {},
         errors=_errors(view),
         protocol=protocol(view),
         metrics=metric_rows(view),

@@ -12,13 +12,12 @@ from typing import Literal
 
 from bench.errors import ExitCode
 from bench.report.findings import Findings, VerdictInfo
-from bench.report.objectives import sentence
 from bench.report.phrases import amount, failure, no_words
 from bench.report.protocol import protocol_warnings
 from bench.report.stats import supported
 from bench.report.view import OWN
 
-Name = Literal["pass", "failed", "no data", "invalid", "incomplete", "unreachable", "interrupted"]
+Name = Literal["pass", "failed", "no data", "invalid", "incomplete", "unreachable", "budget", "interrupted"]
 Rule = Callable[[Findings], list[str]]
 """The reasons for a verdict; none when it does not apply."""
 
@@ -29,6 +28,7 @@ EXIT_CODES: dict[Name, ExitCode] = {
     "invalid": ExitCode.INVALID_GENERATOR,
     "incomplete": ExitCode.INCOMPLETE,
     "unreachable": ExitCode.UNREACHABLE,
+    "budget": ExitCode.BUDGET,
     "interrupted": ExitCode.INTERRUPTED,
 }
 OWN_FAILURES_BOUND = 0.01
@@ -96,7 +96,20 @@ OWN_REMEDIES = {
 
 
 def _failed(found: Findings) -> list[str]:
-    return [sentence(each) for each in found.objectives if each.ok is False]
+    stopped = found.run.stop_sentence if found.run.stop_reason == "threshold" else None
+    return [*([stopped] if stopped else []), *(each.sentence for each in found.thresholds if each.ok is False)]
+
+
+def _budget(found: Findings) -> list[str]:
+    """The run stopped at its own limit on money, minutes or calls: complete as far as it went."""
+    if found.run.stop_reason != "budget":
+        return []
+    return [found.run.stop_sentence or "the budget was used up", _answered(found)]
+
+
+def _unjudged(found: Findings) -> list[str]:
+    """Thresholds of the scenario that had too few samples: whether they were kept is not known."""
+    return [each.sentence for each in found.thresholds if each.ok is None and not each.default]
 
 
 def _answered(found: Findings) -> str:
@@ -155,6 +168,8 @@ RULES: tuple[tuple[Name, Rule], ...] = (
     ("invalid", _invalid),
     ("no data", _no_data),
     ("failed", _failed),
+    ("budget", _budget),
+    ("no data", _unjudged),
 )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.measure.wer import alignment, comparable
 from bench.report.findings import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.latency import interval
-from bench.report.stats import Codes, Floats, Method, pooled
+from bench.report.stats import Codes, Estimate, Floats, Method, pooled
 from bench.report.view import Mask, View, codes_of, counts, text
 
 WORST_TURNS = 8
@@ -54,6 +54,22 @@ def words(view: View) -> Words:
     return found
 
 
+def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[str]]:
+    """`wer`, `wer_raw`, `wer_whisper` or `cer` of the turns of `part`, how many have it, and what to know of it."""
+    words_of = {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")}
+    asked = part & ~view.warmup
+    scored = asked & ~np.isnan(np.sum([*words_of.values()], axis=0))
+    found = list(counts(view.turns["normaliser"][scored]))
+    if not comparable(set(found)):
+        return Estimate(None), 0, [f"the turns were scored by different rules ({', '.join(found)})"]
+    tally = _Tally(view, words_of)
+    tops, bottoms = tally.parts(name)
+    known = scored & ~np.isnan(tops) & ~np.isnan(bottoms)
+    n, expected = int(known.sum()), int(asked.sum())
+    said = [f"{n:,} of {expected:,} turns have a transcription"] if 0 < n < expected else []
+    return pooled(tops[known], bottoms[known], tally.calls[known])[0], n, said
+
+
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:
     """A row per value of `column`, worst first, and how many better ones are not shown."""
     codes, names = codes_of(column)
@@ -78,6 +94,14 @@ class _Tally:
         spoken = view.turns["reference"].str.count(r"\S+")
         self.chars, self.char_errors = view.turn["reference_chars"], view.turn["char_errors"]
         self.raw_words = np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+    def parts(self, name: str) -> tuple[Floats, Floats]:
+        """Numerator and denominator of a pooled rate, by turn."""
+        if name == "wer":
+            return self.errors, self.reference
+        if name == "cer":
+            return self.char_errors, self.chars
+        return (self.raw if name == "wer_raw" else self.whisper) * self.raw_words, self.raw_words
 
     def row(self, name: str, part: Mask) -> tuple[WordRow, Method | None]:
         found, method = pooled(self.errors[part], self.reference[part], self.calls[part])

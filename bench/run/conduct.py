@@ -43,6 +43,18 @@ Guard = Callable[[Progress], Stop | None]
 """Judges the run several times a second. A reason ends it at once: no call begins any more, open calls are hung up."""
 
 
+def remember(guard: Guard, stops: list[Stop]) -> Guard:
+    """`guard`, which also enters its stop into `stops`, for the manifest."""
+
+    def asked(progress: Progress) -> Stop | None:
+        stop = guard(progress)
+        if stop is not None:
+            stops.append(stop)
+        return stop
+
+    return asked
+
+
 def nobody_answers(load: LoadConfig) -> Guard:
     """Stops a run in which every one of the first calls failed before it was ready: the target is not there."""
     enough = max(ENOUGH_FAILURES, min(load.callers, 50))

@@ -28,14 +28,17 @@ from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
     SERVER_ENDED,
     Guard,
+    Stop,
     conduct,
     finishing_first,
     nobody_answers,
     on_interrupt,
+    remember,
     rows_are_kept,
     server_lives,
 )
 from bench.run.server_process import ServerProcess, embedded_target
+from bench.run.watchdogs import watchdogs_of
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.model import LoadConfig, Scenario
@@ -124,6 +127,9 @@ def run_scenario(
         stack.callback(watching.close)
         for open_watcher in watchers:
             watching.add(open_watcher(spec))
+        dogs = watchdogs_of(spec)
+        for dog in dogs:
+            watching.add(dog)
         for exposure in target.exposures:
             watching.note(f"WARNING: {exposure}")
         for name, said in doubts.items():
@@ -134,8 +140,17 @@ def run_scenario(
         stored.write_manifest(folder, run.manifest)
         grace_s = scenario.load.graceful_stop_ms / 1000
         try:
-            all_guards = [rows_are_kept, server_lives(server), nobody_answers(scenario.load), *guards]
-            reason = conduct(run.workers, all_guards, watching, graceful_stop_s=grace_s)
+            stops: list[Stop] = []
+            all_guards: list[Guard] = [
+                rows_are_kept,
+                server_lives(server),
+                nobody_answers(scenario.load),
+                *dogs,
+                *guards,
+            ]
+            remembered = [remember(guard, stops) for guard in all_guards]
+            reason = conduct(run.workers, remembered, watching, graceful_stop_s=grace_s)
+            run.manifest.stop_sentence = stops[-1].sentence if stops else None
             if reason == SERVER_ENDED and server is not None:
                 run.manifest.losses.append(f"the embedded server ended in mid-run ({server.ended()})")
         except Exception as error:

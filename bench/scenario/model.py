@@ -21,6 +21,7 @@ from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.target import Target
+from bench.scenario.thresholds import BoundsField, ObjectivesField
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -67,6 +68,17 @@ class Scenario(Block):
         json_schema_extra={"minItems": 1},
     )
     load: LoadConfig = Field(default_factory=LoadConfig, description="How many calls, and when; absent: a single call.")
+    objectives: ObjectivesField = Field(
+        default=(),
+        description="What a good turn keeps, beside being answered; goodput is the share of good turns.",
+        examples=[["first_audible_ms < 800ms", "stalls < 1"]],
+    )
+    thresholds: BoundsField = Field(
+        default=(),
+        description="What the run must keep to pass (exit code 1 if not, 3 without data); bounds on errors have "
+        "defaults.",
+        examples=[["first_audible_ms{accent=scottish}: p95 < 800ms", "wer < 8%"]],
+    )
     listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
     transport: TransportConfig = Field(
         default_factory=TransportConfig, description="Acknowledgements, and how large a message may be."
@@ -122,6 +134,11 @@ class Scenario(Block):
                 f"plans about {calls:,.0f} calls; the most is {self.load.most_calls:,} (load.most_calls): lower the "
                 "rate or the duration, or raise that bound",
             )
+        if not self.objectives:
+            for place, block in enumerate(self.thresholds):
+                if block.parsed.metric.name == "goodput":
+                    sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
+                    yield Complaint(("thresholds", place), sentence)
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:

@@ -115,6 +115,24 @@ def apply_url(document: Document, url: str, target_name: str | None) -> None:
     set_value(document, path, Document(url, {(): mark}), mark)
 
 
+def apply_thresholds(document: Document, texts: Sequence[str]) -> None:
+    """Add the bounds of `--threshold` to those of the scenario."""
+    if not texts or not isinstance(document.data, dict):
+        return
+    given = document.data.get("thresholds")
+    if isinstance(given, dict):
+        # The marks of a mapping are by its keys; those of a list by place.
+        for place, key in enumerate(given):
+            mark = document.mark_at(("thresholds", key))
+            document.marks[("thresholds", place)] = mark
+        given = [{key: value} for key, value in given.items()]
+    bounds = [given] if isinstance(given, str) else list(given or [])
+    for index, text in enumerate(texts):
+        document.marks[("thresholds", len(bounds))] = Mark("--threshold", _FIRST * 4 + index)
+        bounds.append(text)
+    document.data["thresholds"] = bounds
+
+
 def _refuse(document: Document, mark: Mark, loc: Loc, sentence: str) -> Loc:
     document.problems.append(Problem(mark, loc, sentence))
     return ()

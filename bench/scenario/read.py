@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.audio.catalogue import load_catalogue, shipped_catalogue
+from bench.audio.catalogue import Fixture, load_catalogue, shipped_catalogue
 from bench.config.block import nearest
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.scenario.listing import find_scenario
 from bench.scenario.model import Scenario
-from bench.scenario.overrides import apply_overrides, apply_url
+from bench.scenario.overrides import apply_overrides, apply_thresholds, apply_url
+from bench.scenario.thresholds import unknown_tag_values
 
 
 def load_scenario(
@@ -30,11 +31,13 @@ def load_scenario(
     url: str | None = None,
     target_name: str | None = None,
     choose_target: bool = True,
+    thresholds: Sequence[str] = (),
 ) -> Scenario:
     """Read, change, check and complete the scenario in `path`, a file or the name of a shipped one.
 
     ConfigError (exit 2) lists all that is wrong.
-    With `choose_target` False, several `targets` are kept (to check a file without running it).
+    `thresholds` are added to those of the file. With `choose_target` False, several `targets` are kept (to check a file
+    without running it).
     """
     source = find_scenario(path)
     document = read_yaml(read_text(source.text_file), name=str(path), env=env)
@@ -42,6 +45,7 @@ def load_scenario(
         apply_overrides(document, overrides, env, Scenario)
         if url is not None:
             apply_url(document, url, target_name)
+        apply_thresholds(document, thresholds)
     return _checked(document, source.known_as, target_name, choose_target)
 
 
@@ -67,6 +71,8 @@ def _checked(
         context |= _catalogue(document, source.parent)
     needs = "name and conversation (bench init writes one)"
     scenario = validated(document, Scenario, needs=needs, **context)
+    if scenario is not None and "recordings" in context:
+        _check_tags(scenario, context["recordings"], document)
     if scenario is not None and choose_target:
         scenario = _with_target(scenario, target_name, document)
     if document.problems or scenario is None:
@@ -92,7 +98,21 @@ def _catalogue(document: Document, base: Path) -> dict[str, Any]:
         mark = document.mark_at(("fixtures",))
         document.problems += [Problem(mark, ("fixtures",), str(problem)) for problem in error.problems]
         return {}
-    return {"fixture_ids": tuple(catalogue.fixtures), "catalogue": given or "the project's own catalogue"}
+    return {
+        "fixture_ids": tuple(catalogue.fixtures),
+        "recordings": catalogue.fixtures,
+        "catalogue": given or "the project's own catalogue",
+    }
+
+
+def _check_tags(scenario: Scenario, recordings: Mapping[str, Fixture], document: Document) -> None:
+    """Refuse a threshold on turns that the scenario cannot have."""
+    spoken = [recordings[name] for name in scenario.fixture_ids]
+    known = {tag: {getattr(each, tag) for each in spoken} for tag in ("accent", "voice", "language")}
+    known["fixture"] = set(scenario.fixture_ids)
+    for place, sentence in unknown_tag_values(scenario.thresholds, known):
+        loc: Loc = ("thresholds", place)
+        document.problems.append(Problem(document.mark_at(loc), loc, sentence))
 
 
 def _with_target(scenario: Scenario, target_name: str | None, document: Document) -> Scenario:

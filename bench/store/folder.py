@@ -74,6 +74,10 @@ class RunFolder:
         return self.root / "report.md"
 
     @property
+    def step_summary_md(self) -> Path:
+        return self.root / "step-summary.md"
+
+    @property
     def junit_xml(self) -> Path:
         return self.root / "junit.xml"
 

@@ -111,6 +111,8 @@ class Manifest(StoredPart):
     state: Literal["running", "finished"] = "running"
     stop_reason: str | None = None
     """Why the run stopped: `completed`, `interrupted`, `budget`, or another word of the runner's."""
+    stop_sentence: str | None = None
+    """The same in a sentence, with the numbers that decided it; None where the run came to its own end."""
     verdict: str | None = None
     exit_code: int | None = None
     reasons: list[str] = Field(default_factory=list)

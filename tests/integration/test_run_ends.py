@@ -38,7 +38,7 @@ def test_a_target_that_dies_fails_the_run_and_is_not_hammered(scenario: Path, tm
     assert run.returncode == ExitCode.THRESHOLD_FAILED, output
     verdict = summary_of(out)["verdict"]
     assert verdict["name"] == "failed"
-    assert "the default bound is 5.0 %" in verdict["reasons"][0]
+    assert "the default threshold is <= 5 %" in verdict["reasons"][0]
     assert verdict["reasons"][0] in output
     assert any("before they called again after a call that failed" in line for line in verdict["warnings"])
     calls = pd.read_parquet(out / "sessions.parquet")

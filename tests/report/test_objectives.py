@@ -11,7 +11,6 @@ from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
-from bench.report.objectives import DEFAULT_BOUNDS
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
 from tests.report import build
@@ -40,15 +39,15 @@ def with_failed(made: Rows, turns: int = 0, calls: int = 0, kind: str = "server"
     [
         (0, 0, "pass", 0, "100 of 100 turns answered"),
         (5, 1, "pass", 0, "95 of 100"),
-        (6, 0, "failed", 1, "turn errors 6.0 % (6 of 100); the default bound is 5.0 %"),
-        (0, 2, "failed", 1, "failed calls 10.0 % (2 of 20); the default bound is 5.0 %"),
+        (6, 0, "failed", 1, "error_rate 6 % (6 of 100 turns); the default threshold is <= 5 %"),
+        (0, 2, "failed", 1, "session_error_rate 10 % (2 of 20 calls); the default threshold is <= 5 %"),
     ],
 )
 def test_default_bounds(tmp_path: Path, turns: int, calls: int, name: str, code: int, said: str) -> None:
     summary = summary_of(tmp_path, with_failed(rows(), turns, calls))
     assert (summary.verdict.name, summary.verdict.exit_code) == (name, code), summary.verdict.reasons
     assert said in "; ".join(summary.verdict.reasons)
-    assert [each.metric for each in summary.objectives] == list(DEFAULT_BOUNDS)
+    assert [each.metric for each in summary.objectives] == ["error_rate", "session_error_rate"]
     for text in (render_terminal(summary), render_markdown(summary), render_html(summary)):
         assert "(default)" in text
 

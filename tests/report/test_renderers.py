@@ -119,9 +119,9 @@ def test_junit_parses_and_fails_exactly_when_the_verdict_does(summaries: dict[st
     suite = ElementTree.fromstring(render_junit(summary).encode())
     bad = len(suite.findall(".//failure")) + len(suite.findall(".//error"))
     assert bad == int(suite.get("failures", "")) + int(suite.get("errors", ""))
-    missed = sum(each.ok is False for each in summary.objectives)
+    missed = sum(each.ok is False for each in summary.thresholds)
     assert bad == (0 if summary.verdict.name == "pass" else 1) + missed, "the verdict, and each bound that was not kept"
-    assert len(suite.findall(".//testcase[@name='bound: error_rate']")) == 1
+    assert len(suite.findall(".//testcase[@name='threshold: error_rate <= 5% (default)']")) == 1
     assert int(suite.get("tests", "")) == len(suite.findall("testcase"))
 
 

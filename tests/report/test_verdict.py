@@ -57,6 +57,7 @@ def failed(level: str, kind: str, stage: str | None = None) -> tuple[ErrorRow, .
         ({}, "pass", 0, "100 of 100 turns answered"),
         ({"turns": {"answered": 60}}, "pass", 0, "60 of 100"),
         ({"stop_reason": "interrupted"}, "interrupted", 130, "after 100 turns in 20 calls"),
+        ({"stop_reason": "budget"}, "budget", 6, "100 of 100 turns answered"),
         ({"stop_reason": "interrupted", "losses": ("w1 lost",)}, "interrupted", 130, "w1 lost"),
         ({"losses": ("2 rows are missing",)}, "incomplete", 5, "2 rows are missing"),
         ({"losses": ("x",), "turns": {"answered": 0}}, "incomplete", 5, "x"),
@@ -115,7 +116,7 @@ def test_warnings_never_decide(usual: Findings) -> None:
 
 
 def test_every_exit_code_belongs_to_one_verdict() -> None:
-    of_commands = {"USAGE", "BUG"}
+    of_commands = {"USAGE", "BUG", "REGRESSION"}
     assert sorted(EXIT_CODES.values()) == sorted(code for code in ExitCode if code.name not in of_commands)
     assert {name for name, _ in RULES} | {"pass"} == set(EXIT_CODES)
 

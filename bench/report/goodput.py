@@ -1,0 +1,42 @@
+"""Good turns: those that were answered and kept every objective.
+
+In: a `View` and objectives. Out: masks over the turns. Trap: a value that was not measured keeps no objective, as in
+`bench.scenario.thresholds.broken_objective`, which says the same of a single row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.report.view import Mask, View
+from bench.scenario.threshold_grammar import Objective
+
+
+def good_turns(view: View, objectives: Sequence[Objective]) -> Mask:
+    """Which turns are good, of all turns; look only at those in `view.measured`."""
+    good = view.answered.copy()
+    for objective in objectives:
+        good &= kept(view, objective)
+    return good
+
+
+def kept(view: View, objective: Objective) -> Mask:
+    """Which turns have the value and keep the bound."""
+    values = view.turn[objective.metric.name]
+    inside: Mask = ~np.isnan(values) & objective.within(np.nan_to_num(values))
+    return inside
+
+
+def broken_counts(view: View, objectives: Sequence[Objective]) -> dict[str, int]:
+    """Why turns are not good: `not answered` or the first objective that was not kept, most frequent first."""
+    left = view.measured.copy()
+    found: Counter[str] = Counter({"not answered": int((left & ~view.answered).sum())})
+    left &= view.answered
+    for objective in objectives:
+        inside = kept(view, objective)
+        found[objective.text] += int((left & ~inside).sum())
+        left &= inside
+    return {why: count for why, count in found.most_common() if count}
