@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
-from bench.errors import BenchError
+from bench.calibrate.sent import Record, SentResponse, TrueSession, log_files, read_truth, responses_of
 from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run, iter_timelines, read_run
 
@@ -49,83 +47,10 @@ COUNTS = (
 METRICS = (*LATENCIES, *COUNTS)
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
-Record = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class TrueSession:
-    """What a server process wrote of one session, in order."""
-
-    facts: Record
-    events: list[Record] = field(default_factory=list)
-    turns: list[Record] = field(default_factory=list)
-    close: Record | None = None
-
-
-@dataclass(slots=True)
-class _Response:
-    """One response as it was sent."""
-
-    created_ns: int | None = None
-    done: Record | None = None
-    words_ns: int | None = None
-    audio: list[Record] = field(default_factory=list)
-
-    @property
-    def first_output_ns(self) -> int | None:
-        stamps = [self.words_ns, self.audio[0]["at_ns"] if self.audio else None]
-        return min((stamp for stamp in stamps if stamp is not None), default=None)
-
-    @property
-    def status(self) -> str | None:
-        return None if self.done is None else str(self.done["status"])
-
 
 def check_run(run_folder: Path, truth_log: Path) -> pd.DataFrame:
     """`check_turns` for a run folder and the file that the server was given as its truth log."""
     return check_turns(read_run(run_folder), iter_timelines(run_folder), read_truth(log_files(truth_log)))
-
-
-def log_files(path: Path) -> list[Path]:
-    """The log itself, or the parts that several processes wrote beside its name; BenchError when none is there."""
-    parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
-    if not parts:
-        raise BenchError(f"{path}: no such truth log", hint="start the server with --truth-log FILE")
-    return parts
-
-
-def read_truth(files: Iterable[Path]) -> dict[str, TrueSession]:
-    """Sessions by id; a last line cut off by a kill is left out, any other damage is a BenchError."""
-    sessions: dict[str, TrueSession] = {}
-    for file in files:
-        lines = file.read_bytes().split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            if not line:
-                continue
-            try:
-                record = orjson.loads(line)
-                _keep(record, sessions)
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                if number == len(lines):
-                    continue
-                raise BenchError(f"{file}:{number}: not a line of a truth log ({error})") from error
-    return sessions
-
-
-def _keep(record: Record, sessions: dict[str, TrueSession]) -> None:
-    kind = record["kind"]
-    if kind == "process":
-        return
-    if kind == "session":
-        sessions[record["session"]] = TrueSession(record)
-        return
-    session = sessions[record["session"]]
-    if kind == "event":
-        session.events.append(record)
-    elif kind == "turn":
-        session.turns.append(record)
-    elif kind == "close":
-        session.close = record
 
 
 def check_turns(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]) -> pd.DataFrame:
@@ -165,7 +90,7 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
     ]
     asked_ns = turn.commit_ns or math.inf if timeline.manual else turn.speech_start_ns
     asked = [event for event in events if asked_ns <= event["at_ns"] <= (turn.ended_ns or math.inf)]
-    responses = _responses(asked, session.events)
+    responses = responses_of(asked, session.events)
     answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected)
     truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
     truth |= _true_latencies(timeline, turn, events, answer)
@@ -179,36 +104,13 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
     return truth
 
 
-def _responses(events: Sequence[Record], all_events: Sequence[Record]) -> list[_Response]:
-    """The responses created among `events`, with all that was ever sent of them.
-
-    One that was created before the caller could have asked for it, or after the turn was over, is not the turn's.
-    """
-    found: dict[str, _Response] = {}
-    for event in events:
-        if event["type"] == "response.created":
-            found.setdefault(event["response"], _Response(created_ns=event["at_ns"]))
-    for event in all_events:
-        response = found.get(event.get("response", ""))
-        if response is None:
-            continue
-        kind = event["type"]
-        if kind == "response.output_audio.delta" and event.get("samples", 1):
-            response.audio.append(event)
-        elif kind.endswith((".output_audio_transcript.delta", ".output_text.delta")) and event.get("text"):
-            response.words_ns = response.words_ns if response.words_ns is not None else event["at_ns"]
-        elif kind == "response.done" and response.done is None:
-            response.done = event
-    return list(found.values())
-
-
-def _answer(responses: Sequence[_Response], speech_end_ns: int, *, audio_expected: bool) -> _Response | None:
+def _answer(responses: Sequence[SentResponse], speech_end_ns: int, *, audio_expected: bool) -> SentResponse | None:
     """The response whose times are the turn's: the best by the definitions in docs/measuring.md.
 
     An oracle of its own: `bench.measure.replies` filters candidates, this ranks every response.
     """
 
-    def rank(numbered: tuple[int, _Response]) -> tuple[int, int]:
+    def rank(numbered: tuple[int, SentResponse]) -> tuple[int, int]:
         place, response = numbered
         promised = response.audio if audio_expected else response.words_ns is not None
         if response.status == "cancelled":
@@ -221,7 +123,7 @@ def _answer(responses: Sequence[_Response], speech_end_ns: int, *, audio_expecte
 
 
 def _true_latencies(
-    timeline: Timeline, turn: TurnFacts, events: Sequence[Record], answer: _Response | None
+    timeline: Timeline, turn: TurnFacts, events: Sequence[Record], answer: SentResponse | None
 ) -> dict[str, float | None]:
     def since_speech(at_ns: float | None) -> float | None:
         return None if at_ns is None else (at_ns - turn.speech_end_ns) / NS_PER_MS
@@ -236,7 +138,7 @@ def _true_latencies(
         "endpoint_ms": None if manual else since_speech(endpoint_ns),
         "ttft_ms": since_speech(answer.words_ns if answer is not None else None),
         "first_audio_ms": since_speech(audio_ns),
-        "first_audible_ms": since_speech(_audible_ns(answer, timeline.output_rate_hz)),
+        "first_audible_ms": since_speech(answer.audible_ns(timeline.output_rate_hz) if answer is not None else None),
         "commit_to_first_audio_ms": (audio_ns - commit_ns) / NS_PER_MS
         if manual and audio_ns is not None and commit_ns is not None
         else None,
@@ -244,21 +146,9 @@ def _true_latencies(
     }
 
 
-def _audible_ns(answer: _Response | None, rate_hz: int) -> float | None:
-    """When the first sample that is not silence leaves a player without a buffer; None where the log does not say."""
-    free_ns = 0.0
-    for event in answer.audio if answer is not None else ():
-        silent = event.get("silent_samples")
-        if silent is None:
-            return None
-        start_ns = max(float(event["at_ns"]), free_ns)
-        if silent < event["samples"]:
-            return start_ns + float(silent) * 1e9 / rate_hz
-        free_ns = start_ns + event["samples"] * 1e9 / rate_hz
-    return None
-
-
-def _status(answer: _Response | None, responses: Sequence[_Response], turn: TurnFacts, *, audio_expected: bool) -> str:
+def _status(
+    answer: SentResponse | None, responses: Sequence[SentResponse], turn: TurnFacts, *, audio_expected: bool
+) -> str:
     """What the turn's status must be, judged from what was sent; a reply that never ended is `failed`."""
     status = _of_answer(answer, audio_expected=audio_expected)
     if status == "failed":
@@ -271,7 +161,7 @@ def _status(answer: _Response | None, responses: Sequence[_Response], turn: Turn
     return status
 
 
-def _of_answer(answer: _Response | None, *, audio_expected: bool) -> str:
+def _of_answer(answer: SentResponse | None, *, audio_expected: bool) -> str:
     if answer is None or (answer.first_output_ns is None and answer.status in (None, "completed")):
         return "no_reply"
     if answer.status is None:
@@ -283,7 +173,7 @@ def _of_answer(answer: _Response | None, *, audio_expected: bool) -> str:
 
 
 def _true_counts(
-    heard: Sequence[Record], items: set[str], responses: Sequence[_Response], events: Sequence[Record]
+    heard: Sequence[Record], items: set[str], responses: Sequence[SentResponse], events: Sequence[Record]
 ) -> dict[str, Any]:
     counts: dict[str, Any] = {}
     said = [

@@ -86,6 +86,10 @@ class Dialect(ABC):
         """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
         return ()
 
+    def ask_to_speak(self, step: int) -> Sequence[WireMessage]:
+        """Messages that ask the agent to speak although the caller said nothing; empty where that cannot be asked."""
+        return ()
+
     def post(self, message: WireMessage) -> None:
         """Put `message` into the outbox."""
         self._outbox.append(message)

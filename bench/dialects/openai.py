@@ -208,6 +208,9 @@ class OpenAIDialect(Dialect):
             f'{{"type":"response.create","event_id":"bench-{turn}-response"}}',
         )
 
+    def ask_to_speak(self, step: int) -> Sequence[str]:
+        return (f'{{"type":"response.create","event_id":"bench-step-{step}-response"}}',)
+
     def refuses_turn(self, error: ErrorInfo, turn: int) -> bool:
         if error.code in _BENIGN_CODES:
             return False

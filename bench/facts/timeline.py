@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from bench.facts.acts import Listening
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.facts.gaps import Gap
@@ -106,6 +107,8 @@ class Timeline:
     client_late_ms: float | None = None
     """A turn whose decisive frames were sent later than this is the harness's fault and leaves the percentiles."""
     turns: list[TurnFacts] = field(default_factory=list)
+    listenings: list[Listening] = field(default_factory=list)
+    """When the caller waited for the agent to speak, in order."""
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
     close_code: int | None = None
@@ -136,6 +139,7 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     data["labels"] = asdict(timeline.labels)
     data["connection"] = asdict(timeline.connection)
     data["gaps"] = [asdict(gap) for gap in timeline.gaps]
+    data["listenings"] = [asdict(each) for each in timeline.listenings]
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
     data["failure"] = asdict(timeline.failure) if timeline.failure else None
     data["entries"] = [
@@ -166,6 +170,7 @@ def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
         for raw in data["entries"]
     ]
     values["gaps"] = [Gap(**gap) for gap in data.get("gaps", ())]
+    values["listenings"] = [Listening(**each) for each in data.get("listenings", ())]
     values["failure"] = _failure(data.get("failure"))
     return Timeline(**values)
 

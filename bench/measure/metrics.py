@@ -63,6 +63,8 @@ class Metric:
     detail: bool = False
     """Left out of the terminal's tables."""
     milestone: Milestone | None = None
+    expected: str | None = None
+    """The column that says which rows wait for it; None: all rows do, where it `waits`."""
 
 
 _latency = partial(Metric, group="latency")
@@ -172,6 +174,13 @@ _CONNECT = (
         "intended start of the call -> the session is configured and acknowledged",
         waits=True,
         always_shown=True,
+    ),
+    _connecting(
+        "greeting_ms",
+        "greeting",
+        "session ready -> first audible sample of what the agent says before the caller has spoken",
+        waits=True,
+        expected="greeting_expected",
     ),
     _connecting("dns_ms", "name lookup", "start of the call -> its host name is resolved", detail=True),
     _connecting("tcp_ms", "TCP", "name resolved -> TCP connection is open", detail=True),
@@ -349,6 +358,11 @@ _RATES = (
         "connect_error_rate",
         "calls that never became ready",
         "calls that were never configured and acknowledged / calls that the end of the run did not cut off before that",
+    ),
+    _share(
+        "no_greeting_rate",
+        "calls without a greeting",
+        "calls that listened for a greeting and heard none / calls that listened for one",
     ),
     _share("session_error_rate", "failed calls", "calls with status `failed` / calls that were started"),
     _share(

@@ -196,6 +196,11 @@ class SessionRecord:
     connect_ms: float | None = None
     session_ready_ms: float | None = None
     duration_ms: float | None = None
+    greeting_expected: bool = False
+    """Whether the caller waited for the agent to speak first."""
+    greeting_ms: float | None = None
+    greeting_audio_ms: float | None = None
+    greeting_text: str | None = None
     turns_planned: int = 0
     turns_ended: int = 0
     turns_ok: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bench.audio.playback import Chunk
+from bench.audio.playback import Chunk, played
 from bench.facts.signals import (
     AudioDelta,
     Onset,
@@ -68,6 +68,12 @@ class Reply:
         if self.ended is not None and self.ended.text:
             return self.ended.text
         return "".join(delta.text for delta in self.text) or None
+
+    def audible_ns(self, rate_hz: int) -> int | None:
+        """When the first audible sample can be heard at the earliest: by a player without a buffer."""
+        if self.onset is None or self.onset.sample < 0:
+            return None
+        return played(self.chunks, rate_hz=rate_hz, buffer_ms=0).heard_at(self.onset.sample)
 
     def delivered(self, *, audio_expected: bool) -> bool:
         """Whether what the caller was promised came: sound in a spoken session, words in a written one."""

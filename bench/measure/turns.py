@@ -134,7 +134,7 @@ def _latencies(
         return _between_ms(turn.speech_end_ns, at_ns)
 
     first_audio_ns = answer.audio[0].at_ns if answer is not None and answer.audio else None
-    audible_ns = _audible_ns(answer, timeline.output_rate_hz)
+    audible_ns = answer.audible_ns(timeline.output_rate_hz) if answer is not None else None
     commit_ns = turn.commit_ns if turn.commit_ns is not None else turn.response_request_ns
     return {
         "endpoint_ms": None if timeline.manual else since_speech(_endpoint_ns(turn, entries)),
@@ -156,13 +156,6 @@ def _endpoint_ns(turn: TurnFacts, entries: Sequence[Entry]) -> int | None:
     if after:
         return min(after)
     return max(stops) if stops else None
-
-
-def _audible_ns(answer: Reply | None, rate_hz: int) -> int | None:
-    """When the first audible sample can be heard at the earliest: by a player without a buffer."""
-    if answer is None or answer.onset is None or answer.onset.sample < 0:
-        return None
-    return played(answer.chunks, rate_hz=rate_hz, buffer_ms=0).heard_at(answer.onset.sample)
 
 
 def _between_ms(start_ns: int | None, end_ns: int | None) -> float | None:

@@ -14,7 +14,7 @@ import numpy as np
 from bench.measure.metrics import GROUPS, METRICS, Group, Metric
 from bench.report.findings import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile
 from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles
-from bench.report.view import Mask, View, codes_of, equals
+from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
@@ -106,6 +106,8 @@ def rows_of(view: View, metric: Metric, values: Floats) -> tuple[Mask, Mask]:
     nothing = np.zeros(len(values), dtype=np.bool_)
     if metric.scope == "session":
         unanswered = view.calls_timed & ~known & ~equals(view.sessions, "status", "stopped")
+        if metric.expected is not None:
+            unanswered &= truth(view.sessions, metric.expected)
         return view.calls_timed & known, unanswered if metric.waits else nothing
     if metric.group == "harness":
         # The harness's own delay is shown for the very turns that it spoiled.

@@ -18,11 +18,14 @@ from bench.report.findings import Rate
 from bench.report.goodput import good_turns
 from bench.report.latency import interval
 from bench.report.stats import wilson
-from bench.report.view import Mask, View, equals
+from bench.report.view import Mask, View, equals, truth
 from bench.scenario.threshold_grammar import Objective
 
 CONTINUITY_MS = (50, 100, 200)
-OF_CALLS = ("connect_error_rate", "session_error_rate")
+OF_CALLS = ("connect_error_rate", "session_error_rate", "no_greeting_rate")
+
+_ONLY_WHERE_PLAYED = frozenset({"no_greeting_rate"})
+"""Shares that say nothing of a conversation without such a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ def share(view: View, name: str, objectives: Sequence[Objective] = ()) -> Share:
 
 def error_rates(view: View) -> list[Rate]:
     """Connecting, turns and whole calls apart: they must not be mixed into one error rate."""
-    return [share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate")]
+    rates = [share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate")]
+    return [rate for rate in rates if rate.n or rate.name not in _ONLY_WHERE_PLAYED]
 
 
 def continuity(view: View) -> list[Rate]:
@@ -65,6 +69,13 @@ def _calls(view: View) -> tuple[Mask, Mask]:
     # What the harness itself failed is in neither the measured calls nor the measured turns.
     cut_off = equals(view.sessions, "status", "stopped") & ~view.calls_ready
     return view.calls_measured & ~cut_off, ~view.calls_ready
+
+
+def _no_greeting(view: View) -> tuple[Mask, Mask]:
+    cut_off = equals(view.sessions, "status", "stopped")
+    return view.calls_measured & truth(view.sessions, "greeting_expected") & ~cut_off, np.isnan(
+        view.call["greeting_ms"]
+    )
 
 
 def _failed_calls(view: View) -> tuple[Mask, Mask]:
@@ -104,6 +115,7 @@ def _tasks(view: View) -> tuple[Mask, Mask]:
 _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "connect_error_rate": _calls,
     "session_error_rate": _failed_calls,
+    "no_greeting_rate": _no_greeting,
     "error_rate": _status(*ERRORS),
     "no_reply_rate": _status("no_reply"),
     "early_rate": _status("early"),

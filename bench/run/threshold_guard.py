@@ -119,6 +119,9 @@ def _of_call(threshold: Threshold, row: SessionRecord) -> Pair | None:
         return None
     if name == "session_error_rate":
         return float(row.status == "failed"), 1.0
+    if name == "no_greeting_rate":
+        heard = row.greeting_ms is not None
+        return (float(not heard), 1.0) if row.greeting_expected and row.status != "stopped" else None
     if name in OF_CALLS:
         ready = row.session_ready_ms is not None
         return None if row.status == "stopped" and not ready else (float(not ready), 1.0)
@@ -129,7 +132,8 @@ def _of_call(threshold: Threshold, row: SessionRecord) -> Pair | None:
         return None
     value = getattr(row, name)
     if value is None:
-        return (math.inf, 1.0) if threshold.metric.waits and row.status != "stopped" else None
+        expected = threshold.metric.expected is None or getattr(row, threshold.metric.expected)
+        return (math.inf, 1.0) if threshold.metric.waits and expected and row.status != "stopped" else None
     return value, 1.0
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -101,7 +101,7 @@ class Call:
 
     def __init__(self, plan: CallPlan, dialect: Dialect, observer: Observer) -> None:
         self._plan = plan
-        self._dialect = dialect
+        self.dialect = dialect
         self._observer = observer
         self.timeline = Timeline(
             labels=plan.labels,
@@ -117,12 +117,12 @@ class Call:
             jitter_buffer_ms=plan.jitter_buffer_ms,
             client_late_ms=plan.client_late_ms,
         )
-        self._tracker = Tracker(
+        self.tracker = Tracker(
             self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn, refuses_reply=dialect.refuses_reply
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
         self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
-        self._intake = Intake(self.timeline, dialect, self._tracker, self._listener, self._scrubber)
+        self._intake = Intake(self.timeline, dialect, self.tracker, self._listener, self._scrubber)
         self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
         self._changed = Event()
         self._talking = False
@@ -148,7 +148,7 @@ class Call:
         try:
             self._channel = self._plan.transport.connect(self._plan.connect, self.timeline.connection)
             reader = gevent.spawn(self._read, self._channel)
-            for message in self._dialect.opening():
+            for message in self.dialect.opening():
                 self._channel.send(message)
             if self._await_ready():
                 self._open_microphone(self._channel)
@@ -161,7 +161,7 @@ class Call:
             self._fail(error.failure)
         except Exception as error:
             self.crashed(error)
-            turn = self._tracker.current
+            turn = self.tracker.current
             if turn is not None and turn.end is None:
                 self._end(turn, "closed")
         finally:
@@ -201,7 +201,7 @@ class Call:
         """Begin to speak `fixture` and return at once; `await_reply` ends the turn. `step` is for the row."""
         assert self._microphone is not None
         assert self._pacer is not None
-        utterance = self._frames.utterance(fixture, self._dialect.input_format)
+        utterance = self._frames.utterance(fixture, self.dialect.input_format)
         t0_ns = self._microphone.speak(utterance, time.monotonic_ns())
         labels = self._plan.labels
         self._set_talking(True)
@@ -222,14 +222,14 @@ class Call:
             open_sessions=self._observer.open_sessions,
             talking_sessions=self._observer.talking_sessions,
         )
-        self._tracker.begin(turn)
+        self.tracker.begin(turn)
         self._pacer.resume()
         return turn
 
     def await_reply(self, turn: TurnFacts) -> None:
         """Wait until `turn` is over: answered, refused, timed out, or cut off with the call."""
         assert self._microphone is not None
-        tracker = self._tracker
+        tracker = self.tracker
         while turn.end is None:
             lost = self._lost_ns(turn.speech_end_ns)
             awake_ns = time.monotonic_ns() - lost
@@ -255,6 +255,25 @@ class Call:
     def idle(self, duration_ns: int) -> None:
         """Be silent for `duration_ns`."""
         self._idle_until(time.monotonic_ns() + duration_ns)
+
+    def wait(self, still: Callable[[int], int | None], *, since_ns: int) -> bool:
+        """Be silent as long as `still(now_ns)` gives an instant to look again; False when the call ended first.
+
+        `now_ns` leaves out the time since `since_ns` in which this process stood still, and what has arrived is read
+        before an end of the wait is believed.
+        """
+        while not self.over:
+            lost = self._lost_ns(since_ns)
+            awake_ns = time.monotonic_ns() - lost
+            again_ns = still(awake_ns)
+            if again_ns is None:
+                self._read_up()
+                again_ns = still(awake_ns)
+            if again_ns is None:
+                return True
+            self._report()
+            self._sleep_until(again_ns + lost)
+        return False
 
     def send(self, message: str | bytes) -> None:
         """Send a message of the protocol, without waiting for the peer."""
@@ -286,9 +305,9 @@ class Call:
             self._arrived_ns = message.at_ns
             self._observer.delays.recv_lag_us.append((message.read_ns - message.at_ns) // 1000)
             if isinstance(message, Media):
-                signals = self._dialect.receive_media(message.payload, message.at_ns)
+                signals = self.dialect.receive_media(message.payload, message.at_ns)
             else:
-                signals = self._dialect.receive(message.data, message.at_ns)
+                signals = self.dialect.receive(message.data, message.at_ns)
             self._take(signals, message.read_ns)
             # Messages to read come in heaps; frames that fall due meanwhile must not wait for the last of them.
             catch_up()
@@ -297,13 +316,13 @@ class Call:
         """Take in what a message or a tick meant, and send what the dialect answers to it."""
         if self._intake.take(signals, read_ns):
             self._changed.set()
-        for message in self._dialect.data_to_send():
+        for message in self.dialect.data_to_send():
             self.send(message)
 
     # the microphone
 
     def _open_microphone(self, channel: Channel) -> None:
-        bank, dialect = self._frames, self._dialect
+        bank, dialect = self._frames, self.dialect
         self._microphone = Microphone(
             frame_ns=bank.frame_ns,
             silence=bank.silence(dialect.input_format),
@@ -315,7 +334,7 @@ class Call:
         self._pacer.resume()
 
     def _pack_audio(self, payload: bytes) -> bytes:
-        return pack_audio(self._plan.transport, self._dialect, payload)
+        return pack_audio(self._plan.transport, self.dialect, payload)
 
     def _set_talking(self, talking: bool) -> None:
         """Count this caller among those who speak, once."""
@@ -326,7 +345,7 @@ class Call:
         """As `Speaker`."""
         self.timeline.frames_sent += 1
         self._observer.delays.frame_late_us.append(late_us)
-        turn = self._tracker.current
+        turn = self.tracker.current
         if turn is None:
             return
         if turn.end is None and due_ns > turn.t0_ns:
@@ -354,7 +373,7 @@ class Call:
 
     def _finish_utterance(self, turn: TurnFacts) -> None:
         self._set_talking(False)
-        for place, message in enumerate(self._dialect.end_of_turn(turn.index)):
+        for place, message in enumerate(self.dialect.end_of_turn(turn.index)):
             self.send(message)
             if place == 0:
                 turn.commit_ns = time.monotonic_ns()
@@ -372,11 +391,11 @@ class Call:
                 self._read_up()
                 if self._intake.ready or self._ended("ready"):
                     continue
-                error = self._tracker.last_error
+                error = self.tracker.last_error
                 self._fail(
                     error.as_failure("ready")
                     if error
-                    else Failure("timeout", "ready", "ready_timeout", self._dialect.while_not_ready())
+                    else Failure("timeout", "ready", "ready_timeout", self.dialect.while_not_ready())
                 )
                 return False
             self._sleep_until(deadline_ns)
@@ -387,11 +406,11 @@ class Call:
         self._set_talking(False)
         if end == "closed":
             turn.failure = self.timeline.failure
-        elif end == "error" and self._tracker.refusal is not None:
-            turn.failure = self._tracker.refusal.as_failure("turn")
+        elif end == "error" and self.tracker.refusal is not None:
+            turn.failure = self.tracker.refusal.as_failure("turn")
         elif end in {"reply_timeout", "response_timeout"}:
             message = "no reply in time" if end == "reply_timeout" else "the reply stopped before it was complete"
-            error = self._tracker.turn_error
+            error = self.tracker.turn_error
             turn.failure = error.as_failure("turn") if error is not None else Failure("timeout", "turn", end, message)
             self._fail(turn.failure)
         self._unreported.append(turn)
@@ -409,7 +428,7 @@ class Call:
             self._read_up()
         for turn in list(self._unreported):
             late = self._overdue(turn)
-            if everything or late or turn.end != "completed" or not self._tracker.transcription_due(turn.index):
+            if everything or late or turn.end != "completed" or not self.tracker.transcription_due(turn.index):
                 # First, so that a turn which cannot be measured is not handed over again and again.
                 self._unreported.remove(turn)
                 turn.entries_measured = len(self.timeline.entries)
@@ -424,7 +443,7 @@ class Call:
 
     def _overdue(self, turn: TurnFacts) -> bool:
         """Whether a transcription of `turn` would come too late by now, if one is still to come."""
-        due = turn.end == "completed" and self._tracker.transcription_due(turn.index)
+        due = turn.end == "completed" and self.tracker.transcription_due(turn.index)
         return due and time.monotonic_ns() >= self._transcription_due_ns(turn)
 
     # waiting and ending
@@ -461,12 +480,12 @@ class Call:
 
     def _sleep_until(self, until_ns: int) -> None:
         """Wait for an instant, for something to happen, or for the dialect's next tick, which is seen to here."""
-        tick_ns = self._dialect.next_tick_ns()
+        tick_ns = self.dialect.next_tick_ns()
         wake_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
         self._changed.wait(max(0.0, (wake_ns - time.monotonic_ns()) / 1e9))
         self._changed.clear()
         if tick_ns is not None and (now_ns := time.monotonic_ns()) >= tick_ns:
-            self._take(self._dialect.tick(now_ns), now_ns)
+            self._take(self.dialect.tick(now_ns), now_ns)
 
     def _ended(self, stage: Stage) -> bool:
         """Whether the session is beyond use; if so the timeline says why."""
@@ -478,7 +497,7 @@ class Call:
         if self._closed is None:
             return False
         closed = self._closed
-        error = self._tracker.last_error if stage == "ready" else None
+        error = self.tracker.last_error if stage == "ready" else None
         self._fail(
             _refused(error, stage, closed)
             if error is not None

@@ -79,6 +79,15 @@ class Tracker:
         """The turn that was begun last."""
         return self._timeline.turns[-1] if self._timeline.turns else None
 
+    @property
+    def bounds(self) -> Bounds:
+        """How long each thing is waited for."""
+        return self._bounds
+
+    def unasked(self, first: int) -> ResponseState | None:
+        """The first response from number `first` on that belongs to the call: the agent spoke of its own accord."""
+        return next((each for each in self._attribution.responses[first:] if each.turn is None), None)
+
     def begin(self, turn: TurnFacts) -> None:
         """The caller starts to speak; what arrives from now on belongs to `turn` unless it says otherwise."""
         self._timeline.turns.append(turn)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.calibrate.truth import _answer, _Response
+from bench.calibrate.sent import SentResponse
+from bench.calibrate.truth import _answer
 from bench.facts.signals import AudioDelta, ResponseEnded, TextDelta
 from bench.measure.replies import Reply, answer_of
 
@@ -19,7 +20,7 @@ responses = st.lists(st.tuples(statuses, stamps, stamps), max_size=5)
 def test_the_same_answer(drawn: list[tuple[str | None, int | None, int | None]], audio_expected: bool) -> None:
     replies, truths = [], []
     for status, words_ns, audio_ns in drawn:
-        reply, truth = Reply(), _Response(words_ns=words_ns)
+        reply, truth = Reply(), SentResponse(words_ns=words_ns)
         if words_ns is not None:
             reply.text.append(TextDelta(words_ns, "r", "a"))
         if audio_ns is not None:

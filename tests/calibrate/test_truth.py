@@ -10,15 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from bench.calibrate.truth import (
-    LATENCIES,
-    TrueSession,
-    check_turns,
-    log_files,
-    read_truth,
-    summarise,
-    true_turn,
-)
+from bench.calibrate.sent import TrueSession, log_files, read_truth
+from bench.calibrate.truth import LATENCIES, check_turns, summarise, true_turn
 from bench.errors import BenchError
 from bench.facts.timeline import Timeline
 from bench.store.reader import Run, iter_timelines, read_run

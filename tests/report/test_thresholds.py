@@ -200,6 +200,8 @@ SAME = (
     "cost_per_minute < $1",
     "session_error_rate < 1%",
     "connect_error_rate < 1%",
+    "greeting_ms: p90 < 2s",
+    "no_greeting_rate < 1%",
     "in_audio < 1",
 )
 
@@ -217,6 +219,8 @@ def test_the_live_guard_sees_what_the_report_sees(
     for call in sessions:
         call.gap_ms = 50.0 if draw.random() < 0.1 else None
         call.status = "stopped" if draw.random() < 0.1 else call.status
+        call.greeting_expected = bool(draw.random() < 0.7)
+        call.greeting_ms = 500 * draw.random() if draw.random() < 0.7 else None
     view = view_of(build.finished(tmp_path_factory.mktemp("run"), turns, sessions))
     objectives = (parse_objective("first_audible_ms < 900ms"), parse_objective("stalls < 1"))
     assert int((good_turns(view, objectives) & view.measured).sum()) == sum(

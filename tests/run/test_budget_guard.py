@@ -102,7 +102,7 @@ def spec(tmp_path: Path, *changes: str) -> RunSpec:
     ],
 )
 def test_money_that_cannot_be_counted_is_refused(tmp_path: Path, changes: list[str], said: str) -> None:
-    with pytest.raises(BenchError, match="budget.max_usd: spending cannot be counted") as refused:
+    with pytest.raises(BenchError, match=r"budget\.max_usd: spending cannot be counted") as refused:
         budget_guard(spec(tmp_path, "budget.max_usd=1", *changes))
     assert said in refused.value.message
     assert "budget.max_minutes" in (refused.value.hint or "")

@@ -27,7 +27,7 @@ from bench.server.engines.simulated.reply_plan import ScheduledAction, reply_act
 from bench.server.engines.simulated.scheduled_reply import ScheduledReply
 from bench.server.engines.simulated.simulated_input import SimulatedInput
 from bench.server.engines.simulated.transcripts import Transcripts
-from bench.server.engines.simulated.turn import Turn, greeting, new_turn
+from bench.server.engines.simulated.turn import Turn, greeting, new_turn, unasked_greeting
 from bench.server.protocol.commands import Event, ReplyRequest
 from bench.server.protocol.config import Json
 from bench.server.protocol.input_audio import InputEvent, SpeechBegan, SpeechEnded
@@ -86,6 +86,9 @@ class SimulatedSession(EngineSession):
         self._replies: dict[str, ScheduledReply] = {}
         self._transcripts = Transcripts(handler, engine.profile)
         self._splitting = False
+        self._configured = False
+        self._greeting: Turn | None = None
+        """What is said unasked, until it has begun."""
         faults = session_faults(engine.profile.faults, engine.profile.seed, number)
         self.facts = {"faults": list(faults)}
         engine.open_sessions += 1
@@ -100,6 +103,9 @@ class SimulatedSession(EngineSession):
 
     def outgoing(self, event: Event) -> Iterable[Event]:
         """The event as the faults of the turn change it."""
+        if not self._configured and event["type"] == "session.updated":
+            self._configured = True
+            self._greet()
         faults = self._turn.faults if self._turn is not None else NO_FAULTS
         if not faults:
             return (event,)
@@ -238,14 +244,28 @@ class SimulatedSession(EngineSession):
 
     # -- the reply
 
+    def _greet(self) -> None:
+        """Speak first, where the profile says so."""
+        found = unasked_greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
+        if found is None:
+            return
+
+        def speak() -> None:
+            if self._turn is None:  # the caller was faster
+                self._greeting = found[1]
+                self.handler.apply(self.handler.session.speak())
+                self._greeting = None
+
+        self._in_ms(found[0], speak)
+
     def start_reply(self, request: ReplyRequest) -> None:
         response_id, now_ns = request.response_id, time.monotonic_ns()
         if self._splitting:
             self._replies[response_id] = ScheduledReply(self.handler, response_id, [], now_ns)
             return
         turn = self._turn
-        if turn is None or turn.done or not turn.committed:
-            turn = greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
+        if self._greeting is not None or turn is None or turn.done or not turn.committed:
+            turn = self._greeting or greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
             turn.end_ns = now_ns
         reserved, refusal = self.allowance.reserve(request.max_output_tokens)
         actions, base_ns = self._plan(turn, request, now_ns)
@@ -289,8 +309,8 @@ class SimulatedSession(EngineSession):
 
     # -- helpers
 
-    def _in_ms(self, delay_ms: int, callback: Any) -> None:
-        self.handler.later(time.monotonic_ns() + delay_ms * NS_PER_MS, callback)
+    def _in_ms(self, delay_ms: float, callback: Any) -> None:
+        self.handler.later(time.monotonic_ns() + round(delay_ms * NS_PER_MS), callback)
 
     def _log(self, turn: Turn) -> None:
         if not turn.logged and self.handler.truth.wanted:

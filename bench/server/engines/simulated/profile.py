@@ -23,6 +23,7 @@ from bench.server.engines.simulated.faults import Fault
 from bench.shipped import shipped
 
 _HINT = "docs/simulator.md lists every key; bench scenarios lists the profiles that are shipped"
+DEFAULT_GREETING = "Hello, thank you for calling. How can I help you today?"
 DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
 
 
@@ -60,6 +61,15 @@ class FixtureReply(Block):
 
     text: Text = Field(default=DEFAULT_REPLY, description="The words.")
     length: DelayField | None = Field(default=None, description="Length of the audio; default: `reply_length`.")
+
+
+class Greeting(Block):
+    """What the agent says as soon as a session is configured, without being asked."""
+
+    after: DelayField = Field(default=constant(0), description="From `session.updated` to `response.created`.")
+    text: Text = Field(default=DEFAULT_GREETING, description="The words.")
+    length: DelayField = Field(default=constant(2000), description="Length of the audio.")
+    share: float = Field(default=1.0, description="Part of the sessions that are greeted.", ge=0, le=1)
 
 
 class Limits(Block):
@@ -105,6 +115,7 @@ class Profile(Block):
     reply: Text = Field(default=DEFAULT_REPLY, description="The words of every reply.")
     reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
     replies: dict[str, FixtureReply] = Field(default={}, description="Replies by fixture id.")
+    greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")

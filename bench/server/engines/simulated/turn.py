@@ -8,7 +8,7 @@ seed alone and not on how the call went.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.audio.level_detector import LevelDetector
@@ -103,6 +103,17 @@ def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
     """The turn of a reply without caller speech; no fault applies to it."""
     rng = random.Random(f"{profile.seed}/{session}/greeting")
     return Turn(-1, rng, _plan(profile, rng, open_sessions))
+
+
+def unasked_greeting(profile: Profile, session: int, *, open_sessions: int) -> tuple[float, Turn] | None:
+    """How long after its configuration session `session` is greeted, in ms, and with what; None when it is not."""
+    own = profile.greeting
+    rng = random.Random(f"{profile.seed}/{session}/unasked")
+    if own is None or rng.random() >= own.share:
+        return None
+    after_ms = own.after.draw_ms(rng, open_sessions)
+    plan = replace(_plan(profile, rng, open_sessions), text=own.text, reply_ms=own.length.draw_ms(rng, open_sessions))
+    return after_ms, Turn(-1, rng, plan)
 
 
 def _plan(profile: Profile, rng: random.Random, open_sessions: int) -> ReplyPlan:
