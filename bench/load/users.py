@@ -46,7 +46,9 @@ class CallSchedule:
         environment: Any = None,
         *,
         seed: int = 0,
+        most_calls: int | None = None,
     ) -> None:
+        """`most_calls`: calls of the whole run that its budget lets begin, by their run-wide numbers."""
         self.start_ns = 0
         self.done = Event()
         """Every user has made its last call."""
@@ -54,10 +56,14 @@ class CallSchedule:
         """Open arrivals whose planned instant has come."""
         self.dropped = 0
         self.started = 0
+        self.withheld = 0
+        """Calls that the budget did not let begin."""
         self.pauses = 0
         """How often callers of a closed pool waited after a call that failed, and below how long in all."""
         self.paused_s = 0.0
         self._seed = seed
+        self._most_calls = most_calls
+        self._ended_ns = 0
         self._load = load
         self._share = share
         self._factory = factory
@@ -92,6 +98,11 @@ class CallSchedule:
         for call in list(self._calls):
             call.hang_up()
 
+    @property
+    def call_s(self) -> float:
+        """Time of all calls so far, from dialling to the end of each; open ones are counted until now."""
+        return (self._ended_ns + sum(_length_ns(call) for call in self._calls)) / NS_PER_S
+
     def end(self) -> None:
         """Dismiss users that are left. A worker of a master keeps its runner, which carries its messages."""
         if isinstance(self._environment.runner, LocalRunner):
@@ -125,6 +136,9 @@ class CallSchedule:
                 self.paused_s += pause_s
             if not self._sleep_until(intended_ns):
                 return
+            if not self._affordable(index):
+                self.withheld += 1
+                return
             began_ns = time.monotonic_ns()
             good = self._call(index, caller, intended_ns)
             now_ns = time.monotonic_ns()
@@ -136,7 +150,10 @@ class CallSchedule:
     def _dispatch(self) -> None:
         """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended."""
         share, calls = self._share, set[gevent.Greenlet]()
-        for offset_s, index in zip(share.offsets_s, share.indices, strict=True):
+        for place, (offset_s, index) in enumerate(zip(share.offsets_s, share.indices, strict=True)):
+            if not self._affordable(index):
+                self.withheld = len(share.indices) - place
+                break
             intended_ns = self.start_ns + round(offset_s * NS_PER_S)
             if not self._sleep_until(intended_ns):
                 break
@@ -149,6 +166,9 @@ class CallSchedule:
             greenlet.link(calls.discard)
         gevent.joinall(list(calls))
 
+    def _affordable(self, index: int) -> bool:
+        return self._most_calls is None or index < self._most_calls
+
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
         warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
@@ -160,6 +180,7 @@ class CallSchedule:
             timeline = call.run()
         finally:
             self._calls.discard(call)
+            self._ended_ns += _length_ns(call)
         self._recorder.session_ended(timeline)
         return timeline.failure is None
 
@@ -167,6 +188,13 @@ class CallSchedule:
         """Wait for an instant; False when the run stops taking new calls first."""
         wait_s = (at_ns - time.monotonic_ns()) / 1e9
         return not (self._no_more.wait(wait_s) if wait_s > 0 else self._no_more.is_set())
+
+
+def _length_ns(call: Call) -> int:
+    """How long a call has lasted; 0 before it dials. The same span as `duration_ms` of its row."""
+    line = call.timeline.connection
+    began_ns = line.started_ns if line.started_ns is not None else line.intended_ns
+    return max(0, (line.closed_ns or time.monotonic_ns()) - began_ns)
 
 
 class _VoiceUser(User):

@@ -86,7 +86,15 @@ class WorkerRun:
         self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher())
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
-        self._schedule = CallSchedule(scenario.load, share, factory, self.recorder, environment, seed=scenario.seed)
+        self._schedule = CallSchedule(
+            scenario.load,
+            share,
+            factory,
+            self.recorder,
+            environment,
+            seed=scenario.seed,
+            most_calls=scenario.budget.max_sessions if scenario.budget is not None else None,
+        )
         self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
         self._finishing = False
         self._drained = False
@@ -111,7 +119,14 @@ class WorkerRun:
     @property
     def counts(self) -> LiveCalls:
         recorder, schedule = self.recorder, self._schedule
-        return LiveCalls(recorder.open_sessions, recorder.talking_sessions, schedule.started, schedule.dropped)
+        return LiveCalls(
+            open=recorder.open_sessions,
+            talking=recorder.talking_sessions,
+            started=schedule.started,
+            dropped=schedule.dropped,
+            withheld=schedule.withheld,
+            call_s=schedule.call_s,
+        )
 
     def progress(self) -> Progress:
         """The run as it is now."""

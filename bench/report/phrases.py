@@ -28,6 +28,7 @@ VERDICT_MEANINGS = {
     "invalid": "The machine that placed the calls was overloaded; these numbers describe it, not the target.",
     "incomplete": "Rows are missing; the numbers describe what is left.",
     "unreachable": "The target could not be reached.",
+    "budget": "The run was ended by its own limit on money, time or calls; the numbers describe what had ended.",
     "interrupted": "The run was stopped by hand; the numbers describe what had ended by then.",
 }
 

@@ -6,6 +6,7 @@ In: a `Summary`. Out: `Section`s in the order of the report. Every figure is tex
 from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
+from bench.report.budget_section import budget_tables
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
 from bench.report.health_text import calibration_section, trust_section
@@ -312,7 +313,7 @@ def _cost(summary: Summary) -> Section:
         footnotes=(*missing, f"Prices: {', '.join(cost.books) or 'no price book was used'}"),
         bars="usual",
     )
-    return Section("cost", "Cost", (table,), tuple(said))
+    return Section("cost", "Cost", (table, *budget_tables(cost.budget)), tuple(said))
 
 
 def _load(summary: Summary) -> Section:

@@ -149,15 +149,16 @@ def _unexplained(found: Findings) -> str:
 
 
 def _no_data(found: Findings) -> list[str]:
-    if found.turns.answered:
+    spoken, by_budget = _spoken(found), found.run.stop_reason == "budget"
+    if found.turns.answered or (by_budget and not spoken):
         return []
     if not _calls(found):
         return ["no call was placed after warm-up"]
-    if not _spoken(found):
+    if not spoken:
         return [f"no turn was spoken in {amount(_calls(found), 'call')} after warm-up"]
     late = found.turns.client_late
     left_out = f" ({late} left out: the generator itself was late)" if late else ""
-    return [f"none of {amount(_spoken(found), 'turn')} was answered{left_out}{_most_often(found, 'turn')}"]
+    return [f"none of {amount(spoken, 'turn')} was answered{left_out}{_most_often(found, 'turn')}"]
 
 
 RULES: tuple[tuple[Name, Rule], ...] = (

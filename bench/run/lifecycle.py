@@ -24,8 +24,10 @@ from bench.load.health_probe import raise_file_limit
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
 from bench.pricing.book import books_for
+from bench.run.budget_guard import BudgetGuard, budget_remark
 from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
+    COMPLETED,
     SERVER_ENDED,
     Guard,
     Stop,
@@ -38,7 +40,8 @@ from bench.run.conduct import (
     server_lives,
 )
 from bench.run.server_process import ServerProcess, embedded_target
-from bench.run.watchdogs import watchdogs_of
+from bench.run.watchdog import Watchdog
+from bench.run.watchdogs import seen_by, watchdogs_of
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.model import LoadConfig, Scenario
@@ -138,9 +141,7 @@ def run_scenario(
         run.manifest.recording_doubts = doubts
         _say_what_to_expect(run, watching)
         stored.write_manifest(folder, run.manifest)
-        grace_s = scenario.load.graceful_stop_ms / 1000
         try:
-            stops: list[Stop] = []
             all_guards: list[Guard] = [
                 rows_are_kept,
                 server_lives(server),
@@ -148,14 +149,13 @@ def run_scenario(
                 *dogs,
                 *guards,
             ]
-            remembered = [remember(guard, stops) for guard in all_guards]
-            reason = conduct(run.workers, remembered, watching, graceful_stop_s=grace_s)
-            run.manifest.stop_sentence = stops[-1].sentence if stops else None
+            reason = _conducted(run, all_guards, dogs, watching)
             if reason == SERVER_ENDED and server is not None:
                 run.manifest.losses.append(f"the embedded server ended in mid-run ({server.ended()})")
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
+    run.manifest.budget = next((dog.used for dog in dogs if isinstance(dog, BudgetGuard)), None)
     with finishing_first(f"bench report {folder.root}"):
         finished = finish(run, reason)
         # Pictures are a convenience: a disk that does not take them does not end a report.
@@ -206,8 +206,25 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
     return finish_or_keep(run.spec.folder, manifest)
 
 
+def _conducted(run: PreparedRun, guards: Sequence[Guard], dogs: Sequence[Watchdog], watching: Watchers) -> str:
+    """The word for why the run stopped; the sentence of whoever stopped it is in the manifest."""
+    stops: list[Stop] = []
+    reason = conduct(
+        run.workers,
+        [remember(guard, stops) for guard in guards],
+        watching,
+        graceful_stop_s=run.spec.scenario.load.graceful_stop_ms / 1000,
+        seen=seen_by(dogs),
+    )
+    if reason == COMPLETED:
+        stops += [stop for dog in dogs if (stop := dog.at_end()) is not None]
+        reason = stops[-1].reason if stops else reason
+    run.manifest.stop_sentence = stops[-1].sentence if stops else None
+    return reason
+
+
 def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
-    """Name a load that this machine cannot place, before it is placed."""
+    """Name what will not hold before it is tried: a load that this machine cannot place, a limit on unknown prices."""
     spec, known = run.spec, run.manifest.calibration
     remark = capacity_remark(
         shape_of(spec.scenario.load).most_open(),
@@ -216,9 +233,9 @@ def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
         cores=None if spec.workforce.remote else run.manifest.host.cores,
         known=known if isinstance(known, Calibration) else None,
     )
-    if remark is not None:
-        watching.note(remark)
-        run.manifest.notes.append(remark)
+    for said in filter(None, (remark, budget_remark(spec))):
+        watching.note(said)
+        run.manifest.notes.append(said)
 
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:

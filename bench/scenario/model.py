@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
+from bench.scenario.budget import Budget
 from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
@@ -79,6 +80,11 @@ class Scenario(Block):
         description="What the run must keep to pass (exit code 1 if not, 3 without data); bounds on errors have "
         "defaults.",
         examples=[["first_audible_ms{accent=scottish}: p95 < 800ms", "wer < 8%"]],
+    )
+    budget: Budget | None = Field(
+        default=None,
+        description="What the run may use before it is ended (exit code 6): money, minutes of calls, calls.",
+        examples=[{"max_usd": 5}],
     )
     listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
     transport: TransportConfig = Field(

@@ -93,6 +93,23 @@ def own_book(books: Books) -> PriceBook | None:
     return next((book for book in books.parts if book not in default_books().parts), None)
 
 
+class BudgetUsed(StoredPart):
+    """The limits of a run and what was used of them; a limit that is null was not set."""
+
+    max_usd: float | None = None
+    max_minutes: float | None = None
+    max_sessions: int | None = None
+    known_usd: float | None = None
+    """From usage and prices; null where no price was known."""
+    estimated_usd: float | None = None
+    """For turns without a usage or a price, and turns that were cut off: what such turns are expected to cost."""
+    estimated_turns: int = 0
+    minutes: float = 0.0
+    """Of calls, from dialling to the end of each, added up."""
+    sessions: int = 0
+    """Calls that began."""
+
+
 class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
@@ -113,6 +130,8 @@ class Manifest(StoredPart):
     """Why the run stopped: `completed`, `interrupted`, `budget`, or another word of the runner's."""
     stop_sentence: str | None = None
     """The same in a sentence, with the numbers that decided it; None where the run came to its own end."""
+    budget: BudgetUsed | None = None
+    """None in a run without one."""
     verdict: str | None = None
     exit_code: int | None = None
     reasons: list[str] = Field(default_factory=list)

@@ -1,0 +1,145 @@
+"""Ends a run before its budget would be passed, and keeps what was used of it.
+
+In: rows as they end, and the progress of the run. Out: a `Stop` that names spent, estimated part and limit.
+Trap: the limit on money is judged with the turns that are in flight, at what such turns cost, so that hanging up now
+still ends below it. The limit on calls is part of the plan (`bench.load.users` begins no more), not judged here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench.errors import BenchError
+from bench.load.progress import Progress
+from bench.load.spec import RunSpec
+from bench.load.spend import Expectation, Ledger, Spend
+from bench.measure.records import SessionRecord, TurnRecord
+from bench.report.phrases import amount, number, usd
+from bench.run.conduct import TICK_S, Stop
+from bench.run.watchdog import Watchdog
+from bench.scenario.budget import Budget
+from bench.store.manifest import BudgetUsed
+from bench.workers.messages import SHIP_S
+
+STOPPED_BY_BUDGET = "budget"
+"""`stop_reason` of a run that its budget ended."""
+
+
+class BudgetGuard(Watchdog):
+    """Watches money and minutes of one run."""
+
+    def __init__(self, budget: Budget, ledger: Ledger) -> None:
+        self._budget = budget
+        self._ledger = ledger
+        self._latest: Progress | None = None
+
+    def turn(self, row: TurnRecord) -> None:
+        self._ledger.turn(row)
+
+    def session(self, row: SessionRecord) -> None:
+        self._ledger.session(row)
+
+    def seen(self, progress: Progress) -> Progress:
+        self._latest = replace(progress, spend=self._spend(progress))
+        return self._latest
+
+    def _spend(self, progress: Progress) -> Spend:
+        return self._ledger.spend(calls_open=progress.calls.open, call_s=progress.calls.call_s)
+
+    def __call__(self, progress: Progress) -> Stop | None:
+        return self._money(progress) or self._minutes(progress)
+
+    def _money(self, progress: Progress) -> Stop | None:
+        limit, spend = self._budget.max_usd, progress.spend or self._spend(progress)
+        if limit is None or spend.committed_usd < limit:
+            return None
+        parts = [f"{usd(spend.known_usd)} spent"]
+        if spend.guessed:
+            turns = f"{amount(spend.guessed, 'turn')} without a usage or a price"
+            parts.append(f"{usd(spend.estimated_usd)} estimated for {turns}")
+        if spend.in_flight:
+            parts.append(f"{usd(spend.in_flight_usd)} estimated for {amount(spend.in_flight, 'turn')} in flight")
+        whole = "" if len(parts) == 1 else f", {usd(spend.committed_usd)} together"
+        return Stop(STOPPED_BY_BUDGET, f"{_BY}{', '.join(parts)}{whole}; the limit is max_usd = {usd(limit)}")
+
+    def _minutes(self, progress: Progress) -> Stop | None:
+        limit, calls = self._budget.max_minutes, progress.calls
+        if limit is None:
+            return None
+        # What open calls add until this is asked again, and what workers in other processes have not told yet.
+        unseen_s = calls.open * (TICK_S + (SHIP_S if progress.workers else 0.0))
+        if calls.call_s + unseen_s < limit * 60:
+            return None
+        said = f"{number(calls.call_s / 60, 2)} minutes of calls"
+        return Stop(STOPPED_BY_BUDGET, f"{_BY}{said}; the limit is max_minutes = {limit:g}")
+
+    def at_end(self) -> Stop | None:
+        if self._latest is None or not self._latest.calls.withheld:
+            return None
+        begun, limit = self._latest.calls.started, self._budget.max_sessions
+        said = f"{amount(begun, 'call')} begun, and the load asks for more"
+        return Stop(STOPPED_BY_BUDGET, f"{_BY}{said}; the limit is max_sessions = {limit:,}")
+
+    @property
+    def used(self) -> BudgetUsed:
+        """What the report tells; to be asked when every row has come."""
+        budget, calls = self._budget, self._latest.calls if self._latest else None
+        spend = self._ledger.spend(calls_open=0, call_s=0.0)
+        return BudgetUsed(
+            max_usd=budget.max_usd,
+            max_minutes=budget.max_minutes,
+            max_sessions=budget.max_sessions,
+            known_usd=spend.known_usd if spend.priced else None,
+            estimated_usd=spend.estimated_usd if spend.estimated_usd or not spend.guessed else None,
+            estimated_turns=spend.guessed,
+            minutes=calls.call_s / 60 if calls else 0.0,
+            sessions=calls.started if calls else 0,
+        )
+
+
+_BY = "stopped by the budget: "
+
+
+def budget_guard(spec: RunSpec) -> BudgetGuard | None:
+    """The guard of the scenario's budget; None without one. Raises `BenchError` for money that cannot be counted."""
+    budget = spec.scenario.budget
+    if budget is None:
+        return None
+    refuse_unpriced(spec)
+    rates = spec.books.rates(spec.target.model)
+    by_minute = rates.session_usd_per_minute if rates is not None and rates.tokens_usd_per_million is None else None
+    return BudgetGuard(budget, Ledger(Expectation(), spec.scenario.turns, by_minute))
+
+
+def unpriced(spec: RunSpec) -> list[str]:
+    """What of a call has no price, in sentences; none where all has one."""
+    model, books, transcription = spec.target.model, spec.books, spec.scenario.session.transcription
+    why = books.why_unpriced(model)
+    if why is not None:
+        return [why]
+    rates = books.rates(model)
+    by_minute = rates is not None and rates.tokens_usd_per_million is None
+    if transcription is None or by_minute or books.transcription(model, transcription.model) is not None:
+        return []
+    return [books.why_transcription_unpriced(transcription.model)]
+
+
+def refuse_unpriced(spec: RunSpec) -> None:
+    """Raise `BenchError` where `max_usd` is the only limit and not everything has a price."""
+    budget, missing = spec.scenario.budget, unpriced(spec)
+    if budget is None or budget.max_usd is None or not missing:
+        return
+    if budget.max_minutes is None and budget.max_sessions is None:
+        raise BenchError(
+            f"{spec.scenario.source}: budget.max_usd: spending cannot be counted: {'; '.join(missing)}",
+            hint="name a price book that lists it (pricing.book), the model whose prices it has (pricing.model, "
+            "pricing.transcription_model), or bound the run by budget.max_minutes or budget.max_sessions as well",
+        )
+
+
+def budget_remark(spec: RunSpec) -> str | None:
+    """That a limit on money will not hold, where another limit bounds the run; None when it will."""
+    budget, missing = spec.scenario.budget, unpriced(spec)
+    if budget is None or budget.max_usd is None or not missing:
+        return None
+    return f"budget.max_usd counts only what has a price: {'; '.join(missing)}"
