@@ -127,6 +127,11 @@ class Scenario(Block):
         """Every fixture that the conversation may speak, in order, each once."""
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
+    @property
+    def sound_ids(self) -> tuple[str, ...]:
+        """Every sound that a caller may make while it listens: a fixture, or one that is shipped."""
+        return tuple(dict.fromkeys(each for step in self.conversation for each in step.sound_ids))
+
     def model_post_init(self, context: Any) -> None:
         """Take the source from the loader's validation context, if there is one."""
         if isinstance(context, dict) and isinstance(context.get("source"), Path):
@@ -150,6 +155,9 @@ class Scenario(Block):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
                 yield Complaint(("conversation", place), f"no reply to cut into; allowed: right after {replies}")
+            if step.NEEDS_OPEN_MICROPHONE and self.session.manual:
+                sentence = f"{step.KIND} means nothing in push to talk: the microphone is shut while the caller listens"
+                yield Complaint(("conversation", place), f"{sentence}; allowed: with another session.turn_detection")
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:
