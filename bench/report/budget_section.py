@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.report.document import Cell, Column, Row, Table, row
+from bench.report.findings import CostReport
 from bench.report.phrases import amount, number, percent, usd
 from bench.store.manifest import BudgetUsed
 
@@ -32,6 +33,21 @@ def budget_tables(budget: BudgetUsed | None) -> tuple[Table, ...]:
     rows.append(_limit("Calls begun", budget.sessions, budget.max_sessions, number))
     columns = (Column("used"), Column("share"))
     return (Table("Budget", columns, tuple(rows), "What", "BUDGET", (_NOTE,)),)
+
+
+def estimate_note(cost: CostReport, *, ended: bool) -> tuple[str, ...]:
+    """What the plan was expected to cost and, where the run came to its own end, how far the bill is from it."""
+    before, total = cost.estimate, cost.total_usd
+    if before is None or before.usd is None:
+        return ()
+    said = f"Expected before the run: {usd(before.usd)} ({usd(before.low_usd)} to {usd(before.high_usd)})"
+    if not ended or total is None or cost.at_least or not before.usd:
+        return (f"{said}.",)
+    return (f"{said}; the bill is {percent(abs(total / before.usd - 1), 0)} {_side(total, before.usd)} that.",)
+
+
+def _side(total: float, expected: float) -> str:
+    return "above" if total > expected else "below"
 
 
 def _limit(title: str, used: float | None, limit: float | None, shown: Callable[[float | None], str]) -> Row:

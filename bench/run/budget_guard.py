@@ -16,6 +16,8 @@ from bench.load.spend import Expectation, Ledger, Spend
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.phrases import amount, number, usd
 from bench.run.conduct import TICK_S, Stop
+from bench.run.estimate import Estimate, estimate
+from bench.run.unpriced import unpriced
 from bench.run.watchdog import Watchdog
 from bench.scenario.budget import Budget
 from bench.store.manifest import BudgetUsed
@@ -108,25 +110,31 @@ def budget_guard(spec: RunSpec) -> BudgetGuard | None:
     refuse_unpriced(spec)
     rates = spec.books.rates(spec.target.model)
     by_minute = rates.session_usd_per_minute if rates is not None and rates.tokens_usd_per_million is None else None
-    return BudgetGuard(budget, Ledger(Expectation(), spec.scenario.turns, by_minute))
+    planned = estimate(spec.scenario, spec.fixtures, spec.books)
+    expected = Expectation(planned.turn_usd, planned.transcription_usd, planned.beside_usd)
+    refuse_too_little(budget, planned)
+    return BudgetGuard(budget, Ledger(expected, spec.scenario.turns, by_minute))
 
 
-def unpriced(spec: RunSpec) -> list[str]:
-    """What of a call has no price, in sentences; none where all has one."""
-    model, books, transcription = spec.target.model, spec.books, spec.scenario.session.transcription
-    why = books.why_unpriced(model)
-    if why is not None:
-        return [why]
-    rates = books.rates(model)
-    by_minute = rates is not None and rates.tokens_usd_per_million is None
-    if transcription is None or by_minute or books.transcription(model, transcription.model) is not None:
-        return []
-    return [books.why_transcription_unpriced(transcription.model)]
+def refuse_too_little(budget: Budget, planned: Estimate) -> None:
+    """Raise `BenchError` where the money is not enough for a single turn: nothing would be measured."""
+    first = planned.turn_usd[0] + planned.beside_usd if planned.turn_usd else 0.0
+    if budget.max_usd is not None and budget.max_usd < first:
+        raise BenchError(
+            f"budget.max_usd = {usd(budget.max_usd)} is less than the first turn of a call is expected to cost "
+            f"({usd(first)}): the run would end before it measured anything",
+            hint="raise it; bench cost SCENARIO shows what each turn is expected to cost",
+        )
+
+
+def _unpriced(spec: RunSpec) -> list[str]:
+    transcription = spec.scenario.session.transcription
+    return unpriced(spec.books, spec.target.model, transcription.model if transcription is not None else None)
 
 
 def refuse_unpriced(spec: RunSpec) -> None:
     """Raise `BenchError` where `max_usd` is the only limit and not everything has a price."""
-    budget, missing = spec.scenario.budget, unpriced(spec)
+    budget, missing = spec.scenario.budget, _unpriced(spec)
     if budget is None or budget.max_usd is None or not missing:
         return
     if budget.max_minutes is None and budget.max_sessions is None:
@@ -139,7 +147,7 @@ def refuse_unpriced(spec: RunSpec) -> None:
 
 def budget_remark(spec: RunSpec) -> str | None:
     """That a limit on money will not hold, where another limit bounds the run; None when it will."""
-    budget, missing = spec.scenario.budget, unpriced(spec)
+    budget, missing = spec.scenario.budget, _unpriced(spec)
     if budget is None or budget.max_usd is None or not missing:
         return None
     return f"budget.max_usd counts only what has a price: {'; '.join(missing)}"
