@@ -32,6 +32,7 @@ class TrueSession:
 class SentResponse:
     """One response as it was sent."""
 
+    response_id: str | None = None
     created_ns: int | None = None
     done: Record | None = None
     words_ns: int | None = None
@@ -110,7 +111,7 @@ def responses_of(events: Sequence[Record], all_events: Sequence[Record]) -> list
     found: dict[str, SentResponse] = {}
     for event in events:
         if event["type"] == "response.created":
-            found.setdefault(event["response"], SentResponse(created_ns=event["at_ns"]))
+            found.setdefault(event["response"], SentResponse(event["response"], event["at_ns"]))
     for event in all_events:
         response = found.get(event.get("response", ""))
         if response is None:

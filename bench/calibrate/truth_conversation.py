@@ -8,15 +8,17 @@ caller from the timeline. Trap: a value that only one side has is kept, so that 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from bench.calibrate.sent import TrueSession, responses_of
+from bench.calibrate.sent import SentResponse, TrueSession, responses_of
+from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run
 
 NS_PER_MS = 1e6
+BARGE_INS = ("barge_in_stop_ms", "barge_in_seen_ms", "discarded_audio_ms", "talk_over_ms")
 
 
 def check_greetings(run: Run, sessions: Mapping[str, TrueSession], *, rate_hz: int = 24_000) -> pd.DataFrame:
@@ -51,3 +53,82 @@ def _true_greeting_ms(session: TrueSession, rate_hz: int) -> float:
     found = responses_of(before, session.events)
     audible_ns = found[0].audible_ns(rate_hz) if found else None
     return math.nan if audible_ns is None or ready_ns is None else (audible_ns - ready_ns) / NS_PER_MS
+
+
+def check_barge_ins(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]) -> pd.DataFrame:
+    """One row per turn that cut into a reply: each of `BARGE_INS` as measured, `<name>_true` and `<name>_error`.
+
+    `matched`: the server says that this turn was spoken into a reply.
+    """
+    servers = dict(zip(run.sessions["session_id"], run.sessions["server_session_id"], strict=True))
+    measured = {(row["session_id"], row["turn"]): row for row in run.turns.to_dict("records")}
+    rows = []
+    for timeline in timelines:
+        name = timeline.labels.session_id
+        truth = sessions.get(str(servers.get(name)))
+        for turn in timeline.turns:
+            row = measured.get((name, turn.index))
+            if row is None or row["barge_in"] is pd.NA or not row["barge_in"]:
+                continue
+            true = None if truth is None else _true_barge_in(timeline, turn, truth)
+            found: dict[str, Any] = {"session_id": name, "turn": turn.index, "matched": true is not None}
+            for key in BARGE_INS:
+                known = math.nan if true is None else true[key]
+                value = float(row[key])
+                found |= {key: value, f"{key}_true": known, f"{key}_error": value - known}
+            rows.append(found)
+    return pd.DataFrame(rows)
+
+
+def _true_barge_in(timeline: Timeline, turn: TurnFacts, session: TrueSession) -> dict[str, float] | None:
+    """What the server did with a caller who spoke into its reply; None when it does not know of that."""
+    onset_ns, rate_hz = turn.speech_start_ns, timeline.output_rate_hz
+    record = next(
+        (each for each in session.turns if abs((each["speech_start_ns"] or 0) - onset_ns) < 100 * NS_PER_MS), None
+    )
+    if record is None or record["spoken_into"] is None:
+        return None
+    name = record["spoken_into"]["response_id"]
+    reply = next(each for each in responses_of(session.events, session.events) if each.response_id == name)
+    later = [event for event in session.events if event["at_ns"] >= onset_ns]
+    seen_ns = next((each["at_ns"] for each in later if each["type"] == "input_audio_buffer.speech_started"), math.inf)
+    cancelled = reply.done is not None and reply.status == "cancelled"
+    cancelled_ns = reply.done["at_ns"] if cancelled and reply.done is not None else math.inf
+    stop_ns = onset_ns if timeline.manual else min(seen_ns, cancelled_ns)
+    played = list(_played(reply, rate_hz, timeline.jitter_buffer_ms))
+    heard_ns = sum(max(0.0, min(end_ns, stop_ns) - start_ns) for start_ns, end_ns in played)
+    last_ns = max((min(end_ns, stop_ns) for start_ns, end_ns in played if start_ns < stop_ns), default=onset_ns)
+    sent_ns = sum(event["samples"] for event in reply.audio) * 1e9 / rate_hz
+    audible_ns = reply.audible_ns(rate_hz) or 0.0
+    both_ns = sum(
+        max(0.0, min(end_ns, stop_ns, turn.speech_end_ns) - max(start_ns, audible_ns, onset_ns))
+        for start_ns, end_ns in played
+    )
+    return {
+        "barge_in_stop_ms": max(0.0, last_ns - onset_ns) / NS_PER_MS,
+        "barge_in_seen_ms": math.nan if math.isinf(seen_ns) else (seen_ns - onset_ns) / NS_PER_MS,
+        "discarded_audio_ms": (sent_ns - heard_ns) / NS_PER_MS,
+        "talk_over_ms": both_ns / NS_PER_MS or math.nan,
+    }
+
+
+def _played(reply: SentResponse, rate_hz: int, buffer_ms: float) -> Iterator[tuple[float, float]]:
+    """When a listener who fills a buffer first, and again after it ran dry, hears the reply: spans, ns."""
+    start_ns, waiting_ns, until_ns = 0.0, 0.0, 0.0
+    playing = False
+    for event in reply.audio:
+        at_ns, length_ns = float(event["at_ns"]), event["samples"] * 1e9 / rate_hz
+        if playing and at_ns > until_ns:
+            yield start_ns, until_ns
+            playing = False
+        if playing:
+            until_ns += length_ns
+            continue
+        waiting_ns += length_ns
+        if waiting_ns >= buffer_ms * NS_PER_MS:
+            playing, start_ns, until_ns, waiting_ns = True, at_ns, at_ns + waiting_ns, 0.0
+    if playing:
+        yield start_ns, until_ns
+    elif waiting_ns:
+        last_ns = float(reply.audio[-1]["at_ns"])
+        yield last_ns, last_ns + waiting_ns

@@ -211,6 +211,14 @@ class OpenAIDialect(Dialect):
     def ask_to_speak(self, step: int) -> Sequence[str]:
         return (f'{{"type":"response.create","event_id":"bench-step-{step}-response"}}',)
 
+    def cancel_reply(self, response_id: str | None) -> Sequence[str]:
+        which = {} if response_id is None else {"response_id": response_id}
+        return (orjson.dumps({"type": "response.cancel", **which}).decode(),)
+
+    def truncate(self, item_id: str, heard_ms: int) -> Sequence[str]:
+        event = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms}
+        return (orjson.dumps(event).decode(),)
+
     def refuses_turn(self, error: ErrorInfo, turn: int) -> bool:
         if error.code in _BENIGN_CODES:
             return False

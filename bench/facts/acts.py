@@ -6,7 +6,9 @@ later. Times are monotonic ns. Trap: an act is not a turn. What the server sends
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 
 @dataclass(slots=True)
@@ -22,3 +24,34 @@ class Listening:
     response: int | None = None
     """Number of the response that was listened to; None when none came."""
     until_ns: int | None = None
+
+
+CutBy = Literal["speech_started", "cancelled", "caller"]
+"""What stopped our playback: the server heard the caller, it cancelled the response, or the caller's own decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """What we told the server that was heard of one item of its reply."""
+
+    item_id: str
+    heard_ms: int
+    at_ns: int
+
+
+@dataclass(slots=True)
+class Cut:
+    """Our playback of one response was stopped: what had arrived and was not heard by then is thrown away."""
+
+    response: int
+    at_ns: int
+    """The arrival of what stopped it, or the instant of our own decision."""
+    by: CutBy
+    cancel_ns: int | None = None
+    """When we asked the server to cancel the response."""
+    truncations: list[Truncation] = field(default_factory=list)
+
+
+def cut_from_dict(data: Mapping[str, Any]) -> Cut:
+    """The inverse of `asdict` for a `Cut`."""
+    return Cut(**{**data, "truncations": [Truncation(**each) for each in data.get("truncations", ())]})

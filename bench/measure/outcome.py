@@ -66,14 +66,19 @@ def judge(
     answer: Reply | None,
     *,
     audio_expected: bool,
+    cut: bool = False,
 ) -> Outcome:
     """The outcome of `turn`; `entries` are its signals, `replies` its responses, `answer` the one that counts.
+
+    `cut`: our caller cut into `answer`, as the scenario asked; whether the server then cancelled it is no matter.
 
     First what became of the answer, then whether the server spoke too soon: a reply that begins before the caller
     has ended is `early` (or `cancelled`, if it was taken back unheard) even when a second one went well.
     """
     ended = answer.ended if answer is not None else None
-    if ended is not None and ended.status == "cancelled" and turn.end != "completed":
+    if cut and (ended is None or ended.status in {"completed", "cancelled", "unknown"}):
+        outcome = Outcome("interrupted")
+    elif ended is not None and ended.status == "cancelled" and turn.end != "completed":
         # Taken back, and the reply that should have followed never came: say why, under the name `cancelled`.
         outcome = _of_unfinished(timeline, turn, entries, replies, None, audio_expected=audio_expected)
         if outcome.status == "no_reply":

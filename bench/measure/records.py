@@ -78,7 +78,16 @@ class TurnRecord:
     reply_heard_ms: float | None = None
     """End of speech -> the listener has heard the last reply sample."""
     leading_silence_ms: float | None = None
+    barge_in: bool | None = None
+    """Whether the caller cut into a reply, in a turn that was to; null for other turns."""
+    barge_in_at_ms: float | None = None
+    """How much of that reply was heard when the caller began to speak."""
+    barge_in_seen_ms: float | None = None
     barge_in_stop_ms: float | None = None
+    discarded_audio_ms: float | None = None
+    truncated_ms: float | None = None
+    """What the server was told was heard of the item that the caller cut into."""
+    talk_over_ms: float | None = None
     tool_ms: float | None = None
     tool_resume_ms: float | None = None
 

@@ -28,6 +28,8 @@ from bench.facts.timeline import Entry
 class Reply:
     """One response of the server as it arrived. Empty deltas are not kept: they carry neither word nor sound."""
 
+    number: int | None = None
+    """As the timeline counts responses."""
     started_ns: int | None = None
     text: list[TextDelta] = field(default_factory=list)
     audio: list[AudioDelta] = field(default_factory=list)
@@ -85,7 +87,7 @@ def collect_replies(entries: Iterable[Entry]) -> list[Reply]:
     replies: dict[int, Reply] = {}
     for entry in entries:
         if entry.response is not None:
-            _add(replies.setdefault(entry.response, Reply()), entry.signal)
+            _add(replies.setdefault(entry.response, Reply(entry.response)), entry.signal)
     return list(replies.values())
 
 

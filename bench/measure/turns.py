@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.audio.playback import NS_PER_MS, played, underrun_ms
+from bench.audio.playback import NS_PER_MS, underrun_ms
 from bench.facts.signals import (
     AudioDelta,
     SpeechStopped,
@@ -19,7 +19,9 @@ from bench.facts.signals import (
 )
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
+from bench.measure.listening import heard as heard_reply
 from bench.measure.outcome import Outcome, judge
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
@@ -54,8 +56,13 @@ def measure_but_words(
     entries = entries_of_row(timeline, turn)
     known = timeline.entries[: turn.entries_measured]
     replies = collect_replies(entries)
-    answer = answer_of(replies, speech_end_ns=turn.speech_end_ns, audio_expected=timeline.audio_expected)
-    outcome = judge(timeline, turn, entries, replies, answer, audio_expected=timeline.audio_expected)
+    cut_into = timeline.cut_into(turn)
+    answer = next((reply for reply in replies if reply.number == cut_into), None) or answer_of(
+        replies, speech_end_ns=turn.speech_end_ns, audio_expected=timeline.audio_expected
+    )
+    outcome = judge(
+        timeline, turn, entries, replies, answer, audio_expected=timeline.audio_expected, cut=cut_into is not None
+    )
     heard = heard_in(entries, turn, expected=timeline.transcription_expected)
     spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
@@ -64,6 +71,7 @@ def measure_but_words(
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
         **_delivery(timeline, turn, replies, answer),
+        **interruption_columns(timeline, turn, entries),
         **_words(turn, heard),
         **usage_columns(add_usage(replies), heard.usage),
         **cost_columns(cost),
@@ -178,7 +186,7 @@ def _delivery(timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply], ans
         "underrun_ms": underrun_ms(chunks, rate_hz),
     }
     if chunks:
-        player = played(chunks, rate_hz=rate_hz, buffer_ms=timeline.jitter_buffer_ms)
+        player = heard_reply(timeline, turn, answer)
         stalls_ns = [stall.length_ns for stall in player.stalls]
         columns |= {
             "reply_audio_ms": answer.samples / rate_hz * 1000,

@@ -480,6 +480,8 @@ class Findings(_Part):
     protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
+    taking: list[Rate] = Field(default_factory=list)
+    """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None
     words: Words
     cost: CostReport

@@ -112,6 +112,8 @@ def rows_of(view: View, metric: Metric, values: Floats) -> tuple[Mask, Mask]:
     if metric.group == "harness":
         # The harness's own delay is shown for the very turns that it spoiled.
         return ~view.warmup & known, nothing
+    if not metric.of_answered:
+        return view.measured & known, nothing
     return view.answered & known, view.measured & ~view.answered if metric.waits else nothing
 
 

@@ -37,6 +37,10 @@ LATENCY = (
     "few turns for it: p90 needs 10, p95 needs 20, p99 needs 100."
 )
 CONNECTING = "From the moment at which the call was planned to begin, so that waiting to connect is part of it."
+TAKING = (
+    "From the acoustic onset of the caller's interruption, over all turns that cut into a reply, answered or not. A "
+    "reply stops with the last sample that the caller hears."
+)
 SPEECH = "What a listener with a jitter buffer hears of the reply, and how fast it comes."
 WORDS = (
     "Pooled word error rate of the server's own transcription of the caller: all errors over all reference words, on "
@@ -59,6 +63,7 @@ def sections(summary: Summary) -> list[Section]:
         _latency(summary),
         _slowest(summary),
         Section("connect", "Connecting", _percentiles(summary, "connect"), (CONNECTING,)),
+        _taking(summary),
         _speech(summary),
         _words(summary),
         _cost(summary),
@@ -221,6 +226,13 @@ def _slowest(summary: Summary) -> Section:
     return Section("slowest", "Slowest turns", (Table(title, columns, rows, "Call", folded=True),) if rows else ())
 
 
+def _taking(summary: Summary) -> Section:
+    rows = tuple(map(_rate, summary.taking))
+    shares = Table("Who spoke into whom", _SHARE, rows, "What", "WHO SPOKE INTO WHOM", (RANGES,))
+    tables = (*_percentiles(summary, "taking"), *((shares,) if rows else ()))
+    return Section("taking", "Turn taking", tables, (TAKING,))
+
+
 def _speech(summary: Summary) -> Section:
     rows = tuple(map(_rate, summary.continuity))
     continuity = Table("Continuity of the replies", _SHARE, rows, "What", "CONTINUITY", (RANGES,))
@@ -352,7 +364,9 @@ def _environment(summary: Summary) -> Section:
 
 def _definitions(summary: Summary) -> Section:
     """What each metric of the report means; its rows are what the titles of other tables refer to."""
-    names = [row.name for row in summary.metrics] + [rate.name for rate in summary.rates + summary.continuity]
+    names = [row.name for row in summary.metrics] + [
+        rate.name for rate in summary.rates + summary.taking + summary.continuity
+    ]
     rows = tuple(
         row(capital(METRICS[name].title), name, summary.definitions[name], metric=name)
         for name in (*names, "wer", "cost_usd")

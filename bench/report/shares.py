@@ -59,6 +59,12 @@ def error_rates(view: View) -> list[Rate]:
     return [rate for rate in rates if rate.n or rate.name not in _ONLY_WHERE_PLAYED]
 
 
+def turn_taking(view: View) -> list[Rate]:
+    """Who spoke when they should not have, where that can be told: nothing in a run without any of it."""
+    found = [share(view, name).rate() for name in ("barge_in_rate", "talk_over_rate")]
+    return [rate for rate in found if rate.n] if any(rate.events for rate in found) else []
+
+
 def continuity(view: View) -> list[Rate]:
     """Replies that stalled, and C50, C100, C200: replies that ran dry for at most so many milliseconds."""
     found = [share(view, name).rate() for name in ("stall_rate", *(f"c{bound}" for bound in CONTINUITY_MS))]
@@ -107,6 +113,15 @@ def _within(bound_ms: int) -> Callable[[View], tuple[Mask, Mask]]:
     return masks
 
 
+def _barge_ins(view: View) -> tuple[Mask, Mask]:
+    asked = view.turns["barge_in"].notna().to_numpy(dtype=np.bool_)
+    return view.measured & asked, truth(view.turns, "barge_in")
+
+
+def _talk_over(view: View) -> tuple[Mask, Mask]:
+    return view.measured, view.turn["talk_over_ms"] > 0
+
+
 def _tasks(view: View) -> tuple[Mask, Mask]:
     passed = view.turn["expect_pass"]
     return view.measured & ~np.isnan(passed), passed > 0
@@ -123,5 +138,7 @@ _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "stall_rate": _stalls,
     "stall_free": _stall_free,
     "task_success": _tasks,
+    "barge_in_rate": _barge_ins,
+    "talk_over_rate": _talk_over,
     **{f"c{bound}": _within(bound) for bound in CONTINUITY_MS},
 }

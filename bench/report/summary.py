@@ -24,7 +24,7 @@ from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
-from bench.report.shares import continuity, error_rates, share
+from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
 from bench.report.thresholds import bounds_of, judge, objectives_of
 from bench.report.verdict import decide
@@ -73,6 +73,7 @@ def summarise(run: Run) -> Summary:
         protocol=protocol(view),
         metrics=metric_rows(view),
         continuity=continuity(view),
+        taking=turn_taking(view),
         latency_cuts=latency_cuts(view, headline(view)),
         words=words(view),
         cost=cost(view),

@@ -107,7 +107,7 @@ def sample_of(threshold: Threshold, row: Row, objectives: tuple[Objective, ...])
     if threshold.metric.name in _SHARES:
         happened = _SHARES[threshold.metric.name](row)
         return None if happened is None else (float(happened), 1.0)
-    if row.status not in ANSWERED:
+    if row.status not in ANSWERED and threshold.metric.of_answered:
         return (math.inf, 1.0) if threshold.metric.waits else None
     return None if value is None else (value, 1.0)
 
@@ -181,6 +181,8 @@ _SHARES: dict[str, Callable[[TurnRecord], bool | None]] = {
     "stall_rate": _stalled,
     "stall_free": _stall_free,
     "task_success": lambda row: row.expect_pass,
+    "barge_in_rate": lambda row: row.barge_in,
+    "talk_over_rate": lambda row: row.talk_over_ms is not None,
     **{f"c{bound}": _within(bound) for bound in CONTINUITY_MS},
 }
 

@@ -22,6 +22,7 @@ from bench.scenario.budget import Budget
 from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
+from bench.scenario.steps.step import KINDS
 from bench.scenario.target import Target
 from bench.scenario.thresholds import BoundsField, ObjectivesField
 
@@ -149,6 +150,10 @@ class Scenario(Block):
                 if block.parsed.metric.name == "goodput":
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
+        for place, step in enumerate(self.conversation):
+            if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
+                replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
+                yield Complaint(("conversation", place), f"no reply to cut into; allowed: right after {replies}")
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:

@@ -138,7 +138,7 @@ def parse_objective(text: str) -> Objective:
 
 def objective_metrics() -> list[str]:
     """The metrics that an objective may bound."""
-    shown = {"latency", "delivery", "rates"}
+    shown = {"latency", "taking", "delivery", "rates"}
     own = {"wer", "cer"}
     return [metric.name for metric in METRICS.values() if metric.scope == "turn" and metric.group in shown] + sorted(
         own

@@ -22,15 +22,19 @@ from gevent.hub import get_hub
 
 from bench.audio.catalogue import Fixture
 from bench.dialects.dialect import Dialect
+from bench.facts.acts import Listening
+from bench.facts.attribution import ResponseState
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
 from bench.facts.gaps import lost_ns
 from bench.facts.signals import ErrorInfo, Signal
 from bench.facts.timeline import Labels, Timeline, TurnEnd, TurnFacts
 from bench.session.alarm import shared_alarm
+from bench.session.barge_in import BargeIn
+from bench.session.ended_turns import EndedTurns
 from bench.session.frames import FrameBank
 from bench.session.intake import Intake
-from bench.session.listener import Listener
+from bench.session.listener import Listener, Moment
 from bench.session.microphone import Microphone, phase_of
 from bench.session.pacer import Pacer
 from bench.session.scrub import Scrubber
@@ -40,6 +44,8 @@ from bench.transport.witness import gaps_since
 
 _NEVER_NS = -(2**63)
 """An instant before every deadline: what is over by then is over for another reason than the time."""
+_SHORTEST_LOOK_NS, _LONGEST_LOOK_NS = 1_000_000, 200_000_000
+"""Between two looks at whether a moment of a reply is heard."""
 _MOST_ROUNDS = 10_000
 _QUIET_ROUNDS = 8
 """Rounds of the loop without a new message after which the reader has read all there is: a message of the largest size
@@ -47,7 +53,10 @@ takes half as many."""
 
 
 class CallStep(Protocol):
-    """One step of a conversation, with everything drawn and prepared for this call."""
+    """One step of a conversation, with everything drawn and prepared for this call.
+
+    A step with a true `cuts_in` begins while the reply to the step before it is heard.
+    """
 
     @property
     def turns(self) -> int:
@@ -122,7 +131,16 @@ class Call:
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
         self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
-        self._intake = Intake(self.timeline, dialect, self.tracker, self._listener, self._scrubber)
+        self._barge_in = BargeIn(self.timeline, self._listener, dialect)
+        self._intake = Intake(self.timeline, dialect, self.tracker, self._listener, self._scrubber, self._barge_in)
+        self._ended_turns = EndedTurns(
+            self.timeline,
+            self.tracker,
+            hand_over=self._hand_over,
+            lost_ns=self._lost_ns,
+            read_up=self._read_up,
+            undecided=lambda turn: self._barge_in.undecided(turn.index, time.monotonic_ns()),
+        )
         self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
         self._changed = Event()
         self._talking = False
@@ -130,7 +148,8 @@ class Call:
         self._arrived_ns = 0
         self._gaps_noted_ns = time.monotonic_ns()
         self._closed: Closed | None = None
-        self._unreported: list[TurnFacts] = []
+        self.is_cut_into = False
+        """The next step cuts into the reply of this one."""
         self._channel: Channel | None = None
         self._microphone: Microphone | None = None
         self._pacer: Pacer | None = None
@@ -152,10 +171,7 @@ class Call:
                 self._channel.send(message)
             if self._await_ready():
                 self._open_microphone(self._channel)
-                for step in self._plan.steps:
-                    if self.over:
-                        break
-                    step.play(self)
+                self._play(self._plan.steps)
             self._await_transcriptions()
         except TransportError as error:
             self._fail(error.failure)
@@ -167,6 +183,17 @@ class Call:
         finally:
             self._finish(reader)
         return self.timeline
+
+    def _play(self, steps: Sequence[CallStep]) -> None:
+        for place, step in enumerate(steps):
+            if self.over:
+                break
+            self.is_cut_into = place + 1 < len(steps) and getattr(steps[place + 1], "cuts_in", False)
+            step.play(self)
+        turn = self.tracker.current
+        if turn is not None and turn.end is None:
+            self.await_reply(turn)
+        self._ended_turns.held = None
 
     def _finish(self, reader: gevent.Greenlet | None) -> None:
         """The one place where a call ends: nothing is sent any more, its turns are handed over, its connection goes.
@@ -186,8 +213,9 @@ class Call:
             self.crashed(error)
             if self._channel is not None:
                 self._channel.abort()
-        # Pacer and packed frames know the call: a cycle each, which the collector would have to find among thousands.
+        # These know the call: a cycle each, which the collector would have to find among thousands.
         self._pacer, self._frames = None, self._plan.frames
+        del self._ended_turns
         self._observer.open_sessions -= 1
 
     # verbs of a step
@@ -197,13 +225,18 @@ class Call:
         """Whether nothing more can be said: the run stops the call, or the connection has failed."""
         return self.timeline.stopped or self._ended("turn")
 
-    def say(self, fixture: Fixture, *, step: int) -> TurnFacts:
-        """Begin to speak `fixture` and return at once; `await_reply` ends the turn. `step` is for the row."""
+    def say(self, fixture: Fixture, *, step: int, onset_ns: int | None = None) -> TurnFacts:
+        """Begin to speak `fixture` and return at once; `await_reply` ends the turn. `step` is for the row.
+
+        `onset_ns`: the speech in it begins then, or up to a frame later; None: as soon as can be.
+        """
         assert self._microphone is not None
         assert self._pacer is not None
         utterance = self._frames.utterance(fixture, self.dialect.input_format)
-        t0_ns = self._microphone.speak(utterance, time.monotonic_ns())
+        not_before_ns = None if onset_ns is None else onset_ns - utterance.speech_start_ns
+        t0_ns = self._microphone.speak(utterance, time.monotonic_ns(), not_before_ns=not_before_ns)
         labels = self._plan.labels
+        self._barge_in.forget()
         self._set_talking(True)
         turn = TurnFacts(
             index=len(self.timeline.turns),
@@ -228,25 +261,136 @@ class Call:
 
     def await_reply(self, turn: TurnFacts) -> None:
         """Wait until `turn` is over: answered, refused, timed out, or cut off with the call."""
+        while turn.end is None:
+            again_ns = self._judge(turn)
+            if turn.end is None:
+                self._sleep_until(again_ns)
+        self._report()
+
+    def _judge(self, turn: TurnFacts) -> int:
+        """End `turn` if it is over; else when to look again."""
         assert self._microphone is not None
         tracker = self.tracker
-        while turn.end is None:
-            lost = self._lost_ns(turn.speech_end_ns)
-            awake_ns = time.monotonic_ns() - lost
-            ended = self._ended("turn")
+        lost = self._lost_ns(turn.speech_end_ns)
+        awake_ns = time.monotonic_ns() - lost
+        ended = self._ended("turn")
+        turn_over = tracker.over(awake_ns)
+        if turn_over is not None and tracker.over(_NEVER_NS) is None:
+            self._read_up()
             turn_over = tracker.over(awake_ns)
-            if turn_over is not None and tracker.over(_NEVER_NS) is None:
-                self._read_up()
-                turn_over = tracker.over(awake_ns)
-            if turn_over == "completed" and self._microphone.speaking:
-                turn_over = None
-            if turn_over is not None:
-                self._end(turn, turn_over)
-            elif ended or self.timeline.stopped:
-                self._end(turn, "stopped" if self.timeline.stopped else "closed")
-            else:
-                self._sleep_until(tracker.next_check_ns(awake_ns) + lost)
-        self._report()
+        if turn_over == "completed" and self._microphone.speaking:
+            turn_over = None
+        if turn_over is not None:
+            self._end(turn, turn_over)
+        elif ended or self.timeline.stopped:
+            self._end(turn, "stopped" if self.timeline.stopped else "closed")
+        return tracker.next_check_ns(awake_ns) + lost
+
+    def hear_reply(self, turn: TurnFacts) -> None:
+        """Wait for the reply and hear it out; return at once when the next step cuts into it."""
+        if self.is_cut_into:
+            self._ended_turns.held = turn
+            return
+        self.await_reply(turn)
+        self.hear_out()
+
+    def await_moment(self, moment: Moment, *, lead_ns: int) -> tuple[int, int] | None:
+        """Wait until `lead_ns` before the caller hears `moment` of what the agent says.
+
+        Returns the number of that response, and the instant of the moment.
+
+        What counts is the reply to the turn under way, or the greeting that is being listened to. None when that was
+        over before, or never came; then it has been heard to its end.
+        """
+        self._intake.curious = True
+        try:
+            while not self.over:
+                now_ns = time.monotonic_ns()
+                heard = self._hears(moment)
+                if heard is not None and now_ns >= heard[1] - lead_ns and not self._speaking:
+                    return heard
+                again_ns = now_ns + _LONGEST_LOOK_NS if heard is None else heard[1] - lead_ns
+                turn = self.tracker.current
+                if turn is not None and turn.end is None:
+                    again_ns = min(again_ns, self._judge(turn))
+                if self._said_all and (heard is None or (turn is not None and turn.end != "completed")):
+                    break
+                self._report()
+                self._sleep_until(max(again_ns, now_ns + _SHORTEST_LOOK_NS))
+        finally:
+            self._intake.curious = False
+        turn = self.tracker.current
+        if turn is not None:
+            self.await_reply(turn)
+        self.hear_out()
+        self._listened()
+        return None
+
+    @property
+    def _heard_now(self) -> list[ResponseState]:
+        """What the caller listens to: the greeting that a step waited for, else the responses of the turn."""
+        listening = self._listening
+        if listening is not None and listening.response is not None:
+            return [self.tracker.response(listening.response)]
+        turn = self.tracker.current
+        return [] if turn is None else self.tracker.of_turn(turn.index)
+
+    def _listened(self) -> None:
+        """A greeting that was listened to is over, or is cut into."""
+        if self._listening is not None:
+            self._listening.until_ns = time.monotonic_ns()
+
+    @property
+    def _listening(self) -> Listening | None:
+        """The greeting, or other speech of the agent's own, that is being listened to."""
+        last = self.timeline.listenings[-1] if self.timeline.listenings else None
+        return last if last is not None and last.until_ns is None else None
+
+    @property
+    def _said_all(self) -> bool:
+        """Whether the agent has no more to say for now."""
+        turn, listening = self.tracker.current, self._listening
+        if listening is not None and listening.response is not None:
+            return self.tracker.said(listening.response, time.monotonic_ns())
+        return turn is None or turn.end is not None
+
+    def _hears(self, moment: Moment) -> tuple[int, int] | None:
+        """The newest response of which `moment` is heard, and when."""
+        for response in reversed(self._heard_now):
+            at_ns = self._listener.heard_at(response.number, moment)
+            if at_ns is not None:
+                return response.number, at_ns
+        return None
+
+    @property
+    def _speaking(self) -> bool:
+        return self._microphone is not None and self._microphone.speaking
+
+    def interrupt(self, fixture: Fixture, *, step: int, heard: tuple[int, int] | None, by_client: bool) -> TurnFacts:
+        """Begin to speak into what `await_moment` gave; as `say` for None.
+
+        The turn before is over with that. From now on the caller stops hearing the response when the server hears the
+        caller or cancels the response. `by_client`: we ask for the cancellation; in push to talk the caller stops
+        hearing as soon as it speaks.
+        """
+        if heard is None:
+            turn = self.say(fixture, step=step)
+            turn.interrupts = True
+            return turn
+        before = self.tracker.current
+        if before is not None and before.end is None:
+            self._end(before, "interrupted")
+        self._listened()
+        response, onset_ns = heard
+        turn = self.say(fixture, step=step, onset_ns=onset_ns)
+        turn.interrupts, turn.cuts_into = True, response
+        self._barge_in.watch(self.tracker.response(response), turn.t0_ns, cancels=by_client)
+        self._ended_turns.held = None
+        if by_client and self.dialect.manual:
+            self._idle_until(turn.speech_start_ns)
+            self._barge_in.stop(turn.speech_start_ns, time.monotonic_ns())
+            self._send_posted()
+        return turn
 
     def hear_out(self) -> None:
         """Be silent until the caller has heard all that the server has sent, or has had enough of it."""
@@ -316,6 +460,9 @@ class Call:
         """Take in what a message or a tick meant, and send what the dialect answers to it."""
         if self._intake.take(signals, read_ns):
             self._changed.set()
+        self._send_posted()
+
+    def _send_posted(self) -> None:
         for message in self.dialect.data_to_send():
             self.send(message)
 
@@ -413,38 +560,23 @@ class Call:
             error = self.tracker.turn_error
             turn.failure = error.as_failure("turn") if error is not None else Failure("timeout", "turn", end, message)
             self._fail(turn.failure)
-        self._unreported.append(turn)
+        self._ended_turns.add(turn)
 
     def _await_transcriptions(self) -> None:
         """Late transcriptions have their bound from the end of their turn; the call stays open for them."""
-        while self._unreported and not self.timeline.stopped and self._closed is None:
+        while (due_ns := self._ended_turns.next_due_ns) is not None and not self.timeline.stopped:
+            if self._closed is not None:
+                return
             self._report()
-            if self._unreported:
-                self._sleep_until(self._transcription_due_ns(self._unreported[0]))
+            if self._ended_turns.next_due_ns is not None:
+                self._sleep_until(due_ns)
 
     def _report(self, *, everything: bool = False) -> None:
-        """Hand over the turns of which nothing more is expected."""
-        if any(self._overdue(turn) for turn in self._unreported):
-            self._read_up()
-        for turn in list(self._unreported):
-            late = self._overdue(turn)
-            if everything or late or turn.end != "completed" or not self.tracker.transcription_due(turn.index):
-                # First, so that a turn which cannot be measured is not handed over again and again.
-                self._unreported.remove(turn)
-                turn.entries_measured = len(self.timeline.entries)
-                self._note_gaps()
-                turn.gaps_measured = len(self.timeline.gaps)
-                self._observer.turn_ended(self.timeline, turn)
-                shared_alarm().catch_up()
+        self._ended_turns.report(everything=everything)
 
-    def _transcription_due_ns(self, turn: TurnFacts) -> int:
-        ended_ns = turn.ended_ns or 0
-        return ended_ns + self._plan.bounds.transcription_ns + self._lost_ns(ended_ns)
-
-    def _overdue(self, turn: TurnFacts) -> bool:
-        """Whether a transcription of `turn` would come too late by now, if one is still to come."""
-        due = turn.end == "completed" and self.tracker.transcription_due(turn.index)
-        return due and time.monotonic_ns() >= self._transcription_due_ns(turn)
+    def _hand_over(self, turn: TurnFacts) -> None:
+        self._observer.turn_ended(self.timeline, turn)
+        shared_alarm().catch_up()
 
     # waiting and ending
 

@@ -88,6 +88,30 @@ class Tracker:
         """The first response from number `first` on that belongs to the call: the agent spoke of its own accord."""
         return next((each for each in self._attribution.responses[first:] if each.turn is None), None)
 
+    def of_turn(self, turn: int) -> list[ResponseState]:
+        """The responses of turn `turn` so far."""
+        return self._attribution.of_turn(turn)
+
+    def response(self, number: int) -> ResponseState:
+        """The response of that number."""
+        return self._attribution.responses[number]
+
+    def said(self, number: int, now_ns: int) -> bool:
+        """Whether the response of that number has ended, or is waited for no longer."""
+        return now_ns >= self.said_by_ns(number)
+
+    def said_by_ns(self, number: int) -> int:
+        """Until when the response of that number is waited for at most; its end, once it has ended."""
+        response = self._attribution.responses[number]
+        if response.ended_ns is not None:
+            return response.ended_ns
+        return min(response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
+
+    def replying(self, turn: int) -> bool:
+        """Whether a response of turn `turn` is open although the caller cut into it and went on."""
+        interrupted = any(each.index == turn and each.end == "interrupted" for each in self._timeline.turns)
+        return interrupted and any(each.ended_ns is None for each in self._attribution.of_turn(turn))
+
     def begin(self, turn: TurnFacts) -> None:
         """The caller starts to speak; what arrives from now on belongs to `turn` unless it says otherwise."""
         self._timeline.turns.append(turn)
@@ -158,8 +182,7 @@ class Tracker:
             return "error"
         for response in mine:
             if response.ended_ns is None:
-                limit = min(response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
-                over = now_ns >= max(limit, turn.speech_end_ns)
+                over = now_ns >= max(self.said_by_ns(response.number), turn.speech_end_ns)
                 return ("error" if refused else "response_timeout") if over else None
         if refused:
             return "error" if mine or now_ns >= (self._refused_ns or 0) + self._settle_ns else None

@@ -3,12 +3,13 @@
 A new kind is a new file and a word in the loop below, or a call of `register_step`.
 """
 
+from bench.scenario.steps.interrupt import Interrupt
 from bench.scenario.steps.listen import Listen
 from bench.scenario.steps.pause import Pause
 from bench.scenario.steps.say import Say
 from bench.scenario.steps.step import Step, StepBlock, register_step
 
-for _kind in (Say, Pause, Listen):
+for _kind in (Say, Pause, Listen, Interrupt):
     register_step(_kind)
 
-__all__ = ["Listen", "Pause", "Say", "Step", "StepBlock", "register_step"]
+__all__ = ["Interrupt", "Listen", "Pause", "Say", "Step", "StepBlock", "register_step"]

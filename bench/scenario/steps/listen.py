@@ -12,6 +12,7 @@ class Listen(StepBlock):
     """The caller is silent until it has heard what the agent says of its own accord, such as a greeting."""
 
     KIND = "listen"
+    HAS_REPLY = True
 
     listen_ms: LongerMs = Field(
         alias="listen",

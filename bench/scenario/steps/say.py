@@ -50,11 +50,17 @@ FixtureChoice = Annotated[
 ]
 
 
+def drawn(ids: tuple[str, ...], rng: random.Random) -> str:
+    """The id that a session speaks; always takes one number from `rng`, so that later draws do not shift."""
+    return ids[int(rng.random() * len(ids))]
+
+
 class Say(StepBlock):
     """The caller speaks one utterance, which is one turn."""
 
     KIND = "say"
     TURNS = 1
+    HAS_REPLY = True
 
     say: FixtureChoice = Field(
         description="Fixture id to speak, or a list of ids of which each session draws one by the seed.",
@@ -67,5 +73,5 @@ class Say(StepBlock):
         return self.say
 
     def draw(self, rng: random.Random) -> str:
-        """The fixture id that a session speaks; always takes one number from `rng`, so later draws do not shift."""
-        return self.say[int(rng.random() * len(self.say))]
+        """The fixture id that a session speaks; always takes one number from `rng`."""
+        return drawn(self.say, rng)

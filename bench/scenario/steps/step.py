@@ -20,6 +20,10 @@ class StepBlock(Block):
     KIND: ClassVar[str]
     TURNS: ClassVar[int] = 0
     """Turns that this step plans."""
+    HAS_REPLY: ClassVar[bool] = False
+    """The agent speaks at the end of this step, so that the next one can cut into that."""
+    CUTS_IN: ClassVar[bool] = False
+    """This step begins while the reply to the step before it is heard."""
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:

@@ -40,8 +40,9 @@ class ListenStep:
                 call.send(message)
             listening.asked_ns = time.monotonic_ns()
         call.wait(lambda now_ns: self._still(call, listening, first, now_ns), since_ns=listening.since_ns)
-        call.hear_out()
-        listening.until_ns = time.monotonic_ns()
+        if not call.is_cut_into:
+            call.hear_out()
+            listening.until_ns = time.monotonic_ns()
 
     def _still(self, call: Call, listening: Listening, first: int, now_ns: int) -> int | None:
         """When to look again; None once the agent has said it all, or was waited for long enough."""
@@ -50,8 +51,7 @@ class ListenStep:
             due_ns = listening.since_ns + self.within_ns
         else:
             listening.response = spoken.number
-            bounds = call.tracker.bounds
-            due_ns = min(spoken.first_ns + bounds.response_ns, spoken.last_ns + bounds.reply_ns)
-            if spoken.ended_ns is not None:
+            if spoken.ended_ns is not None or call.is_cut_into:
                 return None
+            due_ns = call.tracker.said_by_ns(spoken.number)
         return due_ns if now_ns < due_ns else None

@@ -27,7 +27,7 @@ from bench.server.engines.simulated.reply_plan import ScheduledAction, reply_act
 from bench.server.engines.simulated.scheduled_reply import ScheduledReply
 from bench.server.engines.simulated.simulated_input import SimulatedInput
 from bench.server.engines.simulated.transcripts import Transcripts
-from bench.server.engines.simulated.turn import Turn, greeting, new_turn, unasked_greeting
+from bench.server.engines.simulated.turn import SpokenInto, Turn, greeting, new_turn, reaction_ms, unasked_greeting
 from bench.server.protocol.commands import Event, ReplyRequest
 from bench.server.protocol.config import Json
 from bench.server.protocol.input_audio import InputEvent, SpeechBegan, SpeechEnded
@@ -84,6 +84,7 @@ class SimulatedSession(EngineSession):
         self._turn: Turn | None = None
         self._turns = 0
         self._replies: dict[str, ScheduledReply] = {}
+        self._newest: ScheduledReply | None = None
         self._transcripts = Transcripts(handler, engine.profile)
         self._splitting = False
         self._configured = False
@@ -134,11 +135,44 @@ class SimulatedSession(EngineSession):
             turn = self._next_turn(audio.detector.onset)
             if not audio.manual:
                 self._arrange_faults(turn, at_ns)
-        return () if audio.manual else [SpeechBegan(round(audio.ms(audio.lead_in(audio.detector.onset))))]
+        if audio.manual:
+            return ()
+        assert self._turn is not None
+        spoken_into = self._turn.spoken_into
+        if spoken_into is None or spoken_into.noticed_ns is not None:
+            return self._began(self._turn)
+        noticed = self._turn
+        due_ns = audio.detector.captured_ns(audio.detector.onset) + round(spoken_into.reaction_ms * NS_PER_MS)
+        self.handler.later(due_ns, lambda: self._notice(noticed))
+        return ()
+
+    def _notice(self, turn: Turn) -> None:
+        """The reaction to a caller who speaks into a reply is due."""
+        if turn is self._turn and not turn.committed and turn.spoken_into and turn.spoken_into.noticed_ns is None:
+            self.handler.apply(self.handler.session.heard(self._began(turn)))
+
+    def _began(self, turn: Turn) -> list[InputEvent]:
+        """`speech_started`, unless it was said of this turn before."""
+        if turn.spoken_into is not None:
+            if turn.spoken_into.noticed_ns is not None:
+                return []
+            turn.spoken_into.noticed_ns = time.monotonic_ns()
+        return [SpeechBegan(round(self._input.ms(self._input.lead_in(turn.onset))))]
+
+    def _spoken_into(self, number: int) -> SpokenInto | None:
+        """The reply that is being sent, or heard, while turn `number` begins."""
+        reply = self._newest
+        if reply is None or (reply.response_id not in self._replies and reply.heard_until_ns < time.monotonic_ns()):
+            return None
+        open_sessions = self._engine.open_sessions
+        return SpokenInto(
+            reply.response_id, reaction_ms(self._profile, self._number, number, open_sessions=open_sessions)
+        )
 
     def _next_turn(self, onset: int) -> Turn:
         number, self._turns = self._turns, self._turns + 1
         turn = new_turn(self._profile, self._number, number, onset=onset, open_sessions=self._engine.open_sessions)
+        turn.spoken_into = self._spoken_into(number)
         self._turn = turn
         return turn
 
@@ -201,7 +235,8 @@ class SimulatedSession(EngineSession):
 
     def _end_speech(self, turn: Turn) -> None:
         audio = self._input
-        ended: list[InputEvent] = [SpeechEnded(audio.now_ms), audio.take(audio.lead_in(turn.onset))]
+        began = self._began(turn) if turn.spoken_into is not None else []
+        ended: list[InputEvent] = [*began, SpeechEnded(audio.now_ms), audio.take(audio.lead_in(turn.onset))]
         self.handler.apply(self.handler.session.heard(ended))
 
     def _split(self, turn: Turn) -> None:
@@ -277,7 +312,7 @@ class SimulatedSession(EngineSession):
             turn.done = True
 
         reply = ScheduledReply(self.handler, response_id, actions, base_ns, reserved=reserved, over=over)
-        self._replies[response_id] = reply
+        self._replies[response_id] = self._newest = reply
         reply.go_on()
 
     def stop_reply(self, response_id: str) -> None:

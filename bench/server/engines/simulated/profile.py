@@ -72,6 +72,16 @@ class Greeting(Block):
     share: float = Field(default=1.0, description="Part of the sessions that are greeted.", ge=0, le=1)
 
 
+class BargeIn(Block):
+    """How it reacts to a caller who speaks while a reply is sent or heard."""
+
+    reaction: DelayField = Field(
+        default=constant(0),
+        description="From the onset of the caller's speech to `speech_started`, with which a reply is cancelled. Not "
+        "before the level detector has noticed it, and at the end of the turn at the latest.",
+    )
+
+
 class Limits(Block):
     """What the server refuses, and how."""
 
@@ -115,6 +125,7 @@ class Profile(Block):
     reply: Text = Field(default=DEFAULT_REPLY, description="The words of every reply.")
     reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
     replies: dict[str, FixtureReply] = Field(default={}, description="Replies by fixture id.")
+    barge_in: BargeIn = Field(default=BargeIn(), description="Reaction to a caller who speaks into a reply.")
     greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")

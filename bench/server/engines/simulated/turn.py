@@ -8,7 +8,7 @@ seed alone and not on how the call went.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bench.audio.level_detector import LevelDetector
@@ -19,6 +19,16 @@ from bench.server.engines.simulated.reply_plan import ReplyPlan
 from bench.server.engines.simulated.word_errors import Transcript, with_errors
 
 GAPS = 64  # drawn chunk gaps; a longer reply repeats the last
+
+
+@dataclass(slots=True)
+class SpokenInto:
+    """The reply that a turn was spoken into, and how the server reacts to that."""
+
+    response_id: str
+    reaction_ms: float
+    noticed_ns: int | None = None
+    """When `speech_started` was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +53,9 @@ class Turn:
     transcribed: list[str] = field(default_factory=list)
     """Those of `items` whose transcription was asked for."""
     transcript: Transcript | None = None
+    spoken_into: SpokenInto | None = None
+    start_ns: int | None = None
+    """Its annotated start on the clock of arrivals; for a recording that was recognised."""
     logged: bool = False
     done: bool = False
     """Its response has ended."""
@@ -50,6 +63,9 @@ class Turn:
     def recognised(self, match: Match | None, end_position: float, end_ns: int) -> None:
         """What was said, and when it ended."""
         self.match, self.end_position, self.end_ns = match, end_position, end_ns
+        if match is not None:
+            length_ms = match.fixture.speech_end_ms - match.fixture.speech_start_ms
+            self.start_ns = end_ns - round(length_ms * 1e6)
 
     def words(self, profile: Profile) -> Transcript:
         """The transcript with its errors, made once; empty for unknown audio."""
@@ -72,7 +88,9 @@ class Turn:
             "known_by": "recording" if self.match is not None else "level",
             "rate_hz": detector.rate_hz,
             "speech_end_sample": self.end_position,
+            "speech_start_ns": self.start_ns,
             "speech_end_ns": self.end_ns,
+            "spoken_into": None if self.spoken_into is None else asdict(self.spoken_into),
             "commit_ns": self.commit_ns,
             "frame_end_samples": detector.ends,
             "frame_arrivals_ns": detector.arrivals,
@@ -97,6 +115,12 @@ def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_se
         turn_faults(profile.faults, profile.seed, session, number),
         onset,
     )
+
+
+def reaction_ms(profile: Profile, session: int, number: int, *, open_sessions: int) -> float:
+    """How long after its onset turn `number` is noticed where it is spoken into a reply."""
+    rng = random.Random(f"{profile.seed}/{session}/{number}/reaction")
+    return profile.barge_in.reaction.draw_ms(rng, open_sessions)
 
 
 def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
