@@ -5,7 +5,7 @@ In: an `Estimate` and the budget. Out: lines for a terminal. Trap: a sum that is
 
 from __future__ import annotations
 
-from bench.report.phrases import MISSING, amount, number, usd
+from bench.report.phrases import MISSING, amount, number, usd, usd_limit
 from bench.run.estimate import Estimate, MeterLine, Range
 from bench.scenario.budget import Budget
 
@@ -43,7 +43,7 @@ def budget_sentences(estimate: Estimate, budget: Budget) -> list[str]:
     """What each limit makes of the plan."""
     found = []
     if budget.max_usd is not None:
-        limit = f"max_usd = {usd(budget.max_usd)}"
+        limit = f"max_usd = {usd_limit(budget.max_usd)}"
         known = estimate.usd
         found.append(f"{limit}: not known" if known is None else _verdict(limit, known, budget.max_usd, estimate))
     if budget.max_minutes is not None:
@@ -77,7 +77,7 @@ def _range(value: Range) -> str:
 def _meter(line: MeterLine) -> tuple[str, str]:
     quantity = f"{number(line.quantity, 1)} minutes" if line.by_minute else f"{number(line.quantity)} tokens"
     unit = "a minute" if line.by_minute else "a million"
-    price = "no known price" if line.usd_each is None else f"at {usd(line.usd_each)} {unit}"
+    price = "no known price" if line.usd_each is None else f"at {usd_limit(line.usd_each)} {unit}"
     return line.title, f"{usd(line.usd):>12}  {quantity:>20}  {price}"
 
 

@@ -89,6 +89,8 @@ class Estimate:
     meters: tuple[MeterLine, ...]
     turn_usd: tuple[float, ...]
     """Expected cost of each turn of a call, in order; of what has a price."""
+    low_turn_usd: tuple[float, ...]
+    """What each costs in the case that is the cheapest for it."""
     transcription_usd: tuple[float, ...]
     """The part of each that is for the transcript."""
     beside_usd: float
@@ -123,7 +125,7 @@ def estimate(
     usd = None if unknown else _range([case.usd for case in cases])
     per_call = None if unknown else _range([_ratio(case.usd, case.calls) for case in cases])
     per_minute = None if unknown else _range([_ratio(case.usd, case.minutes) for case in cases])
-    turns = range(scenario.turns)
+    turns = range(scenario.turns) if rates is not None else range(0)
     each = max(mid.calls, 1)
     return Estimate(
         model=model,
@@ -134,8 +136,9 @@ def estimate(
         per_call_usd=per_call,
         per_minute_usd=per_minute,
         meters=tuple(_meters(mid, rates, meters)),
-        turn_usd=tuple(mid.turn_usd[turn] / each for turn in turns) if rates is not None else (),
-        transcription_usd=tuple(mid.spoken_usd[turn] / each for turn in turns) if rates is not None else (),
+        turn_usd=tuple(mid.turn_usd[turn] / each for turn in turns),
+        low_turn_usd=tuple(min(case.turn_usd[turn] / max(case.calls, 1) for case in cases) for turn in turns),
+        transcription_usd=tuple(mid.spoken_usd[turn] / each for turn in turns),
         beside_usd=mid.beside_usd / each,
         unknown=unknown,
         assumed=assumption.sentences,

@@ -23,7 +23,7 @@ from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
-from bench.run.budget_guard import BudgetGuard, budget_remark
+from bench.run.budget_guard import BudgetGuard, budget_remarks
 from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
     COMPLETED,
@@ -230,7 +230,7 @@ def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
         cores=None if spec.workforce.remote else run.manifest.host.cores,
         known=known if isinstance(known, Calibration) else None,
     )
-    for said in filter(None, (remark, budget_remark(spec))):
+    for said in [*([] if remark is None else [remark]), *budget_remarks(spec)]:
         watching.note(said)
         run.manifest.notes.append(said)
 

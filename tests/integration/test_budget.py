@@ -55,6 +55,7 @@ def scenario(tmp_path: Path) -> Path:
         "load": {"callers": CALLERS, "sessions": 200},
         "health": {"client_late": "10s"},
         "pricing": {"book": "dear.yaml"},
+        "estimate": {"reply": "300ms"},
     }
     path = tmp_path / "scenario.yaml"
     path.write_text(yaml.safe_dump(body))
@@ -85,6 +86,15 @@ def test_money(scenario: Path, workers: str) -> None:
     summary = json.loads((out / "summary.json").read_text())
     assert summary["verdict"]["exit_code"] == ExitCode.BUDGET
     assert summary["cost"]["budget"]["max_usd"] == 0.05
+
+
+def test_more_calls_at_a_time_than_the_money_is_for(scenario: Path) -> None:
+    load = ["--set", "load.callers=20", "--set", "load.sessions=20"]
+    done, manifest, _, _ = run(scenario, "--set", "budget.max_usd=0.05", *load)
+    assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
+    said = "does not cover the first turn of 20 calls at a time"
+    assert any(said in note for note in manifest["notes"])
+    assert said in done.stdout
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

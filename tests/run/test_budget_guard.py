@@ -39,7 +39,7 @@ def test_it_stops_before_the_turns_in_flight_would_pass_the_limit() -> None:
     stop = dog(dog.seen(live(open=10)))
     assert stop is not None
     assert stop.reason == "budget"
-    assert "$0 spent, $0.1000 estimated for 10 turns in flight, $0.1000 together; the limit is max_usd = $0.1000" in (
+    assert "$0 spent, $0.1000 estimated for 10 turns in flight, $0.1000 together; the limit is max_usd = $0.1" in (
         stop.sentence
     )
 
@@ -86,7 +86,7 @@ def test_the_screen_shows_the_limits() -> None:
     dog = guard(budget, 0.01, 0.02)
     dog.turn(turn("a", 0, 0.01))
     shown = dict(figures(dog.seen(live(open=1, started=8, call_s=72)), budget))
-    assert shown["budget"] == "$0.01000 of $0.5000 (est. $0.02000 more), 1.2 of 3 min, 8 of 20 calls"
+    assert shown["budget"] == "$0.01000 of $0.5 (est. $0.02000 more), 1.2 of 3 min, 8 of 20 calls"
 
 
 def spec(tmp_path: Path, *changes: str) -> RunSpec:
@@ -117,5 +117,5 @@ def test_a_priced_model_needs_no_other_limit(tmp_path: Path) -> None:
 
 
 def test_money_for_less_than_a_turn_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="less than the first turn of a call is expected to cost"):
+    with pytest.raises(BenchError, match="less than the first turn of a call costs"):
         budget_guard(spec(tmp_path, "budget.max_usd=0.00001", "target.model=gpt-realtime"))

@@ -85,7 +85,7 @@ def test_what_a_budget_makes_of_the_plan() -> None:
 def test_a_dry_run_has_a_line_of_it() -> None:
     text = plan_text(load_scenario(QUICKSTART, overrides=["budget.max_usd=0.01"]))
     assert "\n# estimated cost: $0.0" in text
-    assert "\n# budget: max_usd = $0.01000: ends the run after about" in text
+    assert "\n# budget: max_usd = $0.01: ends the run after about" in text
 
 
 def test_as_in_a_stored_run(tmp_path: Path) -> None:
