@@ -44,6 +44,9 @@ class Exchange:
     """Reply audio; 0 for a reply in text."""
     reply_words: float
     is_turn: bool = True
+    heard_reply_s: float | None = None
+    """How much of the reply is heard before the caller cuts in; it is billed whole, and only this much, without its
+    words, stays in the call. None: all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ def simulate_call(exchanges: Sequence[Exchange], preamble_words: float, assumed:
         cached = assumed.cache_from_tokens is not None and before_text + before_audio >= assumed.cache_from_tokens
         share = assumed.cached_share if cached else 0.0
         out_text, out_audio = each.reply_words * assumed.tokens_per_word, each.reply_s * assumed.agent_tokens_per_s
-        now_s += each.caller_s + assumed.wait_s + each.reply_s
+        kept_s = each.reply_s if each.heard_reply_s is None else min(each.heard_reply_s, each.reply_s)
+        now_s += each.caller_s + assumed.wait_s + kept_s
         yield Billed(
             Usage(
                 in_text_tokens=round(text),
@@ -84,7 +88,8 @@ def simulate_call(exchanges: Sequence[Exchange], preamble_words: float, assumed:
             now_s,
         )
         before_text, before_audio = text, audio
-        text, audio = text + out_text, audio + out_audio
+        text += out_text if each.heard_reply_s is None else 0.0
+        audio += kept_s * assumed.agent_tokens_per_s
 
 
 def _transcription(each: Exchange, assumed: Assumed) -> TranscriptionUsage:

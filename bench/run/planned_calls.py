@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from bench.audio.catalogue import Fixture
@@ -18,7 +18,7 @@ from bench.pricing.estimate import Exchange
 from bench.run.replies import Replies
 from bench.scenario.load_shapes import admission_s, sessions_of_caller, shape_of, total_sessions
 from bench.scenario.model import LoadConfig, Scenario
-from bench.scenario.steps import StepBlock
+from bench.scenario.steps import Interrupt, StepBlock
 from bench.session.call import CallStep
 from bench.session.steps import step_of
 
@@ -52,24 +52,41 @@ def exchanges(scenario: Scenario, fixtures: Mapping[str, Fixture], of: Outline, 
     """What is said in a call, in order; a pause lengthens the exchange that follows it."""
     found: list[Exchange] = []
     answer = replies.begin()
-    spoken_text = scenario.session.output == "text"
-    waited_s = 0.0
+    in_words = scenario.session.output == "text"
+    waited_s = carried_s = 0.0
     for place, (block, name) in enumerate(zip(scenario.conversation, of.spoken, strict=True)):
         fixture = fixtures[name] if name is not None else None
-        if fixture is None and not _is_greeting(block):
-            waited_s += getattr(block, "pause_ms", 0) / 1000
-            continue
         heard_s, caller_s = _caller(scenario, fixture, first=not found) if fixture is not None else (0.0, 0.0)
+        if not (block.HAS_REPLY or block.TURNS):
+            # A pause, or a sound that nobody answers: it is heard with what is said next.
+            waited_s += caller_s + getattr(block, "pause_ms", 0) / 1000
+            carried_s += heard_s
+            continue
+        if block.CUTS_IN and found:
+            found[-1] = replace(found[-1], heard_reply_s=_cut_after_s(scenario, block))
         reply = answer(place, fixture.text if fixture is not None else None)
-        words = len(fixture.text.split()) if fixture is not None else 0
-        reply_s = 0.0 if spoken_text else reply.seconds
-        found.append(Exchange(heard_s, waited_s + caller_s, words, reply_s, reply.words, is_turn=block.TURNS > 0))
-        waited_s = 0.0
+        found.append(
+            Exchange(
+                heard_s=carried_s + heard_s,
+                caller_s=waited_s + caller_s,
+                caller_words=len(fixture.text.split()) if fixture is not None else 0,
+                reply_s=0.0 if in_words else reply.seconds,
+                reply_words=reply.words,
+                is_turn=block.TURNS > 0,
+            )
+        )
+        waited_s = carried_s = 0.0
     return found
 
 
-def _is_greeting(block: StepBlock) -> bool:
-    return block.KIND == "listen"
+def _cut_after_s(scenario: Scenario, block: StepBlock) -> float:
+    """How much of a reply is heard before `block` cuts into it."""
+    cut = block.interrupt if isinstance(block, Interrupt) else None
+    if cut is None:
+        return 0.0
+    if cut.after_ms is not None:
+        return cut.after_ms / 1000
+    return (cut.words or 0) / scenario.estimate.words_per_s
 
 
 def _caller(scenario: Scenario, fixture: Fixture, *, first: bool) -> tuple[float, float]:

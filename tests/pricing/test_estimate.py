@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,14 @@ def test_a_greeting_is_no_turn_and_is_read_again() -> None:
     greeting, turn = simulate_call([Exchange(0, 0, 0, 2.0, 8, is_turn=False), exchange()], 0, PLAIN)
     assert (greeting.is_turn, greeting.spoken, greeting.usage.out_audio_tokens) == (False, None, 40)
     assert (turn.usage.in_text_tokens, turn.usage.in_audio_tokens) == (8, 40 + 40)
+
+
+def test_a_reply_that_is_cut_into_is_billed_whole_and_kept_as_far_as_it_was_heard() -> None:
+    cut = replace(exchange(), heard_reply_s=1.5)
+    first, second = simulate_call([cut, exchange()], 0, PLAIN)
+    assert first.usage.out_audio_tokens == 120
+    assert first.ends_s == 4 + 1 + 1.5
+    assert (second.usage.in_text_tokens, second.usage.in_audio_tokens) == (0, 40 + 30 + 40)
 
 
 def test_a_transcriber_reports_tokens_or_seconds() -> None:

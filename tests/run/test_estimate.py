@@ -82,6 +82,15 @@ def test_what_a_budget_makes_of_the_plan() -> None:
     assert "covers the plan as expected, not in the high case" in close
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_scenario_can_be_estimated(path: Path) -> None:
+    scenario = load_scenario(path, choose_target=False)
+    found = estimate(scenario, fixtures_of(scenario), books_for(scenario.pricing.book, scenario.pricing.model))
+    assert len(found.turn_usd) in {0, scenario.turns}
+    assert found.minutes.mid > 0
+    assert cost_text(scenario.name, found, scenario.budget)
+
+
 def test_a_dry_run_has_a_line_of_it() -> None:
     text = plan_text(load_scenario(QUICKSTART, overrides=["budget.max_usd=0.01"]))
     assert "\n# estimated cost: $0.0" in text

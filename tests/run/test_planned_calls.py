@@ -72,6 +72,14 @@ def test_the_embedded_agent_greets_and_answers_in_order(tmp_path: Path) -> None:
     assert found[2].reply_s == pytest.approx(4.09, rel=0.1)
 
 
+@pytest.mark.parametrize(("moment", "heard_s"), [("after: 900ms", 0.9), ("words: 5", 2.0)])
+def test_a_reply_that_is_cut_into(tmp_path: Path, moment: str, heard_s: float) -> None:
+    one = scenario(tmp_path, f"[{{say: balance-rms}}, {{interrupt: {{{moment}, say: balance-slt}}}}]")
+    fixtures = fixtures_of(one)
+    first, second = exchanges(one, fixtures, outline(one, fixtures, 0), stated(one.estimate))
+    assert (first.heard_reply_s, second.heard_reply_s) == (pytest.approx(heard_s), None)
+
+
 @pytest.mark.parametrize(
     ("load", "calls"),
     [
