@@ -48,6 +48,11 @@ def fixtures_of(scenario: Scenario) -> dict[str, Fixture]:
     return found
 
 
+def draws_of(seed: int, index: int) -> random.Random:
+    """The random numbers of the call with run-wide number `index`."""
+    return random.Random(f"{seed}:{index}")
+
+
 class CallFactory:
     """Makes the calls of one worker."""
 
@@ -104,7 +109,7 @@ class CallFactory:
     def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
         """The call with run-wide number `index`, meant to start at `intended_ns`."""
         scenario = self._scenario
-        draw = random.Random(f"{scenario.seed}:{index}")
+        draw = draws_of(scenario.seed, index)
         transcription = scenario.session.transcription
         labels = Labels(
             run_id=self._identity.run_id,

@@ -48,11 +48,13 @@ class Spend:
 class Expectation:
     """What turn number `n` of a call costs: as observed in this run, until then as planned, scaled by what others cost.
 
-    `planned_usd` has one value for each turn of a call, and `transcription_usd` the part of it that is for the
-    transcript; both are empty where nothing could be planned.
+    `planned_usd` has one value for each turn of a call, `low_usd` what it costs at least, and `transcription_usd` the
+    part of it that is for the transcript; all are empty where nothing could be planned. Until a turn has been priced,
+    the low value counts: a guess that is too high must not end a run before it has measured anything.
     """
 
     planned_usd: Sequence[float] = ()
+    low_usd: Sequence[float] = ()
     transcription_usd: Sequence[float] = ()
     beside_usd: float = 0.0
     """What a call costs outside its turns, such as for a greeting; as planned, then as observed."""
@@ -76,6 +78,8 @@ class Expectation:
         """The expected cost of turn `turn`, 0 for one that nothing is known of."""
         if turn in self._counts:
             return self._sums[turn] / self._counts[turn]
+        if self.low_usd and not self._counts:
+            return self.low_usd[min(turn, len(self.low_usd) - 1)]
         if self.planned_usd:
             return self.planned_usd[min(turn, len(self.planned_usd) - 1)] * self._ratio()
         # A turn sends the call so far again, so it costs at least what one before it did.

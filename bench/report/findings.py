@@ -16,7 +16,7 @@ from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
 from bench.store.certificate import Arrivals, Spread, WorkerFigures
-from bench.store.manifest import BudgetUsed, Manifest
+from bench.store.manifest import BudgetUsed, EstimatedCost, Manifest
 
 SUMMARY_VERSION = 2
 """2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
@@ -284,6 +284,8 @@ class CostReport(_Part):
     conversation_minutes: float
     books: list[str]
     example_prices: bool
+    estimate: EstimatedCost | None = None
+    """What the plan was expected to cost before the run."""
     budget: BudgetUsed | None = None
     """The limits of the run and what was used of them; None without a budget."""
 

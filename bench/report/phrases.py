@@ -62,6 +62,11 @@ def usd(value: float | None) -> str:
     return f"${value:,.{decimals if abs(value) < 10 else 2}f}"
 
 
+def usd_limit(value: float | None) -> str:
+    """A limit as it was written: `$5`, `$0.05`."""
+    return MISSING if value is None else f"${value:,.10g}"
+
+
 def at_least(cost: CostReport) -> str:
     """The total, marked where it is a lower bound."""
     return ("at least " if cost.at_least and cost.total_usd is not None else "") + usd(cost.total_usd)

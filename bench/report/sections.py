@@ -6,7 +6,7 @@ In: a `Summary`. Out: `Section`s in the order of the report. Every figure is tex
 from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
-from bench.report.budget_section import budget_tables
+from bench.report.budget_section import budget_tables, estimate_note
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
 from bench.report.health_text import calibration_section, trust_section
@@ -297,6 +297,7 @@ def _cost(summary: Summary) -> Section:
         row("Per 1,000 calls", usd(cost.per_1000_sessions_usd), ""),
     )
     missing = (lower_bound(cost),) if cost.at_least else ()
+    before = estimate_note(cost, ended=summary.run.stop_reason == "completed")
     said = ["Example prices, which no vendor charges."] if cost.example_prices else []
     if cost.other_responses:
         said.append(
@@ -310,7 +311,11 @@ def _cost(summary: Summary) -> Section:
         "Meter",
         heading="COST" + (" at EXAMPLE PRICES" if cost.example_prices else ""),
         notes=(f"Unit prices leave warm-up out: {number(cost.conversation_minutes, 1)} minutes of conversation.",),
-        footnotes=(*missing, f"Prices: {', '.join(cost.books) or 'no price book was used'}"),
+        footnotes=(
+            *missing,
+            *before,
+            f"Prices: {', '.join(cost.books) or 'no price book was used'}",
+        ),
         bars="usual",
     )
     return Section("cost", "Cost", (table, *budget_tables(cost.budget)), tuple(said))

@@ -14,10 +14,13 @@ from bench.load.progress import Progress
 from bench.load.spec import RunSpec
 from bench.load.spend import Expectation, Ledger, Spend
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.report.phrases import amount, number, usd
+from bench.report.phrases import amount, number, usd, usd_limit
 from bench.run.conduct import TICK_S, Stop
+from bench.run.estimate import Estimate, estimate
+from bench.run.unpriced import unpriced
 from bench.run.watchdog import Watchdog
 from bench.scenario.budget import Budget
+from bench.scenario.load_shapes import shape_of
 from bench.store.manifest import BudgetUsed
 from bench.workers.messages import SHIP_S
 
@@ -44,7 +47,9 @@ class BudgetGuard(Watchdog):
         return self._latest
 
     def _spend(self, progress: Progress) -> Spend:
-        return self._ledger.spend(calls_open=progress.calls.open, call_s=progress.calls.call_s)
+        spend = self._ledger.spend(calls_open=progress.calls.open, call_s=progress.calls.call_s)
+        # Should a row have failed to reach this watchdog, the tally of all rows is the least that is spent.
+        return replace(spend, known_usd=max(spend.known_usd, progress.tally.cost_usd))
 
     def __call__(self, progress: Progress) -> Stop | None:
         return self._money(progress) or self._minutes(progress)
@@ -60,7 +65,7 @@ class BudgetGuard(Watchdog):
         if spend.in_flight:
             parts.append(f"{usd(spend.in_flight_usd)} estimated for {amount(spend.in_flight, 'turn')} in flight")
         whole = "" if len(parts) == 1 else f", {usd(spend.committed_usd)} together"
-        return Stop(STOPPED_BY_BUDGET, f"{_BY}{', '.join(parts)}{whole}; the limit is max_usd = {usd(limit)}")
+        return Stop(STOPPED_BY_BUDGET, f"{_BY}{', '.join(parts)}{whole}; the limit is max_usd = {usd_limit(limit)}")
 
     def _minutes(self, progress: Progress) -> Stop | None:
         limit, calls = self._budget.max_minutes, progress.calls
@@ -108,25 +113,33 @@ def budget_guard(spec: RunSpec) -> BudgetGuard | None:
     refuse_unpriced(spec)
     rates = spec.books.rates(spec.target.model)
     by_minute = rates.session_usd_per_minute if rates is not None and rates.tokens_usd_per_million is None else None
-    return BudgetGuard(budget, Ledger(Expectation(), spec.scenario.turns, by_minute))
+    planned = estimate(spec.scenario, spec.fixtures, spec.books)
+    expected = Expectation(
+        planned.turn_usd, planned.low_turn_usd, planned.transcription_usd, beside_usd=planned.beside_usd
+    )
+    refuse_too_little(budget, planned)
+    return BudgetGuard(budget, Ledger(expected, spec.scenario.turns, by_minute))
 
 
-def unpriced(spec: RunSpec) -> list[str]:
-    """What of a call has no price, in sentences; none where all has one."""
-    model, books, transcription = spec.target.model, spec.books, spec.scenario.session.transcription
-    why = books.why_unpriced(model)
-    if why is not None:
-        return [why]
-    rates = books.rates(model)
-    by_minute = rates is not None and rates.tokens_usd_per_million is None
-    if transcription is None or by_minute or books.transcription(model, transcription.model) is not None:
-        return []
-    return [books.why_transcription_unpriced(transcription.model)]
+def refuse_too_little(budget: Budget, planned: Estimate) -> None:
+    """Raise `BenchError` where the money is not enough for a single turn: nothing would be measured."""
+    first = planned.low_turn_usd[0] if planned.low_turn_usd else 0.0
+    if budget.max_usd is not None and budget.max_usd < first:
+        raise BenchError(
+            f"budget.max_usd = {usd_limit(budget.max_usd)} is less than the first turn of a call costs "
+            f"({usd(first)} at the least): the run would end before it measured anything",
+            hint="raise it; bench cost SCENARIO shows what each turn is expected to cost",
+        )
+
+
+def _unpriced(spec: RunSpec) -> list[str]:
+    transcription = spec.scenario.session.transcription
+    return unpriced(spec.books, spec.target.model, transcription.model if transcription is not None else None)
 
 
 def refuse_unpriced(spec: RunSpec) -> None:
     """Raise `BenchError` where `max_usd` is the only limit and not everything has a price."""
-    budget, missing = spec.scenario.budget, unpriced(spec)
+    budget, missing = spec.scenario.budget, _unpriced(spec)
     if budget is None or budget.max_usd is None or not missing:
         return
     if budget.max_minutes is None and budget.max_sessions is None:
@@ -137,9 +150,19 @@ def refuse_unpriced(spec: RunSpec) -> None:
         )
 
 
-def budget_remark(spec: RunSpec) -> str | None:
-    """That a limit on money will not hold, where another limit bounds the run; None when it will."""
-    budget, missing = spec.scenario.budget, unpriced(spec)
-    if budget is None or budget.max_usd is None or not missing:
-        return None
-    return f"budget.max_usd counts only what has a price: {'; '.join(missing)}"
+def budget_remarks(spec: RunSpec) -> list[str]:
+    """What a limit on money will not do: count what has no price, or last for as many calls at a time as are asked."""
+    budget, missing = spec.scenario.budget, _unpriced(spec)
+    if budget is None or budget.max_usd is None:
+        return []
+    if missing:
+        return [f"budget.max_usd counts only what has a price: {'; '.join(missing)}"]
+    planned = estimate(spec.scenario, spec.fixtures, spec.books)
+    most = min(shape_of(spec.scenario.load).most_open() or 1, max(1, round(planned.calls.mid)))
+    first = most * planned.low_turn_usd[0] if planned.low_turn_usd else 0.0
+    if budget.max_usd > first:
+        return []
+    return [
+        f"budget.max_usd = {usd_limit(budget.max_usd)} does not cover the first turn of {most:,} calls at a time "
+        f"({usd(first)} at the least): the run will end before they are over; raise it, or lower the load"
+    ]

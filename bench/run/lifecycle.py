@@ -23,8 +23,7 @@ from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
 from bench.load.spec import RunSpec, Workforce
 from bench.load.watchers import Watcher, Watchers
-from bench.pricing.book import books_for
-from bench.run.budget_guard import BudgetGuard, budget_remark
+from bench.run.budget_guard import BudgetGuard, budget_remarks
 from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
     COMPLETED,
@@ -39,9 +38,11 @@ from bench.run.conduct import (
     rows_are_kept,
     server_lives,
 )
+from bench.run.estimate import estimate
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.run.watchdog import Watchdog
 from bench.run.watchdogs import seen_by, watchdogs_of
+from bench.scenario.books import books_of
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.model import LoadConfig, Scenario
@@ -121,11 +122,7 @@ def run_scenario(
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
             target = embedded_target(server)
-        pricing = scenario.pricing
-        books = books_for(
-            pricing.book, pricing.model, transcription_model=pricing.transcription_model, base=scenario.base
-        )
-        spec = RunSpec(scenario, target, folder, folder.run_id, books, fixtures, workforce)
+        spec = RunSpec(scenario, target, folder, folder.run_id, books_of(scenario), fixtures, workforce)
         watching = Watchers()
         stack.callback(watching.close)
         for open_watcher in watchers:
@@ -233,7 +230,7 @@ def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
         cores=None if spec.workforce.remote else run.manifest.host.cores,
         known=known if isinstance(known, Calibration) else None,
     )
-    for said in filter(None, (remark, budget_remark(spec))):
+    for said in [*([] if remark is None else [remark]), *budget_remarks(spec)]:
         watching.note(said)
         run.manifest.notes.append(said)
 
@@ -278,8 +275,22 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         calibration=newest_calibration(host),
         price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
         own_price_book=stored.own_book(spec.books),
+        estimate=_estimated(spec),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
         notes=target.exposures,
+    )
+
+
+def _estimated(spec: RunSpec) -> stored.EstimatedCost:
+    found = estimate(spec.scenario, spec.fixtures, spec.books)
+    money = found.usd
+    return stored.EstimatedCost(
+        low_usd=money.low if money else None,
+        usd=money.mid if money else None,
+        high_usd=money.high if money else None,
+        calls=found.calls.mid,
+        minutes=found.minutes.mid,
+        assumed=list(found.assumed),
     )
 
 

@@ -19,7 +19,7 @@ from bench.load.progress import Progress
 from bench.load.spec import RunSpec
 from bench.load.spend import Spend
 from bench.load.watchers import Watcher
-from bench.report.phrases import usd
+from bench.report.phrases import usd, usd_limit
 from bench.scenario.budget import Budget
 
 PLAIN_EVERY_S = 5.0
@@ -69,7 +69,7 @@ def of_budget(progress: Progress, budget: Budget, spend: Spend) -> str:
     if budget.max_usd is not None:
         unsure = spend.estimated_usd + spend.in_flight_usd
         also = f" (est. {usd(unsure)} more)" if unsure else ""
-        parts.append(f"{usd(spend.known_usd) if spend.priced else '-'} of {usd(budget.max_usd)}{also}")
+        parts.append(f"{usd(spend.known_usd) if spend.priced else '-'} of {usd_limit(budget.max_usd)}{also}")
     elif spend.priced:
         parts.append(usd(spend.known_usd))
     if budget.max_minutes is not None:

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from bench.audio.catalogue import shipped_catalogue
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
+from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
 from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
@@ -85,6 +86,9 @@ class Scenario(Block):
         default=None,
         description="What the run may use before it is ended (exit code 6): money, minutes of calls, calls.",
         examples=[{"max_usd": 5}],
+    )
+    estimate: EstimateConfig = Field(
+        default_factory=EstimateConfig, description="What an estimate of the cost assumes of the server."
     )
     listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
     transport: TransportConfig = Field(

@@ -93,6 +93,18 @@ def own_book(books: Books) -> PriceBook | None:
     return next((book for book in books.parts if book not in default_books().parts), None)
 
 
+class EstimatedCost(StoredPart):
+    """What the whole plan was expected to cost before the run; money is null where a price was unknown."""
+
+    low_usd: float | None = None
+    usd: float | None = None
+    high_usd: float | None = None
+    calls: float
+    minutes: float
+    """Of calls, from dialling to the end of each, added up."""
+    assumed: list[str] = Field(default_factory=list)
+
+
 class BudgetUsed(StoredPart):
     """The limits of a run and what was used of them; a limit that is null was not set."""
 
@@ -130,6 +142,8 @@ class Manifest(StoredPart):
     """Why the run stopped: `completed`, `interrupted`, `budget`, or another word of the runner's."""
     stop_sentence: str | None = None
     """The same in a sentence, with the numbers that decided it; None where the run came to its own end."""
+    estimate: EstimatedCost | None = None
+    """None in a run of an older version."""
     budget: BudgetUsed | None = None
     """None in a run without one."""
     verdict: str | None = None

@@ -55,6 +55,7 @@ def scenario(tmp_path: Path) -> Path:
         "load": {"callers": CALLERS, "sessions": 200},
         "health": {"client_late": "10s"},
         "pricing": {"book": "dear.yaml"},
+        "estimate": {"reply": "300ms"},
     }
     path = tmp_path / "scenario.yaml"
     path.write_text(yaml.safe_dump(body))
@@ -85,6 +86,28 @@ def test_money(scenario: Path, workers: str) -> None:
     summary = json.loads((out / "summary.json").read_text())
     assert summary["verdict"]["exit_code"] == ExitCode.BUDGET
     assert summary["cost"]["budget"]["max_usd"] == 0.05
+
+
+def test_money_of_turns_without_a_usage_is_estimated(scenario: Path) -> None:
+    profile = scenario.parent / "profile.yaml"
+    profile.write_text(f"{PROFILE}faults: [{{kind: missing_usage, rate: 0.5}}]\n")
+    done, manifest, _, bill = run(scenario, "--set", "budget.max_usd=0.05")
+    assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
+    used = manifest["budget"]
+    assert used["estimated_turns"] > 0
+    assert used["estimated_usd"] > 0.005
+    # What the server does not tell, it bills all the same.
+    assert 0.02 < sum(bill) + used["estimated_usd"] < 0.05 + CALLERS * max(bill)
+    assert "Of it, estimated (" in done.stdout
+
+
+def test_more_calls_at_a_time_than_the_money_is_for(scenario: Path) -> None:
+    load = ["--set", "load.callers=20", "--set", "load.sessions=20"]
+    done, manifest, _, _ = run(scenario, "--set", "budget.max_usd=0.05", *load)
+    assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
+    said = "does not cover the first turn of 20 calls at a time"
+    assert any(said in note for note in manifest["notes"])
+    assert said in done.stdout
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

@@ -69,6 +69,13 @@ def test_what_turns_cost_corrects_what_was_planned_for_others() -> None:
     assert wild.usd(1) == pytest.approx(0.08), "one odd turn does not make every other one dear"
 
 
+def test_until_a_turn_is_priced_the_low_case_counts() -> None:
+    expected = Expectation((0.01, 0.02), low_usd=(0.004, 0.008))
+    assert [expected.usd(turn) for turn in (0, 1, 9)] == [0.004, 0.008, 0.008]
+    expected.learn(0, 0.01)
+    assert expected.usd(1) == pytest.approx(0.02)
+
+
 def test_without_a_plan_a_turn_costs_what_the_dearest_before_it_did() -> None:
     expected = Expectation()
     assert expected.usd(0) == 0.0

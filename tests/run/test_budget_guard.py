@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.load.factory import fixtures_of
 from bench.load.progress import LiveCalls, Progress, WorkerState
 from bench.load.spec import RunSpec
 from bench.load.spend import Expectation, Ledger
@@ -38,7 +39,7 @@ def test_it_stops_before_the_turns_in_flight_would_pass_the_limit() -> None:
     stop = dog(dog.seen(live(open=10)))
     assert stop is not None
     assert stop.reason == "budget"
-    assert "$0 spent, $0.1000 estimated for 10 turns in flight, $0.1000 together; the limit is max_usd = $0.1000" in (
+    assert "$0 spent, $0.1000 estimated for 10 turns in flight, $0.1000 together; the limit is max_usd = $0.1" in (
         stop.sentence
     )
 
@@ -85,13 +86,13 @@ def test_the_screen_shows_the_limits() -> None:
     dog = guard(budget, 0.01, 0.02)
     dog.turn(turn("a", 0, 0.01))
     shown = dict(figures(dog.seen(live(open=1, started=8, call_s=72)), budget))
-    assert shown["budget"] == "$0.01000 of $0.5000 (est. $0.02000 more), 1.2 of 3 min, 8 of 20 calls"
+    assert shown["budget"] == "$0.01000 of $0.5 (est. $0.02000 more), 1.2 of 3 min, 8 of 20 calls"
 
 
 def spec(tmp_path: Path, *changes: str) -> RunSpec:
     scenario = load_scenario(QUICKSTART, overrides=list(changes), url="ws://127.0.0.1:9/")
     assert scenario.target is not None
-    return RunSpec(scenario, scenario.target, RunFolder(tmp_path), "r", books_for(None), {})
+    return RunSpec(scenario, scenario.target, RunFolder(tmp_path), "r", books_for(None), fixtures_of(scenario))
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,8 @@ def test_money_that_cannot_be_counted_is_refused(tmp_path: Path, changes: list[s
 def test_a_priced_model_needs_no_other_limit(tmp_path: Path) -> None:
     for model in ("gpt-realtime", "gpt-live-1"):
         assert budget_guard(spec(tmp_path, "budget.max_usd=1", f"target.model={model}")) is not None
+
+
+def test_money_for_less_than_a_turn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="less than the first turn of a call costs"):
+        budget_guard(spec(tmp_path, "budget.max_usd=0.00001", "target.model=gpt-realtime"))
