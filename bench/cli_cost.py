@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bench.errors import ExitCode
+from bench.errors import BenchError, ExitCode
 from bench.terminal import readable, say
 
 
@@ -36,6 +36,11 @@ def cost(
     ] = None,
 ) -> int:
     """Estimate what a scenario will cost, by meter, turn, call and minute. Nothing is sent."""
+    if (path / "run.json").exists():
+        raise BenchError(
+            f"{path} is a run folder, and the estimate is of a scenario",
+            hint=f"bench report {path} shows its bill; to assume its replies: bench cost SCENARIO --like {path}",
+        )
     from bench.load.factory import fixtures_of
     from bench.run.cost_text import cost_text
     from bench.run.estimate import estimate

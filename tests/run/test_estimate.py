@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError
+from bench.errors import BenchError, ExitCode
 from bench.load.factory import fixtures_of
 from bench.pricing.book import books_for
 from bench.run.cost_text import budget_sentences, cost_line, cost_text
@@ -16,7 +16,7 @@ from bench.run.plan import plan_text
 from bench.scenario.budget import Budget
 from bench.scenario.read import load_scenario
 from tests.report import build
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, bench
 
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
 MINI = ROOT / "scenarios" / "openai-mini.yaml"
@@ -111,3 +111,16 @@ def test_a_run_without_usage_tells_nothing(tmp_path: Path) -> None:
     build.finished(folder, [], [])
     with pytest.raises(BenchError, match="nothing can be assumed from it"):
         assumption_like(folder, load_scenario(MINI))
+
+
+def test_from_the_command_line(tmp_path: Path) -> None:
+    done = bench("cost", "quickstart", "--set", "budget.max_usd=1", "--set", "load.sessions=24")
+    assert done.returncode == ExitCode.PASS, done.stderr
+    assert done.stdout.startswith("quickstart: estimated cost: $0.1")
+    assert "for 24 calls" in done.stdout
+    assert "max_usd = $1: covers the plan, also if it goes as in the high case" in done.stdout
+    assert "replies are those of the embedded agent" in done.stdout
+    build.finished(tmp_path / "run", [], [])
+    refused = bench("cost", tmp_path / "run")
+    assert refused.returncode == ExitCode.USAGE
+    assert "is a run folder" in refused.stderr
