@@ -87,6 +87,7 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
         record
         for record in session.turns
         if turn.t0_ns <= (record["speech_end_ns"] or record["commit_ns"] or 0) < (until_ns or math.inf)
+        and not _is_sound(timeline, record)
     ]
     asked_ns = turn.commit_ns or math.inf if timeline.manual else turn.speech_start_ns
     asked = [event for event in events if asked_ns <= event["at_ns"] <= (turn.ended_ns or math.inf)]
@@ -102,6 +103,14 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
     items = {item for record in heard for item in record["items"]}
     truth |= _true_counts(heard, items, responses, session.events)
     return truth
+
+
+def _is_sound(timeline: Timeline, record: Record) -> bool:
+    """Whether what the server heard was a sound that the caller made while it listened."""
+    into = record.get("spoken_into")
+    return into is not None and any(
+        sound.t0_ns <= into["onset_ns"] <= sound.utterance_end_ns for sound in timeline.sounds
+    )
 
 
 def _answer(responses: Sequence[SentResponse], speech_end_ns: int, *, audio_expected: bool) -> SentResponse | None:

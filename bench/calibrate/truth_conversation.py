@@ -18,6 +18,8 @@ from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run
 
 NS_PER_MS = 1e6
+NEAR_NS = 150 * NS_PER_MS
+"""How far the server's own onset of a sound may be from the annotated one: it goes by level alone."""
 BARGE_INS = ("barge_in_stop_ms", "barge_in_seen_ms", "discarded_audio_ms", "talk_over_ms")
 
 
@@ -83,12 +85,10 @@ def check_barge_ins(run: Run, timelines: Iterable[Timeline], sessions: Mapping[s
 def _true_barge_in(timeline: Timeline, turn: TurnFacts, session: TrueSession) -> dict[str, float] | None:
     """What the server did with a caller who spoke into its reply; None when it does not know of that."""
     onset_ns, rate_hz = turn.speech_start_ns, timeline.output_rate_hz
-    record = next(
-        (each for each in session.turns if abs((each["speech_start_ns"] or 0) - onset_ns) < 100 * NS_PER_MS), None
-    )
-    if record is None or record["spoken_into"] is None:
+    into = _spoken_into(session, onset_ns)
+    if into is None:
         return None
-    name = record["spoken_into"]["response_id"]
+    name = into["response_id"]
     reply = next(each for each in responses_of(session.events, session.events) if each.response_id == name)
     later = [event for event in session.events if event["at_ns"] >= onset_ns]
     seen_ns = next((each["at_ns"] for each in later if each["type"] == "input_audio_buffer.speech_started"), math.inf)
@@ -110,6 +110,53 @@ def _true_barge_in(timeline: Timeline, turn: TurnFacts, session: TrueSession) ->
         "discarded_audio_ms": (sent_ns - heard_ns) / NS_PER_MS,
         "talk_over_ms": both_ns / NS_PER_MS or math.nan,
     }
+
+
+def _spoken_into(session: TrueSession, onset_ns: int) -> Mapping[str, Any] | None:
+    """What the server wrote of a sound that began at `onset_ns` while it spoke: the nearest one, within a bound."""
+    found = [record["spoken_into"] for record in session.turns if record.get("spoken_into") is not None]
+    near = min(found, key=lambda each: abs(each["onset_ns"] - onset_ns), default=None)
+    return near if near is not None and abs(near["onset_ns"] - onset_ns) < NEAR_NS else None
+
+
+def check_backchannels(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]) -> pd.DataFrame:
+    """One row per turn with a backchannel in its reply: `false_barge_in` and `false_barge_in_true`.
+
+    `matched`: the server says that it heard every one of them. A reply that had been heard out could not stop.
+    """
+    servers = dict(zip(run.sessions["session_id"], run.sessions["server_session_id"], strict=True))
+    measured = {(row["session_id"], row["turn"]): row for row in run.turns.to_dict("records")}
+    rows = []
+    for timeline in timelines:
+        name = timeline.labels.session_id
+        truth = sessions.get(str(servers.get(name)))
+        for turn in timeline.turns:
+            row = measured.get((name, turn.index))
+            sounds = [sound for sound in timeline.sounds if sound.turn == turn.index]
+            if row is None or not sounds:
+                continue
+            into = [None if truth is None else _spoken_into(truth, sound.speech_start_ns) for sound in sounds]
+            stopped = [
+                each is not None and truth is not None and _stopped(timeline, truth, each["response_id"], each)
+                for each in into
+            ]
+            rows.append(
+                {
+                    "session_id": name,
+                    "turn": turn.index,
+                    "matched": None not in into,
+                    "false_barge_in": bool(row["false_barge_in"]),
+                    "false_barge_in_true": any(stopped),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _stopped(timeline: Timeline, session: TrueSession, name: str, into: Mapping[str, Any]) -> bool:
+    """Whether the server said that it hears the caller before the reply could be heard to its end."""
+    reply = next(each for each in responses_of(session.events, session.events) if each.response_id == name)
+    end_ns = max((end for _, end in _played(reply, timeline.output_rate_hz, timeline.jitter_buffer_ms)), default=0.0)
+    return into["noticed_ns"] is not None and (reply.status != "completed" or into["noticed_ns"] < end_ns)
 
 
 def _played(reply: SentResponse, rate_hz: int, buffer_ms: float) -> Iterator[tuple[float, float]]:

@@ -55,3 +55,19 @@ class Cut:
 def cut_from_dict(data: Mapping[str, Any]) -> Cut:
     """The inverse of `asdict` for a `Cut`."""
     return Cut(**{**data, "truncations": [Truncation(**each) for each in data.get("truncations", ())]})
+
+
+@dataclass(slots=True)
+class Sound:
+    """A sound that the caller made while it listened: no turn, and nothing that an agent should stop for."""
+
+    step: int
+    fixture: str
+    t0_ns: int
+    speech_start_ns: int
+    speech_end_ns: int
+    utterance_end_ns: int
+    response: int
+    """Number of the response that was heard."""
+    turn: int | None
+    """The turn that it replies to; None for a greeting."""

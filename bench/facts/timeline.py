@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from bench.facts.acts import Cut, Listening, cut_from_dict
+from bench.facts.acts import Cut, Listening, Sound, cut_from_dict
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.facts.gaps import Gap
@@ -117,6 +117,8 @@ class Timeline:
     turns: list[TurnFacts] = field(default_factory=list)
     listenings: list[Listening] = field(default_factory=list)
     """When the caller waited for the agent to speak, in order."""
+    sounds: list[Sound] = field(default_factory=list)
+    """What the caller made heard while it listened, in order."""
     cuts: list[Cut] = field(default_factory=list)
     """When our playback of a response was stopped, in order."""
     entries: list[Entry] = field(default_factory=list)
@@ -158,6 +160,7 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     data["labels"] = asdict(timeline.labels)
     data["connection"] = asdict(timeline.connection)
     data["gaps"] = [asdict(gap) for gap in timeline.gaps]
+    data["sounds"] = [asdict(sound) for sound in timeline.sounds]
     data["cuts"] = [asdict(cut) for cut in timeline.cuts]
     data["listenings"] = [asdict(each) for each in timeline.listenings]
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
@@ -190,6 +193,7 @@ def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
         for raw in data["entries"]
     ]
     values["gaps"] = [Gap(**gap) for gap in data.get("gaps", ())]
+    values["sounds"] = [Sound(**sound) for sound in data.get("sounds", ())]
     values["cuts"] = [cut_from_dict(cut) for cut in data.get("cuts", ())]
     values["listenings"] = [Listening(**each) for each in data.get("listenings", ())]
     values["failure"] = _failure(data.get("failure"))

@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.audio.catalogue import Fixture, load_catalogue
+from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
@@ -41,7 +41,12 @@ class RunIdentity:
 def fixtures_of(scenario: Scenario) -> dict[str, Fixture]:
     """Every fixture that the conversation may speak, by id. Raises `BenchError` for one that is missing."""
     catalogue = load_catalogue(scenario.fixtures)
-    return {fixture_id: catalogue.get(fixture_id) for fixture_id in scenario.fixture_ids}
+    found = {fixture_id: catalogue.get(fixture_id) for fixture_id in scenario.fixture_ids}
+    if scenario.sound_ids:
+        sounds = load_catalogue(shipped_sounds()).fixtures
+        own = catalogue.fixtures
+        found |= {name: own[name] if name in own else sounds[name] for name in scenario.sound_ids}
+    return found
 
 
 def draws_of(seed: int, index: int) -> random.Random:

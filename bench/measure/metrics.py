@@ -425,6 +425,11 @@ _RATES = (
         decimals=4,
     ),
     _share(
+        "false_barge_in",
+        "false barge-ins",
+        "turns whose reply stopped for a backchannel, a sound that is no turn / turns with one in their reply",
+    ),
+    _share(
         "talk_over_rate",
         "turns with talk-over",
         "turns in which a reply was audible while the caller spoke / turns that ended",

@@ -90,6 +90,10 @@ class TurnRecord:
     truncated_ms: float | None = None
     """What the server was told was heard of the item that the caller cut into."""
     talk_over_ms: float | None = None
+    backchannels: int | None = None
+    """How many sounds the caller made while it heard the reply; null where it was not to make any."""
+    false_barge_in: bool | None = None
+    """Whether the reply stopped for one of them."""
     tool_ms: float | None = None
     tool_resume_ms: float | None = None
 

@@ -18,6 +18,7 @@ from bench.facts.signals import (
     Usage,
 )
 from bench.facts.timeline import Entry, Timeline, TurnFacts
+from bench.measure.backchannels import backchannel_columns
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
@@ -72,6 +73,7 @@ def measure_but_words(
         **_latencies(timeline, turn, entries, replies, answer),
         **_delivery(timeline, turn, replies, answer),
         **interruption_columns(timeline, turn, entries),
+        **backchannel_columns(timeline, turn),
         **_words(turn, heard),
         **usage_columns(add_usage(replies), heard.usage),
         **cost_columns(cost),

@@ -61,8 +61,9 @@ def error_rates(view: View) -> list[Rate]:
 
 def turn_taking(view: View) -> list[Rate]:
     """Who spoke when they should not have, where that can be told: nothing in a run without any of it."""
-    found = [share(view, name).rate() for name in ("barge_in_rate", "talk_over_rate")]
-    return [rate for rate in found if rate.n] if any(rate.events for rate in found) else []
+    found = [share(view, name).rate() for name in ("barge_in_rate", "false_barge_in", "talk_over_rate")]
+    acted = any(rate.n for rate in found if rate.name != "talk_over_rate") or any(rate.events for rate in found)
+    return [rate for rate in found if rate.n] if acted else []
 
 
 def continuity(view: View) -> list[Rate]:
@@ -118,6 +119,11 @@ def _barge_ins(view: View) -> tuple[Mask, Mask]:
     return view.measured & asked, truth(view.turns, "barge_in")
 
 
+def _false_barge_ins(view: View) -> tuple[Mask, Mask]:
+    asked = view.turns["false_barge_in"].notna().to_numpy(dtype=np.bool_)
+    return view.measured & asked, truth(view.turns, "false_barge_in")
+
+
 def _talk_over(view: View) -> tuple[Mask, Mask]:
     return view.measured, view.turn["talk_over_ms"] > 0
 
@@ -139,6 +145,7 @@ _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "stall_free": _stall_free,
     "task_success": _tasks,
     "barge_in_rate": _barge_ins,
+    "false_barge_in": _false_barge_ins,
     "talk_over_rate": _talk_over,
     **{f"c{bound}": _within(bound) for bound in CONTINUITY_MS},
 }

@@ -57,6 +57,9 @@ def exchanges(scenario: Scenario, fixtures: Mapping[str, Fixture], of: Outline, 
     for place, (block, name) in enumerate(zip(scenario.conversation, of.spoken, strict=True)):
         fixture = fixtures[name] if name is not None else None
         heard_s, caller_s = _caller(scenario, fixture, first=not found) if fixture is not None else (0.0, 0.0)
+        if block.CUTS_IN and not block.TURNS:
+            # A sound that is made while a reply is heard: a server that behaves takes nothing in of it.
+            continue
         if not (block.HAS_REPLY or block.TURNS):
             # A pause, or a sound that nobody answers: it is heard with what is said next.
             waited_s += caller_s + getattr(block, "pause_ms", 0) / 1000

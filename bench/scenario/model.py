@@ -144,6 +144,11 @@ class Scenario(Block):
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
     @property
+    def sound_ids(self) -> tuple[str, ...]:
+        """Every sound that a caller may make while it listens: a fixture, or one that is shipped."""
+        return tuple(dict.fromkeys(each for step in self.conversation for each in step.sound_ids))
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         """What the targets are called in rows: their names under `targets`, or the label of the only one."""
         if self.targets:
@@ -199,6 +204,9 @@ class Scenario(Block):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
                 yield Complaint(("conversation", place), f"no reply to cut into; allowed: right after {replies}")
+            if step.NEEDS_OPEN_MICROPHONE and self.session.manual:
+                sentence = f"{step.KIND} means nothing in push to talk: the microphone is shut while the caller listens"
+                yield Complaint(("conversation", place), f"{sentence}; allowed: with another session.turn_detection")
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:

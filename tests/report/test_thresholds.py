@@ -202,6 +202,10 @@ SAME = (
     "connect_error_rate < 1%",
     "greeting_ms: p90 < 2s",
     "no_greeting_rate < 1%",
+    "barge_in_stop_ms: p90 < 400ms",
+    "barge_in_rate > 1%",
+    "false_barge_in < 1%",
+    "talk_over_rate < 1%",
     "in_audio < 1",
 )
 
@@ -216,6 +220,10 @@ def test_the_live_guard_sees_what_the_report_sees(
     for row in turns:
         row.client_late = bool(draw.random() < 0.1)
         row.error_kind = "harness" if row.status == "failed" and draw.random() < 0.2 else row.error_kind
+        row.barge_in = [None, True, False][draw.integers(3)]
+        row.barge_in_stop_ms = 500 * draw.random() if row.barge_in else None
+        row.talk_over_ms = 300 * draw.random() if draw.random() < 0.3 else None
+        row.false_barge_in = [None, True, False][draw.integers(3)]
     for call in sessions:
         call.gap_ms = 50.0 if draw.random() < 0.1 else None
         call.status = "stopped" if draw.random() < 0.1 else call.status

@@ -98,3 +98,13 @@ def test_a_reply_that_is_cut_into(tmp_path: Path, moment: str, heard_s: float) -
 )
 def test_number_of_calls(load: dict[str, Any], calls: int) -> None:
     assert number_of_calls(LoadConfig.model_validate(load), 1, lambda _index: 10.0, 10.0) == calls
+
+
+def test_a_sound_that_is_made_while_a_reply_is_heard_asks_for_nothing(tmp_path: Path) -> None:
+    plain = scenario(tmp_path, "[{say: balance-rms}]")
+    nodding = scenario(tmp_path, "[{say: balance-rms}, {backchannel: cough}]")
+    planned = []
+    for each in (plain, nodding):
+        fixtures = fixtures_of(each)
+        planned.append(exchanges(each, fixtures, outline(each, fixtures, 0), stated(each.estimate)))
+    assert planned[0] == planned[1]

@@ -213,12 +213,46 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
         ("[{say: {a: b}}]", "conversation.0.say: found {'a': 'b'}; allowed: the id of a fixture in quotes"),
         ("[{say: yes-slt}, {pause: 0s}]", "conversation.1.pause: found 0; allowed: a duration longer than 0"),
         ("[{say: yes-slt}, {pause: 5}]", "conversation.1.pause: 5 has no unit"),
+        ("[{say: yes-slt}, {listen: 5}]", "conversation.1.listen: 5 has no unit"),
+        (
+            "[{say: yes-slt}, {interrupt: {say: yes-rms}}]",
+            "conversation.1.interrupt: nothing says when; allowed: after",
+        ),
+        (
+            "[{say: yes-slt}, {interrupt: {say: yes-rms, after: 1s, words: 2}}]",
+            "conversation.1.interrupt.words: found with after; allowed: one of them",
+        ),
+        (
+            "[{say: yes-slt}, {interrupt: {say: nope, after: 1s}}]",
+            "conversation.1.interrupt.say: no fixture 'nope'; allowed: the 62 ids",
+        ),
+        (
+            "[{interrupt: {say: yes-rms, after: 1s}}]",
+            "conversation.0: no reply to cut into; allowed: right after say, listen, interrupt, backchannel",
+        ),
+        (
+            "[{say: yes-rms}, {pause: 1s}, {backchannel: cough}]",
+            "conversation.2: no reply to cut into; allowed: right after say",
+        ),
+        (
+            "[{say: yes-slt}, {backchannel: cogh}]",
+            "conversation.1.backchannel: no fixture 'cogh'; allowed: the 62 ids of the project's own catalogue (bench "
+            "fixtures list), or a sound: mm-hm, uh-huh, okay, right, cough, door; did you mean 'cough'?",
+        ),
+        ("[{say: cough}]", "conversation.0.say: no fixture 'cough'; allowed: the 62 ids"),
     ],
 )
 def test_problems_of_a_conversation(conversation: str, problem: str, problems: Problems) -> None:
     (found,) = problems(f"name: t\nconversation: {conversation}\n")
     assert found.startswith("s.yaml:2: ")
     assert problem in found
+
+
+def test_a_sound_means_nothing_in_push_to_talk(problems: Problems) -> None:
+    (found,) = problems(
+        "name: t\nsession: {turn_detection: manual}\nconversation: [{say: yes-slt}, {backchannel: cough}]\n"
+    )
+    assert "conversation.1: backchannel means nothing in push to talk" in found
 
 
 def test_missing_keys_say_what_they_are(problems: Problems) -> None:

@@ -24,10 +24,17 @@ class StepBlock(Block):
     """The agent speaks at the end of this step, so that the next one can cut into that."""
     CUTS_IN: ClassVar[bool] = False
     """This step begins while the reply to the step before it is heard."""
+    NEEDS_OPEN_MICROPHONE: ClassVar[bool] = False
+    """This step means nothing in push to talk, where nothing is sent while the caller listens."""
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:
         """Every fixture that the step may speak."""
+        return ()
+
+    @property
+    def sound_ids(self) -> tuple[str, ...]:
+        """Those of them that may be shipped sounds, and are no turn."""
         return ()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from bench.audio.catalogue import Fixture
 from bench.scenario.steps import StepBlock
 from bench.session.call import CallStep
+from bench.session.steps.backchannel import BackchannelStep
 from bench.session.steps.interrupt import InterruptStep
 from bench.session.steps.listen import ListenStep
 from bench.session.steps.pause import PauseStep
@@ -26,6 +27,7 @@ _MAKERS: dict[str, Maker] = {
     "pause": PauseStep.of,
     "listen": ListenStep.of,
     "interrupt": InterruptStep.of,
+    "backchannel": BackchannelStep.of,
 }
 
 

@@ -23,11 +23,12 @@ from bench.server.allowance import Allowance
 from bench.server.engines.base import EngineSession, Handler
 from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
 from bench.server.engines.simulated.profile import Profile
+from bench.server.engines.simulated.reactions import AGAIN_MS, spoken_into
 from bench.server.engines.simulated.reply_plan import ScheduledAction, reply_actions, with_faults
 from bench.server.engines.simulated.scheduled_reply import ScheduledReply
 from bench.server.engines.simulated.simulated_input import SimulatedInput
 from bench.server.engines.simulated.transcripts import Transcripts
-from bench.server.engines.simulated.turn import SpokenInto, Turn, greeting, new_turn, reaction_ms, unasked_greeting
+from bench.server.engines.simulated.turn import Turn, greeting, new_turn, unasked_greeting
 from bench.server.protocol.commands import Event, ReplyRequest
 from bench.server.protocol.config import Json
 from bench.server.protocol.input_audio import InputEvent, SpeechBegan, SpeechEnded
@@ -82,6 +83,8 @@ class SimulatedSession(EngineSession):
         self._profile = engine.profile
         self._number = number
         self._turn: Turn | None = None
+        self._answered: Turn | None = None
+        """The turn before: the one that is being answered while a sound is heard."""
         self._turns = 0
         self._replies: dict[str, ScheduledReply] = {}
         self._newest: ScheduledReply | None = None
@@ -138,18 +141,31 @@ class SimulatedSession(EngineSession):
         if audio.manual:
             return ()
         assert self._turn is not None
-        spoken_into = self._turn.spoken_into
-        if spoken_into is None or spoken_into.noticed_ns is not None:
+        into = self._turn.spoken_into
+        if into is None or into.noticed_ns is not None:
             return self._began(self._turn)
         noticed = self._turn
-        due_ns = audio.detector.captured_ns(audio.detector.onset) + round(spoken_into.reaction_ms * NS_PER_MS)
+        due_ns = into.onset_ns + round(into.reaction_ms * NS_PER_MS)
         self.handler.later(due_ns, lambda: self._notice(noticed))
         return ()
 
     def _notice(self, turn: Turn) -> None:
-        """The reaction to a caller who speaks into a reply is due."""
-        if turn is self._turn and not turn.committed and turn.spoken_into and turn.spoken_into.noticed_ns is None:
+        """The reaction to a caller who speaks into a reply is due, once the sound has lasted long enough."""
+        into = turn.spoken_into
+        if turn is not self._turn or turn.committed or into is None or into.noticed_ns is not None:
+            return
+        if into.lasted(self._input.detector.speech_ms):
             self.handler.apply(self.handler.session.heard(self._began(turn)))
+        else:
+            self._in_ms(AGAIN_MS, lambda: self._notice(turn))
+
+    def _ignore(self, turn: Turn) -> None:
+        """It was a short sound: go on as if nothing had been heard."""
+        assert turn.spoken_into is not None
+        turn.spoken_into.ignored = True
+        self._log(turn)
+        self._input.detector.forget()
+        self._turn = self._answered
 
     def _began(self, turn: Turn) -> list[InputEvent]:
         """`speech_started`, unless it was said of this turn before."""
@@ -159,21 +175,20 @@ class SimulatedSession(EngineSession):
             turn.spoken_into.noticed_ns = time.monotonic_ns()
         return [SpeechBegan(round(self._input.ms(self._input.lead_in(turn.onset))))]
 
-    def _spoken_into(self, number: int) -> SpokenInto | None:
-        """The reply that is being sent, or heard, while turn `number` begins."""
-        reply = self._newest
-        if reply is None or (reply.response_id not in self._replies and reply.heard_until_ns < time.monotonic_ns()):
-            return None
-        open_sessions = self._engine.open_sessions
-        return SpokenInto(
-            reply.response_id, reaction_ms(self._profile, self._number, number, open_sessions=open_sessions)
-        )
-
     def _next_turn(self, onset: int) -> Turn:
         number, self._turns = self._turns, self._turns + 1
         turn = new_turn(self._profile, self._number, number, onset=onset, open_sessions=self._engine.open_sessions)
-        turn.spoken_into = self._spoken_into(number)
-        self._turn = turn
+        reply, detector = self._newest, self._input.detector
+        turn.spoken_into = spoken_into(
+            self._profile,
+            self._number,
+            number,
+            reply,
+            onset_ns=detector.captured_ns(onset) if detector.position else time.monotonic_ns(),
+            sending=reply is not None and reply.response_id in self._replies,
+            open_sessions=self._engine.open_sessions,
+        )
+        self._answered, self._turn = self._turn, turn
         return turn
 
     def _arrange_faults(self, turn: Turn, at_ns: int) -> None:
@@ -195,6 +210,10 @@ class SimulatedSession(EngineSession):
         if turn.end_position is not None and detector.position < turn.end_position:
             return  # a pause inside of a known recording
         if self._input.manual:
+            return
+        into = turn.spoken_into
+        if into is not None and into.noticed_ns is None and not into.lasted(detector.speech_ms):
+            self._ignore(turn)
             return
         turn.ended = True
         if turn.committed:  # an early reply was given

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.config.block import Block, Complaint, LongerMs, ScenarioPath, Text
+from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
 from bench.server.engines.simulated.distributions import DelayField, constant
@@ -79,6 +79,12 @@ class BargeIn(Block):
         default=constant(0),
         description="From the onset of the caller's speech to `speech_started`, with which a reply is cancelled. Not "
         "before the level detector has noticed it, and at the end of the turn at the latest.",
+    )
+    shortest: DurationMs = Field(
+        default=0, description="A shorter sound is no turn and stops nothing; speech is noticed once it lasted so long."
+    )
+    false_stops: float = Field(
+        default=0, description="Part of the shorter sounds that are taken for speech all the same.", ge=0, le=1
     )
 
 

@@ -15,20 +15,11 @@ from bench.audio.level_detector import LevelDetector
 from bench.audio.recording_matcher import Match
 from bench.server.engines.simulated.faults import Faults, turn_faults
 from bench.server.engines.simulated.profile import Profile
+from bench.server.engines.simulated.reactions import SpokenInto
 from bench.server.engines.simulated.reply_plan import ReplyPlan
 from bench.server.engines.simulated.word_errors import Transcript, with_errors
 
 GAPS = 64  # drawn chunk gaps; a longer reply repeats the last
-
-
-@dataclass(slots=True)
-class SpokenInto:
-    """The reply that a turn was spoken into, and how the server reacts to that."""
-
-    response_id: str
-    reaction_ms: float
-    noticed_ns: int | None = None
-    """When `speech_started` was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,12 +106,6 @@ def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_se
         turn_faults(profile.faults, profile.seed, session, number),
         onset,
     )
-
-
-def reaction_ms(profile: Profile, session: int, number: int, *, open_sessions: int) -> float:
-    """How long after its onset turn `number` is noticed where it is spoken into a reply."""
-    rng = random.Random(f"{profile.seed}/{session}/{number}/reaction")
-    return profile.barge_in.reaction.draw_ms(rng, open_sessions)
 
 
 def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
