@@ -218,7 +218,7 @@ def run(
     workforce = Workforce(local=workers)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
-    if loaded.target is None:
+    if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     try:
@@ -310,7 +310,7 @@ def validate(
     from bench.run.plan import recording_warnings, summary_line
 
     loaded = _load(scenario, target, url, set_, None, choose_target=False)
-    if target is not None or len(loaded.targets) < 2:
+    if target is not None or len(loaded.targets) < 2 or loaded.load.interleave:
         loaded = _load(scenario, target, url, set_, None)
     print(f"{scenario}: ok. {summary_line(loaded)}")
     for warning in recording_warnings(loaded):

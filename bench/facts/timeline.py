@@ -38,6 +38,8 @@ class Labels:
     transport: str
     phase: str = "main"
     warmup: bool = False
+    target: str | None = None
+    """The name of the target; None in a run of an older version."""
 
 
 @dataclass(slots=True)

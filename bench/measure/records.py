@@ -40,6 +40,8 @@ class TurnRecord:
     scenario: str
     phase: str
     warmup: bool
+    target: str | None = None
+    """Its name under `targets`, or the label of the only one; null in a run of an older version."""
     provider: str
     model: str | None
     dialect: str
@@ -188,6 +190,7 @@ class SessionRecord:
     scenario: str
     phase: str
     warmup: bool
+    target: str | None = None
     provider: str
     model: str | None
     dialect: str

@@ -133,6 +133,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "scenario": labels.scenario,
         "phase": turn.phase,
         "warmup": turn.warmup,
+        "target": labels.target,
         "provider": labels.provider,
         "model": model,
         "dialect": labels.dialect,

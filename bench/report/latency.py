@@ -18,7 +18,7 @@ from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
-CUTS = ("accent", "voice", "language", "condition")
+CUTS = ("target", "accent", "voice", "language", "condition")
 MOST_CUT_ROWS = 20
 
 

@@ -28,6 +28,7 @@ from bench.report.phrases import (
     seconds,
     usd,
 )
+from bench.report.targets_section import targets_section
 from bench.report.thresholds_section import thresholds_section
 
 BRIEF_ROWS = 8
@@ -58,6 +59,7 @@ _SHARE = (Column("share"), Column("count", text=True))
 def sections(summary: Summary) -> list[Section]:
     """All sections that have something to say."""
     found = [
+        targets_section(summary),
         thresholds_section(summary),
         _turns(summary),
         _latency(summary),
@@ -121,7 +123,7 @@ def _value(value: float | None, limits: Interval | None, places: int = 0) -> Cel
 def _errors(summary: Summary) -> tuple[Table, ...]:
     rows = [
         row(
-            " · ".join(part for part in (found.status, found.error_kind, found.error_code) if part),
+            " · ".join(part for part in (found.target, found.status, found.error_kind, found.error_code) if part),
             amount(found.count, found.level),
             found.stage or MISSING,
             failure(found),
@@ -342,9 +344,7 @@ def _environment(summary: Summary) -> Section:
     rows = (
         ("Run", run.run_id),
         ("Command", " ".join(run.command)),
-        ("Target", run.target.url),
-        ("Dialect", run.target.dialect),
-        ("Model", run.target.model),
+        *_targets(summary),
         ("Seed", run.seed),
         ("Version", run.bench_version),
         ("Commit", run.git and f"{run.git.commit}{', with changes' if run.git.dirty else ''}"),
@@ -360,6 +360,17 @@ def _environment(summary: Summary) -> Section:
     )
     shown = [(name, MISSING if value in (None, "") else str(value)) for name, value in rows]
     return Section("environment", "Scenario and environment", (lines("What was run, where", shown),))
+
+
+def _targets(summary: Summary) -> list[tuple[str, str | None]]:
+    """Who was called; each by its name where there are several."""
+    run = summary.run
+    if not run.interleaved:
+        return [("Target", run.target.url), ("Dialect", run.target.dialect), ("Model", run.target.model)]
+    return [
+        (f"Target {each.name}", " · ".join(part for part in (each.url, each.dialect, each.model) if part))
+        for each in run.targets
+    ]
 
 
 def _definitions(summary: Summary) -> Section:
