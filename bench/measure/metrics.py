@@ -414,6 +414,11 @@ _RATES = (
     _share(
         "early_rate", "early replies", "turns in which the reply began before the caller had ended / turns that ended"
     ),
+    _share(
+        "split_turn",
+        "split utterances",
+        "turns whose one utterance the server took in as several / turns in which it says what it took in",
+    ),
     Metric(
         "barge_in_rate",
         "interruptions that cut in",

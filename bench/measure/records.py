@@ -80,6 +80,8 @@ class TurnRecord:
     reply_heard_ms: float | None = None
     """End of speech -> the listener has heard the last reply sample."""
     leading_silence_ms: float | None = None
+    split_turn: bool | None = None
+    """Whether the server took one utterance in as several; null in push to talk, and where nothing says so."""
     barge_in: bool | None = None
     """Whether the caller cut into a reply, in a turn that was to; null for other turns."""
     barge_in_at_ms: float | None = None

@@ -115,6 +115,11 @@ class Listener:
             sample = ear.onset + (moment.after_ns or 0) * ear.player.rate_hz // NS_PER_S
         return None if sample is None else ear.player.heard_at(sample)
 
+    @property
+    def begun(self) -> list[int]:
+        """The responses of which something has arrived, by number."""
+        return list(self._ears)
+
     def hears(self, response: int, at_ns: int) -> bool:
         """Whether more of the response is to be heard after `at_ns`, or may still come."""
         ear = self._ears.get(response)
@@ -123,7 +128,7 @@ class Listener:
     def cut(self, response: int, at_ns: int) -> Sequence[HeardItem]:
         """Stop hearing the response at `at_ns`; what was heard of each item that has an id."""
         ear = self._ears[response]
-        ends = [first for _, first in ear.items[1:]] + [ear.player.received]
+        ends = [*(first for _, first in ear.items[1:]), ear.player.received][: len(ear.items)]
         heard = ear.player.cut(at_ns)
         ear.cut = True
         found = []

@@ -57,7 +57,6 @@ class Speaking(Line):
         utterance, t0_ns = self._speak(fixture, onset_ns)
         self._in_turn = True
         labels = self._plan.labels
-        self._barge_in.forget()
         self._set_talking(True)
         turn = TurnFacts(
             index=len(self.timeline.turns),
@@ -77,6 +76,7 @@ class Speaking(Line):
             talking_sessions=self._observer.talking_sessions,
         )
         self.tracker.begin(turn)
+        self._barge_in.turn_begins(turn)
         self._pacer.resume()
         return turn
 

@@ -177,7 +177,14 @@ class SimulatedSession(EngineSession):
 
     def _next_turn(self, onset: int) -> Turn:
         number, self._turns = self._turns, self._turns + 1
-        turn = new_turn(self._profile, self._number, number, onset=onset, open_sessions=self._engine.open_sessions)
+        turn = new_turn(
+            self._profile,
+            self._number,
+            number,
+            onset=onset,
+            open_sessions=self._engine.open_sessions,
+            eagerness=self._input.eagerness,
+        )
         reply, detector = self._newest, self._input.detector
         turn.spoken_into = spoken_into(
             self._profile,

@@ -96,13 +96,19 @@ class Turn:
         }
 
 
-def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_sessions: int) -> Turn:
-    """The turn that begins at position `onset`."""
+def new_turn(
+    profile: Profile, session: int, number: int, *, onset: int, open_sessions: int, eagerness: str | None = None
+) -> Turn:
+    """The turn that begins at position `onset`; `eagerness` where meaning decides that it has ended."""
     rng = random.Random(f"{profile.seed}/{session}/{number}")
+    plan = _plan(profile, rng, open_sessions)
+    if eagerness is not None:
+        own = random.Random(f"{profile.seed}/{session}/{number}/semantic")
+        plan = plan.ended_after(profile.semantic.of(eagerness).draw_ms(own, open_sessions))
     return Turn(
         number,
         rng,
-        _plan(profile, rng, open_sessions),
+        plan,
         turn_faults(profile.faults, profile.seed, session, number),
         onset,
     )
