@@ -16,6 +16,7 @@ from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, SessionReady, Signal, Unrecognised
 from bench.facts.timeline import Timeline
 from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
+from bench.measure.greetings import greeting_columns
 from bench.measure.outcome import STOPPED
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
 from bench.pricing.book import NO_BOOKS, Books, Rates
@@ -50,6 +51,7 @@ def measure_session(
         scenario=labels.scenario,
         phase=labels.phase,
         warmup=labels.warmup,
+        target=labels.target,
         provider=labels.provider,
         model=labels.model or next((signal.model for signal in created if signal.model), None),
         dialect=labels.dialect,
@@ -80,6 +82,7 @@ def measure_session(
         server_model=next((signal.model for signal in created if signal.model), None),
         kernel_stamps=line.kernel_stamps,
         peer=line.peer,
+        **greeting_columns(timeline),
         reply_audio_ms=_sum([record.reply_audio_ms for record in turn_records]),
         malformed=sum(isinstance(signal, Malformed) for signal in signals),
         unrecognised_events=_events(signals),

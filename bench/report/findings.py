@@ -13,10 +13,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.measure.metrics import Group, headline_latencies
+from bench.report.findings_targets import TargetsReport
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
 from bench.store.certificate import Arrivals, Spread, WorkerFigures
-from bench.store.manifest import Manifest
+from bench.store.manifest import BudgetUsed, EstimatedCost, Manifest
 
 SUMMARY_VERSION = 2
 """2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
@@ -82,7 +83,7 @@ class LatencyCut(_Part):
 
 
 class LatencyCuts(_Part):
-    """The headline latency by accent, voice, language and condition: cuts with more than one value."""
+    """The headline latency by target, accent, voice, language and condition: cuts with more than one value."""
 
     metric: str
     title: str
@@ -112,6 +113,8 @@ class ErrorRow(_Part):
     stage: str | None
     count: int
     message: str | None = None
+    target: str | None = None
+    """Whose it is, in a run with several targets."""
 
 
 class VerdictInfo(_Part):
@@ -231,7 +234,7 @@ class Words(_Part):
     overall: WordRow | None = None
     method: str | None = None
     cuts: dict[str, list[WordRow]] = Field(default_factory=dict)
-    """By accent, voice, fixture, language, condition: only cuts with more than one value, and accent and voice."""
+    """By target, accent, voice, fixture, language, condition: cuts with more than one value, and accent and voice."""
     not_shown: dict[str, int] = Field(default_factory=dict)
     """By cut: how many better rows were left out of a long table."""
     worst: list[BadlyHeard] = Field(default_factory=list)
@@ -284,6 +287,10 @@ class CostReport(_Part):
     conversation_minutes: float
     books: list[str]
     example_prices: bool
+    estimate: EstimatedCost | None = None
+    """What the plan was expected to cost before the run."""
+    budget: BudgetUsed | None = None
+    """The limits of the run and what was used of them; None without a budget."""
 
 
 class LoadReport(_Part):
@@ -476,7 +483,11 @@ class Findings(_Part):
     protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
+    taking: list[Rate] = Field(default_factory=list)
+    """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None
+    targets: TargetsReport | None = None
+    """Targets side by side; None in a run with one."""
     words: Words
     cost: CostReport
     load: LoadReport

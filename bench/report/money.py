@@ -72,6 +72,8 @@ def cost(view: View) -> CostReport:
         conversation_minutes=float(np.nansum(minutes[view.calls_measured])),
         books=[f"{book.name} of {book.date}" if book.date else book.name for book in books],
         example_prices=any(book.example for book in books),
+        estimate=view.run.manifest.estimate,
+        budget=view.run.manifest.budget,
     )
 
 

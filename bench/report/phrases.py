@@ -28,6 +28,7 @@ VERDICT_MEANINGS = {
     "invalid": "The machine that placed the calls was overloaded; these numbers describe it, not the target.",
     "incomplete": "Rows are missing; the numbers describe what is left.",
     "unreachable": "The target could not be reached.",
+    "budget": "The run was ended by its own limit on money, time or calls; the numbers describe what had ended.",
     "interrupted": "The run was stopped by hand; the numbers describe what had ended by then.",
 }
 
@@ -59,6 +60,11 @@ def usd(value: float | None) -> str:
         return "$0"
     decimals = max(2, min(8, 3 - math.floor(math.log10(abs(value)))))
     return f"${value:,.{decimals if abs(value) < 10 else 2}f}"
+
+
+def usd_limit(value: float | None) -> str:
+    """A limit as it was written: `$5`, `$0.05`."""
+    return MISSING if value is None else f"${value:,.10g}"
 
 
 def at_least(cost: CostReport) -> str:

@@ -24,8 +24,9 @@ from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
-from bench.report.shares import continuity, error_rates, share
+from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
+from bench.report.targets import targets_report
 from bench.report.thresholds import bounds_of, judge, objectives_of
 from bench.report.verdict import decide
 from bench.report.view import View, counts, text, total, view_of
@@ -73,7 +74,9 @@ def summarise(run: Run) -> Summary:
         protocol=protocol(view),
         metrics=metric_rows(view),
         continuity=continuity(view),
+        taking=turn_taking(view),
         latency_cuts=latency_cuts(view, headline(view)),
+        targets=targets_report(view),
         words=words(view),
         cost=cost(view),
         load=_load(view),
@@ -132,11 +135,12 @@ def _errors(view: View) -> list[ErrorRow]:
         ("turn", view.turns[(view.measured & ~view.answered) | view.own_turns]),
         ("call", view.sessions[(view.calls_measured | view.own_calls) & failed_calls]),
     )
-    keys = ["status", "error_kind", "error_code", "stage"]
+    several = bool(view.run.manifest.interleaved)
+    keys = ["status", "error_kind", "error_code", "stage", *(["target"] if several else [])]
     for level, frame in parts:
         for values, group in frame.groupby(keys, dropna=False, sort=False, observed=True):
             messages = group["error_message"].dropna()
-            status, kind, code, stage = (text(value) for value in values)
+            status, kind, code, stage, *of = (text(value) for value in values)
             rows.append(
                 ErrorRow(
                     level="turn" if level == "turn" else "call",
@@ -145,6 +149,7 @@ def _errors(view: View) -> list[ErrorRow]:
                     error_code=code,
                     stage=stage,
                     count=len(group),
+                    target=of[0] if of else None,
                     message=str(messages.iloc[0])[:300] if len(messages) else None,
                 )
             )
@@ -181,7 +186,7 @@ def _sentence(manifest: Manifest) -> str:
     except BenchError:
         settings = _settings(manifest.scenario.get("load") or {})
         return ", ".join(f"{name} {value}" for name, value in settings) or "-"
-    return load_sentence(scenario.load, scenario.turns)
+    return load_sentence(scenario.load, scenario.turns, list(scenario.targets))
 
 
 def _settings(value: object, name: str = "") -> list[tuple[str, str]]:

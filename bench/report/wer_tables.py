@@ -18,7 +18,7 @@ from bench.report.view import Mask, View, codes_of, counts, text
 
 WORST_TURNS = 8
 MOST_ROWS = 40
-CUTS = ("accent", "voice", "fixture", "language", "condition")
+CUTS = ("target", "accent", "voice", "fixture", "language", "condition")
 ALWAYS_CUT = ("accent", "voice")
 
 

@@ -8,7 +8,8 @@ Trap: a call without a stored timeline cannot be measured again and would lose i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,10 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
     run = read_run(path)
     if run.manifest.state != "finished":
         raise BenchError(f"{path}: the run did not finish, so its tables are still rows", hint=f"bench report {path}")
-    books = _books(run.manifest, book, price_as)
+    prices = _Prices.of(run.manifest, book, price_as)
     turns: list[TurnRecord] = []
     sessions: list[SessionRecord] = []
-    for rows, session in _measured(path, run.manifest, books):
+    for rows, session in _measured(path, run.manifest, prices):
         turns += rows
         sessions.append(session)
     if len(sessions) != len(run.sessions):
@@ -50,16 +51,46 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
         if not kept.exists():
             shutil.copy2(table, kept)
     replace_tables(run.folder, turns, sessions)
-    _note(run, books)
+    _note(run, prices)
     return read_run(path)
 
 
-def _books(manifest: Manifest, book: str | None, price_as: str | None) -> Books:
-    """The books of the run's scenario, with what is asked for now before them."""
-    pricing = manifest.scenario.get("pricing")
-    asked: dict[str, Any] = pricing if isinstance(pricing, dict) else {}
-    model, transcription_model = price_as or asked.get("model"), asked.get("transcription_model")
-    chosen: str | PriceBook | None = book or manifest.own_price_book or asked.get("book")
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """The books that each call is priced with."""
+
+    shared: Books
+    by_target: Mapping[str, Books]
+    """Of interleaved targets that have prices of their own."""
+
+    @classmethod
+    def of(cls, manifest: Manifest, book: str | None, price_as: str | None) -> _Prices:
+        """What the run's scenario asked for; `book` and `price_as` come before it, for every target."""
+        shared = _block(manifest.scenario, "pricing")
+        own: dict[str, Books] = {}
+        for target in manifest.targets:
+            pricing = _block(_block(manifest.scenario, "targets").get(target.name or ""), "pricing")
+            if target.name is not None and pricing:
+                # The book of all targets is the run's own; that of this one was kept with it.
+                kept = target.own_price_book or (None if pricing.get("book") else manifest.own_price_book)
+                own[target.name] = _books(manifest, kept, {**shared, **pricing}, book, price_as)
+        return cls(_books(manifest, manifest.own_price_book, shared, book, price_as), own)
+
+    def of_call(self, target: str | None) -> Books:
+        return self.by_target.get(target or "", self.shared)
+
+
+def _block(data: object, name: str) -> dict[str, Any]:
+    found = data.get(name) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _books(
+    manifest: Manifest, kept: PriceBook | None, pricing: dict[str, Any], book: str | None, price_as: str | None
+) -> Books:
+    """The books that `pricing` names, of which `kept` was stored, with what is asked for now before them."""
+    model, transcription_model = price_as or pricing.get("model"), pricing.get("transcription_model")
+    chosen: str | PriceBook | None = book or kept or pricing.get("book")
     try:
         return books_for(chosen, model, transcription_model=transcription_model)
     except BenchError as error:
@@ -72,9 +103,10 @@ def _books(manifest: Manifest, book: str | None, price_as: str | None) -> Books:
         ) from error
 
 
-def _measured(path: Path, manifest: Manifest, books: Books) -> Iterator[tuple[list[TurnRecord], SessionRecord]]:
+def _measured(path: Path, manifest: Manifest, prices: _Prices) -> Iterator[tuple[list[TurnRecord], SessionRecord]]:
     for timeline in iter_timelines(path):
         anchor = _anchor(manifest, timeline)
+        books = prices.of_call(timeline.labels.target)
         rows = [
             measure_turn(timeline, turn, wall_anchor=anchor, book=books) for turn in timeline.turns if turn_ended(turn)
         ]
@@ -90,9 +122,13 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
     return WallAnchor(monotonic_ns=anchor.monotonic_ns, unix_s=anchor.unix_s)
 
 
-def _note(run: Run, books: Books) -> None:
+def _note(run: Run, prices: _Prices) -> None:
     manifest = run.manifest
-    manifest.price_books = UsedPriceBook.used(books.price_as or manifest.target.model, books) or manifest.price_books
+    used: list[UsedPriceBook] = []
+    for target in manifest.targets or [manifest.target]:
+        books = prices.of_call(target.name)
+        used += [each for each in UsedPriceBook.used(books.price_as or target.model, books) if each not in used]
+    manifest.price_books = used or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)
