@@ -7,7 +7,7 @@ Trap: a call that is billed by its minutes has no cost per turn, and one that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ from bench.report.view import Mask
 
 _MINUTES = COLUMN["transcription minutes"]
 _SPOKEN_TOKENS = slice(TRANSCRIPTION.start, _MINUTES)
+
+
+BooksOf = Callable[[str | None], Books]
+"""The books of a target, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class PricedRun:
     calls: Priced
     call_usd: Floats
     call_known_usd: Floats
+    call_of_turn: Codes
 
     @property
     def at_least(self) -> bool:
@@ -96,7 +101,7 @@ class PricedRun:
         return None if np.isnan(known).all() else float(np.nansum(known))
 
 
-def price_run(usage: RunUsage, books: Books, *, transcribed: bool = True) -> PricedRun:
+def price_run(usage: RunUsage, books: BooksOf, *, transcribed: bool = True) -> PricedRun:
     """The whole run at the prices of `books`. Without `transcribed`, the transcription of callers is left out."""
     turns = price(usage.turns, books, transcribed=transcribed)
     calls = price(usage.calls, books, transcribed=transcribed)
@@ -111,18 +116,18 @@ def price_run(usage: RunUsage, books: Books, *, transcribed: bool = True) -> Pri
     # What a session costs by the minute is all that it costs.
     sums = np.where(calls.by_minute, np.nan_to_num(known), np.nan_to_num(known) + of_turns)
     sums = np.where(any_known, sums, np.nan)
-    return PricedRun(turns, calls, np.where(broken, np.nan, sums), sums)
+    return PricedRun(turns, calls, np.where(broken, np.nan, sums), sums, usage.call_of_turn)
 
 
-def price(usage: Usage, books: Books, *, transcribed: bool = True) -> Priced:
-    """Every row of `usage` at the prices of `books`."""
+def price(usage: Usage, books_of: BooksOf, *, transcribed: bool = True) -> Priced:
+    """Every row of `usage` at the prices of its target's books."""
     rows = len(usage.quantities)
     usd, charged = np.zeros((rows, len(METERS))), np.zeros((rows, len(METERS)))
     by_minute = np.zeros(rows, dtype=np.bool_)
     lacks: dict[Unknown, Mask] = {}
     rates_of = []
     for group, sold in enumerate(usage.sold):
-        mine = usage.sold_of == group
+        mine, books = usage.sold_of == group, books_of(sold.target)
         model = priced_as(sold, books)
         rates, spoken = books.rates(model), books.transcription(model, sold.transcription_model)
         rate = np.array([_rate(meter_rate) for meter_rate in _rates(rates, spoken)])

@@ -30,8 +30,9 @@ _MINUTES = COLUMN["transcription minutes"]
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What a row's prices depend on: the model that was asked for, the one the server named, the transcription's."""
+    """What a row's prices depend on: the target's own books, the model that was asked for or that the server named."""
 
+    target: str | None
     model: str | None
     server_model: str | None
     transcription_model: str | None
@@ -77,6 +78,26 @@ def usage_of(run: Run) -> RunUsage:
     return RunUsage(of_turns, of_calls, call_of_turn)
 
 
+def pooled_usage(usage: RunUsage) -> RunUsage:
+    """The same, with the rows that differ in nothing but their quantities added up: sums of a run of any size.
+
+    Which turn belongs to which call is lost.
+    """
+    turns, calls = _pooled(usage.turns), _pooled(usage.calls)
+    return RunUsage(turns, calls, np.full(len(turns.billed), -1, dtype=np.intp))
+
+
+def _pooled(usage: Usage) -> Usage:
+    spoken = usage.quantities[:, TRANSCRIPTION]
+    # Tokens come before minutes in each row, so that rows with both must not be added to rows with minutes alone.
+    key = np.column_stack([usage.sold_of, usage.gap_of, usage.billed, spoken[:, :-1].any(axis=1)])
+    rows, code = np.unique(key, axis=0, return_inverse=True)
+    sums = np.zeros((len(rows), len(METERS)))
+    np.add.at(sums, code.ravel(), usage.quantities)
+    sold_of, gap_of, billed = (np.asarray(rows[:, place], dtype=np.intp) for place in range(3))
+    return Usage(sums, billed > 0, usage.gaps, gap_of, usage.sold, sold_of)
+
+
 def session_minutes(call: Columns) -> Floats:
     """From the open connection to its close, which is what a session that is billed by its length is billed for.
 
@@ -107,7 +128,7 @@ def _usage(frame: pd.DataFrame, prefix: str, server_model: pd.Series, transcript
     # A model that is billed by the minute has no token counts, and its rows do not say so: they lack nothing.
     silent = responses & ~said & ~known & np.array([not each for each in gaps], dtype=np.bool_)[gap_of]
     gaps, gap_of = _with_silence(gaps, gap_of, silent)
-    sold_of, sold = _sold(frame["model"], server_model, transcription_model)
+    sold_of, sold = _sold(frame["target"], frame["model"], server_model, transcription_model)
     return Usage(quantities, billed, gaps, gap_of, sold, sold_of)
 
 
@@ -164,9 +185,9 @@ def _with_silence(
     return (*gaps, (Unknown(ALL_TOKENS, UNSAID),)), np.where(silent, len(gaps), gap_of)
 
 
-def _sold(model: pd.Series, server: pd.Series, transcription: pd.Series) -> tuple[Codes, tuple[Sold, ...]]:
-    table = pd.DataFrame({"m": model.to_numpy(), "s": server.to_numpy(), "t": transcription.to_numpy()})
-    codes: Codes = np.asarray(table.groupby(["m", "s", "t"], dropna=False, sort=False).ngroup(), dtype=np.intp)
+def _sold(*columns: pd.Series) -> tuple[Codes, tuple[Sold, ...]]:
+    table = pd.DataFrame({str(place): column.to_numpy() for place, column in enumerate(columns)})
+    codes: Codes = np.asarray(table.groupby(list(table), dropna=False, sort=False).ngroup(), dtype=np.intp)
     first = table.iloc[pd.Series(codes).drop_duplicates().index]
     rows = [Sold(*(None if pd.isna(value) else str(value) for value in row)) for row in first.itertuples(index=False)]
     return codes, tuple(rows)

@@ -117,7 +117,7 @@ def test_rows_are_priced_as_they_were_when_they_ended(
     replies: list[Signal], model: str | None, spoken: str | None
 ) -> None:
     run = a_call(model, spoken, replies, SHELF)
-    priced = price_run(usage_of(run), SHELF)
+    priced = price_run(usage_of(run), lambda _: SHELF)
     same(priced.turns.total, run.turns["cost_usd"])
     same(priced.call_usd, run.sessions["cost_usd"])
 
@@ -130,6 +130,6 @@ def test_a_run_without_prices_can_be_priced_later(
     """What had no price when it was measured gets the one that it would have had; what had no count stays unknown."""
     then = a_call(model, spoken, replies, before)
     now = a_call(model, spoken, replies, SHELF)
-    priced = price_run(usage_of(then), SHELF)
+    priced = price_run(usage_of(then), lambda _: SHELF)
     same(priced.turns.total, now.turns["cost_usd"])
     same(priced.call_usd, now.sessions["cost_usd"])
