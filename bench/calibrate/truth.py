@@ -87,6 +87,7 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
         record
         for record in session.turns
         if turn.t0_ns <= (record["speech_end_ns"] or record["commit_ns"] or 0) < (until_ns or math.inf)
+        and not record.get("silence")
         and not _is_sound(timeline, record)
     ]
     asked_ns = turn.commit_ns or math.inf if timeline.manual else turn.speech_start_ns

@@ -37,6 +37,7 @@ from bench.facts.signals import (
     AudioDelta,
     AudioDone,
     ErrorInfo,
+    IdleTimeout,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
@@ -100,7 +101,6 @@ _UNUSED = frozenset(
         "conversation.item.truncated",
         "conversation.item.input_audio_transcription.segment",
         "input_audio_buffer.cleared",
-        "input_audio_buffer.timeout_triggered",
         "output_audio_buffer.started",
         "output_audio_buffer.stopped",
         "output_audio_buffer.cleared",
@@ -128,6 +128,7 @@ class OpenAIDialect(Dialect):
         "input_audio_buffer.speech_started": "_speech_started",
         "input_audio_buffer.speech_stopped": "_speech_stopped",
         "input_audio_buffer.committed": "_committed",
+        "input_audio_buffer.timeout_triggered": "_idle_timeout",
         "conversation.item.input_audio_transcription.delta": "_input_delta",
         "conversation.item.input_audio_transcription.completed": "_input_completed",
         "conversation.item.input_audio_transcription.failed": "_input_failed",
@@ -158,6 +159,8 @@ class OpenAIDialect(Dialect):
         super().__init__(config, model)
         self._asks_for_replies = getattr(config.turn_detection, "create_response", None) is False
         """The server finds the turns and answers none by itself."""
+        self._silences: set[str | None] = set()
+        """Items that hold no speech; the server answers them by itself."""
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._received_bytes: dict[str | None, int] = {}
@@ -321,9 +324,16 @@ class OpenAIDialect(Dialect):
         item_id = name_of(message.get("item_id"))
         if self._again("committed", item_id):
             return ()
-        if self._asks_for_replies:
+        if self._asks_for_replies and item_id not in self._silences:
             self.post(f'{{"type":"response.create","event_id":"{ANSWER_ID}"}}')
         return (InputCommitted(at_ns, item_id),)
+
+    def _idle_timeout(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item_id = name_of(message.get("item_id"))
+        if self._again("idle_timeout", item_id):
+            return ()
+        self._silences.add(item_id)
+        return (IdleTimeout(at_ns, item_id),)
 
     def _input_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         words = text(message.get("delta"))

@@ -219,6 +219,8 @@ class SessionRecord:
     greeting_ms: float | None = None
     greeting_audio_ms: float | None = None
     greeting_text: str | None = None
+    idle_timeouts: int = 0
+    """How often the server spoke of its own accord because the caller was silent; billed in `other_*`."""
     turns_planned: int = 0
     turns_ended: int = 0
     turns_ok: int = 0

@@ -13,7 +13,16 @@ from typing import cast
 
 from bench.audio.playback import NS_PER_MS
 from bench.facts.failure import ErrorKind, Failure
-from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, SessionReady, Signal, Unrecognised
+from bench.facts.signals import (
+    IdleTimeout,
+    Malformed,
+    RateLimits,
+    ServerError,
+    SessionCreated,
+    SessionReady,
+    Signal,
+    Unrecognised,
+)
 from bench.facts.timeline import Timeline
 from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
 from bench.measure.greetings import greeting_columns
@@ -83,6 +92,7 @@ def measure_session(
         kernel_stamps=line.kernel_stamps,
         peer=line.peer,
         **greeting_columns(timeline),
+        idle_timeouts=sum(isinstance(signal, IdleTimeout) for signal in signals),
         reply_audio_ms=_sum([record.reply_audio_ms for record in turn_records]),
         malformed=sum(isinstance(signal, Malformed) for signal in signals),
         unrecognised_events=_events(signals),

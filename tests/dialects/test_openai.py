@@ -17,6 +17,7 @@ from bench.dialects.openai_fields import parse_usage
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
+    IdleTimeout,
     InputTranscript,
     Malformed,
     RateLimits,
@@ -382,3 +383,12 @@ def test_what_is_sent_to_cut_in() -> None:
     }  # fmt: skip
     (request,) = dialect().ask_to_speak(0)
     assert json.loads(request)["type"] == "response.create"
+
+
+def test_silence_that_the_server_takes_in_is_not_answered_by_us() -> None:
+    asking = dialect(turn_detection={"type": "server_vad", "create_response": False, "idle_timeout_ms": 5000})
+    fired = {"type": "input_audio_buffer.timeout_triggered", "audio_start_ms": 1, "audio_end_ms": 2, "item_id": "s"}
+    assert asking.receive(json.dumps(fired), 1) == (IdleTimeout(1, "s"),)
+    assert asking.receive(json.dumps(fired), 2) == (), "the same event again"
+    asking.receive(json.dumps({"type": "input_audio_buffer.committed", "item_id": "s"}), 3)
+    assert asking.data_to_send() == ()

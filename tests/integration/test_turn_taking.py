@@ -330,3 +330,64 @@ def test_a_server_that_does_not_answer_by_itself_is_asked(tmp_path: Path) -> Non
     assert seen.code == 0, seen.out
     assert set(seen.run.turns["status"]) == {"ok"}
     assert wire_events(seen, "error") == 0
+
+
+def test_speech_of_the_servers_own_after_silence_is_billed_to_the_call(tmp_path: Path) -> None:
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    steps = {"say": "yes-rms"}, {"listen": "8s"}, {"say": "yes-slt"}
+    seen = run_of(tmp_path, {"reply_length": "400ms"}, *steps, session={"turn_detection": detection}, calls=4)
+    assert seen.code == 0, seen.out
+    calls, turns = seen.run.sessions, seen.run.turns
+    assert wire_events(seen, "input_audio_buffer.timeout_triggered") == calls["idle_timeouts"].sum() == 4
+    assert list(turns["status"]) == ["ok"] * 8
+    assert (turns["responses"] == 1).all()
+    assert (calls["other_responses"] == 1).all()
+    assert (calls["other_out_audio"] > 0).all()
+    assert calls["greeting_ms"].isna().all(), "it came after the caller had spoken"
+    checked = check_turns(seen.run, iter_timelines(seen.folder), seen.truth)
+    for name in ("first_audio_ms", "in_audio", "out_audio"):
+        within(checked[f"{name}_error"])
+
+
+def test_a_server_that_keeps_silent_is_not_waited_for_longer(tmp_path: Path) -> None:
+    steps = {"say": "yes-rms"}, {"listen": "700ms"}, {"say": "yes-slt"}
+    seen = run_of(tmp_path, {"reply_length": "400ms"}, *steps, calls=2)
+    assert seen.code == 0, seen.out
+    assert (seen.run.sessions["idle_timeouts"] == 0).all()
+    assert (seen.run.sessions["other_responses"] == 0).all()
+    assert list(seen.run.turns["status"]) == ["ok"] * 4
+
+
+HASTY = {"seed": 4, "reply_length": "600ms", "faults": [{"kind": "early_reply", "rate": 0.4, "after": "600ms"}]}
+
+
+def check_early(seen: Seen, calls: int) -> None:
+    checked = check_turns(seen.run, iter_timelines(seen.folder), seen.truth)
+    assert len(checked) == calls
+    assert (checked["status"] == checked["true_status"]).all()
+    early = checked["status"] == "early"
+    assert 0 < early.sum() < calls
+    assert (checked.loc[early, "first_audio_ms"] < 0).all(), "kept, with a latency below zero"
+    assert f"{early.sum()} of {calls}" in seen.out
+    for name in ("endpoint_ms", "first_audio_ms", "first_audible_ms"):
+        within(checked[f"{name}_error"])
+    assert (seen.run.turns.loc[seen.run.turns["status"] == "early", "talk_over_ms"] > 100).all()
+
+
+def test_replies_that_begin_too_soon_are_kept_and_counted(tmp_path: Path) -> None:
+    bounds = ["early_rate < 10%", "talk_over_rate < 10%"]
+    seen = run_of(tmp_path, HASTY, {"say": "balance-slt"}, thresholds=bounds)
+    assert seen.code == 1, seen.out
+    check_early(seen, CALLS)
+
+
+@pytest.mark.slow
+def test_fifty_callers_of_whom_some_are_answered_too_soon(tmp_path: Path) -> None:
+    check_early(run_of(tmp_path, HASTY, {"say": "balance-slt"}, calls=50), 50)
+
+
+@pytest.mark.slow
+def test_fifty_callers_who_are_greeted(tmp_path: Path) -> None:
+    profile = {"greeting": {"after": {"gamma": {"mean": "300ms", "shape": 4}}, "length": "400ms"}}
+    seen = run_of(tmp_path, profile, {"listen": "4s"}, {"say": "yes-rms"}, calls=50)
+    within(check_greetings(seen.run, seen.truth)["greeting_ms_error"])

@@ -285,7 +285,7 @@ class SimulatedSession(EngineSession):
         if turn is None or turn.committed:  # a commit of silence
             turn = self._next_turn(audio.detector.position)
             turn.recognised(None, audio.detector.position, now_ns)
-            turn.ended = True
+            turn.ended = turn.silence = True
         turn.items.append(item_id)
         if transcribe:
             turn.transcribed.append(item_id)
@@ -297,7 +297,7 @@ class SimulatedSession(EngineSession):
                 self._recognise(turn)
             if turn.end_ns is None:
                 turn.recognised(None, audio.detector.position, now_ns)
-            turn.ended = True
+            turn.ended = turn.silence = True
             self._log(turn)
             audio.detector.forget()
         if turn.transcribed:
