@@ -115,8 +115,20 @@ class CallFactory:
         """A fresh protocol state for one call."""
         return self._speaks(self._scenario.session, self._target.model)
 
-    def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
-        """The call with run-wide number `index`, meant to start at `intended_ns`."""
+    def plan(
+        self,
+        index: int,
+        *,
+        caller: int,
+        intended_ns: int,
+        warmup: bool,
+        phase: str | None = None,
+        settled_ns: int | None = None,
+    ) -> CallPlan:
+        """The call with run-wide number `index`, meant to start at `intended_ns`.
+
+        `phase` names its part of the run; turns that begin before `settled_ns` are warm-up.
+        """
         scenario = self._scenario
         draw = draws_of(scenario.seed, block_of(index, self._among))
         transcription = scenario.session.transcription
@@ -132,11 +144,12 @@ class CallFactory:
             model=self._target.model,
             dialect=self._target.dialect,
             transport=self._connect.url.partition(":")[0],
-            phase="warmup" if warmup else "main",
+            phase=phase or ("warmup" if warmup else "main"),
             warmup=warmup,
         )
         return CallPlan(
             labels=labels,
+            settled_ns=settled_ns,
             intended_ns=intended_ns,
             steps=[step_of(place, block, self._fixtures, draw) for place, block in enumerate(scenario.conversation)],
             transport=self._transport,

@@ -24,6 +24,7 @@ from locust.runners import LocalRunner
 from bench.load.back_off import back_off_s
 from bench.load.factory import CallFactories
 from bench.load.recorder import Recorder
+from bench.load.spec import Stretch
 from bench.scenario.interleaving import part_of_cap
 from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
 from bench.scenario.model import LoadConfig
@@ -48,8 +49,9 @@ class CallSchedule:
         *,
         seed: int = 0,
         most_calls: int | None = None,
+        stretch: Stretch | None = None,
     ) -> None:
-        """`most_calls`: calls of the whole run that its budget lets begin, by their run-wide numbers."""
+        """`most_calls`: calls of the whole run, or of its stretch, that the budget lets begin, by their numbers."""
         self.start_ns = 0
         self.done = Event()
         """Every user has made its last call."""
@@ -64,6 +66,7 @@ class CallSchedule:
         self.paused_s = 0.0
         self._seed = seed
         self._most_calls = most_calls
+        self._stretch = stretch
         self._ended_ns = 0
         self._load = load
         self._share = share
@@ -188,8 +191,16 @@ class CallSchedule:
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
         warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
-        factory = self._factories.of(index)
-        plan = factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
+        stretch = self._stretch or Stretch("")
+        factory = self._factories.of(stretch.first_index + index)
+        plan = factory.plan(
+            stretch.first_index + index,
+            caller=caller,
+            intended_ns=intended_ns,
+            warmup=warmup,
+            phase=stretch.name or None,
+            settled_ns=self.start_ns + stretch.settle_ms * 1_000_000 if stretch.settle_ms else None,
+        )
         call = Call(plan, factory.dialect(), self._recorder)
         self._calls.add(call)
         self.started += 1

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from bench.config.units import format_duration, format_rate, spaced
 from bench.scenario.run_config import LoadConfig
+from bench.scenario.search_levels import level_load
 
 MOST_RATES = 6
 """Steps of a schedule that its description names."""
@@ -182,7 +183,9 @@ LoadShape = ClosedPool | Constant | Poisson | Schedule
 
 
 def shape_of(load: LoadConfig) -> LoadShape:
-    """The shape that the `load:` block asks for."""
+    """The shape that the `load:` block asks for; of a search, that of its highest level."""
+    if load.search is not None:
+        return shape_of(level_load(load, load.search.highest(load.planned_peak)))
     if load.arrival == "closed":
         return ClosedPool(load.callers, load.ramp_ms / 1000)
     sessions, duration_s, cap = total_sessions(load), admission_s(load), load.max_open

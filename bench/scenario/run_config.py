@@ -37,6 +37,7 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.scenario.search_config import Level, SearchConfig, wrong_kind
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
@@ -135,12 +136,23 @@ class LoadConfig(Block):
         description="Most calls open at once with open arrivals; one that arrives beyond it is dropped and counted.",
         examples=[200],
     )
+    search: SearchConfig | None = Field(
+        default=None,
+        description="Raise the load until the most that the target carries is known, instead of offering one load.",
+        examples=[{"most": 256}],
+    )
+    planned_peak: Level | None = Field(
+        default=None,
+        description="The load that is expected at the busiest time, callers or calls per minute: reports tell the "
+        "headroom, and a search fails if the ceiling is lower.",
+        examples=[300, "120/min"],
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _one_session_per_caller(cls, data: Any) -> Any:
         """A closed pool with neither `sessions` nor `duration` makes one call per caller."""
-        if not isinstance(data, dict) or data.get("arrival", "closed") != "closed":
+        if not isinstance(data, dict) or data.get("arrival", "closed") != "closed" or data.get("search"):
             return data
         callers = data.get("callers", 1)
         if data.get("sessions") is None and data.get("duration") is None and type(callers) is int and callers >= 1:
@@ -159,6 +171,9 @@ class LoadConfig(Block):
 
     def complaints(self) -> Iterator[Complaint]:
         """Combinations of keys that contradict each other."""
+        if self.search is not None:
+            yield from self._search_complaints(self.search)
+            return
         closed = self.arrival == "closed"
         if self.sessions is not None and self.duration_ms is not None:
             yield Complaint(("duration",), "found with sessions; allowed: one of them (give the other as null)")
@@ -170,6 +185,20 @@ class LoadConfig(Block):
             yield Complaint(("rate",), f"only with arrival: constant or poisson; found arrival: {self.arrival}")
         if self.schedule and self.arrival != "schedule":
             yield Complaint(("schedule",), f"only with arrival: schedule; found arrival: {self.arrival}")
+
+    def _search_complaints(self, search: SearchConfig) -> Iterator[Complaint]:
+        """What a search decides for itself: how many calls, when, and for how long."""
+        for name in _OF_ONE_LOAD:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                key = type(self).model_fields[name].alias or name
+                yield Complaint((key,), "found with search, which decides it; allowed: one of them")
+        if self.interleave:
+            yield Complaint(("interleave",), "found with search; allowed: a search of one target (--target NAME)")
+        if self.max_open is not None and not search.rated:
+            yield Complaint(("max_open",), "only for a search of: rate; a pool never has more calls than callers")
+        sentence = wrong_kind(self.planned_peak, rated=search.rated)
+        if sentence is not None:
+            yield Complaint(("planned_peak",), sentence)
 
     def _open_complaints(self) -> Iterator[Complaint]:
         if "callers" in self.model_fields_set:
@@ -204,9 +233,19 @@ class LoadConfig(Block):
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """An open load has no pool, and would be refused with one when it is read again."""
         data: dict[str, Any] = handler(self)
-        if self.arrival != "closed":
-            data.pop("callers", None)
+        absent = [name for name in ("search", "planned_peak") if getattr(self, name) is None]
+        if self.search is not None:
+            keys = {type(self).model_fields[name].alias or name for name in _OF_ONE_LOAD}
+            absent += [*keys, *_OF_ONE_LOAD, "interleave"]
+        elif self.arrival != "closed":
+            absent.append("callers")
+        for name in absent:
+            data.pop(name, None)
         return data
+
+
+_OF_ONE_LOAD = ("arrival", "callers", "ramp_ms", "sessions", "duration_ms", "warmup", "rate_per_min", "schedule")
+"""Fields that say how many calls a run makes and when; a search decides them for each of its levels."""
 
 
 class ListenerConfig(Block):

@@ -46,6 +46,8 @@ class CallPlan:
     client_late_ms: float
     transcription_model: str | None
     """None when the server was not asked to transcribe the caller."""
+    settled_ns: int | None = None
+    """Turns that begin before it are kept as warm-up."""
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ class Speaking(Line):
         assert self._pacer is not None
         utterance, t0_ns = self._speak(fixture, onset_ns)
         self._in_turn = True
-        labels = self._plan.labels
+        labels, settled_ns = self._plan.labels, self._plan.settled_ns
         self._set_talking(True)
         turn = TurnFacts(
             index=len(self.timeline.turns),
@@ -71,7 +71,7 @@ class Speaking(Line):
             accent=utterance.accent,
             voice=utterance.voice,
             phase=labels.phase,
-            warmup=labels.warmup,
+            warmup=labels.warmup or (settled_ns is not None and t0_ns < settled_ns),
             open_sessions=self._observer.open_sessions,
             talking_sessions=self._observer.talking_sessions,
         )
