@@ -442,6 +442,8 @@ class Charts(_Part):
     """The latency that stands for the run in every chart."""
     over_time: TimeChart | None
     distribution: list[Curve]
+    by_target: list[Curve] = Field(default_factory=list)
+    """The same of the headline latency, a curve for each of several targets."""
     by_load: LoadChart | None
     slowest: list[SlowTurn]
 

@@ -163,7 +163,9 @@ def verdict_line(verdict: VerdictInfo) -> str:
 
 
 def headline(summary: Summary) -> str:
-    """One sentence with the numbers that are asked for first."""
+    """One sentence with the numbers that are asked for first; of several targets, who is the fastest."""
+    if summary.targets is not None:
+        return summary.targets.sentence
     row = summary.headline
     if row is None:
         return "No reply was measured."

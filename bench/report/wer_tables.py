@@ -70,6 +70,18 @@ def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[
     return pooled(tops[known], bottoms[known], tally.calls[known])[0], n, said
 
 
+def scored_words(view: View, part: Mask) -> tuple[Floats, Mask]:
+    """Word errors and reference words, shape (turns, 2), of the turns of `part` that have a score, and which those are.
+
+    None of them where they were scored by different rules.
+    """
+    tally = _Tally(view, {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")})
+    scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tally.reference)
+    if not comparable(set(counts(view.turns["normaliser"][scored]))):
+        scored = np.zeros_like(scored)
+    return np.column_stack([tally.errors[scored], tally.reference[scored]]), scored
+
+
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:
     """A row per value of `column`, worst first, and how many better ones are not shown."""
     codes, names = codes_of(column)

@@ -38,7 +38,7 @@ def scenario_of(folder: Path, **urls: str) -> Path:
         "fixtures": "catalogue.yaml",
         "session": {"transcription": None},
         "conversation": [{"say": ["burst-0", "burst-1"]}, {"say": "burst-0"}],
-        "load": {"interleave": True, "callers": 8, "sessions": 80},
+        "load": {"interleave": True, "callers": 8, "sessions": 48},
         "health": {"client_late": "10s"},
         "timeouts": {"connect": "2s", "ready": "2s", "reply": "3s", "transcription": "1s"},
     }
@@ -113,3 +113,40 @@ def test_a_target_that_is_not_there_leaves_the_other_its_numbers(
     by_name = {each["threshold"]: each["ok"] for each in summary["thresholds"]}
     assert by_name["error_rate{target=up} <= 5%"] is True
     assert by_name["session_error_rate{target=down} <= 5%"] is False
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_two_targets_that_differ_by_40_ms_are_ranked_right(
+    folder: Path, urls: dict[str, str], tmp_path: Path, workers: str
+) -> None:
+    path = scenario_of(folder, late=urls["slow"], soon=urls["fast"])
+    summary, _, text = run_of(path, tmp_path / "run", "--workers", workers)
+    first, last = summary["targets"]["rows"]
+    assert [(each["name"], each["rank"]) for each in (first, last)] == [("soon", 1), ("late", 2)]
+    middle = next(each for each in last["differences"] if each["statistic"] == "p50")
+    assert (middle["metric"], middle["judged"]) == ("first_audible_ms", "worse")
+    assert 0 < middle["low"] < middle["value"] < middle["high"]
+    assert middle["low"] < 40 < middle["high"] + 5
+    assert f"late: slower by {middle['value']:,.0f} ms" in text
+    assert "COMPARED WITH soon" in text
+    report = bench("report", tmp_path / "run", "--recompute")
+    assert report.returncode == 0, report.stderr
+    again = json.loads((tmp_path / "run" / "summary.json").read_text())
+    for before, after in zip(summary["targets"]["rows"], again["targets"]["rows"], strict=True):
+        assert after["p50"]["value"] == pytest.approx(before["p50"]["value"])
+        assert [each["judged"] for each in after["differences"]] == [each["judged"] for each in before["differences"]]
+
+
+def test_of_two_equal_targets_it_cannot_tell_and_says_what_it_would_have_seen(
+    folder: Path, urls: dict[str, str], tmp_path: Path
+) -> None:
+    path = scenario_of(folder, one=urls["fast"], other=urls["equal"])
+    summary, _, text = run_of(path, tmp_path / "run")
+    rows = summary["targets"]["rows"]
+    assert [each["rank"] for each in rows] == [1, 1]
+    middle = next(each for each in rows[1]["differences"] if each["statistic"] == "p50")
+    assert middle["judged"] == "cannot tell"
+    assert middle["low"] < 0 < middle["high"]
+    assert 0 < middle["detectable"] < 40
+    assert "cannot tell" in text
+    assert "ms would have been seen" in text

@@ -11,6 +11,7 @@ import pytest
 
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.findings import Summary
+from bench.report.findings_targets import TargetsReport
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
 from bench.report.summary import summarise
@@ -62,10 +63,10 @@ def test_the_figures_of_each_target_are_those_of_its_own_rows(tmp_path: Path) ->
     )
     for row in found.rows:
         own = [each for each in turns if each.target == row.name and not each.warmup]
-        heard = [each.first_audible_ms for each in own if each.first_audible_ms is not None]
-        assert (row.turns, row.answered) == (len(own), len(heard))
-        assert row.p50.value == pytest.approx(np.percentile(heard, 50))
-        assert row.p95.value == pytest.approx(np.percentile(heard, 95))
+        waits = [np.inf if each.first_audible_ms is None else each.first_audible_ms for each in own]
+        assert (row.turns, row.answered) == (len(own), np.isfinite(waits).sum())
+        assert row.p50.value == pytest.approx(np.percentile(waits, 50))
+        assert row.p95.value == np.inf, "one of ten turns was never answered"
         assert row.p50.low is not None
         assert row.p50.high is not None
         assert row.p50.low < row.p50.value < row.p50.high  # type: ignore[operator]
@@ -88,9 +89,58 @@ def test_a_target_that_drops_its_slow_turns_does_not_come_first(tmp_path: Path) 
     assert found.targets is not None
     first, last = found.targets.rows
     assert (first.name, last.name, last.answered) == ("steady", "drops", 40)
-    assert (last.p50.value or 0) < (first.p50.value or 0), "over answered turns alone it would be the fastest"
+    assert [(each.rank, each.p50.value == np.inf) for each in (first, last)] == [(1, False), (2, True)]
+    assert found.targets.sentence.endswith("drops: half of its turns or more were not answered.")
+    judged = {each.metric: each.judged for each in last.differences}
+    assert (judged["first_audible_ms"], judged["error_rate"], judged["wer"]) == ("worse", "worse", "cannot tell")
     assert found.verdict.exit_code == 1
     assert found.verdict.reasons[0].startswith("error_rate{target=drops} 60 % (60 of 100 turns)")
+
+
+def differ(root: Path, *names: str, calls: int = 120, slower_ms: float = 0.0) -> TargetsReport:
+    rows = dealt(build.rows(calls=calls, turns=3, fails=0, warm=0), *names, slower_ms=slower_ms)
+    found = summary_of(root, rows, *names).targets
+    assert found is not None
+    return found
+
+
+def test_a_slower_target_is_second_with_an_interval_that_leaves_out_0(tmp_path: Path) -> None:
+    found = differ(tmp_path, "fast", "slow", slower_ms=150)
+    first, last = found.rows
+    assert (first.name, first.rank, last.name, last.rank, first.differences) == ("fast", 1, "slow", 2, [])
+    one = last.median_difference
+    assert one is not None
+    assert 0 < (one.low or 0) < 150 < (one.high or 0)
+    assert (one.judged, one.metric, one.title) == ("worse", "first_audible_ms", "first audible")
+    assert found.sentence.startswith("fast: first audible p50 ")
+    assert "slow: slower by 1" in found.sentence
+
+
+def test_equal_targets_are_both_first_and_it_is_told_what_would_have_been_seen(tmp_path: Path) -> None:
+    found = differ(tmp_path, "a", "b")
+    assert [each.rank for each in found.rows] == [1, 1]
+    one = found.rows[1].median_difference
+    assert one is not None
+    assert (one.low or 0) < 0 < (one.high or 0)
+    assert one.judged == "cannot tell"
+    assert one.detectable is not None
+    assert f"cannot tell, +{one.value:,.0f} ms" in found.sentence or f"cannot tell, +{one.value:,.1f}" in found.sentence
+    assert f"a difference of {one.detectable:,.0f} ms would have been seen" in found.sentence
+
+
+def test_with_more_targets_each_interval_is_wider(tmp_path: Path) -> None:
+    found = differ(tmp_path, "a", "b", "c", "d", slower_ms=200)
+    assert found.level == pytest.approx(1 - 0.05 / 6)
+    assert [each.rank for each in found.rows] == [1, 2, 3, 4]
+    names = ("a", "b", "c", "d")
+    whole = summary_of(tmp_path / "whole", dealt(build.rows(calls=40), *names), *names)
+    assert "each by itself at 99.2 %" in render_markdown(whole)
+
+
+def test_too_few_calls_are_said(tmp_path: Path) -> None:
+    found = differ(tmp_path, "a", "b", calls=8, slower_ms=300)
+    assert [each.rank for each in found.rows] == [1, 1]
+    assert "too few calls for an interval" in found.sentence
 
 
 def test_the_default_bounds_hold_for_each_target_unless_the_scenario_says_otherwise(tmp_path: Path) -> None:
@@ -112,6 +162,8 @@ def test_every_rendering_names_every_target(tmp_path: Path) -> None:
     for text in (render_terminal(found), render_markdown(found), render_html(found)):
         assert "1. alpha" in text.replace("\\", "")
         assert "2. beta" in text.replace("\\", "")
+        assert "beta, first audible p50" in text
+        assert "beta: slower by" in text
         assert "ws://beta.example/" in text or text == render_terminal(found)
     assert "First audible by target" in render_markdown(found)
     assert "WER by target" in render_markdown(found)
