@@ -16,6 +16,7 @@ from typing import Any
 from bench import __version__
 from bench.errors import BenchError
 from bench.facts.timeline import Timeline
+from bench.measure.metrics import metric_versions
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
@@ -128,6 +129,7 @@ def _note(run: Run, prices: _Prices) -> None:
     for target in manifest.targets or [manifest.target]:
         books = prices.of_call(target.name)
         used += [each for each in UsedPriceBook.used(books.price_as or target.model, books) if each not in used]
+    manifest.metric_versions = metric_versions()
     manifest.price_books = used or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:

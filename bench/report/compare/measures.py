@@ -1,8 +1,8 @@
 """What two runs are compared in: the usual measures, and the values of one of them with the call of each.
 
 In: a `View` and a `Measure`. Out: a `Sample`, ready for `difference`.
-Trap: a turn that nobody answered waits for ever in a percentile, as in thresholds, or a server that drops its slow turns
-would look faster. A mean is over answered turns alone, since one turn that waits for ever would make it infinite.
+Trap: a turn that nobody answered waits for ever in a percentile, as in thresholds, or a server that drops its slow
+turns would look faster. A mean is over answered turns alone: one turn that waits for ever would make it infinite.
 """
 
 from __future__ import annotations
