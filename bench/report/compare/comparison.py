@@ -176,7 +176,7 @@ def _row(
         calls_b=len(np.unique(b.calls)),
         lost_a=a.lost,
         lost_b=b.lost,
-        refused=None if refused is None else f"{refused.title} differs",
+        refused=None if refused is None else f"not the same {refused.title}",
     )
 
 
@@ -222,11 +222,17 @@ def _said_of(cards: Sequence[RunCard], group: Sequence[Condition]) -> list[str]:
     if not group or group[0].level == "note":
         return []
     first, more = group[0], len(group) - 1
-    values = "; ".join(
-        f"{card.letter} {value or 'does not say'}" for card, value in zip(cards, first.values, strict=True)
-    )
+    values = "; ".join(f"{' and '.join(letters)} {value}" for value, letters in _holders(cards, first).items())
     others = f", and {more} more" if more else ""
     if first.level == "refuse":
         advice = f"; {first.advice}" if first.advice else ""
-        return [f"{', '.join(first.metrics)} not compared: {first.title} differs ({values}){others}{advice}"]
-    return [f"{first.title} differs ({values}){others}; if that is intended: --allow {first.key}"]
+        return [f"{', '.join(first.metrics)} not compared: {first.title}: {values}{others}{advice}"]
+    return [f"not the same {first.title}: {values}{others}; if that is intended: --allow {first.key}"]
+
+
+def _holders(cards: Sequence[RunCard], condition: Condition) -> dict[str, list[str]]:
+    """Each value with the letters of the runs that have it."""
+    found: dict[str, list[str]] = {}
+    for card, value in zip(cards, condition.values, strict=True):
+        found.setdefault(value or "not said", []).append(card.letter)
+    return found

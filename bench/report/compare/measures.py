@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.report.differences import RATIO, SHARE, Statistic
+from bench.report.differences import COUNTS, RATIO, SHARE, Statistic
 from bench.report.latency import rows_of
 from bench.report.money import priced_minutes
 from bench.report.shares import share
@@ -97,10 +97,12 @@ def sample(view: View, measure: Measure) -> Sample:
     name, part = measure.metric.name, chosen(view, measure)
     if name in POOLED:
         pairs, rows = scored_words(view, part, name)
-        return Sample(pairs, _calls(view.turns, rows), RATIO)
+        return Sample(pairs, _calls(view.turns, rows), COUNTS)
     if name == "cost_per_minute_usd":
         pairs, rows = priced_minutes(view, part)
         return Sample(pairs, _calls(view.sessions, rows), RATIO)
+    if name == "goodput" and not objectives_of(view.run.manifest):
+        return Sample(_pairs([]), np.zeros(0, dtype=np.intp), SHARE)
     if measure.fold == "whole":
         found = share(view, name, objectives_of(view.run.manifest))
         rows = found.rows & part
