@@ -273,25 +273,37 @@ def report(
         str | None, typer.Option("--book", metavar="BOOK", help="With --recompute: price with this book.")
     ] = None,
     price_as: Annotated[
-        str | None, typer.Option("--price-as", metavar="MODEL", help="With --recompute: price as this model.")
+        str | None, typer.Option("--price-as", metavar="MODEL", help="With --prices or --recompute: as this model.")
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices", metavar="BOOK", help="At the prices of this book, without measuring again; RUN is not changed."
+        ),
     ] = None,
 ) -> int:
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
+    from bench.report.reprice import reprice
     from bench.report.terminal import render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
-    if (book or price_as) and not recompute:
-        raise BenchError("--book and --price-as go with --recompute", hint="add --recompute")
+    if (book or (price_as and not prices)) and not recompute:
+        hint = "add --recompute; or to see other prices without changing the run: --prices BOOK [--price-as MODEL]"
+        raise BenchError("--book and --price-as go with --recompute", hint=hint)
+    if prices and recompute:
+        raise BenchError("--prices changes nothing in RUN, and --recompute does", hint="with --recompute use --book")
     if recompute:
         from bench.run.recompute import recompute as measure_again
 
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
-        stored = reopen(run_folder) if out is None else read_run(run_folder)
+        stored = reopen(run_folder) if out is None and not prices else read_run(run_folder)
+    again = reprice(stored, prices, price_as) if prices else None
+    out = out or (again.folder if again else None)
     try:
-        summary = write_reports(stored, out=out)
+        summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
         say(render_terminal(error.summary, run_folder))
         raise

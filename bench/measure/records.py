@@ -225,6 +225,8 @@ class SessionRecord:
     turns_ended: int = 0
     turns_ok: int = 0
     server_session_id: str | None = None
+    server_model: str | None = None
+    """As the server names it; its prices count where no book lists the model that was asked for."""
     kernel_stamps: bool = False
     peer: str | None = None
     caller_audio_ms: float | None = None

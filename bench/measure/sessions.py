@@ -88,6 +88,7 @@ def measure_session(
         turns_ended=sum(record.stage != STOPPED for record in turn_records),
         turns_ok=sum(record.status == "ok" and record.stage != STOPPED for record in turn_records),
         server_session_id=next((signal.session_id for signal in created if signal.session_id), None),
+        server_model=next((signal.model for signal in created if signal.model), None),
         kernel_stamps=line.kernel_stamps,
         peer=line.peer,
         **greeting_columns(timeline),

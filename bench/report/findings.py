@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.measure.metrics import Group, headline_latencies
+from bench.report.findings_bill import Bill
 from bench.report.findings_targets import TargetsReport
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
@@ -492,6 +493,7 @@ class Findings(_Part):
     """Targets side by side; None in a run with one."""
     words: Words
     cost: CostReport
+    bill: Bill = Field(default_factory=Bill)
     load: LoadReport
     health: Health
     recordings: RecordingsReport = Field(default_factory=RecordingsReport)

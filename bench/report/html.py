@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
+from bench.report.bill_plots import price_history
 from bench.report.findings import MetricRow, Rate, Summary
 from bench.report.findings_targets import TargetRow
 from bench.report.health_text import ANSWERS
@@ -52,6 +53,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
             by_target=geometry.by_target(charts.by_target, charts.metric_title or ""),
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
+            price_history=price_history(summary.bill.history),
             scenario=_readable(summary.run.scenario),
             other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
         )

@@ -88,6 +88,12 @@ def usd_limit(value: float | None) -> str:
     return MISSING if value is None else f"${value:,.10g}"
 
 
+def usd_rate(value: float) -> str:
+    """A listed price, with all of its digits: `$10.00`, `$0.0045`."""
+    whole, _, part = f"{value:,.10g}".partition(".")
+    return f"${whole}.{part:0<2}"
+
+
 def at_least(cost: CostReport) -> str:
     """The total, marked where it is a lower bound."""
     return ("at least " if cost.at_least and cost.total_usd is not None else "") + usd(cost.total_usd)

@@ -15,6 +15,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
+from bench.report.bill import bill
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
@@ -24,6 +25,7 @@ from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
+from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
 from bench.report.targets import targets_report
@@ -50,8 +52,8 @@ FILES = (
 )
 
 
-def summarise(run: Run) -> Summary:
-    """Everything a report of `run` says, verdict included."""
+def summarise(run: Run, again: Repriced | None = None) -> Summary:
+    """Everything a report of `run` says, verdict included. `again`: `run` is its run, at other prices."""
     view = view_of(run)
     calibration, unreadable = calibration_of(view)
     rates = error_rates(view)
@@ -79,13 +81,14 @@ def summarise(run: Run) -> Summary:
         targets=targets_report(view),
         words=words(view),
         cost=cost(view),
+        bill=bill(view, again),
         load=_load(view),
         health=health(view, calibration, unreadable),
         recordings=recordings_report(view),
         calibration=calibration,
         charts=charts(view),
         definitions={metric.name: metric.definition for metric in METRICS.values()},
-        files=[name for name in FILES if name not in TABLES or run.manifest.state == "finished"],
+        files=[name for name in FILES if name not in TABLES or (run.manifest.state == "finished" and again is None)],
     )
     return Summary(**dict(found), verdict=decide(found))
 
