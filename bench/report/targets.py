@@ -17,10 +17,10 @@ from bench.report.differences import LEVEL, P50, P95, RATIO, SHARE, Difference, 
 from bench.report.findings_targets import Figure, TargetDifference, TargetRow, TargetsReport
 from bench.report.money import cost_per_minute, priced_minutes
 from bench.report.shares import share
-from bench.report.stats import Codes, Estimate, Floats, percentile, percentiles
+from bench.report.stats import Codes, Estimate, Floats, percentile, percentiles, pooled
 from bench.report.target_phrases import targets_sentence
 from bench.report.view import Mask, View, equals
-from bench.report.wer_tables import pooled_rate, scored_words
+from bench.report.wer_tables import scored_words
 from bench.store.manifest import CalledTarget
 
 Sample = tuple[Floats, Codes]
@@ -59,6 +59,7 @@ def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:
         waits, rows = _waits(view, metric, turns)
         middle, bad = percentiles(waits, view.calls_of_turns[rows], (50.0, 95.0)).estimates
     rate = share(view, "error_rate").rate(turns)
+    words, scored = scored_words(view, turns)
     limits = (rate.interval.low, rate.interval.high) if rate.interval else None
     return TargetRow(
         name=name,
@@ -73,7 +74,7 @@ def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:
         p95=_figure(bad),
         error_rate=_figure(Estimate(rate.rate, limits)),
         errors=rate.events,
-        wer=_figure(pooled_rate(view, "wer", turns)[0]),
+        wer=_figure(pooled(words[:, 0], words[:, 1], view.calls_of_turns[scored])[0]),
         cost_per_minute_usd=_figure(cost_per_minute(view, calls)[0]),
     )
 

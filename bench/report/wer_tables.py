@@ -75,11 +75,12 @@ def scored_words(view: View, part: Mask) -> tuple[Floats, Mask]:
 
     None of them where they were scored by different rules.
     """
-    tally = _Tally(view, {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")})
-    scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tally.reference)
+    hits, *wrong = (view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions"))
+    errors, reference = wrong[0] + wrong[1] + wrong[2], hits + wrong[0] + wrong[1]
+    scored = part & ~view.warmup & ~np.isnan(errors + reference)
     if not comparable(set(counts(view.turns["normaliser"][scored]))):
         scored = np.zeros_like(scored)
-    return np.column_stack([tally.errors[scored], tally.reference[scored]]), scored
+    return np.column_stack([errors[scored], reference[scored]]), scored
 
 
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:
