@@ -36,6 +36,8 @@ class Labels:
     transport: str
     phase: str = "main"
     warmup: bool = False
+    cell: str | None = None
+    """The cell of the scenario's matrix; None without one."""
 
 
 @dataclass(slots=True)

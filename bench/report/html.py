@@ -17,7 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
-from bench.report.findings import MetricRow, Rate, Summary
+from bench.report.findings import MetricRow, Summary
+from bench.report.findings_parts import Rate
 from bench.report.health_text import ANSWERS
 from bench.report.sections import sections
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
-from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
+from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
+from bench.report.findings_parts import Interval, Rate
+from bench.report.groups_section import groups_section
 from bench.report.health_text import calibration_section, trust_section
 from bench.report.phrases import (
     MISSING,
@@ -60,6 +62,7 @@ def sections(summary: Summary) -> list[Section]:
         Section("connect", "Connecting", _percentiles(summary, "connect"), (CONNECTING,)),
         _speech(summary),
         _words(summary),
+        groups_section(summary),
         _cost(summary),
         _load(summary),
         trust_section(summary, _percentiles(summary, "harness")),

@@ -18,6 +18,7 @@ from bench.measure.outcome import ANSWERED
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
+from bench.report.groups import groups
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
@@ -74,6 +75,7 @@ def summarise(run: Run) -> Summary:
         metrics=metric_rows(view),
         continuity=continuity(view),
         latency_cuts=latency_cuts(view, headline(view)),
+        groups=groups(view, good),
         words=words(view),
         cost=cost(view),
         load=_load(view),

@@ -15,8 +15,19 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from bench.audio.catalogue import shipped_catalogue
+from bench.audio.conditions import Condition
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
+from bench.scenario.conditions import (
+    Cell,
+    ConditionUse,
+    Matrix,
+    cells_of,
+    condition_of,
+    noise_cut_off,
+    same_labels,
+    unknown_names,
+)
 from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
@@ -60,6 +71,21 @@ class Scenario(Block):
         alias="fixtures",
         description="Fixture catalogue, relative to this file; absent: the project's own.",
         examples=["../fixtures/audio/catalogue.yaml"],
+    )
+    conditions: dict[str, Condition] = Field(
+        default_factory=dict,
+        description="What may be done to the caller's voice, by name.",
+        examples=[{"cafe": {"noise": {"kind": "babble", "snr": "10dB"}}}],
+    )
+    condition: ConditionUse | None = Field(
+        default=None,
+        description="What is done to the caller's voice: a name of conditions, or a mapping.",
+        examples=["cafe", {"noise": {"kind": "white", "snr": "10dB"}}],
+    )
+    matrix: Matrix | None = Field(
+        default=None,
+        description="Axes whose combinations are run side by side.",
+        examples=[{"condition": ["clean", "cafe"], "frame": ["20ms", "100ms"]}],
     )
     session: SessionConfig = Field(default_factory=SessionConfig, description="How each call is configured.")
     conversation: Annotated[tuple[Step, ...], BeforeValidator(_conversation)] = Field(
@@ -120,6 +146,18 @@ class Scenario(Block):
         """Every fixture that the conversation may speak, in order, each once."""
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells of the matrix; none without one."""
+        return cells_of(self.matrix, self.conditions, self.condition)
+
+    @property
+    def condition_labels(self) -> set[str]:
+        """What reports may call the condition of a turn."""
+        uses = [step.condition_use for step in self.conversation]
+        own = [condition_of(use, self.conditions) for use in {self.condition, *uses} if not self.matrix or use in uses]
+        return {named[1] for named in own if named} | {cell.label for cell in self.cells if cell.label}
+
     def model_post_init(self, context: Any) -> None:
         """Take the source from the loader's validation context, if there is one."""
         if isinstance(context, dict) and isinstance(context.get("source"), Path):
@@ -139,10 +177,38 @@ class Scenario(Block):
                 if block.parsed.metric.name == "goodput":
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
+        yield from self._conditions_complaints()
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:
             yield Complaint(("targets",), "found with target; allowed: one of them")
+
+    def _conditions_complaints(self) -> Iterator[Complaint]:
+        """Names of conditions that are not declared, and a matrix that the load or the conditions cannot fill."""
+        matrix, uses = self.matrix, dict[tuple[str | int, ...], object]()
+        uses[("condition",)] = self.condition
+        uses |= {
+            ("conversation", place, "condition"): step.condition_use for place, step in enumerate(self.conversation)
+        }
+        for place, name in enumerate(matrix.condition if matrix else ()):
+            uses[("matrix", "condition", place)] = name
+        unknown = list(unknown_names(uses, self.conditions))
+        yield from unknown
+        yield from same_labels(uses)
+        if unknown:
+            return
+        yield from noise_cut_off(uses, self.conditions)
+        if matrix is None:
+            return
+        cells = self.cells
+        if matrix.snr and not any(cell.condition and cell.condition.noise for cell in cells):
+            yield Complaint(("matrix", "snr"), "no condition has noise whose ratio could change; give one a noise")
+        sessions = self.load.sessions
+        if sessions is not None and sessions < len(cells):
+            yield Complaint(
+                ("matrix",),
+                f"{len(cells)} cells for {sessions} calls; allowed: at least one call each (load.sessions)",
+            )
 
 
 __all__ = ["LoadConfig", "Scenario", "SessionConfig", "shipped_catalogue"]

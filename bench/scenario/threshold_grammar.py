@@ -36,7 +36,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 ALIASES: Final = {"cost_per_minute": "cost_per_minute_usd", "cost": "cost_usd"}
 TURN_TAGS: Final = ("accent", "voice", "language", "fixture", "condition", "step", "turn")
 """Columns of turns alone by which rows can be chosen."""
-CALL_TAGS: Final = ("phase", "target", "provider", "model", "dialect", "transport", "worker")
+CALL_TAGS: Final = ("phase", "target", "cell", "provider", "model", "dialect", "transport", "worker")
 """Columns of turns and of calls alike."""
 _FOLDS: Final[dict[str, Fold]] = {
     "mean": "mean",

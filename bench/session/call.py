@@ -217,6 +217,7 @@ class Call:
             language=utterance.language,
             accent=utterance.accent,
             voice=utterance.voice,
+            condition=utterance.condition,
             phase=labels.phase,
             warmup=labels.warmup,
             open_sessions=self._observer.open_sessions,
@@ -306,7 +307,7 @@ class Call:
         bank, dialect = self._frames, self._dialect
         self._microphone = Microphone(
             frame_ns=bank.frame_ns,
-            silence=bank.silence(dialect.input_format),
+            idle=bank.idle(dialect.input_format),
             continuous=not dialect.manual,
             phase_ns=phase_of(self._plan.labels.session_index, bank.frame_ns),
         )

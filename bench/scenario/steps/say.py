@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
+from bench.audio.conditions import Condition
 from bench.config.block import Text, nearest, refusal
+from bench.scenario.conditions import ConditionUse
 from bench.scenario.steps.step import StepBlock, as_written
 
 
@@ -62,10 +64,21 @@ class Say(StepBlock):
     )
     id: Text | None = Field(default=None, description="A name for this step in reports.", examples=["ask-balance"])
 
+    condition: ConditionUse | None = Field(
+        default=None,
+        description="What is done to the voice in this step, instead of the scenario's condition.",
+        examples=["cafe", {"gain": "-12dB"}],
+    )
+
     @property
     def fixture_ids(self) -> tuple[str, ...]:
         return self.say
 
-    def draw(self, rng: random.Random) -> str:
-        """The fixture id that a session speaks; always takes one number from `rng`, so later draws do not shift."""
-        return self.say[int(rng.random() * len(self.say))]
+    @property
+    def condition_use(self) -> str | Condition | None:
+        return self.condition
+
+    def draw(self, rng: random.Random, known: Collection[str]) -> str:
+        """One of the fixtures that are `known`; always takes one number from `rng`, so later draws do not shift."""
+        ids = [each for each in self.say if each in known]
+        return ids[int(rng.random() * len(ids))]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from bench.audio.conditions import Condition
 from bench.config.block import Block, nearest, refusal
 
 
@@ -20,6 +21,11 @@ class StepBlock(Block):
     KIND: ClassVar[str]
     TURNS: ClassVar[int] = 0
     """Turns that this step plans."""
+
+    @property
+    def condition_use(self) -> str | Condition | None:
+        """The condition under which this step alone is spoken, or its name; None for that of the scenario."""
+        return None
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:
