@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(fixtures_app, name="fixtures")
+app.command()(cost)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -181,6 +183,10 @@ def run(
         str | None, typer.Option(metavar="HOST", help="With --web: its address. Default: 127.0.0.1.")
     ] = None,
     token: TokenOption = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Run against a paid endpoint without a budget, unasked."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
@@ -197,11 +203,13 @@ def run(
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
     from bench.report.terminal import render_terminal
+    from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
     from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
+    get_consent(loaded, yes=yes, ask=asker())
     console = open_console()
     watchers = [open_screen(console)]
     if web:
@@ -210,7 +218,7 @@ def run(
     workforce = Workforce(local=workers)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
-    if loaded.target is None:
+    if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     try:
@@ -263,25 +271,37 @@ def report(
         str | None, typer.Option("--book", metavar="BOOK", help="With --recompute: price with this book.")
     ] = None,
     price_as: Annotated[
-        str | None, typer.Option("--price-as", metavar="MODEL", help="With --recompute: price as this model.")
+        str | None, typer.Option("--price-as", metavar="MODEL", help="With --prices or --recompute: as this model.")
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices", metavar="BOOK", help="At the prices of this book, without measuring again; RUN is not changed."
+        ),
     ] = None,
 ) -> int:
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
+    from bench.report.reprice import reprice
     from bench.report.terminal import render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
-    if (book or price_as) and not recompute:
-        raise BenchError("--book and --price-as go with --recompute", hint="add --recompute")
+    if (book or (price_as and not prices)) and not recompute:
+        hint = "add --recompute; or to see other prices without changing the run: --prices BOOK [--price-as MODEL]"
+        raise BenchError("--book and --price-as go with --recompute", hint=hint)
+    if prices and recompute:
+        raise BenchError("--prices changes nothing in RUN, and --recompute does", hint="with --recompute use --book")
     if recompute:
         from bench.run.recompute import recompute as measure_again
 
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
-        stored = reopen(run_folder) if out is None else read_run(run_folder)
+        stored = reopen(run_folder) if out is None and not prices else read_run(run_folder)
+    again = reprice(stored, prices, price_as) if prices else None
+    out = out or (again.folder if again else None)
     try:
-        summary = write_reports(stored, out=out)
+        summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
         say(render_terminal(error.summary, run_folder))
         raise
@@ -302,7 +322,7 @@ def validate(
     from bench.run.plan import recording_warnings, summary_line
 
     loaded = _load(scenario, target, url, set_, None, choose_target=False)
-    if target is not None or len(loaded.targets) < 2:
+    if target is not None or len(loaded.targets) < 2 or loaded.load.interleave:
         loaded = _load(scenario, target, url, set_, None)
     print(f"{scenario}: ok. {summary_line(loaded)}")
     for warning in recording_warnings(loaded):

@@ -32,7 +32,7 @@ def fixtures_list(catalogue: CatalogueOption = None) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from bench.audio.catalogue import load_catalogue
+    from bench.audio.catalogue import load_catalogue, shipped_sounds
     from bench.audio.fixtures_cli import list_fixtures
 
     rows = list_fixtures(load_catalogue(_catalogue(catalogue)))
@@ -45,6 +45,8 @@ def fixtures_list(catalogue: CatalogueOption = None) -> int:
         table.add_row(row["id"], row["accent"], row["voice"], row["speech_s"], row["text"])
     Console().print(table)
     print(f"{len(rows)} fixtures in {_catalogue(catalogue)}")
+    if catalogue is None:
+        print(f"sounds for a backchannel step: {', '.join(load_catalogue(shipped_sounds()).fixtures)}")
     return int(ExitCode.PASS)
 
 

@@ -41,6 +41,11 @@ def shipped_catalogue() -> Path:
     return shipped("fixtures/audio/catalogue.yaml").resolve()
 
 
+def shipped_sounds() -> Path:
+    """Sounds that a caller makes while it listens, such as a cough: every scenario knows them beside its catalogue."""
+    return shipped("fixtures/audio/sounds/catalogue.yaml").resolve()
+
+
 @dataclass(frozen=True, slots=True)
 class Fixture:
     """One recorded utterance. Times are milliseconds from the first sample of the file."""

@@ -111,6 +111,15 @@ class Player:
             found.append(Stall(dry_ns, after.start_ns - dry_ns))
         return found
 
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """When something is heard: the beginning and end of each stretch of playback, ns."""
+        ends = [stall.start_ns for stall in self.stalls]
+        last_ns = self.end_ns
+        if last_ns is None:
+            return []
+        return [(stretch.start_ns, end_ns) for stretch, end_ns in zip(self._stretches, [*ends, last_ns], strict=True)]
+
     def heard_at(self, sample: int) -> int | None:
         """When sample number `sample` (from 0) is heard, or None while that is not known."""
         if sample < 0:

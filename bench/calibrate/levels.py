@@ -22,7 +22,8 @@ import trustme
 import yaml
 
 from bench import __version__
-from bench.calibrate.truth import check_turns, log_files, read_truth, summarise
+from bench.calibrate.sent import log_files, read_truth
+from bench.calibrate.truth import check_turns, summarise
 from bench.config.units import parse_duration
 from bench.errors import BenchError, ExitCode
 from bench.load.factory import fixtures_of

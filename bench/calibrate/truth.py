@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
-from bench.errors import BenchError
+from bench.calibrate.sent import Record, SentResponse, TrueSession, log_files, read_truth, responses_of
 from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run, iter_timelines, read_run
 
@@ -49,83 +47,10 @@ COUNTS = (
 METRICS = (*LATENCIES, *COUNTS)
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
-Record = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class TrueSession:
-    """What a server process wrote of one session, in order."""
-
-    facts: Record
-    events: list[Record] = field(default_factory=list)
-    turns: list[Record] = field(default_factory=list)
-    close: Record | None = None
-
-
-@dataclass(slots=True)
-class _Response:
-    """One response as it was sent."""
-
-    created_ns: int | None = None
-    done: Record | None = None
-    words_ns: int | None = None
-    audio: list[Record] = field(default_factory=list)
-
-    @property
-    def first_output_ns(self) -> int | None:
-        stamps = [self.words_ns, self.audio[0]["at_ns"] if self.audio else None]
-        return min((stamp for stamp in stamps if stamp is not None), default=None)
-
-    @property
-    def status(self) -> str | None:
-        return None if self.done is None else str(self.done["status"])
-
 
 def check_run(run_folder: Path, truth_log: Path) -> pd.DataFrame:
     """`check_turns` for a run folder and the file that the server was given as its truth log."""
     return check_turns(read_run(run_folder), iter_timelines(run_folder), read_truth(log_files(truth_log)))
-
-
-def log_files(path: Path) -> list[Path]:
-    """The log itself, or the parts that several processes wrote beside its name; BenchError when none is there."""
-    parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
-    if not parts:
-        raise BenchError(f"{path}: no such truth log", hint="start the server with --truth-log FILE")
-    return parts
-
-
-def read_truth(files: Iterable[Path]) -> dict[str, TrueSession]:
-    """Sessions by id; a last line cut off by a kill is left out, any other damage is a BenchError."""
-    sessions: dict[str, TrueSession] = {}
-    for file in files:
-        lines = file.read_bytes().split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            if not line:
-                continue
-            try:
-                record = orjson.loads(line)
-                _keep(record, sessions)
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                if number == len(lines):
-                    continue
-                raise BenchError(f"{file}:{number}: not a line of a truth log ({error})") from error
-    return sessions
-
-
-def _keep(record: Record, sessions: dict[str, TrueSession]) -> None:
-    kind = record["kind"]
-    if kind == "process":
-        return
-    if kind == "session":
-        sessions[record["session"]] = TrueSession(record)
-        return
-    session = sessions[record["session"]]
-    if kind == "event":
-        session.events.append(record)
-    elif kind == "turn":
-        session.turns.append(record)
-    elif kind == "close":
-        session.close = record
 
 
 def check_turns(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]) -> pd.DataFrame:
@@ -162,14 +87,19 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
         record
         for record in session.turns
         if turn.t0_ns <= (record["speech_end_ns"] or record["commit_ns"] or 0) < (until_ns or math.inf)
+        and not record.get("silence")
+        and not _is_sound(timeline, record)
     ]
     asked_ns = turn.commit_ns or math.inf if timeline.manual else turn.speech_start_ns
     asked = [event for event in events if asked_ns <= event["at_ns"] <= (turn.ended_ns or math.inf)]
-    responses = _responses(asked, session.events)
-    answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected)
+    responses = responses_of(asked, session.events)
+    split = any(len(record["items"]) > 1 for record in heard)
+    whole_ns = next((at_ns for at_ns in _stops_ns(events) if at_ns >= turn.speech_end_ns), None) if split else None
+    answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected, whole_ns=whole_ns)
     truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
     truth |= _true_latencies(timeline, turn, events, answer)
-    truth["status"] = _status(answer, responses, turn, audio_expected=timeline.audio_expected)
+    truth["status"] = _status(timeline, answer, responses, turn, split=split)
+    truth["split_turn"] = split
     if heard:
         truth["fixture"] = heard[0]["fixture"]
         if heard[0]["speech_end_ns"] is not None:
@@ -179,36 +109,27 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
     return truth
 
 
-def _responses(events: Sequence[Record], all_events: Sequence[Record]) -> list[_Response]:
-    """The responses created among `events`, with all that was ever sent of them.
-
-    One that was created before the caller could have asked for it, or after the turn was over, is not the turn's.
-    """
-    found: dict[str, _Response] = {}
-    for event in events:
-        if event["type"] == "response.created":
-            found.setdefault(event["response"], _Response(created_ns=event["at_ns"]))
-    for event in all_events:
-        response = found.get(event.get("response", ""))
-        if response is None:
-            continue
-        kind = event["type"]
-        if kind == "response.output_audio.delta" and event.get("samples", 1):
-            response.audio.append(event)
-        elif kind.endswith((".output_audio_transcript.delta", ".output_text.delta")) and event.get("text"):
-            response.words_ns = response.words_ns if response.words_ns is not None else event["at_ns"]
-        elif kind == "response.done" and response.done is None:
-            response.done = event
-    return list(found.values())
+def _is_sound(timeline: Timeline, record: Record) -> bool:
+    """Whether what the server heard was a sound that the caller made while it listened."""
+    into = record.get("spoken_into")
+    return into is not None and any(
+        sound.t0_ns <= into["onset_ns"] <= sound.utterance_end_ns for sound in timeline.sounds
+    )
 
 
-def _answer(responses: Sequence[_Response], speech_end_ns: int, *, audio_expected: bool) -> _Response | None:
+def _stops_ns(events: Sequence[Record]) -> list[int]:
+    return [event["at_ns"] for event in events if event["type"] == "input_audio_buffer.speech_stopped"]
+
+
+def _answer(
+    responses: Sequence[SentResponse], speech_end_ns: int, *, audio_expected: bool, whole_ns: int | None = None
+) -> SentResponse | None:
     """The response whose times are the turn's: the best by the definitions in docs/measuring.md.
 
     An oracle of its own: `bench.measure.replies` filters candidates, this ranks every response.
     """
 
-    def rank(numbered: tuple[int, _Response]) -> tuple[int, int]:
+    def rank(numbered: tuple[int, SentResponse]) -> tuple[int, int]:
         place, response = numbered
         promised = response.audio if audio_expected else response.words_ns is not None
         if response.status == "cancelled":
@@ -217,16 +138,18 @@ def _answer(responses: Sequence[_Response], speech_end_ns: int, *, audio_expecte
             return (0 if (response.first_output_ns or 0) >= speech_end_ns else 1), place
         return (2, place) if response.first_output_ns is not None else (3, -place)
 
+    if whole_ns is not None:  # a split turn: what began before all was taken in answers a part
+        responses = [each for each in responses if (each.created_ns or 0) >= whole_ns] or responses
     return min(enumerate(responses), key=rank)[1] if responses else None
 
 
 def _true_latencies(
-    timeline: Timeline, turn: TurnFacts, events: Sequence[Record], answer: _Response | None
+    timeline: Timeline, turn: TurnFacts, events: Sequence[Record], answer: SentResponse | None
 ) -> dict[str, float | None]:
     def since_speech(at_ns: float | None) -> float | None:
         return None if at_ns is None else (at_ns - turn.speech_end_ns) / NS_PER_MS
 
-    stops = [event["at_ns"] for event in events if event["type"] == "input_audio_buffer.speech_stopped"]
+    stops = _stops_ns(events)
     after = [at_ns for at_ns in stops if at_ns >= turn.speech_end_ns]
     endpoint_ns = min(after) if after else max(stops, default=None)
     audio_ns = answer.audio[0]["at_ns"] if answer is not None and answer.audio else None
@@ -236,7 +159,7 @@ def _true_latencies(
         "endpoint_ms": None if manual else since_speech(endpoint_ns),
         "ttft_ms": since_speech(answer.words_ns if answer is not None else None),
         "first_audio_ms": since_speech(audio_ns),
-        "first_audible_ms": since_speech(_audible_ns(answer, timeline.output_rate_hz)),
+        "first_audible_ms": since_speech(answer.audible_ns(timeline.output_rate_hz) if answer is not None else None),
         "commit_to_first_audio_ms": (audio_ns - commit_ns) / NS_PER_MS
         if manual and audio_ns is not None and commit_ns is not None
         else None,
@@ -244,34 +167,39 @@ def _true_latencies(
     }
 
 
-def _audible_ns(answer: _Response | None, rate_hz: int) -> float | None:
-    """When the first sample that is not silence leaves a player without a buffer; None where the log does not say."""
-    free_ns = 0.0
-    for event in answer.audio if answer is not None else ():
-        silent = event.get("silent_samples")
-        if silent is None:
-            return None
-        start_ns = max(float(event["at_ns"]), free_ns)
-        if silent < event["samples"]:
-            return start_ns + float(silent) * 1e9 / rate_hz
-        free_ns = start_ns + event["samples"] * 1e9 / rate_hz
-    return None
-
-
-def _status(answer: _Response | None, responses: Sequence[_Response], turn: TurnFacts, *, audio_expected: bool) -> str:
+def _status(
+    timeline: Timeline,
+    answer: SentResponse | None,
+    responses: Sequence[SentResponse],
+    turn: TurnFacts,
+    *,
+    split: bool,
+) -> str:
     """What the turn's status must be, judged from what was sent; a reply that never ended is `failed`."""
+    rate_hz, audio_expected = timeline.output_rate_hz, timeline.audio_expected
     status = _of_answer(answer, audio_expected=audio_expected)
     if status == "failed":
         return status
-    if any((response.first_output_ns or math.inf) < turn.speech_end_ns for response in responses):
+    if any(_heard_from_ns(response, rate_hz, split=split) < turn.speech_end_ns for response in responses):
         return "early"
     taken_back = (response for response in responses if response.status == "cancelled")
-    if any((response.created_ns or math.inf) < turn.speech_end_ns for response in taken_back):
+    if not split and any((response.created_ns or math.inf) < turn.speech_end_ns for response in taken_back):
         return "cancelled"
+    if split and status == "ok" and all((each.created_ns or 0) < turn.speech_end_ns for each in responses):
+        return "no_reply"
     return status
 
 
-def _of_answer(answer: _Response | None, *, audio_expected: bool) -> str:
+def _heard_from_ns(response: SentResponse, rate_hz: int, *, split: bool) -> float:
+    """From when a reply is too soon for a caller who still speaks; never for one that was taken back unheard."""
+    if not split:
+        return response.first_output_ns or math.inf
+    audible_ns = response.audible_ns(rate_hz) or math.inf
+    taken_back = response.status == "cancelled" and response.done is not None
+    return audible_ns if not taken_back or response.done is None or audible_ns < response.done["at_ns"] else math.inf
+
+
+def _of_answer(answer: SentResponse | None, *, audio_expected: bool) -> str:
     if answer is None or (answer.first_output_ns is None and answer.status in (None, "completed")):
         return "no_reply"
     if answer.status is None:
@@ -283,7 +211,7 @@ def _of_answer(answer: _Response | None, *, audio_expected: bool) -> str:
 
 
 def _true_counts(
-    heard: Sequence[Record], items: set[str], responses: Sequence[_Response], events: Sequence[Record]
+    heard: Sequence[Record], items: set[str], responses: Sequence[SentResponse], events: Sequence[Record]
 ) -> dict[str, Any]:
     counts: dict[str, Any] = {}
     said = [
@@ -318,6 +246,7 @@ def _row(measured: Mapping[Any, Any], truths: Mapping[tuple[str, int], Mapping[s
     row: dict[str, Any] = {name: measured[name] for name in ("worker", "session_id", "turn", "warmup", "client_late")}
     row |= {"matched": truth["reason"] is None, "reason": truth["reason"]}
     row |= {"status": measured["status"], "true_status": truth.get("status")}
+    row |= {"split_turn": measured["split_turn"], "true_split_turn": truth.get("split_turn")}
     row |= {
         "fixture": measured["fixture"],
         "true_fixture": truth.get("fixture"),
@@ -331,7 +260,7 @@ def _row(measured: Mapping[Any, Any], truths: Mapping[tuple[str, int], Mapping[s
 
 def _columns() -> list[str]:
     identity = ["worker", "session_id", "turn", "warmup", "client_late", "matched", "reason"]
-    identity += ["status", "true_status", "fixture", "true_fixture", "late_ms"]
+    identity += ["status", "true_status", "split_turn", "true_split_turn", "fixture", "true_fixture", "late_ms"]
     return identity + [column for name in METRICS for column in (name, f"{name}_true", f"{name}_error")]
 
 

@@ -65,6 +65,9 @@ class Dialect(ABC):
         self.manual = config.manual
         """The caller says when a turn ends (push to talk); otherwise the server detects it."""
         self.expects_audio = config.output == "audio"
+        detection = config.turn_detection
+        self.speech_interrupts = not self.manual and getattr(detection, "interrupt_response", None) is not False
+        """The server stops its reply when it hears the caller, so that a client stops playing it then."""
         self._outbox: list[WireMessage] = []
 
     @classmethod
@@ -84,6 +87,18 @@ class Dialect(ABC):
 
     def end_of_turn(self, turn: int) -> Sequence[WireMessage]:
         """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
+        return ()
+
+    def ask_to_speak(self, step: int) -> Sequence[WireMessage]:
+        """Messages that ask the agent to speak although the caller said nothing; empty where that cannot be asked."""
+        return ()
+
+    def cancel_reply(self, response_id: str | None) -> Sequence[WireMessage]:
+        """Messages that ask the server to stop a response; empty where that cannot be asked."""
+        return ()
+
+    def truncate(self, item_id: str, heard_ms: int) -> Sequence[WireMessage]:
+        """Messages that tell the server how much was heard of an item of its reply; empty where nobody asks."""
         return ()
 
     def post(self, message: WireMessage) -> None:

@@ -2,7 +2,7 @@
 
 In: signals in order, the turn under way, and what the caller did in it. Out: an `Attributed` for each. The session asks
 `of_turn` whether a turn is over; the measures group the entries of a timeline by the numbers given here. What nobody
-asked for (a greeting, a reply to silence, a reply to a turn that is over) is of no turn: it belongs to the call.
+asked for (a greeting, a reply to silence, to a cough, to a turn that is over) is of no turn: it belongs to the call.
 Trap: ids may be missing on some events of a response and present on others or name two responses, an item may be
 transcribed after the next turn began, and any event may be missing altogether.
 """
@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bench.facts.acts import Sound
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
+    IdleTimeout,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
@@ -77,19 +79,24 @@ class _Taken:
 class Attribution:
     """Attributes the signals of one call.
 
-    `turns` are the call's own, as they grow: with them, only what can belong to a turn does. Without them, whatever
-    is new belongs to the turn that is given. `manual`: the caller says when a turn ends.
+    `turns` and `sounds` are the call's own, as they grow: with them, only what can belong to a turn does. Without them,
+    whatever is new belongs to the turn that is given. `manual`: the caller says when a turn ends.
     """
 
-    def __init__(self, turns: Sequence[TurnFacts] = (), *, manual: bool = False) -> None:
+    def __init__(self, turns: Sequence[TurnFacts] = (), sounds: Sequence[Sound] = (), *, manual: bool = False) -> None:
         self.responses: list[ResponseState] = []
         self.moved: list[int] = []
         """Responses that turned out to be of no turn after some of their signals were attributed; the caller of
         `attribute` mends those and empties the list."""
         self._turns = turns
+        self._sounds = sounds
+        self._sounds_taken = 0
+        """How many sounds there were when the server last took one of them for speech."""
         self._manual = manual
         self._by_id: dict[str | None, ResponseState] = {}
         self._turn_of_item: dict[str, int | None] = {}
+        self._silence_owed = False
+        """The next new response answers silence."""
         self._taken: dict[int, _Taken] = {}
 
     def of_turn(self, turn: int) -> list[ResponseState]:
@@ -111,9 +118,18 @@ class Attribution:
                 response.ended_ns = signal.at_ns
                 response.cancelled = signal.status == "cancelled"
             return Attributed(response.turn, response.number)
+        if isinstance(signal, IdleTimeout):
+            return self._silence(signal)
         if isinstance(signal, _OF_AN_ITEM):
             turn = self._item(signal, turn)
         return Attributed(turn, None)
+
+    def _silence(self, signal: IdleTimeout) -> Attributed:
+        """The server takes in silence: its item, and the response that follows, are of no turn."""
+        self._silence_owed = True
+        if signal.item_id is not None:
+            self._turn_of_item[signal.item_id] = None
+        return Attributed(None, None)
 
     # responses
 
@@ -143,6 +159,8 @@ class Attribution:
         return self._new(signal, self._asked_by(signal.at_ns, turn))
 
     def _new(self, signal: ReplySignal, turn: int | None) -> ResponseState:
+        if self._silence_owed:
+            turn, self._silence_owed = None, False
         response = ResponseState(len(self.responses), turn, signal.response_id, signal.at_ns, signal.at_ns)
         if turn is not None and self._turns:
             response.unprompted = not self.utterances(turn) and signal.at_ns < self._turns[-1].speech_end_ns
@@ -163,7 +181,21 @@ class Attribution:
             return turn
         current = self._turns[-1]
         since_ns = current.commit_ns if self._manual else current.speech_start_ns
+        if self._sounds_taken == len(self._sounds) > 0 and self._sound_since(at_ns):
+            return None
         return turn if current.end is None and since_ns is not None and at_ns >= since_ns else None
+
+    def _runs_on(self, name: str, signal: Signal) -> bool:
+        """Whether an item that began with a sound ends with the turn that followed: the server took both for one."""
+        if self._turn_of_item[name] is not None or not isinstance(signal, SpeechStopped | InputCommitted):
+            return False
+        current = self._turns[-1] if self._turns else None
+        ended = current is not None and signal.at_ns >= current.speech_end_ns
+        return ended and bool(self._sounds) and current is not None and self._lacks(current, signal)
+
+    def _sound_since(self, at_ns: int) -> bool:
+        """Whether the last that the caller made heard by then is a sound, and no turn."""
+        return bool(self._sounds) and self._turns[-1].t0_ns < self._sounds[-1].t0_ns <= at_ns
 
     def _disown(self, turn: int) -> None:
         """Take a greeting out of `turn` that ran into it.
@@ -185,11 +217,14 @@ class Attribution:
         if name is None:
             turn = self._spoken_in(signal, turn)
         elif turn is not None:
-            if name not in self._turn_of_item:
+            if name not in self._turn_of_item or self._runs_on(name, signal):
                 self._turn_of_item[name] = self._spoken_in(signal, turn)
             turn = self._turn_of_item[name]
         if turn is None:
+            if isinstance(signal, SpeechStopped | InputCommitted) and self._turns and self._sound_since(signal.at_ns):
+                self._sounds_taken = len(self._sounds)
             return None
+        self._silence_owed = False  # something was said after it, so that what follows answers that
         taken = self._taken.setdefault(turn, _Taken())
         taken.items = True
         if isinstance(signal, SpeechStopped):
@@ -209,6 +244,10 @@ class Attribution:
         if not self._turns or turn is None:
             return turn
         current, before = self._turns[-1], self._turns[-2] if len(self._turns) > 1 else None
+        if self._sound_since(signal.at_ns):
+            # A transcription that names no item is the turn's as long as that lacks one.
+            lacks = isinstance(signal, _TRANSCRIBED) and self._lacks(current, signal)
+            return current.index if lacks else None
         if current.end is not None:
             return current.index if self._lacks(current, signal) else None
         words = isinstance(signal, _TRANSCRIBED) and signal.at_ns < current.speech_end_ns

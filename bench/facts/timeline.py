@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from bench.facts.acts import Cut, Listening, Sound, cut_from_dict
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.facts.gaps import Gap
 from bench.facts.signals import Signal, signal_from_dict, signal_to_dict
 
-TurnEnd = Literal["completed", "reply_timeout", "response_timeout", "closed", "stopped", "error"]
+TurnEnd = Literal["completed", "interrupted", "reply_timeout", "response_timeout", "closed", "stopped", "error"]
+"""`interrupted`: the caller cut in before the server had closed the response, as the scenario asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Labels:
     warmup: bool = False
     cell: str | None = None
     """The cell of the scenario's matrix; None without one."""
+    target: str | None = None
+    """The name of the target; None in a run of an older version."""
 
 
 @dataclass(slots=True)
@@ -68,10 +72,15 @@ class TurnFacts:
     ended_ns: int | None = None
     end: TurnEnd | None = None
     failure: Failure | None = None
+    interrupts: bool = False
+    """The step was to cut into the reply before it."""
+    cuts_into: int | None = None
+    """Number of the response that the caller cut into; None when it had been heard to its end by then."""
     entries_measured: int | None = None
     """How many entries the call had when this turn was measured: what came later is not part of the turn's row."""
     gaps_measured: int | None = None
-    """How many of the call's gaps were known then."""
+    """How many of the call's gaps were known then, and below, how many of its cuts."""
+    cuts_measured: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,12 @@ class Timeline:
     client_late_ms: float | None = None
     """A turn whose decisive frames were sent later than this is the harness's fault and leaves the percentiles."""
     turns: list[TurnFacts] = field(default_factory=list)
+    listenings: list[Listening] = field(default_factory=list)
+    """When the caller waited for the agent to speak, in order."""
+    sounds: list[Sound] = field(default_factory=list)
+    """What the caller made heard while it listened, in order."""
+    cuts: list[Cut] = field(default_factory=list)
+    """When our playback of a response was stopped, in order."""
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
     close_code: int | None = None
@@ -118,6 +133,15 @@ class Timeline:
     """When this process did not run during the call, in the order in which that became known."""
     dropped_signals: int = 0
     """Signals beyond the bound on what one session stores (a server that repeats one error for every frame)."""
+
+    def cut_into(self, turn: TurnFacts) -> int | None:
+        """The response of `turn` that a later turn's caller cut into."""
+        for later in self.turns[turn.index + 1 :]:
+            if later.cuts_into is not None:
+                owner = next((entry.turn for entry in self.entries if entry.response == later.cuts_into), None)
+                if owner == turn.index:
+                    return later.cuts_into
+        return None
 
     def of_turn(self, index: int) -> list[Entry]:
         """The entries attributed to turn `index` until it was measured, in order of reading."""
@@ -138,6 +162,9 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     data["labels"] = asdict(timeline.labels)
     data["connection"] = asdict(timeline.connection)
     data["gaps"] = [asdict(gap) for gap in timeline.gaps]
+    data["sounds"] = [asdict(sound) for sound in timeline.sounds]
+    data["cuts"] = [asdict(cut) for cut in timeline.cuts]
+    data["listenings"] = [asdict(each) for each in timeline.listenings]
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
     data["failure"] = asdict(timeline.failure) if timeline.failure else None
     data["entries"] = [
@@ -168,6 +195,9 @@ def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
         for raw in data["entries"]
     ]
     values["gaps"] = [Gap(**gap) for gap in data.get("gaps", ())]
+    values["sounds"] = [Sound(**sound) for sound in data.get("sounds", ())]
+    values["cuts"] = [cut_from_dict(cut) for cut in data.get("cuts", ())]
+    values["listenings"] = [Listening(**each) for each in data.get("listenings", ())]
     values["failure"] = _failure(data.get("failure"))
     return Timeline(**values)
 

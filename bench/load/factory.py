@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.audio.catalogue import Fixture, load_catalogue
+from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
 from bench.facts.timeline import Labels
 from bench.load.voices import Voices
 from bench.scenario.conditions import Cell, cell_number
+from bench.scenario.interleaving import block_of, target_of
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
 from bench.session.call import CallPlan, pack_audio
@@ -42,17 +43,35 @@ class RunIdentity:
 def fixtures_of(scenario: Scenario) -> dict[str, Fixture]:
     """Every fixture that the conversation may speak, by id. Raises `BenchError` for one that is missing."""
     catalogue = load_catalogue(scenario.fixtures)
-    return {fixture_id: catalogue.get(fixture_id) for fixture_id in scenario.fixture_ids}
+    found = {fixture_id: catalogue.get(fixture_id) for fixture_id in scenario.fixture_ids}
+    if scenario.sound_ids:
+        sounds = load_catalogue(shipped_sounds()).fixtures
+        own = catalogue.fixtures
+        found |= {name: own[name] if name in own else sounds[name] for name in scenario.sound_ids}
+    return found
+
+
+def draws_of(seed: int, index: int) -> random.Random:
+    """The random numbers of the call with run-wide number `index`."""
+    return random.Random(f"{seed}:{index}")
 
 
 class CallFactory:
     """Makes the calls of one worker."""
 
     def __init__(
-        self, scenario: Scenario, target: Target, identity: RunIdentity, env: Mapping[str, str] = os.environ
+        self,
+        scenario: Scenario,
+        target: Target,
+        identity: RunIdentity,
+        env: Mapping[str, str] = os.environ,
+        *,
+        among: int = 1,
     ) -> None:
+        """`among`: how many targets the calls of the run are dealt out to."""
         self._scenario = scenario
         self._target = target
+        self._among = among
         self._identity = identity
         self._speaks = dialect_of(target.dialect)
         endpoint = self._speaks.endpoint(target.address(env, scenario.base))
@@ -117,8 +136,8 @@ class CallFactory:
     def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
         """The call with run-wide number `index`, meant to start at `intended_ns`."""
         scenario = self._scenario
-        draw = random.Random(f"{scenario.seed}:{index}")
-        cell = self._cell(index)
+        cell = self._cell(block_of(index, self._among))
+        draw = draws_of(scenario.seed, block_of(index, self._among))
         transcription = scenario.session.transcription
         labels = Labels(
             run_id=self._identity.run_id,
@@ -127,6 +146,7 @@ class CallFactory:
             session_index=index,
             caller=caller,
             scenario=scenario.name,
+            target=scenario.target_names[0],
             provider=self._target.provider_name,
             model=self._target.model,
             dialect=self._target.dialect,
@@ -150,3 +170,27 @@ class CallFactory:
             client_late_ms=scenario.health.client_late_ms,
             transcription_model=transcription.model if transcription is not None else None,
         )
+
+
+class CallFactories:
+    """The factories of all targets of a run, by the number of the call."""
+
+    def __init__(self, seed: int, factories: Sequence[CallFactory]) -> None:
+        self._seed = seed
+        self._factories = factories
+
+    def place_of(self, index: int) -> int:
+        """The place of the target that call `index` goes to."""
+        return target_of(self._seed, index, len(self._factories))
+
+    def of(self, index: int) -> CallFactory:
+        """The factory of the target that call `index` goes to."""
+        return self._factories[self.place_of(index)]
+
+    def prepare(self) -> None:
+        """Encode every utterance for every target. Raises `BenchError` as the factories do."""
+        for factory in self._factories:
+            factory.prepare()
+
+    def __len__(self) -> int:
+        return len(self._factories)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
+from bench.load.spend import Spend
 from bench.measure.outcome import ANSWERED
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.scenario.load_shapes import admission_s, total_sessions
@@ -75,6 +76,10 @@ class LiveCalls:
     started: int = 0
     dropped: int = 0
     """Open arrivals that found the cap reached."""
+    withheld: int = 0
+    """Calls that `budget.max_sessions` did not let begin; of a closed pool one for each caller."""
+    call_s: float = 0.0
+    """Time of all calls so far, from dialling to the end of each; open ones are counted until now."""
 
     @classmethod
     def total(cls, parts: Iterable[LiveCalls]) -> LiveCalls:
@@ -82,7 +87,7 @@ class LiveCalls:
 
     def ended(self) -> LiveCalls:
         """The same once no call is open any more."""
-        return LiveCalls(started=self.started, dropped=self.dropped)
+        return replace(self, open=0, talking=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Progress:
     """Worker processes; empty when this process makes the calls."""
     disk_failure: str | None = None
     """Why the disk of a worker does not take its rows; None while it does."""
+    spend: Spend | None = None
+    """Against a budget; None without one."""
 
 
 def progress_of(

@@ -22,8 +22,9 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner
 
 from bench.load.back_off import back_off_s
-from bench.load.factory import CallFactory
+from bench.load.factory import CallFactories
 from bench.load.recorder import Recorder
+from bench.scenario.interleaving import part_of_cap
 from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
 from bench.scenario.model import LoadConfig
 from bench.session.call import Call
@@ -41,12 +42,14 @@ class CallSchedule:
         self,
         load: LoadConfig,
         share: WorkerShare,
-        factory: CallFactory,
+        factories: CallFactories,
         recorder: Recorder,
         environment: Any = None,
         *,
         seed: int = 0,
+        most_calls: int | None = None,
     ) -> None:
+        """`most_calls`: calls of the whole run that its budget lets begin, by their run-wide numbers."""
         self.start_ns = 0
         self.done = Event()
         """Every user has made its last call."""
@@ -54,13 +57,17 @@ class CallSchedule:
         """Open arrivals whose planned instant has come."""
         self.dropped = 0
         self.started = 0
+        self.withheld = 0
+        """Calls that the budget did not let begin."""
         self.pauses = 0
         """How often callers of a closed pool waited after a call that failed, and below how long in all."""
         self.paused_s = 0.0
         self._seed = seed
+        self._most_calls = most_calls
+        self._ended_ns = 0
         self._load = load
         self._share = share
-        self._factory = factory
+        self._factories = factories
         self._recorder = recorder
         self._go = Event()
         self._no_more = Event()
@@ -92,6 +99,11 @@ class CallSchedule:
         for call in list(self._calls):
             call.hang_up()
 
+    @property
+    def call_s(self) -> float:
+        """Time of all calls so far, from dialling to the end of each; open ones are counted until now."""
+        return (self._ended_ns + sum(_length_ns(call) for call in self._calls)) / NS_PER_S
+
     def end(self) -> None:
         """Dismiss users that are left. A worker of a master keeps its runner, which carries its messages."""
         if isinstance(self._environment.runner, LocalRunner):
@@ -116,50 +128,76 @@ class CallSchedule:
                 self.done.set()
 
     def _call_again_and_again(self, caller: int, offset_s: float) -> None:
-        """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed."""
-        intended_ns = self.start_ns + round(offset_s * NS_PER_S)
-        failed, pause_s = 0, 0.0
+        """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed.
+
+        With several targets, one that is dead delays the calls to itself alone.
+        """
+        free_ns = self.start_ns + round(offset_s * NS_PER_S)
+        failed: dict[int, int] = {}
+        rested_ns: dict[int, int] = {}
         for index in sessions_of_caller(caller, self._load):
-            if pause_s:
+            target = self._factories.place_of(index)
+            intended_ns = max(free_ns, rested_ns.get(target, free_ns))
+            if intended_ns > free_ns:
                 self.pauses += 1
-                self.paused_s += pause_s
+                self.paused_s += (intended_ns - free_ns) / NS_PER_S
             if not self._sleep_until(intended_ns):
+                return
+            if not self._affordable(index):
+                self.withheld += 1
                 return
             began_ns = time.monotonic_ns()
             good = self._call(index, caller, intended_ns)
-            now_ns = time.monotonic_ns()
+            free_ns = time.monotonic_ns()
             # A call that failed late kept nobody busy dialling: it is no sign of a target that is dead.
-            failed = 0 if good or now_ns - began_ns > LONG_CALL_NS else failed + 1
-            pause_s = back_off_s(failed, random.Random(f"back-off:{self._seed}:{caller}:{index}"))
-            intended_ns = now_ns + round(pause_s * NS_PER_S)
+            late = free_ns - began_ns > LONG_CALL_NS
+            failed[target] = 0 if good or late else failed.get(target, 0) + 1
+            pause_s = back_off_s(failed[target], random.Random(f"back-off:{self._seed}:{caller}:{index}"))
+            rested_ns[target] = free_ns + round(pause_s * NS_PER_S)
 
     def _dispatch(self) -> None:
-        """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended."""
-        share, calls = self._share, set[gevent.Greenlet]()
-        for offset_s, index in zip(share.offsets_s, share.indices, strict=True):
+        """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended.
+
+        A cap on open calls is dealt out evenly to the targets: one that hangs must not take the places of the others.
+        """
+        share, targets = self._share, len(self._factories)
+        cap = share.max_open
+        caps = [None if cap is None else part_of_cap(cap, place, targets) for place in range(targets)]
+        calls = [set[gevent.Greenlet]() for _ in range(targets)]
+        for place, (offset_s, index) in enumerate(zip(share.offsets_s, share.indices, strict=True)):
+            if not self._affordable(index):
+                self.withheld = len(share.indices) - place
+                break
             intended_ns = self.start_ns + round(offset_s * NS_PER_S)
             if not self._sleep_until(intended_ns):
                 break
             self.offered += 1
-            if share.max_open is not None and len(calls) >= share.max_open:
+            target = self._factories.place_of(index)
+            most, under_way = caps[target], calls[target]
+            if most is not None and len(under_way) >= most:
                 self.dropped += 1
                 continue
             greenlet = gevent.spawn(self._call, index, index, intended_ns)
-            calls.add(greenlet)
-            greenlet.link(calls.discard)
-        gevent.joinall(list(calls))
+            under_way.add(greenlet)
+            greenlet.link(under_way.discard)
+        gevent.joinall([greenlet for under_way in calls for greenlet in under_way])
+
+    def _affordable(self, index: int) -> bool:
+        return self._most_calls is None or index < self._most_calls
 
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
         warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
-        plan = self._factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
-        call = Call(plan, self._factory.dialect(), self._recorder)
+        factory = self._factories.of(index)
+        plan = factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
+        call = Call(plan, factory.dialect(), self._recorder)
         self._calls.add(call)
         self.started += 1
         try:
             timeline = call.run()
         finally:
             self._calls.discard(call)
+            self._ended_ns += _length_ns(call)
         self._recorder.session_ended(timeline)
         return timeline.failure is None
 
@@ -167,6 +205,13 @@ class CallSchedule:
         """Wait for an instant; False when the run stops taking new calls first."""
         wait_s = (at_ns - time.monotonic_ns()) / 1e9
         return not (self._no_more.wait(wait_s) if wait_s > 0 else self._no_more.is_set())
+
+
+def _length_ns(call: Call) -> int:
+    """How long a call has lasted; 0 before it dials. The same span as `duration_ms` of its row."""
+    line = call.timeline.connection
+    began_ns = line.started_ns if line.started_ns is not None else line.intended_ns
+    return max(0, (line.closed_ns or time.monotonic_ns()) - began_ns)
 
 
 class _VoiceUser(User):

@@ -39,7 +39,9 @@ class Voices:
         if found is None:
             return None
         accent = cell.accent if cell else None
-        spoken = tuple(each for each in self._plain.values() if accent in {None, each.accent})
+        spoken = tuple(
+            each for each in self._plain.values() if each.id in self._scenario.fixture_ids and self._fits(each, accent)
+        )
         return IdleNoise.of(found[0], spoken, f"{self._seed}:{found[1]}")
 
     def all(self, cells: Sequence[Cell]) -> Iterator[Fixture]:
@@ -47,7 +49,12 @@ class Voices:
         for step in self._scenario.conversation:
             for cell in cells or (None,):
                 known = self.of(step, cell)
-                yield from (known[name] for name in step.fixture_ids if name in known)
+                spoken = (*step.fixture_ids, *step.sound_ids)
+                yield from (known[name] for name in spoken if name in known)
+
+    def _fits(self, fixture: Fixture, accent: str | None) -> bool:
+        """Whether a call with that accent may speak it; sounds have none."""
+        return accent in {None, fixture.accent} or fixture.id not in self._scenario.fixture_ids
 
     def _condition(self, cell: Cell | None) -> tuple[Condition, str] | None:
         if cell is not None and cell.condition is not None and cell.label is not None:
@@ -57,7 +64,7 @@ class Voices:
     def _under(self, named: tuple[Condition, str] | None, accent: str | None) -> Mapping[str, Fixture]:
         key = (named[1] if named else None, accent)
         if key not in self._known:
-            plain = {name: each for name, each in self._plain.items() if accent in {None, each.accent}}
+            plain = {name: each for name, each in self._plain.items() if self._fits(each, accent)}
             if named is None:
                 self._known[key] = plain
             else:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bench.audio.playback import NS_PER_MS
 from bench.facts.gaps import Gap
-from bench.facts.signals import AudioDelta, InputCommitted, ResponseStarted, SpeechStopped, TextDelta
+from bench.facts.signals import AudioDelta, InputCommitted, ResponseStarted, SpeechStarted, SpeechStopped, TextDelta
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 
 _REACTIONS = (SpeechStopped, InputCommitted, ResponseStarted, TextDelta, AudioDelta)
@@ -23,7 +23,8 @@ def decisive_late_ms(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entr
     """How late the frames were that carried the end of speech, and those after it until the server reacted.
 
     A server cannot react to what it has not been sent: the lateness of these frames, and of no others, is part of
-    every latency of the turn. So is that of the request for a reply, which follows the last frame in push to talk.
+    every latency of the turn. So is that of the request for a reply, which follows the last frame in push to talk, and
+    where the caller cuts into a reply, that of the frames from the onset of speech until the server heard it.
     """
     if not turn.frame_late_us or timeline.frame_ms is None:
         return None
@@ -36,11 +37,21 @@ def decisive_late_ms(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entr
     ]
     last = int((min(reactions) - turn.t0_ns) // frame_ns) if reactions else len(turn.frame_late_us)
     late_ms = [late_us / 1000 for late_us in turn.frame_late_us[max(0, first) : max(first + 1, last)]]
+    if turn.cuts_into is not None:
+        late_ms += [late_us / 1000 for late_us in _onset_frames(turn, entries, frame_ns)]
     asked_ns = turn.response_request_ns if turn.response_request_ns is not None else turn.commit_ns
     if timeline.manual and asked_ns is not None:
         frames = -(-(turn.utterance_end_ns - turn.t0_ns) // frame_ns)
         late_ms.append((asked_ns - turn.t0_ns - frames * frame_ns) / NS_PER_MS)
     return max(late_ms) if late_ms else None
+
+
+def _onset_frames(turn: TurnFacts, entries: Sequence[Entry], frame_ns: float) -> Sequence[int]:
+    """Lateness of the frames from the onset of speech until the server said that it hears it, microseconds."""
+    first = int((turn.speech_start_ns - turn.t0_ns) // frame_ns)
+    heard = [entry.signal.at_ns for entry in entries if isinstance(entry.signal, SpeechStarted)]
+    last = int((min(heard) - turn.t0_ns) // frame_ns) if heard else first + 1
+    return turn.frame_late_us[first : max(first + 1, last)]
 
 
 def gap_ms(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry]) -> float | None:
@@ -53,7 +64,7 @@ def _touches(gap: Gap, timeline: Timeline, turn: TurnFacts, entries: Sequence[En
     end_ns = turn.ended_ns if turn.ended_ns is not None else gap.end_ns
     if _spoke_in(gap, timeline, turn):
         return True
-    if turn.end != "completed" and gap.end_ns > turn.t0_ns and gap.start_ns < end_ns:
+    if turn.end not in {"completed", "interrupted"} and gap.end_ns > turn.t0_ns and gap.start_ns < end_ns:
         # What was not answered while nobody listened may have been answered.
         return True
     if gap.kind == "suspended":

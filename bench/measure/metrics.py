@@ -14,11 +14,12 @@ from typing import Literal
 Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
-Group = Literal["latency", "connect", "delivery", "rates", "harness"]
+Group = Literal["latency", "connect", "taking", "delivery", "rates", "harness"]
 
 GROUPS: dict[Group, str] = {
     "latency": "Latency",
     "connect": "Connecting",
+    "taking": "Turn taking",
     "delivery": "Speech delivery",
     "rates": "Speed (higher is better)",
     "harness": "The harness's own delay",
@@ -63,10 +64,15 @@ class Metric:
     detail: bool = False
     """Left out of the terminal's tables."""
     milestone: Milestone | None = None
+    of_answered: bool = True
+    """Of turns that were answered alone; False where it says something of a turn however that ended."""
+    expected: str | None = None
+    """The column that says which rows wait for it; None: all rows do, where it `waits`."""
 
 
 _latency = partial(Metric, group="latency")
 _connecting = partial(Metric, scope="session", group="connect")
+_taking = partial(Metric, group="taking", of_answered=False)
 _delivery = partial(Metric, group="delivery")
 _speed = partial(Metric, worse="lower", group="rates")
 _harness = partial(Metric, group="harness")
@@ -143,9 +149,6 @@ _LATENCY = (
         milestone=Milestone(6, "reply sent"),
     ),
     _latency("leading_silence_ms", "leading silence", "first reply audio byte -> first audible reply sample"),
-    _latency(
-        "barge_in_stop_ms", "barge-in stop", "onset of the caller's interruption -> last reply sample that is heard"
-    ),
     _latency("tool_ms", "tool call", "end of the caller's speech -> a complete tool call has arrived"),
     _latency("tool_resume_ms", "after the tool", "tool result sent -> next audible reply sample"),
     _latency(
@@ -173,11 +176,56 @@ _CONNECT = (
         waits=True,
         always_shown=True,
     ),
+    _connecting(
+        "greeting_ms",
+        "greeting",
+        "session ready -> first audible sample of what the agent says before the caller has spoken",
+        waits=True,
+        expected="greeting_expected",
+    ),
     _connecting("dns_ms", "name lookup", "start of the call -> its host name is resolved", detail=True),
     _connecting("tcp_ms", "TCP", "name resolved -> TCP connection is open", detail=True),
     _connecting("tls_ms", "TLS", "TCP open -> TLS handshake is done; null without TLS", detail=True),
     _connecting("upgrade_ms", "upgrade", "TCP or TLS open -> the WebSocket upgrade is answered", detail=True),
     _connecting("duration_ms", "call length", "start of the call -> its connection is closed", worse=None, detail=True),
+)
+
+_TAKING = (
+    _taking(
+        "barge_in_stop_ms",
+        "barge-in stop",
+        "onset of the caller's interruption -> last reply sample that is heard",
+        headline=True,
+    ),
+    _taking(
+        "barge_in_seen_ms",
+        "barge-in heard",
+        "onset of the caller's interruption -> the server says that it hears the caller",
+    ),
+    _taking(
+        "barge_in_at_ms",
+        "heard before it",
+        "length of the reply that was heard when the caller's interruption began",
+        worse=None,
+        detail=True,
+    ),
+    _taking(
+        "discarded_audio_ms",
+        "audio thrown away",
+        "length of the interrupted reply's audio that arrived and was never heard",
+    ),
+    _taking(
+        "truncated_ms",
+        "told as heard",
+        "length of the interrupted item that the server was told was heard, rounded down",
+        worse=None,
+        detail=True,
+    ),
+    _taking(
+        "talk_over_ms",
+        "talk-over",
+        "time in which a reply was audible while the caller spoke; null for a turn in which that did not happen",
+    ),
 )
 
 _DELIVERY = (
@@ -350,6 +398,11 @@ _RATES = (
         "calls that never became ready",
         "calls that were never configured and acknowledged / calls that the end of the run did not cut off before that",
     ),
+    _share(
+        "no_greeting_rate",
+        "calls without a greeting",
+        "calls that listened for a greeting and heard none / calls that listened for one",
+    ),
     _share("session_error_rate", "failed calls", "calls with status `failed` / calls that were started"),
     _share(
         "error_rate",
@@ -360,6 +413,31 @@ _RATES = (
     _share("no_reply_rate", "of these, no reply at all", "turns with status `no_reply` / turns that ended"),
     _share(
         "early_rate", "early replies", "turns in which the reply began before the caller had ended / turns that ended"
+    ),
+    _share(
+        "split_turn",
+        "split utterances",
+        "turns whose one utterance the server took in as several / turns in which it says what it took in",
+    ),
+    Metric(
+        "barge_in_rate",
+        "interruptions that cut in",
+        "turns that cut into a reply / turns that were to; the others came when the reply was over",
+        unit="share",
+        worse=None,
+        aggregate="rate",
+        scope="run",
+        decimals=4,
+    ),
+    _share(
+        "false_barge_in",
+        "false barge-ins",
+        "turns whose reply stopped for a backchannel, a sound that is no turn / turns with one in their reply",
+    ),
+    _share(
+        "talk_over_rate",
+        "turns with talk-over",
+        "turns in which a reply was audible while the caller spoke / turns that ended",
     ),
     _share("ok_rate", "answered", "turns with status `ok` / turns that ended", worse="lower"),
     _share("stall_rate", "replies with a stall", "turns with at least one stall / turns with reply audio"),
@@ -404,7 +482,7 @@ _RATES = (
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for group in (_LATENCY, _CONNECT, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
+    for group in (_LATENCY, _CONNECT, _TAKING, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
     for metric in group
 }
 """Every metric by its name, in the order in which a report shows them."""

@@ -40,6 +40,8 @@ class TurnRecord:
     scenario: str
     phase: str
     warmup: bool
+    target: str | None = None
+    """Its name under `targets`, or the label of the only one; null in a run of an older version."""
     provider: str
     model: str | None
     dialect: str
@@ -80,7 +82,22 @@ class TurnRecord:
     reply_heard_ms: float | None = None
     """End of speech -> the listener has heard the last reply sample."""
     leading_silence_ms: float | None = None
+    split_turn: bool | None = None
+    """Whether the server took one utterance in as several; null in push to talk, and where nothing says so."""
+    barge_in: bool | None = None
+    """Whether the caller cut into a reply, in a turn that was to; null for other turns."""
+    barge_in_at_ms: float | None = None
+    """How much of that reply was heard when the caller began to speak."""
+    barge_in_seen_ms: float | None = None
     barge_in_stop_ms: float | None = None
+    discarded_audio_ms: float | None = None
+    truncated_ms: float | None = None
+    """What the server was told was heard of the item that the caller cut into."""
+    talk_over_ms: float | None = None
+    backchannels: int | None = None
+    """How many sounds the caller made while it heard the reply; null where it was not to make any."""
+    false_barge_in: bool | None = None
+    """Whether the reply stopped for one of them."""
     tool_ms: float | None = None
     tool_resume_ms: float | None = None
 
@@ -176,6 +193,7 @@ class SessionRecord:
     phase: str
     warmup: bool
     cell: str | None = None
+    target: str | None = None
     provider: str
     model: str | None
     dialect: str
@@ -199,10 +217,19 @@ class SessionRecord:
     connect_ms: float | None = None
     session_ready_ms: float | None = None
     duration_ms: float | None = None
+    greeting_expected: bool = False
+    """Whether the caller waited for the agent to speak first."""
+    greeting_ms: float | None = None
+    greeting_audio_ms: float | None = None
+    greeting_text: str | None = None
+    idle_timeouts: int = 0
+    """How often the server spoke of its own accord because the caller was silent; billed in `other_*`."""
     turns_planned: int = 0
     turns_ended: int = 0
     turns_ok: int = 0
     server_session_id: str | None = None
+    server_model: str | None = None
+    """As the server names it; its prices count where no book lists the model that was asked for."""
     kernel_stamps: bool = False
     peer: str | None = None
     caller_audio_ms: float | None = None

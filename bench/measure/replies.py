@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bench.audio.playback import Chunk
+from bench.audio.playback import Chunk, played
 from bench.facts.signals import (
     AudioDelta,
     Onset,
@@ -28,6 +28,8 @@ from bench.facts.timeline import Entry
 class Reply:
     """One response of the server as it arrived. Empty deltas are not kept: they carry neither word nor sound."""
 
+    number: int | None = None
+    """As the timeline counts responses."""
     started_ns: int | None = None
     text: list[TextDelta] = field(default_factory=list)
     audio: list[AudioDelta] = field(default_factory=list)
@@ -69,6 +71,12 @@ class Reply:
             return self.ended.text
         return "".join(delta.text for delta in self.text) or None
 
+    def audible_ns(self, rate_hz: int) -> int | None:
+        """When the first audible sample can be heard at the earliest: by a player without a buffer."""
+        if self.onset is None or self.onset.sample < 0:
+            return None
+        return played(self.chunks, rate_hz=rate_hz, buffer_ms=0).heard_at(self.onset.sample)
+
     def delivered(self, *, audio_expected: bool) -> bool:
         """Whether what the caller was promised came: sound in a spoken session, words in a written one."""
         return bool(self.audio) if audio_expected else self.wording is not None
@@ -79,7 +87,7 @@ def collect_replies(entries: Iterable[Entry]) -> list[Reply]:
     replies: dict[int, Reply] = {}
     for entry in entries:
         if entry.response is not None:
-            _add(replies.setdefault(entry.response, Reply()), entry.signal)
+            _add(replies.setdefault(entry.response, Reply(entry.response)), entry.signal)
     return list(replies.values())
 
 
@@ -101,13 +109,19 @@ def _add(reply: Reply, signal: Signal) -> None:
             pass
 
 
-def answer_of(replies: Sequence[Reply], *, speech_end_ns: int, audio_expected: bool) -> Reply | None:
+def answer_of(
+    replies: Sequence[Reply], *, speech_end_ns: int, audio_expected: bool, whole_ns: int | None = None
+) -> Reply | None:
     """The response that answered the turn, whose times become the turn's.
 
-    The first that completed with what was promised, one that began after the caller had ended before one that did
+    `whole_ns`: of a turn that the server split, when it had taken in all of it. A response that began then or later is
+    the answer, if there is one.
+    Else the first that completed with what was promised, one that began after the caller had ended before one that did
     not; else the first not cancelled one that gave anything; else the last not cancelled one; else the last. None
     when there was no response at all.
     """
+    if whole_ns is not None:
+        replies = [reply for reply in replies if (reply.begun_ns or 0) >= whole_ns] or replies
     standing = [reply for reply in replies if reply.ended is None or reply.ended.status != "cancelled"]
     delivered = [
         reply

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.audio.playback import NS_PER_MS, played, underrun_ms
+from bench.audio.playback import NS_PER_MS, underrun_ms
 from bench.facts.signals import (
     AudioDelta,
     SpeechStopped,
@@ -18,11 +18,15 @@ from bench.facts.signals import (
     Usage,
 )
 from bench.facts.timeline import Entry, Timeline, TurnFacts
+from bench.measure.backchannels import backchannel_columns
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
+from bench.measure.listening import heard as heard_reply
 from bench.measure.outcome import Outcome, judge
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
+from bench.measure.splits import is_split, whole_ns
 from bench.measure.transcript import Heard, entries_of_row, heard_in
 from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
@@ -54,8 +58,26 @@ def measure_but_words(
     entries = entries_of_row(timeline, turn)
     known = timeline.entries[: turn.entries_measured]
     replies = collect_replies(entries)
-    answer = answer_of(replies, speech_end_ns=turn.speech_end_ns, audio_expected=timeline.audio_expected)
-    outcome = judge(timeline, turn, entries, replies, answer, audio_expected=timeline.audio_expected)
+    cut_into = timeline.cut_into(turn)
+    split = is_split(timeline, turn, entries, replies)
+    answer = next((reply for reply in replies if reply.number == cut_into), None) or answer_of(
+        replies,
+        speech_end_ns=turn.speech_end_ns,
+        audio_expected=timeline.audio_expected,
+        whole_ns=whole_ns(turn, entries) if split else None,
+    )
+    interruption = interruption_columns(timeline, turn, entries)
+    outcome = judge(
+        timeline,
+        turn,
+        entries,
+        replies,
+        answer,
+        audio_expected=timeline.audio_expected,
+        cut=cut_into is not None,
+        split=bool(split),
+        talked_over=interruption["talk_over_ms"] is not None,
+    )
     heard = heard_in(entries, turn, expected=timeline.transcription_expected)
     spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
@@ -64,6 +86,9 @@ def measure_but_words(
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
         **_delivery(timeline, turn, replies, answer),
+        **interruption,
+        **backchannel_columns(timeline, turn),
+        split_turn=split,
         **_words(turn, heard),
         **usage_columns(add_usage(replies), heard.usage),
         **cost_columns(cost),
@@ -108,6 +133,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "scenario": labels.scenario,
         "phase": turn.phase,
         "warmup": turn.warmup,
+        "target": labels.target,
         "provider": labels.provider,
         "model": model,
         "dialect": labels.dialect,
@@ -135,7 +161,7 @@ def _latencies(
         return _between_ms(turn.speech_end_ns, at_ns)
 
     first_audio_ns = answer.audio[0].at_ns if answer is not None and answer.audio else None
-    audible_ns = _audible_ns(answer, timeline.output_rate_hz)
+    audible_ns = answer.audible_ns(timeline.output_rate_hz) if answer is not None else None
     commit_ns = turn.commit_ns if turn.commit_ns is not None else turn.response_request_ns
     return {
         "endpoint_ms": None if timeline.manual else since_speech(_endpoint_ns(turn, entries)),
@@ -159,13 +185,6 @@ def _endpoint_ns(turn: TurnFacts, entries: Sequence[Entry]) -> int | None:
     return max(stops) if stops else None
 
 
-def _audible_ns(answer: Reply | None, rate_hz: int) -> int | None:
-    """When the first audible sample can be heard at the earliest: by a player without a buffer."""
-    if answer is None or answer.onset is None or answer.onset.sample < 0:
-        return None
-    return played(answer.chunks, rate_hz=rate_hz, buffer_ms=0).heard_at(answer.onset.sample)
-
-
 def _between_ms(start_ns: int | None, end_ns: int | None) -> float | None:
     return None if start_ns is None or end_ns is None else (end_ns - start_ns) / NS_PER_MS
 
@@ -186,7 +205,7 @@ def _delivery(timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply], ans
         "underrun_ms": underrun_ms(chunks, rate_hz),
     }
     if chunks:
-        player = played(chunks, rate_hz=rate_hz, buffer_ms=timeline.jitter_buffer_ms)
+        player = heard_reply(timeline, turn, answer)
         stalls_ns = [stall.length_ns for stall in player.stalls]
         columns |= {
             "reply_audio_ms": answer.samples / rate_hz * 1000,

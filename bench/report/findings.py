@@ -13,12 +13,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bench.measure.metrics import Group, headline_latencies
+from bench.report.findings_bill import Bill
 from bench.report.findings_groups import Groups
 from bench.report.findings_parts import Interval, Part, Rate
+from bench.report.findings_targets import TargetsReport
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
 from bench.store.certificate import Arrivals, Spread, WorkerFigures
-from bench.store.manifest import Manifest
+from bench.store.manifest import BudgetUsed, EstimatedCost, Manifest
 
 SUMMARY_VERSION = 2
 """2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
@@ -73,7 +75,7 @@ class LatencyCut(Part):
 
 
 class LatencyCuts(Part):
-    """The headline latency by accent, voice, language and condition: cuts with more than one value."""
+    """The headline latency by target, accent, voice, language and condition: cuts with more than one value."""
 
     metric: str
     title: str
@@ -92,6 +94,8 @@ class ErrorRow(Part):
     stage: str | None
     count: int
     message: str | None = None
+    target: str | None = None
+    """Whose it is, in a run with several targets."""
 
 
 class VerdictInfo(Part):
@@ -211,7 +215,7 @@ class Words(Part):
     overall: WordRow | None = None
     method: str | None = None
     cuts: dict[str, list[WordRow]] = Field(default_factory=dict)
-    """By accent, voice, fixture, language, condition: only cuts with more than one value, and accent and voice."""
+    """By target, accent, voice, fixture, language, condition: cuts with more than one value, and accent and voice."""
     not_shown: dict[str, int] = Field(default_factory=dict)
     """By cut: how many better rows were left out of a long table."""
     worst: list[BadlyHeard] = Field(default_factory=list)
@@ -264,6 +268,10 @@ class CostReport(Part):
     conversation_minutes: float
     books: list[str]
     example_prices: bool
+    estimate: EstimatedCost | None = None
+    """What the plan was expected to cost before the run."""
+    budget: BudgetUsed | None = None
+    """The limits of the run and what was used of them; None without a budget."""
 
 
 class LoadReport(Part):
@@ -415,6 +423,8 @@ class Charts(Part):
     """The latency that stands for the run in every chart."""
     over_time: TimeChart | None
     distribution: list[Curve]
+    by_target: list[Curve] = Field(default_factory=list)
+    """The same of the headline latency, a curve for each of several targets."""
     by_load: LoadChart | None
     slowest: list[SlowTurn]
 
@@ -456,10 +466,15 @@ class Findings(Part):
     protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
+    taking: list[Rate] = Field(default_factory=list)
+    """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None
     groups: list[Groups] = Field(default_factory=list)
+    targets: TargetsReport | None = None
+    """Targets side by side; None in a run with one."""
     words: Words
     cost: CostReport
+    bill: Bill = Field(default_factory=Bill)
     load: LoadReport
     health: Health
     recordings: RecordingsReport = Field(default_factory=RecordingsReport)

@@ -15,11 +15,11 @@ from bench.measure.metrics import GROUPS, METRICS, Group, Metric
 from bench.report.findings import LatencyCut, LatencyCuts, MetricRow, Percentile
 from bench.report.findings_parts import Interval
 from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles
-from bench.report.view import Mask, View, codes_of, equals
+from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
-CUTS = ("accent", "voice", "language", "condition")
+CUTS = ("target", "accent", "voice", "language", "condition")
 MOST_CUT_ROWS = 20
 
 
@@ -107,10 +107,14 @@ def rows_of(view: View, metric: Metric, values: Floats) -> tuple[Mask, Mask]:
     nothing = np.zeros(len(values), dtype=np.bool_)
     if metric.scope == "session":
         unanswered = view.calls_timed & ~known & ~equals(view.sessions, "status", "stopped")
+        if metric.expected is not None:
+            unanswered &= truth(view.sessions, metric.expected)
         return view.calls_timed & known, unanswered if metric.waits else nothing
     if metric.group == "harness":
         # The harness's own delay is shown for the very turns that it spoiled.
         return ~view.warmup & known, nothing
+    if not metric.of_answered:
+        return view.measured & known, nothing
     return view.answered & known, view.measured & ~view.answered if metric.waits else nothing
 
 

@@ -29,6 +29,7 @@ VERDICT_MEANINGS = {
     "invalid": "The machine that placed the calls was overloaded; these numbers describe it, not the target.",
     "incomplete": "Rows are missing; the numbers describe what is left.",
     "unreachable": "The target could not be reached.",
+    "budget": "The run was ended by its own limit on money, time or calls; the numbers describe what had ended.",
     "interrupted": "The run was stopped by hand; the numbers describe what had ended by then.",
 }
 
@@ -60,6 +61,17 @@ def usd(value: float | None) -> str:
         return "$0"
     decimals = max(2, min(8, 3 - math.floor(math.log10(abs(value)))))
     return f"${value:,.{decimals if abs(value) < 10 else 2}f}"
+
+
+def usd_limit(value: float | None) -> str:
+    """A limit as it was written: `$5`, `$0.05`."""
+    return MISSING if value is None else f"${value:,.10g}"
+
+
+def usd_rate(value: float) -> str:
+    """A listed price, with all of its digits: `$10.00`, `$0.0045`."""
+    whole, _, part = f"{value:,.10g}".partition(".")
+    return f"${whole}.{part:0<2}"
 
 
 def at_least(cost: CostReport) -> str:
@@ -158,7 +170,9 @@ def verdict_line(verdict: VerdictInfo) -> str:
 
 
 def headline(summary: Summary) -> str:
-    """One sentence with the numbers that are asked for first."""
+    """One sentence with the numbers that are asked for first; of several targets, who is the fastest."""
+    if summary.targets is not None:
+        return summary.targets.sentence
     row = summary.headline
     if row is None:
         return "No reply was measured."

@@ -18,11 +18,14 @@ from bench.report.findings_parts import Rate
 from bench.report.goodput import good_turns
 from bench.report.latency import interval
 from bench.report.stats import wilson
-from bench.report.view import Mask, View, equals
+from bench.report.view import Mask, View, equals, truth
 from bench.scenario.threshold_grammar import Objective
 
 CONTINUITY_MS = (50, 100, 200)
-OF_CALLS = ("connect_error_rate", "session_error_rate")
+OF_CALLS = ("connect_error_rate", "session_error_rate", "no_greeting_rate")
+
+_ONLY_WHERE_KNOWN = frozenset({"no_greeting_rate", "split_turn"})
+"""Shares that say nothing of a conversation without such a step, or of push to talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,17 @@ def share(view: View, name: str, objectives: Sequence[Objective] = ()) -> Share:
 
 def error_rates(view: View) -> list[Rate]:
     """Connecting, turns and whole calls apart: they must not be mixed into one error rate."""
-    return [share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate")]
+    rates = [
+        share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate", "split_turn")
+    ]
+    return [rate for rate in rates if rate.n or rate.name not in _ONLY_WHERE_KNOWN]
+
+
+def turn_taking(view: View) -> list[Rate]:
+    """Who spoke when they should not have, where that can be told: nothing in a run without any of it."""
+    found = [share(view, name).rate() for name in ("barge_in_rate", "false_barge_in", "talk_over_rate")]
+    acted = any(rate.n for rate in found if rate.name != "talk_over_rate") or any(rate.events for rate in found)
+    return [rate for rate in found if rate.n] if acted else []
 
 
 def continuity(view: View) -> list[Rate]:
@@ -65,6 +78,13 @@ def _calls(view: View) -> tuple[Mask, Mask]:
     # What the harness itself failed is in neither the measured calls nor the measured turns.
     cut_off = equals(view.sessions, "status", "stopped") & ~view.calls_ready
     return view.calls_measured & ~cut_off, ~view.calls_ready
+
+
+def _no_greeting(view: View) -> tuple[Mask, Mask]:
+    cut_off = equals(view.sessions, "status", "stopped")
+    return view.calls_measured & truth(view.sessions, "greeting_expected") & ~cut_off, np.isnan(
+        view.call["greeting_ms"]
+    )
 
 
 def _failed_calls(view: View) -> tuple[Mask, Mask]:
@@ -96,6 +116,25 @@ def _within(bound_ms: int) -> Callable[[View], tuple[Mask, Mask]]:
     return masks
 
 
+def _barge_ins(view: View) -> tuple[Mask, Mask]:
+    asked = view.turns["barge_in"].notna().to_numpy(dtype=np.bool_)
+    return view.measured & asked, truth(view.turns, "barge_in")
+
+
+def _splits(view: View) -> tuple[Mask, Mask]:
+    known = view.turns["split_turn"].notna().to_numpy(dtype=np.bool_)
+    return view.measured & known, truth(view.turns, "split_turn")
+
+
+def _false_barge_ins(view: View) -> tuple[Mask, Mask]:
+    asked = view.turns["false_barge_in"].notna().to_numpy(dtype=np.bool_)
+    return view.measured & asked, truth(view.turns, "false_barge_in")
+
+
+def _talk_over(view: View) -> tuple[Mask, Mask]:
+    return view.measured, view.turn["talk_over_ms"] > 0
+
+
 def _tasks(view: View) -> tuple[Mask, Mask]:
     passed = view.turn["expect_pass"]
     return view.measured & ~np.isnan(passed), passed > 0
@@ -104,6 +143,7 @@ def _tasks(view: View) -> tuple[Mask, Mask]:
 _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "connect_error_rate": _calls,
     "session_error_rate": _failed_calls,
+    "no_greeting_rate": _no_greeting,
     "error_rate": _status(*ERRORS),
     "no_reply_rate": _status("no_reply"),
     "early_rate": _status("early"),
@@ -111,5 +151,9 @@ _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "stall_rate": _stalls,
     "stall_free": _stall_free,
     "task_success": _tasks,
+    "split_turn": _splits,
+    "barge_in_rate": _barge_ins,
+    "false_barge_in": _false_barge_ins,
+    "talk_over_rate": _talk_over,
     **{f"c{bound}": _within(bound) for bound in CONTINUITY_MS},
 }

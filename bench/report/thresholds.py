@@ -48,7 +48,7 @@ def bounds_of(manifest: Manifest) -> list[tuple[ThresholdBlock, bool]]:
     """The bounds in force of a stored run, each with whether it is a default."""
     given = manifest.scenario.get("thresholds") or []
     whole = [each if isinstance(each, Mapping) else {"threshold": each} for each in given]
-    return bounds_in_force(tuple(map(ThresholdBlock.model_validate, whole)))
+    return bounds_in_force(tuple(map(ThresholdBlock.model_validate, whole)), manifest.interleaved)
 
 
 def objectives_of(manifest: Manifest) -> tuple[Objective, ...]:

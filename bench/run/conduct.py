@@ -27,6 +27,8 @@ TICK_S = 0.2
 ENOUGH_FAILURES = 10
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop: Ctrl-C, `kill`, and a terminal or a CI step that has gone."""
+COMPLETED = "completed"
+"""What a run ends with that came to its own end."""
 SERVER_ENDED = "server_ended"
 """`stop_reason` of a run whose embedded server ended before it."""
 
@@ -130,35 +132,53 @@ def _tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def conduct(workers: Workers, guards: Sequence[Guard], watcher: Watcher, *, graceful_stop_s: float) -> str:
+def as_it_is(progress: Progress) -> Progress:
+    """Progress to which nobody has anything to add."""
+    return progress
+
+
+def conduct(
+    workers: Workers,
+    guards: Sequence[Guard],
+    watcher: Watcher,
+    *,
+    graceful_stop_s: float,
+    seen: Callable[[Progress], Progress] = as_it_is,
+) -> str:
     """Run the calls to their end: `completed`, `interrupted`, or the reason of a guard.
 
-    The first Ctrl-C lets open calls finish within `graceful_stop_s`, the second hangs up.
+    The first Ctrl-C lets open calls finish within `graceful_stop_s`, the second hangs up. `seen` adds to the progress
+    what workers do not know.
     """
     interrupts: list[bool] = []
     with on_interrupt(interrupts.append, True):
         try:
             workers.start()
-            stop = _until_over(workers, guards, watcher, interrupts, graceful_stop_s)
+            stop = _until_over(workers, guards, watcher, interrupts, graceful_stop_s, seen)
         finally:
             if not workers.finished:
                 workers.hang_up()
             workers.drain()
-            watcher.progress(workers.progress())
+            watcher.progress(seen(workers.progress()))
             watcher.close()
     if interrupts:
         return "interrupted"
-    return stop.reason if stop is not None else "completed"
+    return stop.reason if stop is not None else COMPLETED
 
 
 def _until_over(
-    workers: Workers, guards: Sequence[Guard], watcher: Watcher, interrupts: list[bool], graceful_stop_s: float
+    workers: Workers,
+    guards: Sequence[Guard],
+    watcher: Watcher,
+    interrupts: list[bool],
+    graceful_stop_s: float,
+    seen: Callable[[Progress], Progress],
 ) -> Stop | None:
     """Until the last call has ended or must be hung up; the stop of the first guard that asks for one."""
     deadline: float | None = None
     noted = False
     while not workers.finished:
-        progress = workers.progress()
+        progress = seen(workers.progress())
         watcher.progress(progress)
         for guard in guards:
             stop = guard(progress)

@@ -21,11 +21,13 @@ from bench.audio.recording_checks import draw_recordings, recording_doubts
 from bench.errors import BenchError
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
-from bench.load.spec import RunSpec, Workforce
+from bench.load.spec import Callee, RunSpec, Workforce, callees_of
 from bench.load.watchers import Watcher, Watchers
-from bench.pricing.book import books_for
+from bench.pricing.book import PriceBook
+from bench.run.budget_guard import BudgetGuard, budget_remarks
 from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
+    COMPLETED,
     SERVER_ENDED,
     Guard,
     Stop,
@@ -37,8 +39,12 @@ from bench.run.conduct import (
     rows_are_kept,
     server_lives,
 )
+from bench.run.estimate import estimate
+from bench.run.plan import exposures_of
 from bench.run.server_process import ServerProcess, embedded_target
-from bench.run.watchdogs import watchdogs_of
+from bench.run.watchdog import Watchdog
+from bench.run.watchdogs import seen_by, watchdogs_of
+from bench.scenario.books import books_of
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.model import LoadConfig, Scenario
@@ -101,7 +107,7 @@ def run_scenario(
     folder is finished and reported.
     """
     workforce = workforce or Workforce()
-    if workforce.remote and scenario.target is None:
+    if workforce.remote and scenario.target is None and not scenario.targets:
         raise BenchError(
             "the scenario has no target, and workers on other machines cannot reach the embedded server here",
             hint="name a target in the scenario, or give --url with an address that every worker can reach",
@@ -109,20 +115,26 @@ def run_scenario(
     fixtures = fixtures_of(scenario)
     doubts = recording_doubts(fixtures.values())
     check_file_limit(scenario.load, workers=workforce.processes)
+    check_cap(scenario, workers=workforce.processes)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     failure: Exception | None = None
     with ExitStack() as stack:
         stack.callback(discard_unused, folder)
-        target, server = scenario.target, None
-        if target is None:
+        server = None
+        if scenario.target is None and not scenario.targets:
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
-            target = embedded_target(server)
-        pricing = scenario.pricing
-        books = books_for(
-            pricing.book, pricing.model, transcription_model=pricing.transcription_model, base=scenario.base
+        callees = callees_of(scenario, embedded_target(server) if server is not None else None)
+        spec = RunSpec(
+            scenario,
+            callees[0].target,
+            folder,
+            folder.run_id,
+            callees[0].books,
+            fixtures,
+            workforce,
+            interleaved=callees if len(callees) > 1 else (),
         )
-        spec = RunSpec(scenario, target, folder, folder.run_id, books, fixtures, workforce)
         watching = Watchers()
         stack.callback(watching.close)
         for open_watcher in watchers:
@@ -130,7 +142,7 @@ def run_scenario(
         dogs = watchdogs_of(spec)
         for dog in dogs:
             watching.add(dog)
-        for exposure in target.exposures:
+        for exposure in exposures_of(scenario):
             watching.note(f"WARNING: {exposure}")
         for name, said in doubts.items():
             watching.note(f"warning: recording {name}: {'; '.join(said)}")
@@ -138,9 +150,7 @@ def run_scenario(
         run.manifest.recording_doubts = doubts
         _say_what_to_expect(run, watching)
         stored.write_manifest(folder, run.manifest)
-        grace_s = scenario.load.graceful_stop_ms / 1000
         try:
-            stops: list[Stop] = []
             all_guards: list[Guard] = [
                 rows_are_kept,
                 server_lives(server),
@@ -148,14 +158,13 @@ def run_scenario(
                 *dogs,
                 *guards,
             ]
-            remembered = [remember(guard, stops) for guard in all_guards]
-            reason = conduct(run.workers, remembered, watching, graceful_stop_s=grace_s)
-            run.manifest.stop_sentence = stops[-1].sentence if stops else None
+            reason = _conducted(run, all_guards, dogs, watching)
             if reason == SERVER_ENDED and server is not None:
                 run.manifest.losses.append(f"the embedded server ended in mid-run ({server.ended()})")
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
+    run.manifest.budget = next((dog.used for dog in dogs if isinstance(dog, BudgetGuard)), None)
     with finishing_first(f"bench report {folder.root}"):
         finished = finish(run, reason)
         # Pictures are a convenience: a disk that does not take them does not end a report.
@@ -178,6 +187,17 @@ def check_file_limit(load: LoadConfig, *, workers: int) -> None:
         raise BenchError(
             f"{what} about {need} open files in a process; the limit is {limit}",
             hint="raise it (ulimit -n), spread the load with --workers, or lower the number of callers",
+        )
+
+
+def check_cap(scenario: Scenario, *, workers: int) -> None:
+    """Refuse a cap on open calls of which a target would have none in some worker process."""
+    cap, need = scenario.load.max_open, len(scenario.targets) * workers
+    if cap is not None and cap < need:
+        raise BenchError(
+            f"load.max_open = {cap} does not give each of {workers} workers a call for each of "
+            f"{len(scenario.targets)} targets",
+            hint=f"raise it to {need} or more, or take fewer --workers",
         )
 
 
@@ -206,8 +226,25 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
     return finish_or_keep(run.spec.folder, manifest)
 
 
+def _conducted(run: PreparedRun, guards: Sequence[Guard], dogs: Sequence[Watchdog], watching: Watchers) -> str:
+    """The word for why the run stopped; the sentence of whoever stopped it is in the manifest."""
+    stops: list[Stop] = []
+    reason = conduct(
+        run.workers,
+        [remember(guard, stops) for guard in guards],
+        watching,
+        graceful_stop_s=run.spec.scenario.load.graceful_stop_ms / 1000,
+        seen=seen_by(dogs),
+    )
+    if reason == COMPLETED:
+        stops += [stop for dog in dogs if (stop := dog.at_end()) is not None]
+        reason = stops[-1].reason if stops else reason
+    run.manifest.stop_sentence = stops[-1].sentence if stops else None
+    return reason
+
+
 def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
-    """Name a load that this machine cannot place, before it is placed."""
+    """Name what will not hold before it is tried: a load that this machine cannot place, a limit on unknown prices."""
     spec, known = run.spec, run.manifest.calibration
     remark = capacity_remark(
         shape_of(spec.scenario.load).most_open(),
@@ -216,9 +253,9 @@ def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
         cores=None if spec.workforce.remote else run.manifest.host.cores,
         known=known if isinstance(known, Calibration) else None,
     )
-    if remark is not None:
-        watching.note(remark)
-        run.manifest.notes.append(remark)
+    for said in [*([] if remark is None else [remark]), *budget_remarks(spec)]:
+        watching.note(said)
+        run.manifest.notes.append(said)
 
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
@@ -237,13 +274,16 @@ def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
 
 
 def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
-    scenario, target, host = spec.scenario, spec.target, host_facts()
+    scenario, host = spec.scenario, host_facts()
+    own_book = stored.own_book(books_of(scenario))
+    called = [_called(each, own_book) for each in spec.callees]
+    used = [book for each in spec.callees for book in _books_used(each)]
     return stored.Manifest(
         run_id=spec.run_id,
         bench_version=__version__,
         scenario_name=scenario.name,
         scenario=expanded(scenario),
-        load_sentence=load_sentence(scenario.load, scenario.turns),
+        load_sentence=load_sentence(scenario.load, scenario.turns, list(scenario.targets)),
         seed=scenario.seed,
         command=list(command),
         started_at=datetime.now(UTC),
@@ -251,18 +291,45 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         libraries=library_versions(),
         git=git_state(Path.cwd()),
         host=host,
-        target=stored.CalledTarget(
-            url=target.url,
-            model=target.model,
-            dialect=target.dialect,
-            provider=target.provider_name,
-            embedded=scenario.target is None,
-        ),
+        target=called[0],
+        targets=called,
         calibration=newest_calibration(host),
-        price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
-        own_price_book=stored.own_book(spec.books),
+        price_books=[book for place, book in enumerate(used) if book not in used[:place]],
+        own_price_book=own_book,
+        estimate=_estimated(spec),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
-        notes=target.exposures,
+        notes=exposures_of(scenario),
+    )
+
+
+def _called(callee: Callee, shared: PriceBook | None) -> stored.CalledTarget:
+    """What the manifest keeps of a target; its price book where that is not the one of all."""
+    target, book = callee.target, stored.own_book(callee.books)
+    return stored.CalledTarget(
+        name=callee.name,
+        url=target.url,
+        model=target.model,
+        dialect=target.dialect,
+        provider=target.provider_name,
+        embedded=callee.scenario.target is None,
+        own_price_book=book if book != shared else None,
+    )
+
+
+def _books_used(callee: Callee) -> list[stored.UsedPriceBook]:
+    return stored.UsedPriceBook.used(callee.scenario.pricing.model or callee.target.model, callee.books)
+
+
+def _estimated(spec: RunSpec) -> stored.EstimatedCost:
+    found = estimate(spec.scenario, spec.fixtures, spec.books)
+    money = found.usd
+    return stored.EstimatedCost(
+        low_usd=money.low if money else None,
+        usd=money.mid if money else None,
+        high_usd=money.high if money else None,
+        calls=found.calls.mid,
+        minutes=found.minutes.mid,
+        assumed=list(found.assumed),
     )
 
 

@@ -80,9 +80,10 @@ class WebPage(Watcher):
     def __init__(self, address: WebAddress, spec: RunSpec) -> None:
         """Raises `BenchError` when the address cannot be had."""
         report = spec.folder.root / "report.html"
+        self._budget = spec.scenario.budget
         self._state: dict[str, Any] = {
             "title": spec.scenario.name,
-            "target": spec.target.url,
+            "target": ", ".join(dict.fromkeys(each.target.url or each.name for each in spec.callees)),
             "report": str(report.resolve()),
             "phase": "not begun",
             "notes": [],
@@ -121,7 +122,7 @@ class WebPage(Watcher):
             elapsed=seconds(progress.elapsed_s),
             left=time_left(progress),
             done=progress.done,
-            figures=figures(progress),
+            figures=figures(progress, self._budget),
             workers=[asdict(worker) for worker in progress.workers],
         )
 

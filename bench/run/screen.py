@@ -17,7 +17,10 @@ from rich.text import Text
 
 from bench.load.progress import Progress
 from bench.load.spec import RunSpec
+from bench.load.spend import Spend
 from bench.load.watchers import Watcher
+from bench.report.phrases import usd, usd_limit
+from bench.scenario.budget import Budget
 
 PLAIN_EVERY_S = 5.0
 
@@ -26,7 +29,10 @@ def open_screen(console: Console) -> Callable[[RunSpec], Watcher]:
     """A live panel where the console is a terminal, plain lines where it is not."""
 
     def opened(spec: RunSpec) -> Watcher:
-        return PanelScreen(console, spec.scenario.name) if console.is_terminal else PlainScreen(console)
+        budget = spec.scenario.budget
+        if console.is_terminal:
+            return PanelScreen(console, spec.scenario.name, budget)
+        return PlainScreen(console, budget)
 
     return opened
 
@@ -46,13 +52,31 @@ def seconds(value: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def money(progress: Progress) -> str:
-    """Spend so far; "-" while nothing is priced, and a mark when some turns are not."""
-    tally = progress.tally
+def money(progress: Progress, budget: Budget | None = None) -> str:
+    """Spend so far; "-" while nothing is priced, and a mark when some turns are not. With a budget, of its limits."""
+    tally, spend = progress.tally, progress.spend
+    if budget is not None:
+        return of_budget(progress, budget, spend or Spend())
     if not tally.priced_turns:
         return "-"
     unpriced = tally.turns + tally.warmup_turns - tally.priced_turns
     return f"${tally.cost_usd:,.4f}" + (f" ({unpriced} turns without a price)" if unpriced else "")
+
+
+def of_budget(progress: Progress, budget: Budget, spend: Spend) -> str:
+    """`$0.0120 of $0.05 (est. $0.0030 more), 1.2 of 5 min, 8 of 20 calls`; parts without a limit are left out."""
+    parts = []
+    if budget.max_usd is not None:
+        unsure = spend.estimated_usd + spend.in_flight_usd
+        also = f" (est. {usd(unsure)} more)" if unsure else ""
+        parts.append(f"{usd(spend.known_usd) if spend.priced else '-'} of {usd_limit(budget.max_usd)}{also}")
+    elif spend.priced:
+        parts.append(usd(spend.known_usd))
+    if budget.max_minutes is not None:
+        parts.append(f"{progress.calls.call_s / 60:,.1f} of {budget.max_minutes:g} min")
+    if budget.max_sessions is not None:
+        parts.append(f"{progress.calls.started:,} of {budget.max_sessions:,} calls")
+    return ", ".join(parts)
 
 
 def errors(progress: Progress) -> str:
@@ -68,7 +92,7 @@ def time_left(progress: Progress) -> str:
     return seconds(progress.elapsed_s * (1 - progress.done) / progress.done)
 
 
-def figures(progress: Progress) -> list[tuple[str, str]]:
+def figures(progress: Progress, budget: Budget | None = None) -> list[tuple[str, str]]:
     """What a reader is shown, as (name, value)."""
     tally, calls = progress.tally, progress.calls
     warm = f" (+{tally.warmup_turns} warm-up)" if tally.warmup_turns else ""
@@ -81,15 +105,16 @@ def figures(progress: Progress) -> list[tuple[str, str]]:
         ("first audible p50 / p95", percentiles(tally.first_audible_ms)),
         ("TTFT p50 / p95", percentiles(tally.ttft_ms)),
         ("errors", errors(progress)),
-        ("spend", money(progress)),
+        ("spend" if budget is None else "budget", money(progress, budget)),
     ]
 
 
 class PlainScreen(Watcher):
     """One line every few seconds, for logs and CI."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, budget: Budget | None = None) -> None:
         self._console = console
+        self._budget = budget
         self._next_s = 0.0
         self._phase = ""
 
@@ -98,7 +123,7 @@ class PlainScreen(Watcher):
             return
         self._next_s, self._phase = progress.elapsed_s + PLAIN_EVERY_S, progress.phase
         share = "" if progress.done is None else f" {progress.done:4.0%}"
-        shown = ", ".join(f"{name} {value}" for name, value in figures(progress))
+        shown = ", ".join(f"{name} {value}" for name, value in figures(progress, self._budget))
         self.note(f"[{seconds(progress.elapsed_s):>5}]{share} {progress.phase:<9} {shown}")
 
     def note(self, line: str) -> None:
@@ -109,8 +134,9 @@ class PlainScreen(Watcher):
 class PanelScreen(Watcher):
     """A panel that is redrawn in place from the first progress on, and leaves its last state on the screen."""
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(self, console: Console, title: str, budget: Budget | None = None) -> None:
         self._title = title
+        self._budget = budget
         self._live = Live(console=console, auto_refresh=False, transient=False)
 
     def progress(self, progress: Progress) -> None:
@@ -133,7 +159,7 @@ class PanelScreen(Watcher):
         grid = Table.grid(padding=(0, 2))
         for _ in range(4):
             grid.add_column()
-        cells = [(name, Text(value, _colour(name, value))) for name, value in figures(progress)]
+        cells = [(name, Text(value, _colour(name, value))) for name, value in figures(progress, self._budget)]
         for left, right in zip(cells[::2], cells[1::2], strict=True):
             grid.add_row(*left, *right)
         return Group(head, bar, grid)

@@ -107,7 +107,7 @@ def sample_of(threshold: Threshold, row: Row, objectives: tuple[Objective, ...])
     if threshold.metric.name in _SHARES:
         happened = _SHARES[threshold.metric.name](row)
         return None if happened is None else (float(happened), 1.0)
-    if row.status not in ANSWERED:
+    if row.status not in ANSWERED and threshold.metric.of_answered:
         return (math.inf, 1.0) if threshold.metric.waits else None
     return None if value is None else (value, 1.0)
 
@@ -119,6 +119,9 @@ def _of_call(threshold: Threshold, row: SessionRecord) -> Pair | None:
         return None
     if name == "session_error_rate":
         return float(row.status == "failed"), 1.0
+    if name == "no_greeting_rate":
+        heard = row.greeting_ms is not None
+        return (float(not heard), 1.0) if row.greeting_expected and row.status != "stopped" else None
     if name in OF_CALLS:
         ready = row.session_ready_ms is not None
         return None if row.status == "stopped" and not ready else (float(not ready), 1.0)
@@ -129,7 +132,8 @@ def _of_call(threshold: Threshold, row: SessionRecord) -> Pair | None:
         return None
     value = getattr(row, name)
     if value is None:
-        return (math.inf, 1.0) if threshold.metric.waits and row.status != "stopped" else None
+        expected = threshold.metric.expected is None or getattr(row, threshold.metric.expected)
+        return (math.inf, 1.0) if threshold.metric.waits and expected and row.status != "stopped" else None
     return value, 1.0
 
 
@@ -177,6 +181,10 @@ _SHARES: dict[str, Callable[[TurnRecord], bool | None]] = {
     "stall_rate": _stalled,
     "stall_free": _stall_free,
     "task_success": lambda row: row.expect_pass,
+    "split_turn": lambda row: row.split_turn,
+    "barge_in_rate": lambda row: row.barge_in,
+    "false_barge_in": lambda row: row.false_barge_in,
+    "talk_over_rate": lambda row: row.talk_over_ms is not None,
     **{f"c{bound}": _within(bound) for bound in CONTINUITY_MS},
 }
 

@@ -18,3 +18,11 @@ class Watchdog(Watcher):
     def __call__(self, progress: Progress) -> Stop | None:
         """Why the run must stop now; None to let it go on."""
         raise NotImplementedError
+
+    def seen(self, progress: Progress) -> Progress:
+        """The progress with what this watchdog knows besides, as screens show it."""
+        return progress
+
+    def at_end(self) -> Stop | None:
+        """Why a run that came to its own end did so before its plan was done; None when it was done."""
+        return None

@@ -47,7 +47,7 @@ _FOLDS: Final[dict[str, Fold]] = {
     "total": "sum",
 }
 _MEDIAN = ("median", "med")
-_OF_CALLS = {"connect_error_rate", "session_error_rate", "cost_per_minute_usd"}
+_OF_CALLS = {"connect_error_rate", "session_error_rate", "no_greeting_rate", "cost_per_minute_usd"}
 """Metrics of a run that are computed from calls, not from turns."""
 _TEXT = re.compile(
     r"\s*(?P<metric>[A-Za-z_][\w.]*)?\s*(?:\{(?P<tags>[^}]*)\})?\s*:?\s*"
@@ -138,7 +138,7 @@ def parse_objective(text: str) -> Objective:
 
 def objective_metrics() -> list[str]:
     """The metrics that an objective may bound."""
-    shown = {"latency", "delivery", "rates"}
+    shown = {"latency", "taking", "delivery", "rates"}
     own = {"wer", "cer"}
     return [metric.name for metric in METRICS.values() if metric.scope == "turn" and metric.group in shown] + sorted(
         own

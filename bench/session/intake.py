@@ -22,14 +22,19 @@ from bench.facts.signals import (
     ServerError,
     SessionReady,
     Signal,
+    SpeechStarted,
+    TextDelta,
 )
 from bench.facts.timeline import Timeline
+from bench.session.barge_in import BargeIn
 from bench.session.listener import Listener
 from bench.session.scrub import Scrubber
 from bench.session.tracker import Tracker
 
 _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
 """Signals after which a waiting conversation may have something to do; deltas only put off what it waits for."""
+_STOPPING = (SpeechStarted, ResponseEnded)
+"""Signals that may stop the playback of a reply."""
 
 
 class Intake:
@@ -42,12 +47,16 @@ class Intake:
         tracker: Tracker,
         listener: Listener,
         scrubber: Scrubber | None = None,
+        barge_in: BargeIn | None = None,
     ) -> None:
         self._timeline = timeline
         self._dialect = dialect
         self._tracker = tracker
         self._listener = listener
         self._scrubber = scrubber or Scrubber(Redactor(), timeline)
+        self._barge_in = barge_in or BargeIn(timeline, listener, dialect)
+        self.curious = False
+        """Somebody waits for a moment of a reply: its deltas may end that wait."""
         self.ready = False
         """The server has acknowledged the configuration."""
         self.refusal: ErrorInfo | None = None
@@ -60,10 +69,11 @@ class Intake:
             signal = self._scrubber.fact(raw)
             if isinstance(signal, AudioDelta):
                 self._hear(signal, read_ns)
+                decisive = decisive or self.curious
             else:
                 self._note(signal, read_ns)
                 self._scrubber.kept(raw)
-                decisive = decisive or isinstance(signal, _DECISIVE)
+                decisive = decisive or isinstance(signal, _DECISIVE) or self.curious
         return decisive
 
     def _hear(self, delta: AudioDelta, read_ns: int) -> None:
@@ -80,7 +90,11 @@ class Intake:
 
     def _note(self, signal: Signal, read_ns: int) -> None:
         response = self._tracker.feed(signal, read_ns)
-        if response is not None and isinstance(signal, AudioDone):
+        if isinstance(signal, _STOPPING):
+            self._barge_in.feed(signal, response, read_ns)
+        if response is not None and isinstance(signal, TextDelta):
+            self._listener.read(response, signal.text)
+        elif response is not None and isinstance(signal, AudioDone):
             self._listener.pause(response)
         elif response is not None and isinstance(signal, ResponseEnded):
             onset = self._listener.finish(response, signal.response_id, signal.at_ns)

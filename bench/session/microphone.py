@@ -44,10 +44,15 @@ class Microphone:
     def _aligned(self, now_ns: int) -> int:
         return now_ns + (self._phase_ns - now_ns) % self._frame_ns
 
-    def speak(self, utterance: Utterance, now_ns: int) -> int:
-        """Place `utterance` on the clock as soon as it can be; returns the media time of its first sample."""
+    def speak(self, utterance: Utterance, now_ns: int, *, not_before_ns: int | None = None) -> int:
+        """Place `utterance` on the clock as soon as it can be; returns the media time of its first sample.
+
+        With `not_before_ns`, that is the first beginning of a frame from then on.
+        """
+        now_ns = max(now_ns, not_before_ns or now_ns)
         if self._continuous:
-            self._first = max(self._next, (now_ns - self._t0_ns) // self._frame_ns)
+            wait_ns = self._frame_ns - 1 if not_before_ns is not None else 0
+            self._first = max(self._next, (now_ns - self._t0_ns + wait_ns) // self._frame_ns)
         else:
             self._t0_ns, self._next, self._first = self._aligned(now_ns), 0, 0
         self._frames = utterance.frames

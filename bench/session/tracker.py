@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from bench.facts.acts import Sound
 from bench.facts.attribution import Attribution, ResponseState
 from bench.facts.signals import (
     ErrorInfo,
@@ -30,6 +31,7 @@ EARLY_SETTLE_NS = 3_000_000_000
 """How long a caller whom the server cut off waits for the real answer before taking the early one for all."""
 MOST_NOISE = 500
 """Signals of no consequence that one session stores; a server may repeat an error for every audio frame."""
+_TAKEN = (SpeechStarted, SpeechStopped, InputCommitted)
 _NOISE = (ServerError, Unrecognised, Malformed, RateLimits)
 
 
@@ -61,7 +63,7 @@ class Tracker:
         self._bounds = bounds
         self._refuses_turn = refuses_turn
         self._refuses_reply = refuses_reply or refuses_turn
-        self._attribution = Attribution(timeline.turns, manual=timeline.manual)
+        self._attribution = Attribution(timeline.turns, timeline.sounds, manual=timeline.manual)
         self._pending_items: dict[int, set[str]] = {}
         self._transcribed: set[int] = set()
         self._noise = 0
@@ -78,6 +80,52 @@ class Tracker:
     def current(self) -> TurnFacts | None:
         """The turn that was begun last."""
         return self._timeline.turns[-1] if self._timeline.turns else None
+
+    @property
+    def bounds(self) -> Bounds:
+        """How long each thing is waited for."""
+        return self._bounds
+
+    def unasked(self, first: int) -> ResponseState | None:
+        """The first response from number `first` on that belongs to the call: the agent spoke of its own accord."""
+        return next((each for each in self._attribution.responses[first:] if each.turn is None), None)
+
+    def answers_until_ns(self, sound: Sound, now_ns: int) -> int | None:
+        """Until when an answer to a sound may come, where the server took it for speech; None once that is settled."""
+        taken = [
+            entry.signal.at_ns
+            for entry in self._timeline.entries
+            if entry.turn is None and isinstance(entry.signal, _TAKEN) and entry.signal.at_ns >= sound.t0_ns
+        ]
+        if not taken:
+            return None
+        answers = [each for each in self._attribution.responses if each.first_ns >= sound.t0_ns and each.turn is None]
+        due_ns = self.said_by_ns(answers[-1].number) if answers else max(taken) + EARLY_SETTLE_NS
+        return due_ns if now_ns < due_ns and not (answers and answers[-1].ended_ns is not None) else None
+
+    def of_turn(self, turn: int) -> list[ResponseState]:
+        """The responses of turn `turn` so far."""
+        return self._attribution.of_turn(turn)
+
+    def response(self, number: int) -> ResponseState:
+        """The response of that number."""
+        return self._attribution.responses[number]
+
+    def said(self, number: int, now_ns: int) -> bool:
+        """Whether the response of that number has ended, or is waited for no longer."""
+        return now_ns >= self.said_by_ns(number)
+
+    def said_by_ns(self, number: int) -> int:
+        """Until when the response of that number is waited for at most; its end, once it has ended."""
+        response = self._attribution.responses[number]
+        if response.ended_ns is not None:
+            return response.ended_ns
+        return min(response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
+
+    def replying(self, turn: int) -> bool:
+        """Whether a response of turn `turn` is open although the caller cut into it and went on."""
+        interrupted = any(each.index == turn and each.end == "interrupted" for each in self._timeline.turns)
+        return interrupted and any(each.ended_ns is None for each in self._attribution.of_turn(turn))
 
     def begin(self, turn: TurnFacts) -> None:
         """The caller starts to speak; what arrives from now on belongs to `turn` unless it says otherwise."""
@@ -149,8 +197,7 @@ class Tracker:
             return "error"
         for response in mine:
             if response.ended_ns is None:
-                limit = min(response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns)
-                over = now_ns >= max(limit, turn.speech_end_ns)
+                over = now_ns >= max(self.said_by_ns(response.number), turn.speech_end_ns)
                 return ("error" if refused else "response_timeout") if over else None
         if refused:
             return "error" if mine or now_ns >= (self._refused_ns or 0) + self._settle_ns else None

@@ -27,11 +27,16 @@ SCHEMA_VERSION = 1
 class CalledTarget(StoredPart):
     """Who was called. `embedded` is the reference server that the run started itself."""
 
+    name: str | None = None
+    """As in the column `target`; None in a run of an older version."""
     url: str | None = None
     model: str | None = None
     dialect: str | None = None
     provider: str | None = None
     embedded: bool = False
+
+    own_price_book: PriceBook | None = None
+    """What its calls were priced with before the shipped books, as it was read."""
 
     @field_validator("url")
     @classmethod
@@ -93,6 +98,35 @@ def own_book(books: Books) -> PriceBook | None:
     return next((book for book in books.parts if book not in default_books().parts), None)
 
 
+class EstimatedCost(StoredPart):
+    """What the whole plan was expected to cost before the run; money is null where a price was unknown."""
+
+    low_usd: float | None = None
+    usd: float | None = None
+    high_usd: float | None = None
+    calls: float
+    minutes: float
+    """Of calls, from dialling to the end of each, added up."""
+    assumed: list[str] = Field(default_factory=list)
+
+
+class BudgetUsed(StoredPart):
+    """The limits of a run and what was used of them; a limit that is null was not set."""
+
+    max_usd: float | None = None
+    max_minutes: float | None = None
+    max_sessions: int | None = None
+    known_usd: float | None = None
+    """From usage and prices; null where no price was known."""
+    estimated_usd: float | None = None
+    """For turns without a usage or a price, and turns that were cut off: what such turns are expected to cost."""
+    estimated_turns: int = 0
+    minutes: float = 0.0
+    """Of calls, from dialling to the end of each, added up."""
+    sessions: int = 0
+    """Calls that began."""
+
+
 class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
@@ -113,6 +147,10 @@ class Manifest(StoredPart):
     """Why the run stopped: `completed`, `interrupted`, `budget`, or another word of the runner's."""
     stop_sentence: str | None = None
     """The same in a sentence, with the numbers that decided it; None where the run came to its own end."""
+    estimate: EstimatedCost | None = None
+    """None in a run of an older version."""
+    budget: BudgetUsed | None = None
+    """None in a run without one."""
     verdict: str | None = None
     exit_code: int | None = None
     reasons: list[str] = Field(default_factory=list)
@@ -121,6 +159,9 @@ class Manifest(StoredPart):
     git: GitState | None = None
     host: Host = Field(default_factory=Host)
     target: CalledTarget = Field(default_factory=CalledTarget)
+    """The only target, or the first of several."""
+    targets: list[CalledTarget] = Field(default_factory=list)
+    """Every target, in the order of the scenario; empty in a run of an older version."""
     workers: dict[str, WorkerAnchor] = Field(default_factory=dict)
     counts: Counts = Field(default_factory=Counts)
     losses: list[str] = Field(default_factory=list)
@@ -142,6 +183,11 @@ class Manifest(StoredPart):
     @classmethod
     def _without_secrets(cls, command: list[str]) -> list[str]:
         return safe_command(command)
+
+    @property
+    def interleaved(self) -> list[str]:
+        """The names of several targets that were called in turn; none in a run of one."""
+        return [each.name for each in self.targets if each.name is not None] if len(self.targets) > 1 else []
 
     @property
     def duration_s(self) -> float | None:

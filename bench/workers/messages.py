@@ -33,6 +33,8 @@ OF_WORKERS = frozenset({HELLO, READY, FAILED, TURNS, SESSIONS, EVENTS, PROGRESS,
 """What a worker says."""
 
 MOST_ROWS = 2_000
+SHIP_S = 0.5
+"""How often a worker tells its rows and its progress."""
 
 
 def versions() -> dict[str, str]:

@@ -29,7 +29,6 @@ from bench.workers.link import WorkerLink
 from bench.workers.package import unpack
 from bench.workers.scratch import new_scratch
 
-SHIP_S = 0.5
 MASTER_SILENCE_S = 20.0
 
 
@@ -167,7 +166,7 @@ class WorkerProcess:
 
     def _ship(self, run: WorkerRun) -> None:
         while not run.finished:
-            run.wait(SHIP_S)
+            run.wait(messages.SHIP_S)
             self._ship_rows(run)
         run.drain()
         self._ship_rows(run)

@@ -92,7 +92,10 @@ def test_it_is_played(tmp_path: Path) -> None:
             {"repeat": "yes-rms", "tims": 2},
             "conversation.0.tims: unknown key; allowed: repeat, id, times; did",
         ),
-        ({"repaet": "yes-rms"}, "found a step with key 'repaet'; allowed: a mapping with one of: say, pause, repeat"),
+        (
+            {"repaet": "yes-rms"},
+            "found a step with key 'repaet'; allowed: a mapping with one of: say, pause, ",
+        ),
         ({"repeat": "yes-rms", "times": 3}, "conversation.0.times: found 3; allowed: 2 or less"),
     ],
 )

@@ -23,6 +23,7 @@ NOT_METRICS = {
         "char_errors",
         "reference_chars",
         "frames",
+        "backchannels",
     ),
 }
 

@@ -200,6 +200,12 @@ SAME = (
     "cost_per_minute < $1",
     "session_error_rate < 1%",
     "connect_error_rate < 1%",
+    "greeting_ms: p90 < 2s",
+    "no_greeting_rate < 1%",
+    "barge_in_stop_ms: p90 < 400ms",
+    "barge_in_rate > 1%",
+    "false_barge_in < 1%",
+    "talk_over_rate < 1%",
     "in_audio < 1",
 )
 
@@ -214,9 +220,15 @@ def test_the_live_guard_sees_what_the_report_sees(
     for row in turns:
         row.client_late = bool(draw.random() < 0.1)
         row.error_kind = "harness" if row.status == "failed" and draw.random() < 0.2 else row.error_kind
+        row.barge_in = [None, True, False][draw.integers(3)]
+        row.barge_in_stop_ms = 500 * draw.random() if row.barge_in else None
+        row.talk_over_ms = 300 * draw.random() if draw.random() < 0.3 else None
+        row.false_barge_in = [None, True, False][draw.integers(3)]
     for call in sessions:
         call.gap_ms = 50.0 if draw.random() < 0.1 else None
         call.status = "stopped" if draw.random() < 0.1 else call.status
+        call.greeting_expected = bool(draw.random() < 0.7)
+        call.greeting_ms = 500 * draw.random() if draw.random() < 0.7 else None
     view = view_of(build.finished(tmp_path_factory.mktemp("run"), turns, sessions))
     objectives = (parse_objective("first_audible_ms < 900ms"), parse_objective("stalls < 1"))
     assert int((good_turns(view, objectives) & view.measured).sum()) == sum(

@@ -58,6 +58,8 @@ def failed(level: str, kind: str, stage: str | None = None) -> tuple[ErrorRow, .
         ({"turns": {"answered": 60}}, "pass", 0, "60 of 100"),
         ({"stop_reason": "interrupted"}, "interrupted", 130, "after 100 turns in 20 calls"),
         ({"stop_reason": "budget"}, "budget", 6, "100 of 100 turns answered"),
+        ({"stop_reason": "budget", "turns": {"total": 0, "answered": 0}}, "budget", 6, "the budget was used up"),
+        ({"stop_reason": "budget", "turns": {"answered": 0}}, "no data", 3, "none of 100 turns was answered"),
         ({"stop_reason": "interrupted", "losses": ("w1 lost",)}, "interrupted", 130, "w1 lost"),
         ({"losses": ("2 rows are missing",)}, "incomplete", 5, "2 rows are missing"),
         ({"losses": ("x",), "turns": {"answered": 0}}, "incomplete", 5, "x"),

@@ -88,6 +88,7 @@ _CHECKS: Mapping[str, Any] = {
     "const": _bound(lambda value, rule: value == rule and type(value) is type(rule)),
     "pattern": _bound(lambda value, rule: not isinstance(value, str) or re.search(rule, value) is not None),
     "minimum": _bound(lambda value, rule: not _is_number(value) or value >= rule),
+    "exclusiveMinimum": _bound(lambda value, rule: not _is_number(value) or value > rule),
     "maximum": _bound(lambda value, rule: not _is_number(value) or value <= rule),
     "minLength": _bound(lambda value, rule: not isinstance(value, str) or len(value) >= rule),
     "minItems": _bound(lambda value, rule: not isinstance(value, list) or len(value) >= rule),

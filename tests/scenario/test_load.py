@@ -87,7 +87,7 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
         ("session: {voice: marn}", "session.voice: no voice 'marn' in this dialect; allowed: alloy, ash, ballad"),
         ("session: {voice: marn}", "did you mean 'marin'?"),
         ("session: {voice: {nam: x}}", "session.voice: not a voice; allowed: alloy"),
-        ("session: {turn_detection: manuel}", "session.turn_detection: found 'manuel'; allowed: server_vad, manual"),
+        ("session: {turn_detection: manuel}", "session.turn_detection: found 'manuel'; allowed: server_vad, semantic"),
         ("session: {turn_detection: manuel}", "did you mean 'manual'?"),
         (
             "session: {turn_detection: {type: manual, releas: 1s}}",
@@ -96,7 +96,7 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
         ("session: {turn_detection: {silence_duration_ms: 500ms}}", "found '500ms'; allowed: a whole number of millis"),
         ("session: {turn_detection: {threshold: 2}}", "turn_detection.threshold: found 2; allowed: 1 or less"),
         ("session: {turn_detection: {idle_timeout_ms: 10}}", "found 10; allowed: 5000 or more"),
-        ("session: {turn_detection: null}", "session.turn_detection: found nothing; allowed: server_vad, manual"),
+        ("session: {turn_detection: null}", "session.turn_detection: found nothing; allowed: server_vad, semantic"),
         ("session: {transcription: off}", "found 'off'; allowed: a mapping such as {model: whisper-1}, or null"),
         ("session: {frame: 5ms}", "session.frame: found 5ms; allowed: 10ms to 200ms"),
         ("session: {frame: 12.5ms}", "session.frame: '12.5ms' is finer than a millisecond"),
@@ -189,10 +189,17 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
         ("hello", "conversation: found no list; allowed: a list of steps"),
         ("[{pause: 1s}]", "conversation: nobody speaks; allowed: at least one say step"),
         ("[{say: yes-slt, pause: 1s}]", "conversation.0: found say and pause in one step; allowed: one of them"),
-        ("[{sya: yes-slt}]", "conversation.0: found a step with key 'sya'; allowed: a mapping with one of: say, pause"),
+        (
+            "[{sya: yes-slt}]",
+            "conversation.0: found a step with key 'sya'; allowed: a mapping with one of: say, ",
+        ),
         ("[{sya: yes-slt}]", "did you mean 'say'?"),
-        ("[{}]", "conversation.0: found an empty step; allowed: a mapping with one of: say, pause"),
-        ("[yes-slt]", "conversation.0: found 'yes-slt'; allowed: a mapping with one of: say, pause (- say: yes-slt)"),
+        ("[{}]", "conversation.0: found an empty step; allowed: a mapping with one of: say, pause, listen"),
+        (
+            "[yes-slt]",
+            "conversation.0: found 'yes-slt'; allowed: a mapping with one of: ",
+        ),
+        ("[yes-slt]", " (- say: yes-slt)"),
         ("[{say: yes-slt, is: a}]", "conversation.0.is: unknown key; allowed: say, id"),
         ("[{say: balanc-rms}]", "conversation.0.say: no fixture 'balanc-rms'; allowed: the "),
         (
@@ -206,12 +213,46 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
         ("[{say: {a: b}}]", "conversation.0.say: found {'a': 'b'}; allowed: the id of a fixture in quotes"),
         ("[{say: yes-slt}, {pause: 0s}]", "conversation.1.pause: found 0; allowed: a duration longer than 0"),
         ("[{say: yes-slt}, {pause: 5}]", "conversation.1.pause: 5 has no unit"),
+        ("[{say: yes-slt}, {listen: 5}]", "conversation.1.listen: 5 has no unit"),
+        (
+            "[{say: yes-slt}, {interrupt: {say: yes-rms}}]",
+            "conversation.1.interrupt: nothing says when; allowed: after",
+        ),
+        (
+            "[{say: yes-slt}, {interrupt: {say: yes-rms, after: 1s, words: 2}}]",
+            "conversation.1.interrupt.words: found with after; allowed: one of them",
+        ),
+        (
+            "[{say: yes-slt}, {interrupt: {say: nope, after: 1s}}]",
+            "conversation.1.interrupt.say: no fixture 'nope'; allowed: the 62 ids",
+        ),
+        (
+            "[{interrupt: {say: yes-rms, after: 1s}}]",
+            "conversation.0: no reply to cut into; allowed: right after say, listen, interrupt, backchannel",
+        ),
+        (
+            "[{say: yes-rms}, {pause: 1s}, {backchannel: cough}]",
+            "conversation.2: no reply to cut into; allowed: right after say",
+        ),
+        (
+            "[{say: yes-slt}, {backchannel: cogh}]",
+            "conversation.1.backchannel: no fixture 'cogh'; allowed: the 62 ids of the project's own catalogue (bench "
+            "fixtures list), or a sound: mm-hm, uh-huh, okay, right, cough, door; did you mean 'cough'?",
+        ),
+        ("[{say: cough}]", "conversation.0.say: no fixture 'cough'; allowed: the 62 ids"),
     ],
 )
 def test_problems_of_a_conversation(conversation: str, problem: str, problems: Problems) -> None:
     (found,) = problems(f"name: t\nconversation: {conversation}\n")
     assert found.startswith("s.yaml:2: ")
     assert problem in found
+
+
+def test_a_sound_means_nothing_in_push_to_talk(problems: Problems) -> None:
+    (found,) = problems(
+        "name: t\nsession: {turn_detection: manual}\nconversation: [{say: yes-slt}, {backchannel: cough}]\n"
+    )
+    assert "conversation.1: backchannel means nothing in push to talk" in found
 
 
 def test_missing_keys_say_what_they_are(problems: Problems) -> None:

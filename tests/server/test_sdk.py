@@ -146,6 +146,38 @@ def test_a_manual_turn_and_every_other_request(server: str) -> None:
     assert {"conversation.item.truncated", "input_audio_buffer.cleared"} <= set(types(events))
 
 
+def test_a_barge_in_and_the_truncation_of_what_was_not_heard(server: str) -> None:
+    heard_ms = 300
+
+    async def run() -> list[dict[str, Any]]:
+        async with client(server).realtime.connect(model="local-pipeline") as connection:
+            await connection.session.update(
+                session={"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
+            )
+            events = await until(connection, "session.updated")
+            for audio in turn("opening-hours-slt"):
+                await connection.input_audio_buffer.append(audio=audio)
+            delta = "response.output_audio.delta"
+            events += await until(connection, *[delta] * 5)
+            item_id = next(event["item_id"] for event in events if event["type"] == delta)
+            for audio in turn("no-wrong-kal16"):
+                await connection.input_audio_buffer.append(audio=audio)
+            events += await until(connection, "input_audio_buffer.speech_started", "response.done")
+            await connection.conversation.item.truncate(item_id=item_id, content_index=0, audio_end_ms=heard_ms)
+            return events + await until(connection, "conversation.item.truncated", "response.done")
+
+    events = asyncio.run(run())
+    first, second = (event["response"] for event in events if event["type"] == "response.done")
+    assert (first["status"], first["status_details"]["reason"]) == ("cancelled", "turn_detected")
+    assert first["usage"]["output_tokens"] > 0, "what was sent of it is billed"
+    assert second["status"] == "completed"
+    (truncated,) = (event for event in events if event["type"] == "conversation.item.truncated")
+    assert truncated["audio_end_ms"] == heard_ms
+    order = types(events)
+    assert order.index("input_audio_buffer.speech_started") < order.index("response.done")
+    assert "error" not in order
+
+
 def test_a_client_secret_made_by_the_sdk_opens_a_session_with_its_configuration(server: str) -> None:
     async def run() -> tuple[Any, list[dict[str, Any]]]:
         made = await client(server).realtime.client_secrets.create(

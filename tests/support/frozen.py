@@ -23,7 +23,8 @@ import pandas as pd
 import psutil
 import yaml
 
-from bench.calibrate.truth import LATENCIES, check_turns, log_files, read_truth
+from bench.calibrate.sent import log_files, read_truth
+from bench.calibrate.truth import LATENCIES, check_turns
 from bench.store.reader import iter_timelines, read_run
 from tests.support.processes import simulated_server
 

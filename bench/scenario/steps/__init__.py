@@ -3,11 +3,14 @@
 A new kind is a new file and a word in the loop below, or a call of `register_step`.
 """
 
+from bench.scenario.steps.backchannel import Backchannel
+from bench.scenario.steps.interrupt import Interrupt
+from bench.scenario.steps.listen import Listen
 from bench.scenario.steps.pause import Pause
 from bench.scenario.steps.say import Say
 from bench.scenario.steps.step import Step, StepBlock, register_step
 
-for _kind in (Say, Pause):
+for _kind in (Say, Pause, Listen, Interrupt, Backchannel):
     register_step(_kind)
 
-__all__ = ["Pause", "Say", "Step", "StepBlock", "register_step"]
+__all__ = ["Backchannel", "Interrupt", "Listen", "Pause", "Say", "Step", "StepBlock", "register_step"]

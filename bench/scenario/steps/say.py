@@ -16,6 +16,11 @@ from bench.scenario.steps.step import StepBlock, as_written
 
 def _fixture_ids(value: object, info: ValidationInfo) -> tuple[str, ...]:
     """One id or a list of them; checked against `context["fixture_ids"]` when the loader knows the catalogue."""
+    return checked_ids(value, info)
+
+
+def checked_ids(value: object, info: ValidationInfo, others: Sequence[str] = ()) -> tuple[str, ...]:
+    """The same, where `others` may be said too."""
     if isinstance(value, str):
         ids: list[object] = [value]
     elif isinstance(value, list | tuple):
@@ -29,27 +34,34 @@ def _fixture_ids(value: object, info: ValidationInfo) -> tuple[str, ...]:
     for item in ids:
         if not isinstance(item, str) or not item:
             raise refusal(f"found {as_written(item)} in the list; allowed: ids of fixtures, in quotes")
-        if known is not None and item not in known:
+        if known is not None and item not in known and item not in others:
             raise refusal(
                 f"no fixture '{item}'; allowed: the {len(known)} ids of {context.get('catalogue', 'the catalogue')} "
-                f"(bench fixtures list){nearest(item, list(known))}"
+                f"(bench fixtures list){_or_one_of(others)}{nearest(item, [*known, *others])}"
             )
     return tuple(str(item) for item in ids)
 
 
-FixtureChoice = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_fixture_ids),
-    PlainSerializer(lambda ids: ids[0] if len(ids) == 1 else list(ids), when_used="json"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
-            ]
-        }
-    ),
-]
+def _or_one_of(others: Sequence[str]) -> str:
+    return f", or a sound: {', '.join(others)}" if others else ""
+
+
+AS_WRITTEN = PlainSerializer(lambda ids: ids[0] if len(ids) == 1 else list(ids), when_used="json")
+CHOICE_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+        ]
+    }
+)
+FixtureChoice = Annotated[tuple[str, ...], BeforeValidator(_fixture_ids), AS_WRITTEN, CHOICE_SCHEMA]
+
+
+def drawn(ids: tuple[str, ...], rng: random.Random, known: Collection[str] | None = None) -> str:
+    """One of `ids` that is `known`; always takes one number from `rng`, so that later draws do not shift."""
+    among = ids if known is None else [each for each in ids if each in known]
+    return among[int(rng.random() * len(among))]
 
 
 class Say(StepBlock):
@@ -57,6 +69,7 @@ class Say(StepBlock):
 
     KIND = "say"
     TURNS = 1
+    HAS_REPLY = True
 
     say: FixtureChoice = Field(
         description="Fixture id to speak, or a list of ids of which each session draws one by the seed.",
@@ -78,7 +91,6 @@ class Say(StepBlock):
     def condition_use(self) -> str | Condition | None:
         return self.condition
 
-    def draw(self, rng: random.Random, known: Collection[str]) -> str:
-        """One of the fixtures that are `known`; always takes one number from `rng`, so later draws do not shift."""
-        ids = [each for each in self.say if each in known]
-        return ids[int(rng.random() * len(ids))]
+    def draw(self, rng: random.Random, known: Collection[str] | None = None) -> str:
+        """The fixture id that a session speaks, of those that are `known`; always takes one number from `rng`."""
+        return drawn(self.say, rng, known)

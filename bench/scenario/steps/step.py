@@ -21,6 +21,12 @@ class StepBlock(Block):
     KIND: ClassVar[str]
     TURNS: ClassVar[int] = 0
     """Turns that this step plans."""
+    HAS_REPLY: ClassVar[bool] = False
+    """The agent speaks at the end of this step, so that the next one can cut into that."""
+    CUTS_IN: ClassVar[bool] = False
+    """This step begins while the reply to the step before it is heard."""
+    NEEDS_OPEN_MICROPHONE: ClassVar[bool] = False
+    """This step means nothing in push to talk, where nothing is sent while the caller listens."""
 
     @property
     def condition_use(self) -> str | Condition | None:
@@ -30,6 +36,11 @@ class StepBlock(Block):
     @property
     def fixture_ids(self) -> tuple[str, ...]:
         """Every fixture that the step may speak."""
+        return ()
+
+    @property
+    def sound_ids(self) -> tuple[str, ...]:
+        """Those of them that may be shipped sounds, and are no turn."""
         return ()
 
 

@@ -199,6 +199,13 @@ class Session:
         self._start_response({}, actions)
         return actions
 
+    def speak(self) -> Actions:
+        """The agent speaks although nobody said anything; nothing while it speaks already."""
+        actions = Actions()
+        if self._answers and self._responses.active is None:
+            self._start_response({}, actions)
+        return actions
+
     def expire(self) -> Actions:
         """The session has reached its maximum duration."""
         minutes = self._lifetime_s / 60

@@ -13,13 +13,22 @@ from typing import Any
 from bench.audio.catalogue import Fixture
 from bench.scenario.steps import StepBlock
 from bench.session.call import CallStep
+from bench.session.steps.backchannel import BackchannelStep
+from bench.session.steps.interrupt import InterruptStep
+from bench.session.steps.listen import ListenStep
 from bench.session.steps.pause import PauseStep
 from bench.session.steps.say import SayStep
 
 Maker = Callable[[int, Any, Mapping[str, Fixture], random.Random], CallStep]
 """(place in the conversation, block, fixtures by id, random numbers of this call) -> the step of this call."""
 
-_MAKERS: dict[str, Maker] = {"say": SayStep.of, "pause": PauseStep.of}
+_MAKERS: dict[str, Maker] = {
+    "say": SayStep.of,
+    "pause": PauseStep.of,
+    "listen": ListenStep.of,
+    "interrupt": InterruptStep.of,
+    "backchannel": BackchannelStep.of,
+}
 
 
 def register_player(kind: str, make: Maker) -> None:

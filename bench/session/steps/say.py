@@ -25,6 +25,4 @@ class SayStep:
         return cls(place, fixtures[block.draw(draw, fixtures)])
 
     def play(self, call: Call) -> None:
-        turn = call.say(self.fixture, step=self.place)
-        call.await_reply(turn)
-        call.hear_out()
+        call.hear_reply(call.say(self.fixture, step=self.place))

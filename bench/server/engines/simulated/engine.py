@@ -23,11 +23,12 @@ from bench.server.allowance import Allowance
 from bench.server.engines.base import EngineSession, Handler
 from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
 from bench.server.engines.simulated.profile import Profile
+from bench.server.engines.simulated.reactions import AGAIN_MS, spoken_into
 from bench.server.engines.simulated.reply_plan import ScheduledAction, reply_actions, with_faults
 from bench.server.engines.simulated.scheduled_reply import ScheduledReply
 from bench.server.engines.simulated.simulated_input import SimulatedInput
 from bench.server.engines.simulated.transcripts import Transcripts
-from bench.server.engines.simulated.turn import Turn, greeting, new_turn
+from bench.server.engines.simulated.turn import Turn, greeting, new_turn, unasked_greeting
 from bench.server.protocol.commands import Event, ReplyRequest
 from bench.server.protocol.config import Json
 from bench.server.protocol.input_audio import InputEvent, SpeechBegan, SpeechEnded
@@ -82,10 +83,16 @@ class SimulatedSession(EngineSession):
         self._profile = engine.profile
         self._number = number
         self._turn: Turn | None = None
+        self._answered: Turn | None = None
+        """The turn before: the one that is being answered while a sound is heard."""
         self._turns = 0
         self._replies: dict[str, ScheduledReply] = {}
+        self._newest: ScheduledReply | None = None
         self._transcripts = Transcripts(handler, engine.profile)
         self._splitting = False
+        self._configured = False
+        self._greeting: Turn | None = None
+        """What is said unasked, until it has begun."""
         faults = session_faults(engine.profile.faults, engine.profile.seed, number)
         self.facts = {"faults": list(faults)}
         engine.open_sessions += 1
@@ -100,6 +107,9 @@ class SimulatedSession(EngineSession):
 
     def outgoing(self, event: Event) -> Iterable[Event]:
         """The event as the faults of the turn change it."""
+        if not self._configured and event["type"] == "session.updated":
+            self._configured = True
+            self._greet()
         faults = self._turn.faults if self._turn is not None else NO_FAULTS
         if not faults:
             return (event,)
@@ -128,12 +138,64 @@ class SimulatedSession(EngineSession):
             turn = self._next_turn(audio.detector.onset)
             if not audio.manual:
                 self._arrange_faults(turn, at_ns)
-        return () if audio.manual else [SpeechBegan(round(audio.ms(audio.lead_in(audio.detector.onset))))]
+        if audio.manual:
+            return ()
+        assert self._turn is not None
+        into = self._turn.spoken_into
+        if into is None or into.noticed_ns is not None:
+            return self._began(self._turn)
+        noticed = self._turn
+        due_ns = into.onset_ns + round(into.reaction_ms * NS_PER_MS)
+        self.handler.later(due_ns, lambda: self._notice(noticed))
+        return ()
+
+    def _notice(self, turn: Turn) -> None:
+        """The reaction to a caller who speaks into a reply is due, once the sound has lasted long enough."""
+        into = turn.spoken_into
+        if turn is not self._turn or turn.committed or into is None or into.noticed_ns is not None:
+            return
+        if into.lasted(self._input.detector.speech_ms):
+            self.handler.apply(self.handler.session.heard(self._began(turn)))
+        else:
+            self._in_ms(AGAIN_MS, lambda: self._notice(turn))
+
+    def _ignore(self, turn: Turn) -> None:
+        """It was a short sound: go on as if nothing had been heard."""
+        assert turn.spoken_into is not None
+        turn.spoken_into.ignored = True
+        self._log(turn)
+        self._input.detector.forget()
+        self._turn = self._answered
+
+    def _began(self, turn: Turn) -> list[InputEvent]:
+        """`speech_started`, unless it was said of this turn before."""
+        if turn.spoken_into is not None:
+            if turn.spoken_into.noticed_ns is not None:
+                return []
+            turn.spoken_into.noticed_ns = time.monotonic_ns()
+        return [SpeechBegan(round(self._input.ms(self._input.lead_in(turn.onset))))]
 
     def _next_turn(self, onset: int) -> Turn:
         number, self._turns = self._turns, self._turns + 1
-        turn = new_turn(self._profile, self._number, number, onset=onset, open_sessions=self._engine.open_sessions)
-        self._turn = turn
+        turn = new_turn(
+            self._profile,
+            self._number,
+            number,
+            onset=onset,
+            open_sessions=self._engine.open_sessions,
+            eagerness=self._input.eagerness,
+        )
+        reply, detector = self._newest, self._input.detector
+        turn.spoken_into = spoken_into(
+            self._profile,
+            self._number,
+            number,
+            reply,
+            onset_ns=detector.captured_ns(onset) if detector.position else time.monotonic_ns(),
+            sending=reply is not None and reply.response_id in self._replies,
+            open_sessions=self._engine.open_sessions,
+        )
+        self._answered, self._turn = self._turn, turn
         return turn
 
     def _arrange_faults(self, turn: Turn, at_ns: int) -> None:
@@ -155,6 +217,10 @@ class SimulatedSession(EngineSession):
         if turn.end_position is not None and detector.position < turn.end_position:
             return  # a pause inside of a known recording
         if self._input.manual:
+            return
+        into = turn.spoken_into
+        if into is not None and into.noticed_ns is None and not into.lasted(detector.speech_ms):
+            self._ignore(turn)
             return
         turn.ended = True
         if turn.committed:  # an early reply was given
@@ -195,7 +261,8 @@ class SimulatedSession(EngineSession):
 
     def _end_speech(self, turn: Turn) -> None:
         audio = self._input
-        ended: list[InputEvent] = [SpeechEnded(audio.now_ms), audio.take(audio.lead_in(turn.onset))]
+        began = self._began(turn) if turn.spoken_into is not None else []
+        ended: list[InputEvent] = [*began, SpeechEnded(audio.now_ms), audio.take(audio.lead_in(turn.onset))]
         self.handler.apply(self.handler.session.heard(ended))
 
     def _split(self, turn: Turn) -> None:
@@ -218,7 +285,7 @@ class SimulatedSession(EngineSession):
         if turn is None or turn.committed:  # a commit of silence
             turn = self._next_turn(audio.detector.position)
             turn.recognised(None, audio.detector.position, now_ns)
-            turn.ended = True
+            turn.ended = turn.silence = True
         turn.items.append(item_id)
         if transcribe:
             turn.transcribed.append(item_id)
@@ -230,7 +297,7 @@ class SimulatedSession(EngineSession):
                 self._recognise(turn)
             if turn.end_ns is None:
                 turn.recognised(None, audio.detector.position, now_ns)
-            turn.ended = True
+            turn.ended = turn.silence = True
             self._log(turn)
             audio.detector.forget()
         if turn.transcribed:
@@ -238,14 +305,28 @@ class SimulatedSession(EngineSession):
 
     # -- the reply
 
+    def _greet(self) -> None:
+        """Speak first, where the profile says so."""
+        found = unasked_greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
+        if found is None:
+            return
+
+        def speak() -> None:
+            if self._turn is None:  # the caller was faster
+                self._greeting = found[1]
+                self.handler.apply(self.handler.session.speak())
+                self._greeting = None
+
+        self._in_ms(found[0], speak)
+
     def start_reply(self, request: ReplyRequest) -> None:
         response_id, now_ns = request.response_id, time.monotonic_ns()
         if self._splitting:
             self._replies[response_id] = ScheduledReply(self.handler, response_id, [], now_ns)
             return
         turn = self._turn
-        if turn is None or turn.done or not turn.committed:
-            turn = greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
+        if self._greeting is not None or turn is None or turn.done or not turn.committed:
+            turn = self._greeting or greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
             turn.end_ns = now_ns
         reserved, refusal = self.allowance.reserve(request.max_output_tokens)
         actions, base_ns = self._plan(turn, request, now_ns)
@@ -257,7 +338,7 @@ class SimulatedSession(EngineSession):
             turn.done = True
 
         reply = ScheduledReply(self.handler, response_id, actions, base_ns, reserved=reserved, over=over)
-        self._replies[response_id] = reply
+        self._replies[response_id] = self._newest = reply
         reply.go_on()
 
     def stop_reply(self, response_id: str) -> None:
@@ -289,8 +370,8 @@ class SimulatedSession(EngineSession):
 
     # -- helpers
 
-    def _in_ms(self, delay_ms: int, callback: Any) -> None:
-        self.handler.later(time.monotonic_ns() + delay_ms * NS_PER_MS, callback)
+    def _in_ms(self, delay_ms: float, callback: Any) -> None:
+        self.handler.later(time.monotonic_ns() + round(delay_ms * NS_PER_MS), callback)
 
     def _log(self, turn: Turn) -> None:
         if not turn.logged and self.handler.truth.wanted:

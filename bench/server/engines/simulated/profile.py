@@ -15,14 +15,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.config.block import Block, Complaint, LongerMs, ScenarioPath, Text
+from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
-from bench.server.engines.simulated.distributions import DelayField, constant
+from bench.server.engines.simulated.distributions import Delay, DelayField, constant
 from bench.server.engines.simulated.faults import Fault
 from bench.shipped import shipped
 
 _HINT = "docs/simulator.md lists every key; bench scenarios lists the profiles that are shipped"
+DEFAULT_GREETING = "Hello, thank you for calling. How can I help you today?"
 DEFAULT_REPLY = "Thank you for calling. I have found what you asked for and will send you the details right away."
 
 
@@ -62,6 +63,44 @@ class FixtureReply(Block):
     length: DelayField | None = Field(default=None, description="Length of the audio; default: `reply_length`.")
 
 
+class Greeting(Block):
+    """What the agent says as soon as a session is configured, without being asked."""
+
+    after: DelayField = Field(default=constant(0), description="From `session.updated` to `response.created`.")
+    text: Text = Field(default=DEFAULT_GREETING, description="The words.")
+    length: DelayField = Field(default=constant(2000), description="Length of the audio.")
+    share: float = Field(default=1.0, description="Part of the sessions that are greeted.", ge=0, le=1)
+
+
+class BargeIn(Block):
+    """How it reacts to a caller who speaks while a reply is sent or heard."""
+
+    reaction: DelayField = Field(
+        default=constant(0),
+        description="From the onset of the caller's speech to `speech_started`, with which a reply is cancelled. Not "
+        "before the level detector has noticed it, and at the end of the turn at the latest.",
+    )
+    shortest: DurationMs = Field(
+        default=0, description="A shorter sound is no turn and stops nothing; speech is noticed once it lasted so long."
+    )
+    false_stops: float = Field(
+        default=0, description="Part of the shorter sounds that are taken for speech all the same.", ge=0, le=1
+    )
+
+
+class Semantic(Block):
+    """End of speech to `speech_stopped` under `semantic_vad`, by its eagerness."""
+
+    low: DelayField = Field(default=constant(1200), description="Of `eagerness: low`.")
+    medium: DelayField = Field(default=constant(700), description="Of `medium` and `auto`.")
+    high: DelayField = Field(default=constant(400), description="Of `high`.")
+
+    def of(self, eagerness: str) -> Delay:
+        """The delay for one value of `eagerness`."""
+        delay: Delay = getattr(self, "medium" if eagerness == "auto" else eagerness)
+        return delay
+
+
 class Limits(Block):
     """What the server refuses, and how."""
 
@@ -94,6 +133,10 @@ class Profile(Block):
         default="speech_end", description="Zero of first_token and first_audio in manual mode."
     )
     endpointing: DelayField = Field(default=constant(400), description="End of speech to speech_stopped.")
+    semantic: Semantic = Field(
+        default=Semantic(),
+        description="In the place of `endpointing` under semantic_vad; the reply is later by the difference.",
+    )
     first_token: DelayField = Field(default=constant(550), description="End of speech to the first transcript delta.")
     first_audio: DelayField = Field(default=constant(650), description="End of speech to the first audio delta.")
     leading_silence: DelayField = Field(default=constant(100), description="Silence at the start of the reply's audio.")
@@ -105,6 +148,8 @@ class Profile(Block):
     reply: Text = Field(default=DEFAULT_REPLY, description="The words of every reply.")
     reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
     replies: dict[str, FixtureReply] = Field(default={}, description="Replies by fixture id.")
+    barge_in: BargeIn = Field(default=BargeIn(), description="Reaction to a caller who speaks into a reply.")
+    greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")

@@ -32,6 +32,7 @@ class AudioChunk:
     in_base64: str
     samples: int
     silent: int
+    rate_hz: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,16 @@ class ReplyPlan:
     """Between one delta and the next; the last is repeated."""
     text: str
 
+    def ended_after(self, endpoint_ms: float) -> ReplyPlan:
+        """The same with the end of the turn elsewhere; a reply to a turn that ends later is as much later."""
+        later_ms = max(0.0, endpoint_ms - self.endpoint_ms)
+        return replace(
+            self,
+            endpoint_ms=endpoint_ms,
+            first_token_ms=self.first_token_ms + later_ms,
+            first_audio_ms=self.first_audio_ms + later_ms,
+        )
+
 
 @lru_cache(maxsize=512)
 def chunk(audio_format: AudioFormat, silent: int, samples: int) -> AudioChunk:
@@ -93,7 +104,7 @@ def chunk(audio_format: AudioFormat, silent: int, samples: int) -> AudioChunk:
     tone = TONE_AMPLITUDE * np.cos(2 * np.pi * TONE_HZ / rate_hz * np.arange(samples - silent))
     pcm = np.concatenate((np.zeros(silent), tone)).astype(np.int16)
     data = audio_format.encode(pcm)
-    return AudioChunk(data, base64.b64encode(data).decode("ascii"), samples, silent)
+    return AudioChunk(data, base64.b64encode(data).decode("ascii"), samples, silent, rate_hz)
 
 
 def reply_actions(plan: ReplyPlan, audio_format: AudioFormat, *, spoken: bool) -> list[ScheduledAction]:
@@ -188,8 +199,7 @@ def _place_after(acts: list[ScheduledAction], after_ms: int | None) -> int:
     sent_ms = 0.0
     for place, act in enumerate(acts):
         if isinstance(act.action, AudioChunk):
-            rate_hz = 24_000 if len(act.action.data) == act.action.samples * 2 else 8_000
-            sent_ms += act.action.samples * 1000 / rate_hz
+            sent_ms += act.action.samples * 1000 / act.action.rate_hz
             if sent_ms >= (after_ms or 0):
                 return place + 1
     return max(0, len(acts) - 1)

@@ -46,6 +46,9 @@ class ScheduledReply:
         self._next = 0
         self._stopped = False
         self._timer: Deadline | None = None
+        self.response_id = response_id
+        self.heard_until_ns = 0
+        """When a listener without a buffer has heard what was sent; 0 before any sound."""
 
     def go_on(self) -> None:
         """Send what is due and wait for what is not; a reply without actions never ends."""
@@ -76,6 +79,8 @@ class ScheduledReply:
             case AudioChunk():
                 step = session.reply_audio(self._response_id, action.data, action.in_base64)
                 handler.apply(step, (action.samples, action.silent))
+                length_ns = action.samples * 1_000_000_000 // action.rate_hz
+                self.heard_until_ns = max(self.heard_until_ns, time.monotonic_ns()) + length_ns
             case WordsDelta(delta):
                 handler.apply(session.reply_text(self._response_id, delta))
             case Ending():

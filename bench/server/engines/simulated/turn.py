@@ -8,13 +8,14 @@ seed alone and not on how the call went.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bench.audio.level_detector import LevelDetector
 from bench.audio.recording_matcher import Match
 from bench.server.engines.simulated.faults import Faults, turn_faults
 from bench.server.engines.simulated.profile import Profile
+from bench.server.engines.simulated.reactions import SpokenInto
 from bench.server.engines.simulated.reply_plan import ReplyPlan
 from bench.server.engines.simulated.word_errors import Transcript, with_errors
 
@@ -43,6 +44,11 @@ class Turn:
     transcribed: list[str] = field(default_factory=list)
     """Those of `items` whose transcription was asked for."""
     transcript: Transcript | None = None
+    silence: bool = False
+    """Nothing was said: the server took the silence in by itself."""
+    spoken_into: SpokenInto | None = None
+    start_ns: int | None = None
+    """Its annotated start on the clock of arrivals; for a recording that was recognised."""
     logged: bool = False
     done: bool = False
     """Its response has ended."""
@@ -50,6 +56,9 @@ class Turn:
     def recognised(self, match: Match | None, end_position: float, end_ns: int) -> None:
         """What was said, and when it ended."""
         self.match, self.end_position, self.end_ns = match, end_position, end_ns
+        if match is not None:
+            length_ms = match.fixture.speech_end_ms - match.fixture.speech_start_ms
+            self.start_ns = end_ns - round(length_ms * 1e6)
 
     def words(self, profile: Profile) -> Transcript:
         """The transcript with its errors, made once; empty for unknown audio."""
@@ -69,10 +78,13 @@ class Turn:
             "items": self.items,
             "fixture": self.match.fixture.id if self.match is not None else None,
             "confidence": round(self.match.confidence, 4) if self.match is not None else None,
+            "silence": self.silence,
             "known_by": "recording" if self.match is not None else "level",
             "rate_hz": detector.rate_hz,
             "speech_end_sample": self.end_position,
+            "speech_start_ns": self.start_ns,
             "speech_end_ns": self.end_ns,
+            "spoken_into": None if self.spoken_into is None else asdict(self.spoken_into),
             "commit_ns": self.commit_ns,
             "frame_end_samples": detector.ends,
             "frame_arrivals_ns": detector.arrivals,
@@ -87,13 +99,19 @@ class Turn:
         }
 
 
-def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_sessions: int) -> Turn:
-    """The turn that begins at position `onset`."""
+def new_turn(
+    profile: Profile, session: int, number: int, *, onset: int, open_sessions: int, eagerness: str | None = None
+) -> Turn:
+    """The turn that begins at position `onset`; `eagerness` where meaning decides that it has ended."""
     rng = random.Random(f"{profile.seed}/{session}/{number}")
+    plan = _plan(profile, rng, open_sessions)
+    if eagerness is not None:
+        own = random.Random(f"{profile.seed}/{session}/{number}/semantic")
+        plan = plan.ended_after(profile.semantic.of(eagerness).draw_ms(own, open_sessions))
     return Turn(
         number,
         rng,
-        _plan(profile, rng, open_sessions),
+        plan,
         turn_faults(profile.faults, profile.seed, session, number),
         onset,
     )
@@ -103,6 +121,17 @@ def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:
     """The turn of a reply without caller speech; no fault applies to it."""
     rng = random.Random(f"{profile.seed}/{session}/greeting")
     return Turn(-1, rng, _plan(profile, rng, open_sessions))
+
+
+def unasked_greeting(profile: Profile, session: int, *, open_sessions: int) -> tuple[float, Turn] | None:
+    """How long after its configuration session `session` is greeted, in ms, and with what; None when it is not."""
+    own = profile.greeting
+    rng = random.Random(f"{profile.seed}/{session}/unasked")
+    if own is None or rng.random() >= own.share:
+        return None
+    after_ms = own.after.draw_ms(rng, open_sessions)
+    plan = replace(_plan(profile, rng, open_sessions), text=own.text, reply_ms=own.length.draw_ms(rng, open_sessions))
+    return after_ms, Turn(-1, rng, plan)
 
 
 def _plan(profile: Profile, rng: random.Random, open_sessions: int) -> ReplyPlan:
