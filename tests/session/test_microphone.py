@@ -101,7 +101,7 @@ def test_the_clock_starts_on_the_callers_phase(now: int, phase: int) -> None:
 def test_speech_that_may_not_begin_before_an_instant_begins_within_a_frame(
     continuous: bool, wanted_ns: int, phase_ns: int
 ) -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=continuous, phase_ns=phase_ns)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=continuous, phase_ns=phase_ns)
     microphone.open(0)
     t0 = microphone.speak(utterance(1), 0, not_before_ns=wanted_ns)
     assert wanted_ns <= t0 < wanted_ns + FRAME or t0 == phase_ns

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from bench.audio.conditions.band import Band
 from bench.audio.conditions.clip import Clip
@@ -55,6 +57,15 @@ class Condition(Block):
             else value
             for key, value in data.items()
         }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """For editors: the short forms are allowed as well as the mappings."""
+        made = handler(schema)
+        for name, field in handler.resolve_ref_schema(made)["properties"].items():
+            if name != "noise":
+                field["anyOf"] = [*field["anyOf"], {"type": "string", "minLength": 1}, {"type": "number"}]
+        return made
 
     @property
     def kinds(self) -> Iterator[tuple[str, ConditionKind]]:
