@@ -36,7 +36,10 @@ LATENCY = (
     "From the acoustic end of the caller's speech, over answered turns. A percentile is blank (-) when there are too "
     "few turns for it: p90 needs 10, p95 needs 20, p99 needs 100."
 )
-CONNECTING = "From the moment at which the call was planned to begin, so that waiting to connect is part of it."
+CONNECTING = (
+    "From the moment at which the call was planned to begin, so that waiting to connect is part of it. A greeting "
+    "counts from the moment at which the session is ready."
+)
 TAKING = (
     "From the acoustic onset of the caller's interruption, over all turns that cut into a reply, answered or not. A "
     "reply stops with the last sample that the caller hears."
@@ -231,8 +234,9 @@ def _slowest(summary: Summary) -> Section:
 def _taking(summary: Summary) -> Section:
     rows = tuple(map(_rate, summary.taking))
     shares = Table("Who spoke into whom", _SHARE, rows, "What", "WHO SPOKE INTO WHOM", (RANGES,))
-    tables = (*_percentiles(summary, "taking"), *((shares,) if rows else ()))
-    return Section("taking", "Turn taking", tables, (TAKING,))
+    measured = _percentiles(summary, "taking")
+    tables = (*measured, *((shares,) if rows else ()))
+    return Section("taking", "Turn taking", tables, (TAKING,) if measured else ())
 
 
 def _speech(summary: Summary) -> Section:

@@ -60,7 +60,7 @@ class BargeIn:
         if watch is None or signal.at_ns < watch.since_ns or (watch.until_ns and signal.at_ns > watch.until_ns):
             return
         if isinstance(signal, SpeechStarted) and (watch.cancels or self._dialect.speech_interrupts):
-            for number in self._listener.begun if watch.response is None else [watch.response.number]:
+            for number in self._spoken_into(watch):
                 self._stop(number, signal.at_ns, "speech_started", read_ns)
         elif response is not None and isinstance(signal, ResponseEnded) and signal.status == "cancelled":
             concerned = watch.response is None or watch.response.number == response
@@ -71,6 +71,9 @@ class BargeIn:
         """The caller stops the playback that is watched by itself, as of `at_ns`."""
         if self._watch is not None and self._watch.response is not None:
             self._stop(self._watch.response.number, at_ns, "caller", now_ns)
+
+    def _spoken_into(self, watch: _Watch) -> list[int]:
+        return self._listener.begun_since(watch.since_ns) if watch.response is None else [watch.response.number]
 
     def _stop(self, number: int, at_ns: int, by: CutBy, now_ns: int) -> None:
         watch = self._watch

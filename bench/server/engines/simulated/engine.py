@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.audio.catalogue import load_catalogue
+from bench.audio.catalogue import load_catalogue, shipped_sounds
 from bench.audio.formats import AudioFormat
 from bench.audio.level_detector import Activity
 from bench.audio.recording_matcher import RecordingMatcher, reduced
@@ -52,7 +52,8 @@ class SimulatedEngine:
         self.default_model = profile.model
         self._process = {"process": process, "processes": processes}
         self.settings: Mapping[str, Any] = {"profile": profile.model_dump(mode="json"), **self._process}
-        fixtures = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures.values()
+        own = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures
+        fixtures = {**load_catalogue(shipped_sounds()).fixtures, **own}.values()
         self.matcher = RecordingMatcher(fixtures, confidence=profile.recognition.confidence)
         limits = profile.limits
         self.session_lifetime_s = limits.session_lifetime / 1000 if limits.session_lifetime is not None else None
