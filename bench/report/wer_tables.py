@@ -7,6 +7,8 @@ Trap: a turn without a transcription is not a turn without errors; it is left ou
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
@@ -70,17 +72,18 @@ def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[
     return pooled(tops[known], bottoms[known], tally.calls[known])[0], n, said
 
 
-def scored_words(view: View, part: Mask) -> tuple[Floats, Mask]:
+def scored_words(view: View, part: Mask, name: str = "wer") -> tuple[Floats, Mask]:
     """Word errors and reference words, shape (turns, 2), of the turns of `part` that have a score, and which those are.
 
-    None of them where they were scored by different rules.
+    `name` is a pooled rate (of `cer`: character errors and characters). None of the turns where they were scored by
+    different rules.
     """
-    hits, *wrong = (view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions"))
-    errors, reference = wrong[0] + wrong[1] + wrong[2], hits + wrong[0] + wrong[1]
-    scored = part & ~view.warmup & ~np.isnan(errors + reference)
+    tally = _Tally(view, {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")})
+    tops, bottoms = tally.parts(name)
+    scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tops) & ~np.isnan(bottoms)
     if not comparable(set(counts(view.turns["normaliser"][scored]))):
         scored = np.zeros_like(scored)
-    return np.column_stack([errors[scored], reference[scored]]), scored
+    return np.column_stack([tops[scored], bottoms[scored]]), scored
 
 
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:
@@ -104,9 +107,14 @@ class _Tally:
         self.reference: Floats = words_of["hits"] + words_of["substitutions"] + words_of["deletions"]
         self.calls: Codes = view.calls_of_turns
         self.raw, self.whisper = view.turn["wer_raw"], view.turn["wer_whisper"]
-        spoken = view.turns["reference"].str.count(r"\S+")
         self.chars, self.char_errors = view.turn["reference_chars"], view.turn["char_errors"]
-        self.raw_words = np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+        self._references = view.turns["reference"]
+
+    @cached_property
+    def raw_words(self) -> Floats:
+        """Words of each reference as it is written; counted when first asked for, since a large run takes seconds."""
+        spoken = self._references.str.count(r"\S+")
+        return np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
     def parts(self, name: str) -> tuple[Floats, Floats]:
         """Numerator and denominator of a pooled rate, by turn."""
