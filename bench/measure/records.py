@@ -51,6 +51,8 @@ class TurnRecord:
     accent: str
     voice: str
     condition: str | None
+    cell: str | None = None
+    """The cell of the scenario's matrix; null without one."""
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
@@ -190,6 +192,7 @@ class SessionRecord:
     scenario: str
     phase: str
     warmup: bool
+    cell: str | None = None
     target: str | None = None
     provider: str
     model: str | None

@@ -60,6 +60,7 @@ def measure_session(
         scenario=labels.scenario,
         phase=labels.phase,
         warmup=labels.warmup,
+        cell=labels.cell,
         target=labels.target,
         provider=labels.provider,
         model=labels.model or next((signal.model for signal in created if signal.model), None),

@@ -143,6 +143,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "accent": turn.accent,
         "voice": turn.voice,
         "condition": turn.condition,
+        "cell": labels.cell,
         "open_sessions": turn.open_sessions,
         "talking_sessions": turn.talking_sessions,
         "manual": timeline.manual,

@@ -18,7 +18,8 @@ from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
 from bench.report.bill_plots import price_history
-from bench.report.findings import MetricRow, Rate, Summary
+from bench.report.findings import MetricRow, Summary
+from bench.report.findings_parts import Rate
 from bench.report.findings_targets import TargetRow
 from bench.report.health_text import ANSWERS
 from bench.report.sections import sections
@@ -37,7 +38,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
     charts = summary.charts
     tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             s=summary,
@@ -63,7 +64,8 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages."""
     return Environment(
         loader=PackageLoader("bench.report", "templates"),
         autoescape=True,

@@ -8,7 +8,9 @@ from __future__ import annotations
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.bill_section import cost_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
-from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
+from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
+from bench.report.findings_parts import Interval, Rate
+from bench.report.groups_section import groups_section
 from bench.report.health_text import calibration_section, trust_section
 from bench.report.phrases import (
     MISSING,
@@ -68,6 +70,7 @@ def sections(summary: Summary) -> list[Section]:
         _taking(summary),
         _speech(summary),
         _words(summary),
+        groups_section(summary),
         cost_section(summary),
         _load(summary),
         trust_section(summary, _percentiles(summary, "harness")),

@@ -19,6 +19,7 @@ from bench.report.bill import bill
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
+from bench.report.groups import groups
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
@@ -78,6 +79,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         continuity=continuity(view),
         taking=turn_taking(view),
         latency_cuts=latency_cuts(view, headline(view)),
+        groups=groups(view, good),
         targets=targets_report(view),
         words=words(view),
         cost=cost(view),

@@ -70,6 +70,7 @@ class Speaking(Line):
             language=utterance.language,
             accent=utterance.accent,
             voice=utterance.voice,
+            condition=utterance.condition,
             phase=labels.phase,
             warmup=labels.warmup,
             open_sessions=self._observer.open_sessions,
@@ -126,7 +127,7 @@ class Speaking(Line):
         bank, dialect = self._frames, self.dialect
         self._microphone = Microphone(
             frame_ns=bank.frame_ns,
-            silence=bank.silence(dialect.input_format),
+            idle=bank.idle(dialect.input_format),
             continuous=not dialect.manual,
             phase_ns=phase_of(self._plan.labels.session_index, bank.frame_ns),
         )
