@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_compare import compare
 from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.errors import BenchError, ExitCode
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(fixtures_app, name="fixtures")
 app.command()(cost)
+app.command()(compare)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:

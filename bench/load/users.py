@@ -130,7 +130,8 @@ class CallSchedule:
     def _call_again_and_again(self, caller: int, offset_s: float) -> None:
         """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed.
 
-        With several targets, one that is dead delays the calls to itself alone.
+        With several targets, one that is dead delays the calls to itself alone, and hardly those: a call that went well
+        in between is pause enough, and a caller who waits for a dead target would load the others less.
         """
         free_ns = self.start_ns + round(offset_s * NS_PER_S)
         failed: dict[int, int] = {}
@@ -151,6 +152,8 @@ class CallSchedule:
             free_ns = time.monotonic_ns()
             # A call that failed late kept nobody busy dialling: it is no sign of a target that is dead.
             late = free_ns - began_ns > LONG_CALL_NS
+            if good:
+                failed.clear()
             failed[target] = 0 if good or late else failed.get(target, 0) + 1
             pause_s = back_off_s(failed[target], random.Random(f"back-off:{self._seed}:{caller}:{index}"))
             rested_ns[target] = free_ns + round(pause_s * NS_PER_S)

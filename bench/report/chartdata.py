@@ -33,12 +33,12 @@ def charts(view: View) -> Charts:
         metric_title=metric.title,
         over_time=_over_time(view, metric),
         distribution=[
-            curve for shown, mark in milestones() if mark.curve and (curve := _curve(view, shown)) is not None
+            curve for shown, mark in milestones() if mark.curve and (curve := curve_of(view, shown)) is not None
         ],
         by_target=[
             curve.model_copy(update={"title": name})
             for name in view.run.manifest.interleaved
-            if (curve := _curve(view, metric, equals(view.turns, "target", name))) is not None
+            if (curve := curve_of(view, metric, equals(view.turns, "target", name))) is not None
         ],
         by_load=_by_load(view, metric),
         slowest=_slowest(view, metric),
@@ -95,7 +95,8 @@ def _medians(at: Floats, ms: Floats, end: float) -> list[tuple[float, float]]:
     ]
 
 
-def _curve(view: View, metric: Metric, part: Mask | None = None) -> Curve | None:
+def curve_of(view: View, metric: Metric, part: Mask | None = None) -> Curve | None:
+    """The share of turns of `part` that had reached `metric`, over time; None where too few did."""
     values = view.turn[metric.name]
     here = np.ones(len(values), dtype=np.bool_) if part is None else part
     known = view.answered & ~np.isnan(values) & here

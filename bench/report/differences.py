@@ -43,10 +43,11 @@ Judgement = Literal["better", "worse", "same", "cannot tell"]
 class Statistic:
     """What is compared: a percentile or the mean of the values, or the ratio of the sums of two columns.
 
-    The values of a ratio have the shape (rows, 2): numerators and denominators. A share is a ratio of 0 and 1 to 1.
+    The values of a ratio have the shape (rows, 2): numerators and denominators. A share is a ratio of 0 and 1 to 1, and
+    `counts` is one of events to whatever they could have happened to, such as word errors to words.
     """
 
-    kind: Literal["percentile", "ratio", "share"]
+    kind: Literal["percentile", "ratio", "share", "counts"]
     percent: float = 50.0
 
     @property
@@ -56,7 +57,7 @@ class Statistic:
 
 
 P50, P95 = Statistic("percentile", 50.0), Statistic("percentile", 95.0)
-RATIO, SHARE = Statistic("ratio"), Statistic("share")
+RATIO, SHARE, COUNTS = Statistic("ratio"), Statistic("share"), Statistic("counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def difference(
     fewest = min(a.calls, b.calls)
     limits = None
     if fewest >= MIN_CLUSTERS:
-        if statistic.kind == "share":
+        if statistic.kind == "share" or (statistic.kind == "counts" and (_rare(a) or _rare(b))):
             limits = _newcombe(a, b, level)
         elif max(len(values_a), len(values_b)) > BOOTSTRAP_VALUES or max(a.count, b.count) > BOOTSTRAP_CLUSTERS:
             limits = _linearised(a, b, statistic, (found_a, found_b), level, paired=paired)
@@ -234,13 +235,19 @@ def _newcombe(a: _Side, b: _Side, level: float) -> Limits:
     return value - math.hypot(share_b - low_b, high_a - share_a), value + math.hypot(high_b - share_b, share_a - low_a)
 
 
+def _rare(side: _Side) -> bool:
+    """Whether so few calls have an event that resamples of them would look too much alike."""
+    return len(np.unique(side.codes[side.values[:, 0] > 0])) < MIN_CLUSTERS
+
+
 def _wilson(side: _Side, level: float) -> tuple[float, float, float]:
-    """A share with its Wilson limits; rows of one call that fail together count as fewer rows."""
-    events, n = side.values[:, 0], float(len(side.values))
-    share = float(events.mean())
+    """A share with its Wilson limits; what fails together in one call counts as fewer rows."""
+    events, whole = side.values[:, 0], side.values[:, 1]
+    n = float(whole.sum())
+    share = min(1.0, float(events.sum()) / n)
     plain = share * (1 - share) / max(1.0, n - 1)
     if plain > 0:
-        residuals = np.bincount(side.codes, weights=events - share)
+        residuals = np.bincount(side.codes, weights=events - share * whole)
         clustered = side.calls / (side.calls - 1) * float(np.square(residuals).sum()) / n**2
         n /= max(1.0, clustered / plain)
     z = _NORMAL.inv_cdf(0.5 + level / 2)

@@ -37,7 +37,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
     charts = summary.charts
     tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             s=summary,
@@ -63,7 +63,8 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages."""
     return Environment(
         loader=PackageLoader("bench.report", "templates"),
         autoescape=True,

@@ -18,7 +18,7 @@ _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\|*_`[]#"} | {"<": "&l
 
 def render_markdown(summary: Summary) -> str:
     """The whole report, beginning with the verdict."""
-    return "\n\n".join([_verdict(summary), *map(_section, sections(summary))]) + "\n"
+    return "\n\n".join([_verdict(summary), *map(section_text, sections(summary))]) + "\n"
 
 
 def escape(value: str) -> str:
@@ -54,7 +54,8 @@ def _targets(run: Manifest) -> str:
     return f"target{'s' if named else ''} {', '.join(shown)}"
 
 
-def _section(section: Section) -> str:
+def section_text(section: Section) -> str:
+    """A section with its sentences and tables."""
     said = [f"## {section.title}", *map(escape, section.said)]
     if section.answer:
         said.append(f"**{section.answer}**")

@@ -10,30 +10,17 @@ import math
 
 from bench.measure.metrics import METRICS
 from bench.report.findings_targets import TargetDifference, TargetRow
-from bench.report.phrases import MISSING, number, usd
+from bench.report.phrases import number, signed, signed_limits
 
 
 def shown(one: TargetDifference, value: float | None) -> str:
     """A difference with its sign: `+45 ms`, `-1.2 pp`, `+$0.003`."""
-    if value is None:
-        return MISSING
-    sign = "+" if value > 0 else "-" if value < 0 else ""
-    size = abs(value)
-    if one.unit == "share":
-        return f"{sign}{number(100 * size, 1)} pp"
-    if one.unit == "USD":
-        return f"{sign}{usd(size)}"
-    # Near 0 the sign alone would say nothing of a limit.
-    places = max(1, METRICS[one.metric].decimals) if size < 10 else METRICS[one.metric].decimals
-    return f"{sign}{number(size, places)} {one.unit}"
+    return signed(value, one.unit, METRICS[one.metric].decimals)
 
 
 def limits(one: TargetDifference) -> str:
     """`+27..+66 ms`; nothing where there are none."""
-    if one.low is None or one.high is None:
-        return ""
-    low, high = shown(one, one.low), shown(one, one.high)
-    return f"{low.removesuffix(f' {one.unit}').removesuffix(' pp')}..{high}"
+    return signed_limits(one.low, one.high, one.unit, METRICS[one.metric].decimals)
 
 
 def targets_sentence(title: str, rows: list[TargetRow]) -> str:

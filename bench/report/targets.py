@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.measure.metrics import METRICS, Metric
 from bench.report.chartdata import headline
-from bench.report.differences import LEVEL, P50, P95, RATIO, SHARE, Difference, Statistic, difference
+from bench.report.differences import COUNTS, LEVEL, P50, P95, RATIO, SHARE, Difference, Statistic, difference
 from bench.report.findings_targets import Figure, TargetDifference, TargetRow, TargetsReport
 from bench.report.money import cost_per_minute, priced_minutes
 from bench.report.shares import share
@@ -109,7 +109,7 @@ def _differences(view: View, best: str, name: str, metric: Metric | None, level:
         found += [_judged(metric, statistic, _between(a, b, statistic, level)) for statistic in (P50, P95)]
     for which, statistic, sample in (
         ("error_rate", SHARE, _errors_of),
-        ("wer", RATIO, _words_of),
+        ("wer", COUNTS, _words_of),
         ("cost_per_minute_usd", RATIO, _cost_of),
     ):
         a, b = sample(view, best), sample(view, name)

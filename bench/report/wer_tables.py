@@ -70,16 +70,18 @@ def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[
     return pooled(tops[known], bottoms[known], tally.calls[known])[0], n, said
 
 
-def scored_words(view: View, part: Mask) -> tuple[Floats, Mask]:
+def scored_words(view: View, part: Mask, name: str = "wer") -> tuple[Floats, Mask]:
     """Word errors and reference words, shape (turns, 2), of the turns of `part` that have a score, and which those are.
 
-    None of them where they were scored by different rules.
+    `name` is a pooled rate (of `cer`: character errors and characters). None of the turns where they were scored by
+    different rules.
     """
     tally = _Tally(view, {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")})
-    scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tally.reference)
+    tops, bottoms = tally.parts(name)
+    scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tops) & ~np.isnan(bottoms)
     if not comparable(set(counts(view.turns["normaliser"][scored]))):
         scored = np.zeros_like(scored)
-    return np.column_stack([tally.errors[scored], tally.reference[scored]]), scored
+    return np.column_stack([tops[scored], bottoms[scored]]), scored
 
 
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:

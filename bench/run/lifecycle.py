@@ -23,6 +23,7 @@ from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
 from bench.load.spec import Callee, RunSpec, Workforce, callees_of
 from bench.load.watchers import Watcher, Watchers
+from bench.measure.metrics import metric_versions
 from bench.pricing.book import PriceBook
 from bench.run.budget_guard import BudgetGuard, budget_remarks
 from bench.run.capacity import capacity_remark
@@ -297,6 +298,7 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         price_books=[book for place, book in enumerate(used) if book not in used[:place]],
         own_price_book=own_book,
         estimate=_estimated(spec),
+        metric_versions=metric_versions(),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
         notes=exposures_of(scenario),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import __version__
 from bench.errors import BenchError
 from bench.facts.timeline import Timeline
+from bench.measure.metrics import metric_versions
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
@@ -74,6 +75,7 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
 
 def _note(run: Run, prices: RunPrices) -> None:
     manifest = run.manifest
+    manifest.metric_versions = metric_versions()
     manifest.price_books = prices.used(manifest.targets or [manifest.target]) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:

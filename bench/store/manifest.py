@@ -172,6 +172,8 @@ class Manifest(StoredPart):
     price_books: list[UsedPriceBook] = Field(default_factory=list)
     own_price_book: PriceBook | None = None
     """The scenario's own price book as it was read, so that the run can be priced again from its folder alone."""
+    metric_versions: dict[str, int] = Field(default_factory=dict)
+    """The version of each metric's definition that the rows were measured by; empty in a run of an older version."""
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
     recording_doubts: dict[str, list[str]] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -150,3 +151,64 @@ def test_of_two_equal_targets_it_cannot_tell_and_says_what_it_would_have_seen(
     assert 0 < middle["detectable"] < 40
     assert "cannot tell" in text
     assert "ms would have been seen" in text
+
+
+def test_a_target_that_hangs_does_not_take_the_places_of_the_other(
+    folder: Path, urls: dict[str, str], tmp_path: Path
+) -> None:
+    """Twelve calls arrive for each; the one that never answers the upgrade keeps its own five places and no more."""
+    load = "load={interleave: true, arrival: constant, rate: 4/s, sessions: 24, max_open: 10, graceful_stop: 1s}"
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        path = scenario_of(folder, up=urls["fast"], hangs=f"ws://127.0.0.1:{silent.getsockname()[1]}/")
+        words = ("--set", load, "--set", "timeouts.connect=12s")
+        run_of(path, tmp_path / "run", *words, code=int(ExitCode.UNREACHABLE))
+    calls = pd.read_parquet(tmp_path / "run" / "sessions.parquet")
+    assert (calls["target"] == "hangs").sum() == 5
+    assert ((calls["target"] == "up") & (calls["turns_ended"] == 2)).sum() == 12
+
+
+def test_a_cap_that_leaves_a_target_of_a_worker_nothing_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = scenario_of(folder, a=NOBODY, b=NOBODY)
+    load = "load={interleave: true, arrival: constant, rate: 4/s, sessions: 24, max_open: 3}"
+    done = bench("run", path, "--out", tmp_path / "run", "--set", load, "--workers", "2")
+    assert done.returncode == ExitCode.USAGE
+    assert "load.max_open = 3 does not give each of 2 workers a call for each of 2 targets" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+DEAR = """
+book: dear
+date: 2026-11-20
+models:
+  dear:
+    tokens_usd_per_million:
+      text: {input: 10, cached: 1, output: 20}
+      audio: {input: 200, cached: 20, output: 800}
+    source: made up
+    source_date: 2026-11-20
+"""
+
+
+def test_each_target_is_billed_as_its_own_model_and_the_budget_counts_both(
+    folder: Path, urls: dict[str, str], tmp_path: Path
+) -> None:
+    path = scenario_of(folder, cheap=urls["fast"], dear=urls["equal"])
+    (folder / "dear.yaml").write_text(DEAR)
+    body = yaml.safe_load(path.read_text())
+    body["targets"]["cheap"]["pricing"] = {"model": "gpt-realtime-mini"}
+    body["targets"]["dear"]["pricing"] = {"model": "dear", "book": "dear.yaml"}
+    body |= {"budget": {"max_usd": 0.12}, "estimate": {"reply": "200ms", "cache_from": 0}}
+    path.write_text(yaml.safe_dump(body))
+    run = tmp_path / "run"
+    summary, turns, _ = run_of(path, run, code=int(ExitCode.BUDGET))
+    spent = turns.groupby("target")["cost_usd"].sum()
+    assert spent["dear"] > 10 * spent["cheap"] > 0
+    assert 0.04 < spent.sum() < 0.12
+    assert summary["cost"]["budget"]["known_usd"] == pytest.approx(summary["cost"]["total_usd"])
+    assert {each["name"] for each in summary["run"]["price_books"]} == {"openai-2026-11", "dear"}
+    (folder / "dear.yaml").unlink()
+    report = bench("report", run, "--recompute")
+    assert report.returncode == ExitCode.BUDGET, report.stderr
+    again = pd.read_parquet(run / "turns.parquet").groupby("target")["cost_usd"].sum()
+    assert again["dear"] == pytest.approx(spent["dear"])
+    assert again["cheap"] == pytest.approx(spent["cheap"])
