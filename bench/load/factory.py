@@ -16,6 +16,7 @@ from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
+from bench.facts.phases import MAIN, Phases
 from bench.facts.timeline import Labels
 from bench.scenario.interleaving import block_of, target_of
 from bench.scenario.model import Scenario
@@ -115,8 +116,9 @@ class CallFactory:
         """A fresh protocol state for one call."""
         return self._speaks(self._scenario.session, self._target.model)
 
-    def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
-        """The call with run-wide number `index`, meant to start at `intended_ns`."""
+    def plan(self, index: int, *, caller: int, intended_ns: int, phases: Phases = MAIN) -> CallPlan:
+        """The call with run-wide number `index`, meant to start at `intended_ns`; `phases` are those of the run."""
+        phase = phases.at(intended_ns)
         scenario = self._scenario
         draw = draws_of(scenario.seed, block_of(index, self._among))
         transcription = scenario.session.transcription
@@ -132,11 +134,12 @@ class CallFactory:
             model=self._target.model,
             dialect=self._target.dialect,
             transport=self._connect.url.partition(":")[0],
-            phase="warmup" if warmup else "main",
-            warmup=warmup,
+            phase=phase.name,
+            warmup=phase.warmup,
         )
         return CallPlan(
             labels=labels,
+            phases=phases,
             intended_ns=intended_ns,
             steps=[step_of(place, block, self._fixtures, draw) for place, block in enumerate(scenario.conversation)],
             transport=self._transport,

@@ -18,6 +18,7 @@ from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.scenario.listing import find_scenario
+from bench.scenario.load_shapes import phase_names
 from bench.scenario.model import Scenario
 from bench.scenario.overrides import apply_overrides, apply_thresholds, apply_url
 from bench.scenario.thresholds import unknown_tag_values
@@ -111,6 +112,7 @@ def _check_tags(scenario: Scenario, recordings: Mapping[str, Fixture], document:
     known = {tag: {getattr(each, tag) for each in spoken} for tag in ("accent", "voice", "language")}
     known["fixture"] = set(scenario.fixture_ids)
     known["target"] = set(scenario.target_names)
+    known["phase"] = set(phase_names(scenario.load))
     for place, sentence in unknown_tag_values(scenario.thresholds, known):
         loc: Loc = ("thresholds", place)
         document.problems.append(Problem(document.mark_at(loc), loc, sentence))
