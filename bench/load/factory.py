@@ -16,6 +16,7 @@ from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
+from bench.facts.phases import MAIN, Phases
 from bench.facts.timeline import Labels
 from bench.load.voices import Voices
 from bench.scenario.conditions import Cell, cell_number
@@ -133,8 +134,9 @@ class CallFactory:
         cells = self._cells
         return cells[cell_number(index, len(cells), self._scenario.seed)] if cells else None
 
-    def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
-        """The call with run-wide number `index`, meant to start at `intended_ns`."""
+    def plan(self, index: int, *, caller: int, intended_ns: int, phases: Phases = MAIN) -> CallPlan:
+        """The call with run-wide number `index`, meant to start at `intended_ns`; `phases` are those of the run."""
+        phase = phases.at(intended_ns)
         scenario = self._scenario
         cell = self._cell(block_of(index, self._among))
         draw = draws_of(scenario.seed, block_of(index, self._among))
@@ -151,12 +153,13 @@ class CallFactory:
             model=self._target.model,
             dialect=self._target.dialect,
             transport=self._connect.url.partition(":")[0],
-            phase="warmup" if warmup else "main",
-            warmup=warmup,
+            phase=phase.name,
+            warmup=phase.warmup,
             cell=cell.name if cell else None,
         )
         return CallPlan(
             labels=labels,
+            phases=phases,
             intended_ns=intended_ns,
             steps=[
                 step_of(place, block, self._voices.of(block, cell), draw)

@@ -59,6 +59,7 @@ def measure_session(
         caller=labels.caller,
         scenario=labels.scenario,
         phase=labels.phase,
+        phase_ended=timeline.phase_ended,
         warmup=labels.warmup,
         cell=labels.cell,
         target=labels.target,

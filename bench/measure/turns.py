@@ -132,6 +132,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "step": turn.step,
         "scenario": labels.scenario,
         "phase": turn.phase,
+        "phase_ended": turn.phase_ended,
         "warmup": turn.warmup,
         "target": labels.target,
         "provider": labels.provider,

@@ -15,7 +15,9 @@ from bench.scenario.run_config import LoadConfig
 def load_sentence(load: LoadConfig, turns: int, targets: Sequence[str] = ()) -> str:
     """`12 calls of 2 turns each, 6 at a time, ramped up over 3 s`; `targets`: names of those that are interleaved."""
     each = f" of {_count(turns, 'turn')} each"
-    if load.sessions is not None:
+    if load.phases:
+        calls = f"calls{each}"
+    elif load.sessions is not None:
         calls = f"{_count(load.sessions, 'call')}{each}"
     else:
         calls = f"calls{each}, begun for {spaced(format_duration(load.duration_ms or 0))}"

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from bench.audio.catalogue import shipped_catalogue
 from bench.audio.conditions import Condition
-from bench.config.block import Block, Complaint, ScenarioPath, refusal
+from bench.config.block import NAME_PATTERN, Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
 from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
@@ -31,13 +31,13 @@ from bench.scenario.conditions import (
     unknown_names,
 )
 from bench.scenario.load_shapes import expected_calls
+from bench.scenario.phase_config import objectives_by_phase
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.steps.step import KINDS
 from bench.scenario.target import EMBEDDED_NAME, Target
+from bench.scenario.threshold_grammar import Objective
 from bench.scenario.thresholds import BoundsField, ObjectivesField
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _conversation(value: object) -> object:
@@ -187,6 +187,11 @@ class Scenario(Block):
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.sound_ids))
 
     @property
+    def objectives_in_force(self) -> tuple[Objective, ...]:
+        """What good turns keep, each in its phase."""
+        return objectives_by_phase(self.objectives, self.load.phases)
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         """What the targets are called in rows: their names under `targets`, or the label of the only one."""
         if self.targets:
@@ -233,7 +238,7 @@ class Scenario(Block):
                 f"plans about {calls:,.0f} calls; the most is {self.load.most_calls:,} (load.most_calls): lower the "
                 "rate or the duration, or raise that bound",
             )
-        if not self.objectives:
+        if not self.objectives_in_force:
             for place, block in enumerate(self.thresholds):
                 if block.parsed.metric.name == "goodput":
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"

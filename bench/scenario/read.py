@@ -18,6 +18,7 @@ from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.scenario.listing import find_scenario
+from bench.scenario.load_shapes import phase_names
 from bench.scenario.model import Scenario
 from bench.scenario.overrides import apply_overrides, apply_thresholds, apply_url
 from bench.scenario.thresholds import unknown_tag_values
@@ -113,6 +114,7 @@ def _check_tags(scenario: Scenario, recordings: Mapping[str, Fixture], document:
     known["fixture"] = set(scenario.fixture_ids)
     known["condition"], known["cell"] = scenario.condition_labels, {cell.name for cell in scenario.cells}
     known["target"] = set(scenario.target_names)
+    known["phase"] = set(phase_names(scenario.load))
     for place, sentence in unknown_tag_values(scenario.thresholds, known):
         loc: Loc = ("thresholds", place)
         document.problems.append(Problem(document.mark_at(loc), loc, sentence))

@@ -37,6 +37,7 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.scenario.phase_config import NOT_WITH_PHASES, PhaseConfig, kind_of, phase_complaints
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
@@ -120,6 +121,11 @@ class LoadConfig(Block):
         description="With arrival: schedule. Rates in steps: each holds until the next, the last to the end.",
         examples=[[{"at": "0s", "rate": "10/min"}, {"at": "2m", "rate": "40/min"}]],
     )
+    phases: tuple[PhaseConfig, ...] = Field(
+        default=(),
+        description="Named phases, each with callers or a rate and a duration, in place of all of these.",
+        examples=[[{"name": "hold", "callers": 20, "duration": "2m"}]],
+    )
     most_calls: Annotated[int, Field(strict=True, ge=1)] = Field(
         default=1_000_000,
         description="Open arrivals: a plan of more calls is refused, since every instant is computed before the run.",
@@ -139,8 +145,12 @@ class LoadConfig(Block):
     @model_validator(mode="before")
     @classmethod
     def _one_session_per_caller(cls, data: Any) -> Any:
-        """A closed pool with neither `sessions` nor `duration` makes one call per caller."""
-        if not isinstance(data, dict) or data.get("arrival", "closed") != "closed":
+        """A closed pool with neither `sessions` nor `duration` makes one call per caller; phases of a rate are open."""
+        if not isinstance(data, dict):
+            return data
+        if isinstance(phases := data.get("phases"), list | tuple) and phases:
+            return {"arrival": "constant", **data} if kind_of(phases) == "rate" else data
+        if data.get("arrival", "closed") != "closed":
             return data
         callers = data.get("callers", 1)
         if data.get("sessions") is None and data.get("duration") is None and type(callers) is int and callers >= 1:
@@ -159,6 +169,9 @@ class LoadConfig(Block):
 
     def complaints(self) -> Iterator[Complaint]:
         """Combinations of keys that contradict each other."""
+        if self.phases:
+            yield from self._complaints_of_phases()
+            return
         closed = self.arrival == "closed"
         if self.sessions is not None and self.duration_ms is not None:
             yield Complaint(("duration",), "found with sessions; allowed: one of them (give the other as null)")
@@ -170,6 +183,16 @@ class LoadConfig(Block):
             yield Complaint(("rate",), f"only with arrival: constant or poisson; found arrival: {self.arrival}")
         if self.schedule and self.arrival != "schedule":
             yield Complaint(("schedule",), f"only with arrival: schedule; found arrival: {self.arrival}")
+
+    def _complaints_of_phases(self) -> Iterator[Complaint]:
+        given = {name: field.alias or name for name, field in type(self).model_fields.items()}
+        for name in sorted(self.model_fields_set):
+            usual = name != "callers" and getattr(self, name) == type(self).model_fields[name].get_default()
+            if given[name] in NOT_WITH_PHASES and not usual:
+                yield Complaint((given[name],), "found with phases; allowed: without it, each phase has its own load")
+        yield from phase_complaints(self.phases, self.arrival)
+        if self.max_open is not None and self.arrival == "closed":
+            yield Complaint(("max_open",), "only for open arrivals; a closed pool never has more calls than callers")
 
     def _open_complaints(self) -> Iterator[Complaint]:
         if "callers" in self.model_fields_set:
@@ -202,10 +225,12 @@ class LoadConfig(Block):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """An open load has no pool, and would be refused with one when it is read again."""
+        """An open load has no pool, and would be refused with one when it is read again; nor have phases."""
         data: dict[str, Any] = handler(self)
-        if self.arrival != "closed":
+        if self.arrival != "closed" or self.phases:
             data.pop("callers", None)
+        if not self.phases:
+            data.pop("phases", None)
         return data
 
 

@@ -68,6 +68,8 @@ class Objective:
     bound: float
     """In the unit of the metric; a share is 0 to 1."""
     text: str
+    phase: str | None = None
+    """The only phase whose turns have to keep it; None for all."""
 
     def kept(self, value: float | None) -> bool:
         """Whether `value` of one turn is within the bound."""

@@ -56,7 +56,7 @@ class Speaking(Line):
         assert self._pacer is not None
         utterance, t0_ns = self._speak(fixture, onset_ns)
         self._in_turn = True
-        labels = self._plan.labels
+        phase = self._plan.phases.at(t0_ns)
         self._set_talking(True)
         turn = TurnFacts(
             index=len(self.timeline.turns),
@@ -71,8 +71,8 @@ class Speaking(Line):
             accent=utterance.accent,
             voice=utterance.voice,
             condition=utterance.condition,
-            phase=labels.phase,
-            warmup=labels.warmup,
+            phase=phase.name,
+            warmup=phase.warmup,
             open_sessions=self._observer.open_sessions,
             talking_sessions=self._observer.talking_sessions,
         )
@@ -177,6 +177,7 @@ class Speaking(Line):
 
     def _end(self, turn: TurnFacts, end: TurnEnd) -> None:
         turn.end, turn.ended_ns = end, time.monotonic_ns()
+        turn.phase_ended = self._plan.phases.at(turn.ended_ns).name
         self._set_talking(False)
         if end == "closed":
             turn.failure = self.timeline.failure
