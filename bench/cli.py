@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_compare import compare
 from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.errors import BenchError, ExitCode
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(fixtures_app, name="fixtures")
 app.command()(cost)
+app.command()(compare)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -218,7 +220,7 @@ def run(
     workforce = Workforce(local=workers)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
-    if loaded.target is None:
+    if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     try:
@@ -271,25 +273,37 @@ def report(
         str | None, typer.Option("--book", metavar="BOOK", help="With --recompute: price with this book.")
     ] = None,
     price_as: Annotated[
-        str | None, typer.Option("--price-as", metavar="MODEL", help="With --recompute: price as this model.")
+        str | None, typer.Option("--price-as", metavar="MODEL", help="With --prices or --recompute: as this model.")
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices", metavar="BOOK", help="At the prices of this book, without measuring again; RUN is not changed."
+        ),
     ] = None,
 ) -> int:
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
+    from bench.report.reprice import reprice
     from bench.report.terminal import render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
-    if (book or price_as) and not recompute:
-        raise BenchError("--book and --price-as go with --recompute", hint="add --recompute")
+    if (book or (price_as and not prices)) and not recompute:
+        hint = "add --recompute; or to see other prices without changing the run: --prices BOOK [--price-as MODEL]"
+        raise BenchError("--book and --price-as go with --recompute", hint=hint)
+    if prices and recompute:
+        raise BenchError("--prices changes nothing in RUN, and --recompute does", hint="with --recompute use --book")
     if recompute:
         from bench.run.recompute import recompute as measure_again
 
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
-        stored = reopen(run_folder) if out is None else read_run(run_folder)
+        stored = reopen(run_folder) if out is None and not prices else read_run(run_folder)
+    again = reprice(stored, prices, price_as) if prices else None
+    out = out or (again.folder if again else None)
     try:
-        summary = write_reports(stored, out=out)
+        summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
         say(render_terminal(error.summary, run_folder))
         raise
@@ -310,7 +324,7 @@ def validate(
     from bench.run.plan import recording_warnings, summary_line
 
     loaded = _load(scenario, target, url, set_, None, choose_target=False)
-    if target is not None or len(loaded.targets) < 2:
+    if target is not None or len(loaded.targets) < 2 or loaded.load.interleave:
         loaded = _load(scenario, target, url, set_, None)
     print(f"{scenario}: ok. {summary_line(loaded)}")
     for warning in recording_warnings(loaded):

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("workers",),
     ("run",),
     ("calibrate",),
-    ("cli_cost", "cli_fixtures"),
+    ("cli_compare", "cli_cost", "cli_fixtures"),
     ("cli",),
     ("__main__",),
 )

@@ -79,7 +79,7 @@ def _decaying(draw: np.random.Generator, length_ms: int, half_ms: float) -> Soun
     at_ms = np.arange(length_ms * RATE_HZ // 1000) * 1000 / RATE_HZ
     attack = np.clip(at_ms / 4, 0, 1)
     noise: Sound = draw.normal(0, 1, len(at_ms)) * attack * 0.5 ** (at_ms / half_ms)
-    return _smooth(noise, 5)
+    return _smooth(noise, 15)
 
 
 def _hum(length_ms: int, hz: float) -> Sound:

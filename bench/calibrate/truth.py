@@ -87,15 +87,19 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
         record
         for record in session.turns
         if turn.t0_ns <= (record["speech_end_ns"] or record["commit_ns"] or 0) < (until_ns or math.inf)
+        and not record.get("silence")
         and not _is_sound(timeline, record)
     ]
     asked_ns = turn.commit_ns or math.inf if timeline.manual else turn.speech_start_ns
     asked = [event for event in events if asked_ns <= event["at_ns"] <= (turn.ended_ns or math.inf)]
     responses = responses_of(asked, session.events)
-    answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected)
+    split = any(len(record["items"]) > 1 for record in heard)
+    whole_ns = next((at_ns for at_ns in _stops_ns(events) if at_ns >= turn.speech_end_ns), None) if split else None
+    answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected, whole_ns=whole_ns)
     truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
     truth |= _true_latencies(timeline, turn, events, answer)
-    truth["status"] = _status(answer, responses, turn, audio_expected=timeline.audio_expected)
+    truth["status"] = _status(timeline, answer, responses, turn, split=split)
+    truth["split_turn"] = split
     if heard:
         truth["fixture"] = heard[0]["fixture"]
         if heard[0]["speech_end_ns"] is not None:
@@ -113,7 +117,13 @@ def _is_sound(timeline: Timeline, record: Record) -> bool:
     )
 
 
-def _answer(responses: Sequence[SentResponse], speech_end_ns: int, *, audio_expected: bool) -> SentResponse | None:
+def _stops_ns(events: Sequence[Record]) -> list[int]:
+    return [event["at_ns"] for event in events if event["type"] == "input_audio_buffer.speech_stopped"]
+
+
+def _answer(
+    responses: Sequence[SentResponse], speech_end_ns: int, *, audio_expected: bool, whole_ns: int | None = None
+) -> SentResponse | None:
     """The response whose times are the turn's: the best by the definitions in docs/measuring.md.
 
     An oracle of its own: `bench.measure.replies` filters candidates, this ranks every response.
@@ -128,6 +138,8 @@ def _answer(responses: Sequence[SentResponse], speech_end_ns: int, *, audio_expe
             return (0 if (response.first_output_ns or 0) >= speech_end_ns else 1), place
         return (2, place) if response.first_output_ns is not None else (3, -place)
 
+    if whole_ns is not None:  # a split turn: what began before all was taken in answers a part
+        responses = [each for each in responses if (each.created_ns or 0) >= whole_ns] or responses
     return min(enumerate(responses), key=rank)[1] if responses else None
 
 
@@ -137,7 +149,7 @@ def _true_latencies(
     def since_speech(at_ns: float | None) -> float | None:
         return None if at_ns is None else (at_ns - turn.speech_end_ns) / NS_PER_MS
 
-    stops = [event["at_ns"] for event in events if event["type"] == "input_audio_buffer.speech_stopped"]
+    stops = _stops_ns(events)
     after = [at_ns for at_ns in stops if at_ns >= turn.speech_end_ns]
     endpoint_ns = min(after) if after else max(stops, default=None)
     audio_ns = answer.audio[0]["at_ns"] if answer is not None and answer.audio else None
@@ -156,18 +168,35 @@ def _true_latencies(
 
 
 def _status(
-    answer: SentResponse | None, responses: Sequence[SentResponse], turn: TurnFacts, *, audio_expected: bool
+    timeline: Timeline,
+    answer: SentResponse | None,
+    responses: Sequence[SentResponse],
+    turn: TurnFacts,
+    *,
+    split: bool,
 ) -> str:
     """What the turn's status must be, judged from what was sent; a reply that never ended is `failed`."""
+    rate_hz, audio_expected = timeline.output_rate_hz, timeline.audio_expected
     status = _of_answer(answer, audio_expected=audio_expected)
     if status == "failed":
         return status
-    if any((response.first_output_ns or math.inf) < turn.speech_end_ns for response in responses):
+    if any(_heard_from_ns(response, rate_hz, split=split) < turn.speech_end_ns for response in responses):
         return "early"
     taken_back = (response for response in responses if response.status == "cancelled")
-    if any((response.created_ns or math.inf) < turn.speech_end_ns for response in taken_back):
+    if not split and any((response.created_ns or math.inf) < turn.speech_end_ns for response in taken_back):
         return "cancelled"
+    if split and status == "ok" and all((each.created_ns or 0) < turn.speech_end_ns for each in responses):
+        return "no_reply"
     return status
+
+
+def _heard_from_ns(response: SentResponse, rate_hz: int, *, split: bool) -> float:
+    """From when a reply is too soon for a caller who still speaks; never for one that was taken back unheard."""
+    if not split:
+        return response.first_output_ns or math.inf
+    audible_ns = response.audible_ns(rate_hz) or math.inf
+    taken_back = response.status == "cancelled" and response.done is not None
+    return audible_ns if not taken_back or response.done is None or audible_ns < response.done["at_ns"] else math.inf
 
 
 def _of_answer(answer: SentResponse | None, *, audio_expected: bool) -> str:
@@ -217,6 +246,7 @@ def _row(measured: Mapping[Any, Any], truths: Mapping[tuple[str, int], Mapping[s
     row: dict[str, Any] = {name: measured[name] for name in ("worker", "session_id", "turn", "warmup", "client_late")}
     row |= {"matched": truth["reason"] is None, "reason": truth["reason"]}
     row |= {"status": measured["status"], "true_status": truth.get("status")}
+    row |= {"split_turn": measured["split_turn"], "true_split_turn": truth.get("split_turn")}
     row |= {
         "fixture": measured["fixture"],
         "true_fixture": truth.get("fixture"),
@@ -230,7 +260,7 @@ def _row(measured: Mapping[Any, Any], truths: Mapping[tuple[str, int], Mapping[s
 
 def _columns() -> list[str]:
     identity = ["worker", "session_id", "turn", "warmup", "client_late", "matched", "reason"]
-    identity += ["status", "true_status", "fixture", "true_fixture", "late_ms"]
+    identity += ["status", "true_status", "split_turn", "true_split_turn", "fixture", "true_fixture", "late_ms"]
     return identity + [column for name in METRICS for column in (name, f"{name}_true", f"{name}_error")]
 
 

@@ -18,8 +18,8 @@ from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run
 
 NS_PER_MS = 1e6
-NEAR_NS = 150 * NS_PER_MS
-"""How far the server's own onset of a sound may be from the annotated one: it goes by level alone."""
+NEAR_NS = 500 * NS_PER_MS
+"""How far the server's own onset of a sound may be from the annotated one: it goes by level and by arrival."""
 BARGE_INS = ("barge_in_stop_ms", "barge_in_seen_ms", "discarded_audio_ms", "talk_over_ms")
 
 

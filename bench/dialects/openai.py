@@ -37,6 +37,7 @@ from bench.facts.signals import (
     AudioDelta,
     AudioDone,
     ErrorInfo,
+    IdleTimeout,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from bench.dialects.session_config import SessionConfig
 
 SESSION_UPDATE_ID = "bench-session"
+ANSWER_ID = "bench-answer"
+"""Of our request for a response, where the server does not answer by itself."""
 _REMEMBERED_IDS = 4096
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
 _WIRE_FORMATS: dict[AudioFormat, dict[str, Any]] = {
@@ -98,7 +101,6 @@ _UNUSED = frozenset(
         "conversation.item.truncated",
         "conversation.item.input_audio_transcription.segment",
         "input_audio_buffer.cleared",
-        "input_audio_buffer.timeout_triggered",
         "output_audio_buffer.started",
         "output_audio_buffer.stopped",
         "output_audio_buffer.cleared",
@@ -126,6 +128,7 @@ class OpenAIDialect(Dialect):
         "input_audio_buffer.speech_started": "_speech_started",
         "input_audio_buffer.speech_stopped": "_speech_stopped",
         "input_audio_buffer.committed": "_committed",
+        "input_audio_buffer.timeout_triggered": "_idle_timeout",
         "conversation.item.input_audio_transcription.delta": "_input_delta",
         "conversation.item.input_audio_transcription.completed": "_input_completed",
         "conversation.item.input_audio_transcription.failed": "_input_failed",
@@ -154,6 +157,10 @@ class OpenAIDialect(Dialect):
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
+        self._asks_for_replies = getattr(config.turn_detection, "create_response", None) is False
+        """The server finds the turns and answers none by itself."""
+        self._silences: set[str | None] = set()
+        """Items that hold no speech; the server answers them by itself."""
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._received_bytes: dict[str | None, int] = {}
@@ -222,11 +229,11 @@ class OpenAIDialect(Dialect):
     def refuses_turn(self, error: ErrorInfo, turn: int) -> bool:
         if error.code in _BENIGN_CODES:
             return False
-        return error.event_id in {f"bench-{turn}-commit", f"bench-{turn}-response"}
+        return error.event_id in {f"bench-{turn}-commit", f"bench-{turn}-response", ANSWER_ID}
 
     def refuses_reply(self, error: ErrorInfo, turn: int) -> bool:
         # A commit that is refused as empty does not stop the response that was asked for after it.
-        return error.event_id == f"bench-{turn}-response"
+        return error.event_id in {f"bench-{turn}-response", ANSWER_ID}
 
     def refuses_session(self, error: ErrorInfo) -> bool:
         # Until the session is ready nothing but its configuration was sent, so an error without an id is about that.
@@ -315,7 +322,18 @@ class OpenAIDialect(Dialect):
 
     def _committed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         item_id = name_of(message.get("item_id"))
-        return () if self._again("committed", item_id) else (InputCommitted(at_ns, item_id),)
+        if self._again("committed", item_id):
+            return ()
+        if self._asks_for_replies and item_id not in self._silences:
+            self.post(f'{{"type":"response.create","event_id":"{ANSWER_ID}"}}')
+        return (InputCommitted(at_ns, item_id),)
+
+    def _idle_timeout(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        item_id = name_of(message.get("item_id"))
+        if self._again("idle_timeout", item_id):
+            return ()
+        self._silences.add(item_id)
+        return (IdleTimeout(at_ns, item_id),)
 
     def _input_delta(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         words = text(message.get("delta"))

@@ -23,6 +23,7 @@ _COMPARED: tuple[tuple[tuple[str, ...], str | None], ...] = (
     (("audio", "input", "turn_detection", "prefix_padding_ms"), None),
     (("audio", "input", "turn_detection", "silence_duration_ms"), None),
     (("audio", "input", "turn_detection", "idle_timeout_ms"), None),
+    (("audio", "input", "turn_detection", "eagerness"), None),
     (("audio", "input", "turn_detection", "create_response"), None),
     (("audio", "input", "turn_detection", "interrupt_response"), None),
     (("audio", "input", "transcription"), "input_audio_transcription"),

@@ -122,6 +122,26 @@ class ServerVad(Block):
     )
 
 
+class SemanticVad(Block):
+    """A model of the server decides from what is said whether the caller has finished."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type"]})
+
+    type: Literal["semantic_vad"] = Field(default="semantic_vad", description="Turn detection by meaning.")
+    eagerness: Literal["low", "medium", "high", "auto"] | None = Field(
+        default=None,
+        description="How soon the server takes a thought for finished: it waits at most 2 s with high, 4 s with medium "
+        "or auto, 8 s with low; absent: the server's own.",
+        examples=["high"],
+    )
+    create_response: bool | None = Field(
+        default=None, description="Whether the server replies by itself; absent: the server's own default."
+    )
+    interrupt_response: bool | None = Field(
+        default=None, description="Whether speech cuts the reply off; absent: the server's own default."
+    )
+
+
 class Manual(Block):
     """Push to talk: the caller commits the audio and asks for the reply."""
 
@@ -136,7 +156,7 @@ class Manual(Block):
     )
 
 
-_WORDS = ("server_vad", "manual")
+_WORDS = ("server_vad", "semantic_vad", "manual")
 
 
 def _turn_kind(value: Any) -> str | None:
@@ -146,11 +166,11 @@ def _turn_kind(value: Any) -> str | None:
 
 def _turn_detection(value: object) -> object:
     """`manual` for `{type: manual}`; anything that names no kind is refused with a sentence of its own."""
-    if isinstance(value, ServerVad | Manual):
+    if isinstance(value, ServerVad | SemanticVad | Manual):
         return value
     if isinstance(value, str):
         value = {"type": value}
-    allowed = "allowed: server_vad, manual, or a mapping with one of them as type"
+    allowed = "allowed: server_vad, semantic_vad, manual, or a mapping with one of them as type"
     if not isinstance(value, Mapping):
         raise refusal(f"found {'nothing' if value is None else repr(value)}; {allowed}")
     kind = value.get("type", "server_vad")
@@ -165,7 +185,9 @@ def _words_too(schema: dict[str, Any]) -> None:
 
 
 TurnDetection = Annotated[
-    Annotated[ServerVad, Tag("<server_vad>")] | Annotated[Manual, Tag("<manual>")],
+    Annotated[ServerVad, Tag("<server_vad>")]
+    | Annotated[SemanticVad, Tag("<semantic_vad>")]
+    | Annotated[Manual, Tag("<manual>")],
     Discriminator(_turn_kind),
     BeforeValidator(_turn_detection),
 ]
@@ -191,7 +213,8 @@ class Transcription(Block):
     )
 
 
-def _frame(value: int) -> int:
+def frame_size(value: int) -> int:
+    """A length of frames that may be sent, in ms; others are refused."""
     if not 10 <= value <= 200:
         raise refusal(f"found {value}ms; allowed: 10ms to 200ms (20ms, 40ms and 100ms are usual)")
     return value
@@ -256,7 +279,7 @@ class SessionConfig(Block):
     turn_detection: TurnDetection = Field(
         default_factory=ServerVad,
         description="Who decides that the caller's turn has ended.",
-        examples=["manual", {"type": "server_vad", "silence_duration_ms": 500}],
+        examples=["manual", "semantic_vad", {"type": "server_vad", "silence_duration_ms": 500}],
         json_schema_extra=_words_too,
     )
     transcription: Annotated[Transcription | None, BeforeValidator(_transcription)] = Field(
@@ -269,7 +292,7 @@ class SessionConfig(Block):
     output_format: AudioFormatName = Field(
         default="pcm16", description="Audio asked for: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
     )
-    frame_ms: Annotated[DurationMs, AfterValidator(_frame)] = Field(
+    frame_ms: Annotated[DurationMs, AfterValidator(frame_size)] = Field(
         default=40, alias="frame", description="Audio in each message sent, 10ms to 200ms.", examples=["20ms", "40ms"]
     )
     output: Literal["audio", "text"] = Field(

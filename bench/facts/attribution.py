@@ -17,6 +17,7 @@ from bench.facts.acts import Sound
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
+    IdleTimeout,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
@@ -94,6 +95,8 @@ class Attribution:
         self._manual = manual
         self._by_id: dict[str | None, ResponseState] = {}
         self._turn_of_item: dict[str, int | None] = {}
+        self._silence_owed = False
+        """The next new response answers silence."""
         self._taken: dict[int, _Taken] = {}
 
     def of_turn(self, turn: int) -> list[ResponseState]:
@@ -115,9 +118,18 @@ class Attribution:
                 response.ended_ns = signal.at_ns
                 response.cancelled = signal.status == "cancelled"
             return Attributed(response.turn, response.number)
+        if isinstance(signal, IdleTimeout):
+            return self._silence(signal)
         if isinstance(signal, _OF_AN_ITEM):
             turn = self._item(signal, turn)
         return Attributed(turn, None)
+
+    def _silence(self, signal: IdleTimeout) -> Attributed:
+        """The server takes in silence: its item, and the response that follows, are of no turn."""
+        self._silence_owed = True
+        if signal.item_id is not None:
+            self._turn_of_item[signal.item_id] = None
+        return Attributed(None, None)
 
     # responses
 
@@ -147,6 +159,8 @@ class Attribution:
         return self._new(signal, self._asked_by(signal.at_ns, turn))
 
     def _new(self, signal: ReplySignal, turn: int | None) -> ResponseState:
+        if self._silence_owed:
+            turn, self._silence_owed = None, False
         response = ResponseState(len(self.responses), turn, signal.response_id, signal.at_ns, signal.at_ns)
         if turn is not None and self._turns:
             response.unprompted = not self.utterances(turn) and signal.at_ns < self._turns[-1].speech_end_ns
@@ -210,6 +224,7 @@ class Attribution:
             if isinstance(signal, SpeechStopped | InputCommitted) and self._turns and self._sound_since(signal.at_ns):
                 self._sounds_taken = len(self._sounds)
             return None
+        self._silence_owed = False  # something was said after it, so that what follows answers that
         taken = self._taken.setdefault(turn, _Taken())
         taken.items = True
         if isinstance(signal, SpeechStopped):

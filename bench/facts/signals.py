@@ -114,6 +114,15 @@ class InputCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class IdleTimeout:
+    """The caller said nothing for so long that the server takes in the silence, and speaks of its own accord."""
+
+    kind: ClassVar[str] = "idle_timeout"
+    at_ns: int
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InputTranscript:
     """The server's transcription of the caller: a piece (`final` false) or the whole of an item (`final` true)."""
 
@@ -261,6 +270,7 @@ Signal = (
     | SpeechStarted
     | SpeechStopped
     | InputCommitted
+    | IdleTimeout
     | InputTranscript
     | InputTranscriptFailed
     | ResponseStarted

@@ -38,6 +38,10 @@ class Labels:
     transport: str
     phase: str = "main"
     warmup: bool = False
+    cell: str | None = None
+    """The cell of the scenario's matrix; None without one."""
+    target: str | None = None
+    """The name of the target; None in a run of an older version."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
@@ -17,6 +17,9 @@ from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
 from bench.facts.timeline import Labels
+from bench.load.voices import Voices
+from bench.scenario.conditions import Cell, cell_number
+from bench.scenario.interleaving import block_of, target_of
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
 from bench.session.call import CallPlan, pack_audio
@@ -57,10 +60,18 @@ class CallFactory:
     """Makes the calls of one worker."""
 
     def __init__(
-        self, scenario: Scenario, target: Target, identity: RunIdentity, env: Mapping[str, str] = os.environ
+        self,
+        scenario: Scenario,
+        target: Target,
+        identity: RunIdentity,
+        env: Mapping[str, str] = os.environ,
+        *,
+        among: int = 1,
     ) -> None:
+        """`among`: how many targets the calls of the run are dealt out to."""
         self._scenario = scenario
         self._target = target
+        self._among = among
         self._identity = identity
         self._speaks = dialect_of(target.dialect)
         endpoint = self._speaks.endpoint(target.address(env, scenario.base))
@@ -89,27 +100,44 @@ class CallFactory:
         self._transport = transport_for(endpoint.url)
         detection = scenario.session.turn_detection
         packer = self.dialect()
-        self._frames = FrameBank(
-            frame_ms=scenario.session.frame_ms,
-            pack=lambda payload: pack_audio(self._transport, packer, payload),
-            release_ms=detection.release_ms if detection.type == "manual" else None,
-        )
-        self._fixtures = fixtures_of(scenario)
+        self._cells = scenario.cells
+        self._voices = Voices(scenario, fixtures_of(scenario))
+        self._release_ms = detection.release_ms if detection.type == "manual" else None
+        self._pack = lambda payload: pack_audio(self._transport, packer, payload)
+        self._banks: dict[tuple[int, str | None], FrameBank] = {}
 
     def prepare(self) -> None:
         """Encode every utterance. Raises `BenchError` when a recording is missing or not what was annotated."""
         audio_format = self.dialect().input_format
-        for fixture in self._fixtures.values():
-            self._frames.utterance(fixture, audio_format)
+        for cell in self._cells or (None,):
+            bank = self._bank(cell)
+            if self._release_ms is None:
+                bank.idle(audio_format)
+            for fixture in self._voices.all([cell] if cell else []):
+                bank.utterance(fixture, audio_format)
 
     def dialect(self) -> Dialect:
         """A fresh protocol state for one call."""
         return self._speaks(self._scenario.session, self._target.model)
 
+    def _bank(self, cell: Cell | None) -> FrameBank:
+        """Utterances in the frame size of the cell, and what its microphone hears between them."""
+        frame_ms = (cell.frame_ms if cell else None) or self._scenario.session.frame_ms
+        idle = self._voices.idle(cell)
+        key = (frame_ms, idle.seed if idle else None)
+        if key not in self._banks:
+            self._banks[key] = FrameBank(frame_ms=frame_ms, pack=self._pack, release_ms=self._release_ms, idle=idle)
+        return self._banks[key]
+
+    def _cell(self, index: int) -> Cell | None:
+        cells = self._cells
+        return cells[cell_number(index, len(cells), self._scenario.seed)] if cells else None
+
     def plan(self, index: int, *, caller: int, intended_ns: int, warmup: bool) -> CallPlan:
         """The call with run-wide number `index`, meant to start at `intended_ns`."""
         scenario = self._scenario
-        draw = draws_of(scenario.seed, index)
+        cell = self._cell(block_of(index, self._among))
+        draw = draws_of(scenario.seed, block_of(index, self._among))
         transcription = scenario.session.transcription
         labels = Labels(
             run_id=self._identity.run_id,
@@ -118,22 +146,51 @@ class CallFactory:
             session_index=index,
             caller=caller,
             scenario=scenario.name,
+            target=scenario.target_names[0],
             provider=self._target.provider_name,
             model=self._target.model,
             dialect=self._target.dialect,
             transport=self._connect.url.partition(":")[0],
             phase="warmup" if warmup else "main",
             warmup=warmup,
+            cell=cell.name if cell else None,
         )
         return CallPlan(
             labels=labels,
             intended_ns=intended_ns,
-            steps=[step_of(place, block, self._fixtures, draw) for place, block in enumerate(scenario.conversation)],
+            steps=[
+                step_of(place, block, self._voices.of(block, cell), draw)
+                for place, block in enumerate(scenario.conversation)
+            ],
             transport=self._transport,
             connect=self._connect,
-            frames=self._frames,
+            frames=self._bank(cell),
             bounds=self._bounds,
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
             client_late_ms=scenario.health.client_late_ms,
             transcription_model=transcription.model if transcription is not None else None,
         )
+
+
+class CallFactories:
+    """The factories of all targets of a run, by the number of the call."""
+
+    def __init__(self, seed: int, factories: Sequence[CallFactory]) -> None:
+        self._seed = seed
+        self._factories = factories
+
+    def place_of(self, index: int) -> int:
+        """The place of the target that call `index` goes to."""
+        return target_of(self._seed, index, len(self._factories))
+
+    def of(self, index: int) -> CallFactory:
+        """The factory of the target that call `index` goes to."""
+        return self._factories[self.place_of(index)]
+
+    def prepare(self) -> None:
+        """Encode every utterance for every target. Raises `BenchError` as the factories do."""
+        for factory in self._factories:
+            factory.prepare()
+
+    def __len__(self) -> int:
+        return len(self._factories)

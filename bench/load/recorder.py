@@ -7,8 +7,9 @@ and a mistake of ours in measuring must not end the call that is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import gevent
@@ -32,7 +33,16 @@ T = TypeVar("T")
 class Recorder:
     """The observer of every call of one worker."""
 
-    def __init__(self, spool: SpoolWriter, anchor: WallAnchor, books: Books, listener: RowListener) -> None:
+    def __init__(
+        self,
+        spool: SpoolWriter,
+        anchor: WallAnchor,
+        books: Books,
+        listener: RowListener,
+        *,
+        by_target: Mapping[str, Books] = MappingProxyType({}),
+    ) -> None:
+        """`by_target`: the prices of each target, where they differ from `books`."""
         self.open_sessions = 0
         self.talking_sessions = 0
         self.kernel_stamps: bool | None = None
@@ -41,6 +51,7 @@ class Recorder:
         self._spool = spool
         self._anchor = anchor
         self._books = books
+        self._by_target = by_target
         self._listener = listener
         self._rows: dict[str, list[TurnRecord]] = {}
         self._writer = ThreadPool(1)
@@ -58,7 +69,7 @@ class Recorder:
         if not turn_ended(turn):
             return
         try:
-            row = measure_but_words(timeline, turn, wall_anchor=self._anchor, book=self._books)
+            row = measure_but_words(timeline, turn, wall_anchor=self._anchor, book=self._books_of(timeline))
         except Exception as error:
             self.lose("turn row(s)", error)
             return
@@ -72,7 +83,7 @@ class Recorder:
         # Some milliseconds of work on a finished call: in the loop it would hold up every other call's frames.
         self._beside_the_loop(partial(self._spool.timeline, timeline), None)
         try:
-            row = measure_session(timeline, rows, self._anchor, book=self._books)
+            row = measure_session(timeline, rows, self._anchor, book=self._books_of(timeline))
         except Exception as error:
             self.lose("session row(s)", error)
             return None
@@ -81,6 +92,9 @@ class Recorder:
             self.kernel_stamps = row.kernel_stamps and self.kernel_stamps is not False
         self._beside_the_loop(partial(self._keep_session, row), self._listener.session)
         return row
+
+    def _books_of(self, timeline: Timeline) -> Books:
+        return self._by_target.get(timeline.labels.target or "", self._books)
 
     def lose(self, what: str, error: BaseException) -> None:
         """Count a row that a mistake of our own cost, and show the mistake."""

@@ -13,6 +13,7 @@ from bench.audio.catalogue import Fixture
 from bench.config.hosts import is_loopback
 from bench.errors import BenchError
 from bench.pricing.book import Books
+from bench.scenario.books import books_of
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
 from bench.store.certificate import HealthCertificate
@@ -61,17 +62,54 @@ class Workforce:
 
 
 @dataclass(frozen=True, slots=True)
+class Callee:
+    """One target of a run."""
+
+    name: str
+    """As rows and thresholds have it."""
+    scenario: Scenario
+    """As it is if this target alone is called."""
+    target: Target
+    books: Books
+    """What its calls are priced with."""
+
+
+def callees_of(scenario: Scenario, embedded: Target | None = None) -> tuple[Callee, ...]:
+    """Every target that a run of `scenario` calls; `embedded` is the server of a scenario without one.
+
+    Raises `BenchError` for a price book or a model that is not there.
+    """
+    found = []
+    for name, part in scenario.parts().items():
+        target = part.target or embedded
+        if target is None:
+            raise ValueError("a scenario without a target needs the embedded server")
+        found.append(Callee(name, part, target, books_of(part)))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """One run, ready to be made."""
 
     scenario: Scenario
     target: Target
+    """The only one, or the first of several."""
     folder: RunFolder
     run_id: str
     books: Books
+    """What calls to `target` are priced with."""
     fixtures: Mapping[str, Fixture]
     """Every recording that the conversation may speak, by id."""
     workforce: Workforce = field(default_factory=Workforce)
+    interleaved: tuple[Callee, ...] = ()
+    """All targets of a run that calls several in turn, the first included; empty for a run of one."""
+
+    @property
+    def callees(self) -> tuple[Callee, ...]:
+        """Every target of the run, in the order of the scenario."""
+        alone = Callee(self.scenario.target_names[0], self.scenario, self.target, self.books)
+        return self.interleaved or (alone,)
 
 
 @dataclass(slots=True)

@@ -7,10 +7,11 @@ open call is in are counted at what such a turn costs, and that part is always t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.measure.records import SessionRecord, TurnRecord
+from bench.scenario.interleaving import part_of_cap
 
 MOST_SCALED = 4.0
 """What turns cost may change the expectation of those to come by this factor at most, up or down."""
@@ -168,6 +169,16 @@ class Ledger:
             return spoken[min(turn.number, len(spoken) - 1)]
         return max(0.0, self._expected.usd(turn.number) - turn.known_usd)
 
+    @property
+    def calls_with_rows(self) -> int:
+        """Calls that are open as far as rows tell: a turn of them has ended, and they have not."""
+        return len(self._open)
+
+    @property
+    def ended_s(self) -> float:
+        """Length of the calls that ended."""
+        return self._ended_s
+
     def spend(self, *, calls_open: int, call_s: float) -> Spend:
         """As it is now, with `calls_open` calls under way and `call_s` seconds of calls so far."""
         if self._usd_per_minute is not None:
@@ -187,3 +198,48 @@ class Ledger:
         first = max(0, calls_open - len(self._open))
         reserved += first * self._expected.usd(0) + calls_open * self._expected.beside_usd
         return Spend(known, estimated, reserved, in_flight + first, guessed, self._priced)
+
+
+class Ledgers:
+    """One ledger for each target of a run; what is not known of a target yet is dealt out evenly, as the calls are."""
+
+    def __init__(self, by_target: Mapping[str, Ledger]) -> None:
+        self._by_target = by_target
+
+    def turn(self, row: TurnRecord) -> None:
+        """A turn ended."""
+        self._of(row).turn(row)
+
+    def session(self, row: SessionRecord) -> None:
+        """A call ended."""
+        self._of(row).session(row)
+
+    def _of(self, row: TurnRecord | SessionRecord) -> Ledger:
+        return self._by_target[row.target or ""]
+
+    def spend(self, *, calls_open: int, call_s: float) -> Spend:
+        """As `Ledger.spend`, of all targets together."""
+        ledgers = list(self._by_target.values())
+        shares = self._calls_open(calls_open)
+        ended_s = sum(ledger.ended_s for ledger in ledgers)
+        open_s = max(0.0, call_s - ended_s) / max(1, sum(shares))
+        parts = [
+            ledger.spend(calls_open=share, call_s=ledger.ended_s + open_s * share)
+            for ledger, share in zip(ledgers, shares, strict=True)
+        ]
+        return Spend(
+            known_usd=sum(part.known_usd for part in parts),
+            estimated_usd=sum(part.estimated_usd for part in parts),
+            in_flight_usd=sum(part.in_flight_usd for part in parts),
+            in_flight=sum(part.in_flight for part in parts),
+            guessed=sum(part.guessed for part in parts),
+            priced=any(part.priced for part in parts),
+        )
+
+    def _calls_open(self, calls_open: int) -> list[int]:
+        """How many calls of each target are open: those with rows, and of the others as many for each."""
+        shares, left = [], calls_open
+        for ledger in self._by_target.values():
+            shares.append(min(ledger.calls_with_rows, left))
+            left -= shares[-1]
+        return [share + part_of_cap(left, place, len(shares)) for place, share in enumerate(shares)]

@@ -22,8 +22,9 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner
 
 from bench.load.back_off import back_off_s
-from bench.load.factory import CallFactory
+from bench.load.factory import CallFactories
 from bench.load.recorder import Recorder
+from bench.scenario.interleaving import part_of_cap
 from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
 from bench.scenario.model import LoadConfig
 from bench.session.call import Call
@@ -41,7 +42,7 @@ class CallSchedule:
         self,
         load: LoadConfig,
         share: WorkerShare,
-        factory: CallFactory,
+        factories: CallFactories,
         recorder: Recorder,
         environment: Any = None,
         *,
@@ -66,7 +67,7 @@ class CallSchedule:
         self._ended_ns = 0
         self._load = load
         self._share = share
-        self._factory = factory
+        self._factories = factories
         self._recorder = recorder
         self._go = Event()
         self._no_more = Event()
@@ -127,13 +128,20 @@ class CallSchedule:
                 self.done.set()
 
     def _call_again_and_again(self, caller: int, offset_s: float) -> None:
-        """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed."""
-        intended_ns = self.start_ns + round(offset_s * NS_PER_S)
-        failed, pause_s = 0, 0.0
+        """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed.
+
+        With several targets, one that is dead delays the calls to itself alone, and hardly those: a call that went well
+        in between is pause enough, and a caller who waits for a dead target would load the others less.
+        """
+        free_ns = self.start_ns + round(offset_s * NS_PER_S)
+        failed: dict[int, int] = {}
+        rested_ns: dict[int, int] = {}
         for index in sessions_of_caller(caller, self._load):
-            if pause_s:
+            target = self._factories.place_of(index)
+            intended_ns = max(free_ns, rested_ns.get(target, free_ns))
+            if intended_ns > free_ns:
                 self.pauses += 1
-                self.paused_s += pause_s
+                self.paused_s += (intended_ns - free_ns) / NS_PER_S
             if not self._sleep_until(intended_ns):
                 return
             if not self._affordable(index):
@@ -141,15 +149,24 @@ class CallSchedule:
                 return
             began_ns = time.monotonic_ns()
             good = self._call(index, caller, intended_ns)
-            now_ns = time.monotonic_ns()
+            free_ns = time.monotonic_ns()
             # A call that failed late kept nobody busy dialling: it is no sign of a target that is dead.
-            failed = 0 if good or now_ns - began_ns > LONG_CALL_NS else failed + 1
-            pause_s = back_off_s(failed, random.Random(f"back-off:{self._seed}:{caller}:{index}"))
-            intended_ns = now_ns + round(pause_s * NS_PER_S)
+            late = free_ns - began_ns > LONG_CALL_NS
+            if good:
+                failed.clear()
+            failed[target] = 0 if good or late else failed.get(target, 0) + 1
+            pause_s = back_off_s(failed[target], random.Random(f"back-off:{self._seed}:{caller}:{index}"))
+            rested_ns[target] = free_ns + round(pause_s * NS_PER_S)
 
     def _dispatch(self) -> None:
-        """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended."""
-        share, calls = self._share, set[gevent.Greenlet]()
+        """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended.
+
+        A cap on open calls is dealt out evenly to the targets: one that hangs must not take the places of the others.
+        """
+        share, targets = self._share, len(self._factories)
+        cap = share.max_open
+        caps = [None if cap is None else part_of_cap(cap, place, targets) for place in range(targets)]
+        calls = [set[gevent.Greenlet]() for _ in range(targets)]
         for place, (offset_s, index) in enumerate(zip(share.offsets_s, share.indices, strict=True)):
             if not self._affordable(index):
                 self.withheld = len(share.indices) - place
@@ -158,13 +175,15 @@ class CallSchedule:
             if not self._sleep_until(intended_ns):
                 break
             self.offered += 1
-            if share.max_open is not None and len(calls) >= share.max_open:
+            target = self._factories.place_of(index)
+            most, under_way = caps[target], calls[target]
+            if most is not None and len(under_way) >= most:
                 self.dropped += 1
                 continue
             greenlet = gevent.spawn(self._call, index, index, intended_ns)
-            calls.add(greenlet)
-            greenlet.link(calls.discard)
-        gevent.joinall(list(calls))
+            under_way.add(greenlet)
+            greenlet.link(under_way.discard)
+        gevent.joinall([greenlet for under_way in calls for greenlet in under_way])
 
     def _affordable(self, index: int) -> bool:
         return self._most_calls is None or index < self._most_calls
@@ -172,8 +191,9 @@ class CallSchedule:
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
         warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
-        plan = self._factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
-        call = Call(plan, self._factory.dialect(), self._recorder)
+        factory = self._factories.of(index)
+        plan = factory.plan(index, caller=caller, intended_ns=intended_ns, warmup=warmup)
+        call = Call(plan, factory.dialect(), self._recorder)
         self._calls.add(call)
         self.started += 1
         try:

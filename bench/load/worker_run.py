@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.load.back_off import MOST_PAUSE_S
-from bench.load.factory import CallFactory, RunIdentity
+from bench.load.factory import CallFactories, CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
@@ -77,19 +77,24 @@ class WorkerRun:
         self.name = f"w{worker}"
         self._scenario = scenario
         self._clocks = WallAnchor(monotonic_ns=time.monotonic_ns(), unix_s=time.time())
-        factory = CallFactory(scenario, spec.target, RunIdentity(spec.run_id, self.name))
-        factory.prepare()
+        identity, callees = RunIdentity(spec.run_id, self.name), spec.callees
+        factories = CallFactories(
+            scenario.seed,
+            [CallFactory(each.scenario, each.target, identity, among=len(callees)) for each in callees],
+        )
+        factories.prepare()
         # A normaliser takes a second to build; the first turn to end must not stop every call for it.
         for language in {fixture.language for fixture in spec.fixtures.values()}:
             wer.prepare(language)
         self.spool = SpoolWriter(spec.folder, self.name)
-        self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher())
+        books = {each.name: each.books for each in callees}
+        self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher(), by_target=books)
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
         self._schedule = CallSchedule(
             scenario.load,
             share,
-            factory,
+            factories,
             self.recorder,
             environment,
             seed=scenario.seed,

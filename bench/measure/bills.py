@@ -64,8 +64,9 @@ def cost_of(timeline: Timeline, model: str | None, replies: Sequence[Reply], spo
     )
     cost = replace(cost, notes=(*cost.notes, *_refused(replies, spoken)))
     missing = _missing_transcription(spoken)
-    if missing is None or spoken.usage is None or any(each.meter == "transcription" for each in cost.unknown):
+    if missing is None or spoken.usage is None:
         return cost
+    # Named beside a missing price: a book that has the price does not give the count.
     lack = Unknown("transcription", missing)
     return replace(cost, total_usd=None, unknown=(*cost.unknown, lack), notes=(*cost.notes, missing))
 

@@ -68,6 +68,8 @@ class Metric:
     """Of turns that were answered alone; False where it says something of a turn however that ended."""
     expected: str | None = None
     """The column that says which rows wait for it; None: all rows do, where it `waits`."""
+    version: int = 1
+    """Raised when its definition changes; runs that were measured by different versions are not compared in it."""
 
 
 _latency = partial(Metric, group="latency")
@@ -414,6 +416,11 @@ _RATES = (
     _share(
         "early_rate", "early replies", "turns in which the reply began before the caller had ended / turns that ended"
     ),
+    _share(
+        "split_turn",
+        "split utterances",
+        "turns whose one utterance the server took in as several / turns in which it says what it took in",
+    ),
     Metric(
         "barge_in_rate",
         "interruptions that cut in",
@@ -481,6 +488,11 @@ METRICS: dict[str, Metric] = {
     for metric in group
 }
 """Every metric by its name, in the order in which a report shows them."""
+
+
+def metric_versions() -> dict[str, int]:
+    """The version of every definition, to be stored with what was measured by it."""
+    return {metric.name: metric.version for metric in METRICS.values()}
 
 
 def headline_latencies() -> list[Metric]:

@@ -24,6 +24,7 @@ from bench.facts.signals import (
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.records import TurnStatus
 from bench.measure.replies import Reply
+from bench.measure.splits import is_half_answered
 
 __all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "judge", "turn_ended"]
 
@@ -34,6 +35,7 @@ ERRORS: frozenset[TurnStatus] = frozenset({"failed", "no_reply", "cancelled", "i
 """Statuses that `error_rate` counts. An `early` reply is a fault of turn-taking and has a rate of its own."""
 
 _HEARD = (SpeechStarted, SpeechStopped, InputCommitted)
+HALF_ANSWERED = "the server ended the turn in the middle of what was said and answered the first part alone"
 STOPPED = "stopped"
 """`stage` of a turn that the end of the run cut off: it did not end, so it is neither a success nor an error."""
 
@@ -67,10 +69,14 @@ def judge(
     *,
     audio_expected: bool,
     cut: bool = False,
+    split: bool = False,
+    talked_over: bool = False,
 ) -> Outcome:
     """The outcome of `turn`; `entries` are its signals, `replies` its responses, `answer` the one that counts.
 
     `cut`: our caller cut into `answer`, as the scenario asked; whether the server then cancelled it is no matter.
+    `split`: the server took the turn in as several; what it took back of the first part unheard is no matter either.
+    `talked_over`: something of a reply was audible while the caller spoke.
 
     First what became of the answer, then whether the server spoke too soon: a reply that begins before the caller
     has ended is `early` (or `cancelled`, if it was taken back unheard) even when a second one went well.
@@ -87,8 +93,10 @@ def judge(
         outcome = _of_ended(answer, ended, audio_expected=audio_expected)
     else:
         outcome = _of_unfinished(timeline, turn, entries, replies, answer, audio_expected=audio_expected)
+    if split and outcome.status == "ok" and is_half_answered(turn, replies):
+        outcome = Outcome("no_reply", "server", "half_answered", HALF_ANSWERED, stage="turn")
     if outcome.status != "failed":
-        outcome = _too_soon(turn, replies, outcome)
+        outcome = _too_soon(turn, replies, outcome) if not split or talked_over else outcome
     return outcome if turn_ended(turn) else replace(outcome, stage=STOPPED)
 
 

@@ -40,6 +40,8 @@ class TurnRecord:
     scenario: str
     phase: str
     warmup: bool
+    target: str | None = None
+    """Its name under `targets`, or the label of the only one; null in a run of an older version."""
     provider: str
     model: str | None
     dialect: str
@@ -49,6 +51,8 @@ class TurnRecord:
     accent: str
     voice: str
     condition: str | None
+    cell: str | None = None
+    """The cell of the scenario's matrix; null without one."""
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
@@ -78,6 +82,8 @@ class TurnRecord:
     reply_heard_ms: float | None = None
     """End of speech -> the listener has heard the last reply sample."""
     leading_silence_ms: float | None = None
+    split_turn: bool | None = None
+    """Whether the server took one utterance in as several; null in push to talk, and where nothing says so."""
     barge_in: bool | None = None
     """Whether the caller cut into a reply, in a turn that was to; null for other turns."""
     barge_in_at_ms: float | None = None
@@ -186,6 +192,8 @@ class SessionRecord:
     scenario: str
     phase: str
     warmup: bool
+    cell: str | None = None
+    target: str | None = None
     provider: str
     model: str | None
     dialect: str
@@ -214,10 +222,14 @@ class SessionRecord:
     greeting_ms: float | None = None
     greeting_audio_ms: float | None = None
     greeting_text: str | None = None
+    idle_timeouts: int = 0
+    """How often the server spoke of its own accord because the caller was silent; billed in `other_*`."""
     turns_planned: int = 0
     turns_ended: int = 0
     turns_ok: int = 0
     server_session_id: str | None = None
+    server_model: str | None = None
+    """As the server names it; its prices count where no book lists the model that was asked for."""
     kernel_stamps: bool = False
     peer: str | None = None
     caller_audio_ms: float | None = None

@@ -109,13 +109,19 @@ def _add(reply: Reply, signal: Signal) -> None:
             pass
 
 
-def answer_of(replies: Sequence[Reply], *, speech_end_ns: int, audio_expected: bool) -> Reply | None:
+def answer_of(
+    replies: Sequence[Reply], *, speech_end_ns: int, audio_expected: bool, whole_ns: int | None = None
+) -> Reply | None:
     """The response that answered the turn, whose times become the turn's.
 
-    The first that completed with what was promised, one that began after the caller had ended before one that did
+    `whole_ns`: of a turn that the server split, when it had taken in all of it. A response that began then or later is
+    the answer, if there is one.
+    Else the first that completed with what was promised, one that began after the caller had ended before one that did
     not; else the first not cancelled one that gave anything; else the last not cancelled one; else the last. None
     when there was no response at all.
     """
+    if whole_ns is not None:
+        replies = [reply for reply in replies if (reply.begun_ns or 0) >= whole_ns] or replies
     standing = [reply for reply in replies if reply.ended is None or reply.ended.status != "cancelled"]
     delivered = [
         reply

@@ -13,7 +13,16 @@ from typing import cast
 
 from bench.audio.playback import NS_PER_MS
 from bench.facts.failure import ErrorKind, Failure
-from bench.facts.signals import Malformed, RateLimits, ServerError, SessionCreated, SessionReady, Signal, Unrecognised
+from bench.facts.signals import (
+    IdleTimeout,
+    Malformed,
+    RateLimits,
+    ServerError,
+    SessionCreated,
+    SessionReady,
+    Signal,
+    Unrecognised,
+)
 from bench.facts.timeline import Timeline
 from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
 from bench.measure.greetings import greeting_columns
@@ -51,6 +60,8 @@ def measure_session(
         scenario=labels.scenario,
         phase=labels.phase,
         warmup=labels.warmup,
+        cell=labels.cell,
+        target=labels.target,
         provider=labels.provider,
         model=labels.model or next((signal.model for signal in created if signal.model), None),
         dialect=labels.dialect,
@@ -78,9 +89,11 @@ def measure_session(
         turns_ended=sum(record.stage != STOPPED for record in turn_records),
         turns_ok=sum(record.status == "ok" and record.stage != STOPPED for record in turn_records),
         server_session_id=next((signal.session_id for signal in created if signal.session_id), None),
+        server_model=next((signal.model for signal in created if signal.model), None),
         kernel_stamps=line.kernel_stamps,
         peer=line.peer,
         **greeting_columns(timeline),
+        idle_timeouts=sum(isinstance(signal, IdleTimeout) for signal in signals),
         reply_audio_ms=_sum([record.reply_audio_ms for record in turn_records]),
         malformed=sum(isinstance(signal, Malformed) for signal in signals),
         unrecognised_events=_events(signals),

@@ -26,6 +26,7 @@ from bench.measure.listening import heard as heard_reply
 from bench.measure.outcome import Outcome, judge
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
+from bench.measure.splits import is_split, whole_ns
 from bench.measure.transcript import Heard, entries_of_row, heard_in
 from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
@@ -58,11 +59,24 @@ def measure_but_words(
     known = timeline.entries[: turn.entries_measured]
     replies = collect_replies(entries)
     cut_into = timeline.cut_into(turn)
+    split = is_split(timeline, turn, entries, replies)
     answer = next((reply for reply in replies if reply.number == cut_into), None) or answer_of(
-        replies, speech_end_ns=turn.speech_end_ns, audio_expected=timeline.audio_expected
+        replies,
+        speech_end_ns=turn.speech_end_ns,
+        audio_expected=timeline.audio_expected,
+        whole_ns=whole_ns(turn, entries) if split else None,
     )
+    interruption = interruption_columns(timeline, turn, entries)
     outcome = judge(
-        timeline, turn, entries, replies, answer, audio_expected=timeline.audio_expected, cut=cut_into is not None
+        timeline,
+        turn,
+        entries,
+        replies,
+        answer,
+        audio_expected=timeline.audio_expected,
+        cut=cut_into is not None,
+        split=bool(split),
+        talked_over=interruption["talk_over_ms"] is not None,
     )
     heard = heard_in(entries, turn, expected=timeline.transcription_expected)
     spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
@@ -72,8 +86,9 @@ def measure_but_words(
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
         **_delivery(timeline, turn, replies, answer),
-        **interruption_columns(timeline, turn, entries),
+        **interruption,
         **backchannel_columns(timeline, turn),
+        split_turn=split,
         **_words(turn, heard),
         **usage_columns(add_usage(replies), heard.usage),
         **cost_columns(cost),
@@ -118,6 +133,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "scenario": labels.scenario,
         "phase": turn.phase,
         "warmup": turn.warmup,
+        "target": labels.target,
         "provider": labels.provider,
         "model": model,
         "dialect": labels.dialect,
@@ -127,6 +143,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "accent": turn.accent,
         "voice": turn.voice,
         "condition": turn.condition,
+        "cell": labels.cell,
         "open_sessions": turn.open_sessions,
         "talking_sessions": turn.talking_sessions,
         "manual": timeline.manual,

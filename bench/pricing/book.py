@@ -220,10 +220,40 @@ def shipped_books() -> list[str]:
 
 
 @cache
+def all_books() -> tuple[PriceBook, ...]:
+    """Every shipped book, the newest first."""
+    return tuple(sorted((load_book(name) for name in shipped_books()), key=lambda book: book.date, reverse=True))
+
+
+@cache
 def default_books() -> Books:
-    """All shipped books, the newest first, so that the newest price of a model is found first."""
-    parts = sorted((load_book(name) for name in shipped_books()), key=lambda book: book.date, reverse=True)
-    return Books(parts=tuple(parts))
+    """The newest shipped book of each series (`openai-2026-11` of `openai-*`): what is charged now.
+
+    Older readings are for runs that are priced at another date. Every model of theirs is in the newest one too.
+    """
+    newest: dict[str, PriceBook] = {}
+    for book in all_books():
+        newest.setdefault(series_of(book), book)
+    return Books(parts=tuple(newest.values()))
+
+
+def series_of(book: PriceBook) -> str:
+    """What readings of the same prices on several dates have in common: the name without its date."""
+    return re.sub(r"-\d{4}-\d{2}(-\d{2})?$", "", book.book)
+
+
+def books_at(book: str | Path | PriceBook, model: str | None = None, transcription_model: str | None = None) -> Books:
+    """`book`, and behind it the shipped books that are not newer: no price of a later date stands in for a missing one.
+
+    `model` prices every model as that one, `transcription_model` every transcription as one of that model. One that
+    no book of that date lists has no price, which is for the report to say.
+    """
+    chosen = book if isinstance(book, PriceBook) else load_book(book)
+    newest: dict[str, PriceBook] = {series_of(chosen): chosen}
+    for shipped in all_books():
+        if shipped.date <= chosen.date:
+            newest.setdefault(series_of(shipped), shipped)
+    return Books(parts=tuple(newest.values()), price_as=model, transcription_as=transcription_model)
 
 
 def _listed(entries: dict[str, AnyRates], name: str | None) -> AnyRates | None:

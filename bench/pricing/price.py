@@ -25,6 +25,25 @@ MOST_TOKENS = 1_000_000_000
 MOST_SECONDS = 86_400
 ALL_TOKENS = "tokens"
 """The name for all token meters of a response together, where none is known."""
+_FREE = TokenMeters.model_validate({kind: dict.fromkeys(SIDES, 0.0) for kind in _MODALITIES})
+METER_WITHOUT_PRICE = "a used transcription meter has no price"
+PRICED_BY_MINUTE = "the transcription was reported in tokens and is priced by the minute"
+PRICED_BY_TOKENS = "the transcription was reported in seconds and is priced by tokens"
+_PRICE_REASONS = ("no price", "the model is not known", METER_WITHOUT_PRICE, PRICED_BY_MINUTE, PRICED_BY_TOKENS)
+CACHE_TAKEN_AS_TEXT = "cached tokens were given as one total and taken as text"
+
+
+def lacks_a_price(reason: str) -> bool:
+    """Whether what a meter lacks is a price, which another book may have; else it lacks a count, which none can give.
+
+    `reason` is that of an `Unknown`.
+    """
+    return reason.startswith(_PRICE_REASONS)
+
+
+def no_price_for(meter: str) -> str:
+    """Why a model meter such as `audio input` or `cached text input` has no sum, where its price is missing."""
+    return f"no price for {meter.removesuffix(' input') if meter.startswith('cached ') else meter} tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +148,7 @@ def price_turn(
     by_minute = rates is not None and rates.tokens_usd_per_million is None
     parts = [] if not bills or by_minute else [sums.side(side) for side in SIDES]
     known_usd = sum(sums.usd.values()) + (spoken or 0.0)
-    complete = not unknown and not (by_minute and bills) and bool(bills or spoken is not None)
+    complete = not unknown and not by_minute and bool(bills or spoken is not None)
     input_usd, cached_usd, output_usd = parts or (None, None, None)
     return Cost(
         total_usd=known_usd if complete else None,
@@ -162,19 +181,33 @@ def _add(sums: _Sums, bill: Bill, rates: Rates | None, unpriced: str, silence: s
     usage = bill.usage
     if rates is not None and rates.tokens_usd_per_million is None:
         sums.notes.append("billed by the minute of the session, not by the turn")
-    elif _is_free(bill):
+        return
+    if _is_free(bill):
         sums.known = True
-    elif rates is None or rates.tokens_usd_per_million is None:
+        return
+    if rates is None:
         sums.lack(Unknown(ALL_TOKENS, unpriced), *SIDES)
-    elif bill.status is None and usage is None:
+    if bill.status is None and usage is None:
         sums.lack(Unknown(ALL_TOKENS, "a response never ended, so its usage was not reported"), *SIDES)
     elif usage is None:
         sums.lack(Unknown(ALL_TOKENS, silence), *SIDES)
     elif _all_zero(usage):
         sums.lack(Unknown(ALL_TOKENS, "the server reported a usage of zero tokens"), *SIDES)
+    elif rates is None or rates.tokens_usd_per_million is None:
+        _name_uncounted(sums, usage)
     else:
         _add_input(sums, usage, rates.tokens_usd_per_million)
         _add_output(sums, usage, rates.tokens_usd_per_million)
+
+
+def _name_uncounted(sums: _Sums, usage: Usage) -> None:
+    """What has no count stays without a sum when a price becomes known, so it is named beside the missing price."""
+    counted = _Sums()
+    _add_input(counted, usage, _FREE)
+    _add_output(counted, usage, _FREE)
+    for each in counted.unknown:
+        sums.lack(each)
+    sums.notes += counted.notes
 
 
 def _is_free(bill: Bill) -> bool:
@@ -225,7 +258,7 @@ def _cached(sums: _Sums, usage: Usage) -> dict[str, int]:
     cached: dict[str, int] = {kind: getattr(usage, f"in_cached_{kind}_tokens") or 0 for kind in _MODALITIES}
     if not usage.cached_split_assumed:
         return cached
-    sums.notes.append("cached tokens were given as one total and taken as text")
+    sums.notes.append(CACHE_TAKEN_AS_TEXT)
     rest = cached["text"]
     for kind in _MODALITIES:
         cached[kind] = min(rest, getattr(usage, f"in_{kind}_tokens") or 0)
@@ -263,33 +296,39 @@ def _transcription(
     usage: TranscriptionUsage | None, rates: TranscriptionMeters | None, unpriced: str
 ) -> tuple[float | None, str | None]:
     """USD of a transcription and, when it is None, why."""
-    if usage is None:
+    counts = () if usage is None else (usage.in_text_tokens, usage.in_audio_tokens, usage.out_text_tokens)
+    if usage is None or not (any(counts) or usage.seconds is not None):
         return None, "the server reported no usage for the transcription"
+    if usage.seconds == 0 and not any(counts):
+        return 0.0, None
     if rates is None:
-        return None, unpriced
-    counts = (usage.in_text_tokens, usage.in_audio_tokens, usage.out_text_tokens)
+        return None, _uncounted_transcription(usage) or unpriced
     if any(counts) and rates.tokens_usd_per_million is not None:
         return _transcription_tokens(usage, rates.tokens_usd_per_million)
     if usage.seconds is not None and not 0 <= usage.seconds <= MOST_SECONDS:
         return None, "the server reported an impossible length of the transcription"
     if usage.seconds is not None and rates.audio_usd_per_minute is not None:
         return usage.seconds / 60 * rates.audio_usd_per_minute, None
-    if any(counts):
-        return None, "the transcription was reported in tokens and is priced by the minute"
-    if usage.seconds is not None:
-        return None, "the transcription was reported in seconds and is priced by tokens"
-    return None, "the server reported no usage for the transcription"
+    return None, PRICED_BY_MINUTE if any(counts) else PRICED_BY_TOKENS
 
 
 def _transcription_tokens(usage: TranscriptionUsage, meters: TokenMeters) -> tuple[float | None, str | None]:
+    if (why := _uncounted_transcription(usage)) is not None:
+        return None, why
     counts = (usage.in_text_tokens, usage.in_audio_tokens, usage.out_text_tokens)
-    if any(tokens is not None and not 0 <= tokens <= MOST_TOKENS for tokens in counts):
-        return None, "the server reported an impossible count of transcription tokens"
-    if _unsplit(usage.in_total_tokens, counts[:2]):
-        return None, "input tokens of the transcription were not reported by modality"
     usd = 0.0
     for tokens, price in zip(counts, (meters.text.input, meters.audio.input, meters.text.output), strict=True):
         if tokens and price is None:
-            return None, "a used transcription meter has no price"
+            return None, METER_WITHOUT_PRICE
         usd += (tokens or 0) * (price or 0.0) / _MILLION
     return usd, None
+
+
+def _uncounted_transcription(usage: TranscriptionUsage) -> str | None:
+    """Why the tokens of a transcription are not known, whatever their price."""
+    counts = (usage.in_text_tokens, usage.in_audio_tokens, usage.out_text_tokens)
+    if any(tokens is not None and not 0 <= tokens <= MOST_TOKENS for tokens in counts):
+        return "the server reported an impossible count of transcription tokens"
+    if _unsplit(usage.in_total_tokens, counts[:2]):
+        return "input tokens of the transcription were not reported by modality"
+    return None

@@ -12,7 +12,7 @@ import numpy as np
 from bench.measure.metrics import Metric, headline_latencies, milestones
 from bench.report.findings import Charts, Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
 from bench.report.stats import Floats, percentile, supported
-from bench.report.view import View, text
+from bench.report.view import Mask, View, equals, text
 
 MIN_DOTS = 3
 MOST_DOTS = 1500
@@ -33,7 +33,12 @@ def charts(view: View) -> Charts:
         metric_title=metric.title,
         over_time=_over_time(view, metric),
         distribution=[
-            curve for shown, mark in milestones() if mark.curve and (curve := _curve(view, shown)) is not None
+            curve for shown, mark in milestones() if mark.curve and (curve := curve_of(view, shown)) is not None
+        ],
+        by_target=[
+            curve.model_copy(update={"title": name})
+            for name in view.run.manifest.interleaved
+            if (curve := curve_of(view, metric, equals(view.turns, "target", name))) is not None
         ],
         by_load=_by_load(view, metric),
         slowest=_slowest(view, metric),
@@ -90,14 +95,16 @@ def _medians(at: Floats, ms: Floats, end: float) -> list[tuple[float, float]]:
     ]
 
 
-def _curve(view: View, metric: Metric) -> Curve | None:
+def curve_of(view: View, metric: Metric, part: Mask | None = None) -> Curve | None:
+    """The share of turns of `part` that had reached `metric`, over time; None where too few did."""
     values = view.turn[metric.name]
-    known = view.answered & ~np.isnan(values)
+    here = np.ones(len(values), dtype=np.bool_) if part is None else part
+    known = view.answered & ~np.isnan(values) & here
     if int(known.sum()) < MIN_DOTS:
         return None
     ordered = np.sort(values[known])
     # Unanswered turns stay in the denominator: the curve levels off at the share that was answered.
-    asked = len(ordered) + int((view.measured & ~view.answered).sum())
+    asked = len(ordered) + int((view.measured & ~view.answered & here).sum())
     ranks = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), CURVE_POINTS)).round().astype(np.intp))
     return Curve(
         name=metric.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.measure.metrics import milestones
 from bench.report.findings import Curve, LoadChart, SlowTurn, TimeChart
@@ -20,6 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0
 WATER_WIDTH = 800.0
 ROW, BAR = 24.0, 13.0
 LABELS, VALUES = 200.0, 66.0
+SERIES = 6
+"""Looks of lines that are told apart by nothing but their looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,15 @@ def over_time(chart: TimeChart) -> Plot:
     )
 
 
-def distribution(curves: Sequence[Curve]) -> Plot | None:
+def by_target(curves: Sequence[Curve], title: str) -> Plot | None:
+    """Share of turns answered within a time, one line per target; they are told apart by colour and dash."""
+    styled = [curve.model_copy(update={"name": f"series-{place % SERIES + 1}"}) for place, curve in enumerate(curves)]
+    plot = distribution(styled, from_zero=False)
+    about = f"Share of measured turns of each target with {title} within the time; a line that stays below 100 % shows "
+    return plot and replace(plot, title=f"{title}, by target", about=f"{about}turns that were never answered.")
+
+
+def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | None:
     """Share of turns answered within a time, one line per milestone."""
     drawn = [curve for curve in curves if curve.n]
     if not drawn:
@@ -172,8 +182,8 @@ def distribution(curves: Sequence[Curve]) -> Plot | None:
     slowest = max(curve.ms[-1] for curve in drawn)
     usual = max(_at_share(curve, 0.99) for curve in drawn)
     high = slowest if slowest <= 1.6 * usual else 1.2 * usual
-    low = min(0.0, *(curve.ms[0] for curve in drawn))
-    x = scale(low, high, LEFT, WIDTH - RIGHT, 8)
+    first = min(curve.ms[0] for curve in drawn)
+    x = scale(min(0.0, first) if from_zero else first, high, LEFT, WIDTH - RIGHT, 8)
     y = Scale(0, 100, HEIGHT - BOTTOM, TOP, (0, 25, 50, 75, 95, 100))
     lines = []
     for curve in drawn:

@@ -17,7 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
-from bench.report.findings import MetricRow, Rate, Summary
+from bench.report.bill_plots import price_history
+from bench.report.findings import MetricRow, Summary
+from bench.report.findings_parts import Rate
+from bench.report.findings_targets import TargetRow
 from bench.report.health_text import ANSWERS
 from bench.report.sections import sections
 
@@ -35,7 +38,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
     charts = summary.charts
     tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             s=summary,
@@ -48,8 +51,10 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
             answer=ANSWERS[summary.health.trust],
             over_time=geometry.over_time(charts.over_time) if charts.over_time else None,
             distribution=geometry.distribution(charts.distribution),
+            by_target=geometry.by_target(charts.by_target, charts.metric_title or ""),
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
+            price_history=price_history(summary.bill.history),
             scenario=_readable(summary.run.scenario),
             other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
         )
@@ -59,7 +64,8 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages."""
     return Environment(
         loader=PackageLoader("bench.report", "templates"),
         autoescape=True,
@@ -74,6 +80,9 @@ def _cards(summary: Summary) -> list[Card]:
     rates = {rate.name: rate for rate in summary.rates}
     shown = [metric.name for metric in METRICS.values() if metric.headline]
     measured = [row for name in shown if (row := summary.metric(name))]
+    if summary.targets is not None:
+        # One figure of all targets together would be no target's.
+        return [*_turn_cards(summary), *map(_target_card, summary.targets.rows), _run_cards(summary)[-1]]
     return [
         *_turn_cards(summary),
         *(_latency_card(row) for row in measured if row.unit == "ms"),
@@ -81,6 +90,18 @@ def _cards(summary: Summary) -> list[Card]:
         *(_speed_card(row) for row in measured if row.unit != "ms"),
         *_run_cards(summary),
     ]
+
+
+def _target_card(row: TargetRow) -> Card:
+    cost = row.cost_per_minute_usd.value
+    parts = [
+        f"median · p95 {phrases.number(row.p95.value)}",
+        f"errors {phrases.percent(row.error_rate.value)}",
+        *([f"WER {phrases.percent(row.wer.value)}"] if row.wer.value is not None else []),
+        *([f"{phrases.usd(cost)}/min"] if cost is not None else []),
+    ]
+    middle = row.p50.value
+    return row.name, phrases.MISSING if middle is None else f"{phrases.number(middle)} ms", " · ".join(parts)
 
 
 def _turn_cards(summary: Summary) -> list[Card]:

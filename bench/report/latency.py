@@ -12,13 +12,14 @@ from typing import Final
 import numpy as np
 
 from bench.measure.metrics import GROUPS, METRICS, Group, Metric
-from bench.report.findings import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile
+from bench.report.findings import LatencyCut, LatencyCuts, MetricRow, Percentile
+from bench.report.findings_parts import Interval
 from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles
 from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
-CUTS = ("accent", "voice", "language", "condition")
+CUTS = ("target", "accent", "voice", "language", "condition")
 MOST_CUT_ROWS = 20
 
 

@@ -11,13 +11,14 @@ from bench.report.document import Cell, Section, Table
 from bench.report.findings import Summary
 from bench.report.phrases import MISSING, VERDICT_MEANINGS, headline, plain, verdict_line
 from bench.report.sections import sections
+from bench.store.manifest import Manifest
 
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\|*_`[]#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
 
 def render_markdown(summary: Summary) -> str:
     """The whole report, beginning with the verdict."""
-    return "\n\n".join([_verdict(summary), *map(_section, sections(summary))]) + "\n"
+    return "\n\n".join([_verdict(summary), *map(section_text, sections(summary))]) + "\n"
 
 
 def escape(value: str) -> str:
@@ -38,14 +39,23 @@ def _verdict(summary: Summary) -> str:
             *(f"- Warning: {escape(warning)}" for warning in verdict.warnings),
             "",
             f"Run {escape(run.run_id)}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"target {escape(run.target.model or MISSING)} at {escape(run.target.url or MISSING)}"
-            f"{' (embedded reference server)' if run.target.embedded else ''}, version {escape(run.bench_version)}, "
-            f"seed {run.seed if run.seed is not None else MISSING}.",
+            f"{_targets(run)}{' (embedded reference server)' if run.target.embedded else ''}, "
+            f"version {escape(run.bench_version)}, seed {run.seed if run.seed is not None else MISSING}.",
         ]
     )
 
 
-def _section(section: Section) -> str:
+def _targets(run: Manifest) -> str:
+    named = [(f"{escape(each.name or MISSING)}: ", each) for each in run.targets] if run.interleaved else []
+    shown = [
+        f"{name}{escape(each.model or MISSING)} at {escape(each.url or MISSING)}"
+        for name, each in named or [("", run.target)]
+    ]
+    return f"target{'s' if named else ''} {', '.join(shown)}"
+
+
+def section_text(section: Section) -> str:
+    """A section with its sentences and tables."""
     said = [f"## {section.title}", *map(escape, section.said)]
     if section.answer:
         said.append(f"**{section.answer}**")

@@ -79,11 +79,17 @@ def cost(view: View) -> CostReport:
 
 def cost_per_minute(view: View, part: Mask | None = None) -> tuple[Estimate, int]:
     """USD per minute of conversation over the priced calls of `part` (or all), and how many calls those are."""
+    pairs, timed = priced_minutes(view, part)
+    return pooled(pairs[:, 0], pairs[:, 1], np.flatnonzero(timed))[0], int(timed.sum())
+
+
+def priced_minutes(view: View, part: Mask | None = None) -> tuple[Floats, Mask]:
+    """USD and minutes, shape (calls, 2), of the calls of `part` that have both, and which those are."""
     per_call, minutes = view.call["cost_usd"], view.call["duration_ms"] / 60_000
     timed = view.calls_measured & ~np.isnan(per_call) & ~np.isnan(minutes)
     if part is not None:
         timed &= part
-    return pooled(per_call[timed], minutes[timed], np.flatnonzero(timed))[0], int(timed.sum())
+    return np.column_stack([per_call[timed], minutes[timed]]), timed
 
 
 def _known(table: Columns, prefix: str = "") -> Floats:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.report.findings import ObjectiveResult, Rate
+from bench.report.findings import ObjectiveResult
+from bench.report.findings_parts import Rate
 from bench.report.findings_thresholds import ThresholdResult
 from bench.report.phrases import of
 
@@ -19,9 +20,9 @@ def objectives(thresholds: Iterable[ThresholdResult], rates: Iterable[Rate]) -> 
     return [
         ObjectiveResult(
             metric=each.metric,
-            title=each.title,
+            title=f"{each.title}{''.join(f' of {value}' for value in each.tags.values())}",
             observed=each.observed,
-            count=of(by_name[each.metric]),
+            count=f"{each.events or 0:,} of {each.n:,}" if each.tags else of(by_name[each.metric]),
             bound=each.bound,
             default=True,
             ok=each.ok,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.report.findings import CostReport, ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
+from bench.report.findings import CostReport, ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"
 INFINITE = "∞"
@@ -62,9 +63,36 @@ def usd(value: float | None) -> str:
     return f"${value:,.{decimals if abs(value) < 10 else 2}f}"
 
 
+def signed(value: float | None, unit: str, decimals: int = 0) -> str:
+    """A difference with its sign and unit: `+45 ms`, `-1.2 pp` (percentage points), `+$0.003`."""
+    if value is None:
+        return MISSING
+    sign, size = "+" if value > 0 else "-" if value < 0 else "", abs(value)
+    if unit == "share":
+        return f"{sign}{number(100 * size, 1)} pp"
+    if unit == "USD":
+        return f"{sign}{usd(size)}"
+    # Near 0 the sign alone would say nothing of a limit.
+    return f"{sign}{number(size, max(1, decimals) if size < 10 else decimals)}{'' if unit == 'count' else f' {unit}'}"
+
+
+def signed_limits(low: float | None, high: float | None, unit: str, decimals: int = 0) -> str:
+    """`+27..+66 ms`; nothing where there are none."""
+    if low is None or high is None:
+        return ""
+    bare = signed(low, unit, decimals).removesuffix(f" {unit}").removesuffix(" pp")
+    return f"{bare}..{signed(high, unit, decimals)}"
+
+
 def usd_limit(value: float | None) -> str:
     """A limit as it was written: `$5`, `$0.05`."""
     return MISSING if value is None else f"${value:,.10g}"
+
+
+def usd_rate(value: float) -> str:
+    """A listed price, with all of its digits: `$10.00`, `$0.0045`."""
+    whole, _, part = f"{value:,.10g}".partition(".")
+    return f"${whole}.{part:0<2}"
 
 
 def at_least(cost: CostReport) -> str:
@@ -163,7 +191,9 @@ def verdict_line(verdict: VerdictInfo) -> str:
 
 
 def headline(summary: Summary) -> str:
-    """One sentence with the numbers that are asked for first."""
+    """One sentence with the numbers that are asked for first; of several targets, who is the fastest."""
+    if summary.targets is not None:
+        return summary.targets.sentence
     row = summary.headline
     if row is None:
         return "No reply was measured."

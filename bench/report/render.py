@@ -15,9 +15,10 @@ from bench.report.html import render_html
 from bench.report.junit import render_junit
 from bench.report.markdown import render_markdown
 from bench.report.recordings import pictures_of
+from bench.report.reprice import Repriced
 from bench.report.step_summary import render_step_summary
 from bench.report.summary import summarise
-from bench.store.finish import write_csv
+from bench.store.finish import write_csv, write_frame_csv
 from bench.store.folder import RunFolder, write_atomic
 from bench.store.manifest import write_manifest
 from bench.store.reader import Run, reads_spool
@@ -38,22 +39,25 @@ class UnwrittenReportError(BenchError):
         self.summary = summary
 
 
-def write_reports(run: Run, *, out: Path | None = None) -> Summary:
+def write_reports(run: Run, *, out: Path | None = None, again: Repriced | None = None) -> Summary:
     """Render `run` into its own folder, or into `out`, and return what was rendered.
 
-    The same folder gives the same files. Raises `UnwrittenReportError` when a file cannot be written.
+    `again` is the run at other prices, which is rendered in its place and never into the run's own files. The same
+    folder gives the same files. Raises `UnwrittenReportError` when a file cannot be written.
     """
-    summary = summarise(run)
+    summary = summarise(run) if again is None else summarise(again.run, again)
+    if again is not None:
+        run, out = again.run, out or again.folder
     try:
         if out is None:
             _enter_verdict(run, summary)
-        _write(run, summary, run.folder if out is None else RunFolder(out))
+        _write(run, summary, run.folder if out is None else RunFolder(out), priced_again=again is not None)
     except OSError as error:
         raise UnwrittenReportError(run.folder.root, summary, error) from error
     return summary
 
 
-def _write(run: Run, summary: Summary, into: RunFolder) -> None:
+def _write(run: Run, summary: Summary, into: RunFolder, *, priced_again: bool) -> None:
     into.root.mkdir(parents=True, exist_ok=True)
     # Small and important first: on a disk that is nearly full, the last ones may not fit.
     write_atomic(into.summary_json, summary.model_dump_json(indent=2) + "\n")
@@ -61,7 +65,9 @@ def _write(run: Run, summary: Summary, into: RunFolder) -> None:
     write_atomic(into.junit_xml, render_junit(summary))
     write_atomic(into.step_summary_md, render_step_summary(summary))
     write_atomic(into.report_html, render_html(summary, pictures_of(run.folder.root)))
-    if into is not run.folder or run.manifest.state == "running" or not into.turns_csv.exists():
+    if priced_again:
+        write_frame_csv(run.turns, into.turns_csv)
+    elif into is not run.folder or run.manifest.state == "running" or not into.turns_csv.exists():
         write_csv(run.folder, from_spool=reads_spool(run.folder, run.manifest), into=into.turns_csv)
 
 

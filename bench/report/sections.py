@@ -6,28 +6,28 @@ In: a `Summary`. Out: `Section`s in the order of the report. Every figure is tex
 from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
-from bench.report.budget_section import budget_tables, estimate_note
+from bench.report.bill_section import cost_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
-from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
+from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
+from bench.report.findings_parts import Interval, Rate
+from bench.report.groups_section import groups_section
 from bench.report.health_text import calibration_section, trust_section
 from bench.report.phrases import (
     MISSING,
     amount,
-    at_least,
     between,
     between_percent,
     capital,
     digits,
     failure,
     label,
-    lower_bound,
     no_words,
     number,
     of,
     percent,
     seconds,
-    usd,
 )
+from bench.report.targets_section import targets_section
 from bench.report.thresholds_section import thresholds_section
 
 BRIEF_ROWS = 8
@@ -36,7 +36,10 @@ LATENCY = (
     "From the acoustic end of the caller's speech, over answered turns. A percentile is blank (-) when there are too "
     "few turns for it: p90 needs 10, p95 needs 20, p99 needs 100."
 )
-CONNECTING = "From the moment at which the call was planned to begin, so that waiting to connect is part of it."
+CONNECTING = (
+    "From the moment at which the call was planned to begin, so that waiting to connect is part of it. A greeting "
+    "counts from the moment at which the session is ready."
+)
 TAKING = (
     "From the acoustic onset of the caller's interruption, over all turns that cut into a reply, answered or not. A "
     "reply stops with the last sample that the caller hears."
@@ -58,6 +61,7 @@ _SHARE = (Column("share"), Column("count", text=True))
 def sections(summary: Summary) -> list[Section]:
     """All sections that have something to say."""
     found = [
+        targets_section(summary),
         thresholds_section(summary),
         _turns(summary),
         _latency(summary),
@@ -66,7 +70,8 @@ def sections(summary: Summary) -> list[Section]:
         _taking(summary),
         _speech(summary),
         _words(summary),
-        _cost(summary),
+        groups_section(summary),
+        cost_section(summary),
         _load(summary),
         trust_section(summary, _percentiles(summary, "harness")),
         calibration_section(summary.calibration),
@@ -121,7 +126,7 @@ def _value(value: float | None, limits: Interval | None, places: int = 0) -> Cel
 def _errors(summary: Summary) -> tuple[Table, ...]:
     rows = [
         row(
-            " · ".join(part for part in (found.status, found.error_kind, found.error_code) if part),
+            " · ".join(part for part in (found.target, found.status, found.error_kind, found.error_code) if part),
             amount(found.count, found.level),
             found.stage or MISSING,
             failure(found),
@@ -229,8 +234,9 @@ def _slowest(summary: Summary) -> Section:
 def _taking(summary: Summary) -> Section:
     rows = tuple(map(_rate, summary.taking))
     shares = Table("Who spoke into whom", _SHARE, rows, "What", "WHO SPOKE INTO WHOM", (RANGES,))
-    tables = (*_percentiles(summary, "taking"), *((shares,) if rows else ()))
-    return Section("taking", "Turn taking", tables, (TAKING,))
+    measured = _percentiles(summary, "taking")
+    tables = (*measured, *((shares,) if rows else ()))
+    return Section("taking", "Turn taking", tables, (TAKING,) if measured else ())
 
 
 def _speech(summary: Summary) -> Section:
@@ -283,44 +289,6 @@ def _word_cut(name: str, cut: list[WordRow], not_shown: int | None) -> Table:
     )
 
 
-def _cost(summary: Summary) -> Section:
-    cost = summary.cost
-    meters = [row(f"  {meter.title}", usd(meter.usd), number(meter.tokens)) for meter in cost.meters]
-    rows = (
-        row("Total, warm-up included", at_least(cost), ""),
-        *barred(meters, [meter.usd for meter in cost.meters]),
-        *([row("Of it, turns without an answer", usd(cost.failed_usd), "")] if cost.failed_turns else []),
-        *([row("Of it, responses of no turn", usd(cost.other_usd), "")] if cost.other_responses else []),
-        row("Per turn", usd(cost.per_turn_usd), ""),
-        row("Per call", usd(cost.per_session_usd), ""),
-        row("Per conversation minute", usd(cost.per_conversation_minute_usd), ""),
-        row("Per 1,000 calls", usd(cost.per_1000_sessions_usd), ""),
-    )
-    missing = (lower_bound(cost),) if cost.at_least else ()
-    before = estimate_note(cost, ended=summary.run.stop_reason == "completed")
-    said = ["Example prices, which no vendor charges."] if cost.example_prices else []
-    if cost.other_responses:
-        said.append(
-            f"{amount(cost.other_responses, 'response')} belong to no turn (a greeting, a reply to silence, a turn "
-            "that was cut off); what they cost is part of their call."
-        )
-    table = Table(
-        "Cost by meter, and for planning",
-        (Column("USD"), Column("tokens", "tokens")),
-        rows,
-        "Meter",
-        heading="COST" + (" at EXAMPLE PRICES" if cost.example_prices else ""),
-        notes=(f"Unit prices leave warm-up out: {number(cost.conversation_minutes, 1)} minutes of conversation.",),
-        footnotes=(
-            *missing,
-            *before,
-            f"Prices: {', '.join(cost.books) or 'no price book was used'}",
-        ),
-        bars="usual",
-    )
-    return Section("cost", "Cost", (table, *budget_tables(cost.budget)), tuple(said))
-
-
 def _load(summary: Summary) -> Section:
     load = summary.load
     rows = (
@@ -342,9 +310,7 @@ def _environment(summary: Summary) -> Section:
     rows = (
         ("Run", run.run_id),
         ("Command", " ".join(run.command)),
-        ("Target", run.target.url),
-        ("Dialect", run.target.dialect),
-        ("Model", run.target.model),
+        *_targets(summary),
         ("Seed", run.seed),
         ("Version", run.bench_version),
         ("Commit", run.git and f"{run.git.commit}{', with changes' if run.git.dirty else ''}"),
@@ -360,6 +326,17 @@ def _environment(summary: Summary) -> Section:
     )
     shown = [(name, MISSING if value in (None, "") else str(value)) for name, value in rows]
     return Section("environment", "Scenario and environment", (lines("What was run, where", shown),))
+
+
+def _targets(summary: Summary) -> list[tuple[str, str | None]]:
+    """Who was called; each by its name where there are several."""
+    run = summary.run
+    if not run.interleaved:
+        return [("Target", run.target.url), ("Dialect", run.target.dialect), ("Model", run.target.model)]
+    return [
+        (f"Target {each.name}", " · ".join(part for part in (each.url, each.dialect, each.model) if part))
+        for each in run.targets
+    ]
 
 
 def _definitions(summary: Summary) -> Section:

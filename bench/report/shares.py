@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ERRORS
-from bench.report.findings import Rate
+from bench.report.findings_parts import Rate
 from bench.report.goodput import good_turns
 from bench.report.latency import interval
 from bench.report.stats import wilson
@@ -24,8 +24,8 @@ from bench.scenario.threshold_grammar import Objective
 CONTINUITY_MS = (50, 100, 200)
 OF_CALLS = ("connect_error_rate", "session_error_rate", "no_greeting_rate")
 
-_ONLY_WHERE_PLAYED = frozenset({"no_greeting_rate"})
-"""Shares that say nothing of a conversation without such a step."""
+_ONLY_WHERE_KNOWN = frozenset({"no_greeting_rate", "split_turn"})
+"""Shares that say nothing of a conversation without such a step, or of push to talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ def share(view: View, name: str, objectives: Sequence[Objective] = ()) -> Share:
 
 def error_rates(view: View) -> list[Rate]:
     """Connecting, turns and whole calls apart: they must not be mixed into one error rate."""
-    rates = [share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate")]
-    return [rate for rate in rates if rate.n or rate.name not in _ONLY_WHERE_PLAYED]
+    rates = [
+        share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate", "split_turn")
+    ]
+    return [rate for rate in rates if rate.n or rate.name not in _ONLY_WHERE_KNOWN]
 
 
 def turn_taking(view: View) -> list[Rate]:
@@ -119,6 +121,11 @@ def _barge_ins(view: View) -> tuple[Mask, Mask]:
     return view.measured & asked, truth(view.turns, "barge_in")
 
 
+def _splits(view: View) -> tuple[Mask, Mask]:
+    known = view.turns["split_turn"].notna().to_numpy(dtype=np.bool_)
+    return view.measured & known, truth(view.turns, "split_turn")
+
+
 def _false_barge_ins(view: View) -> tuple[Mask, Mask]:
     asked = view.turns["false_barge_in"].notna().to_numpy(dtype=np.bool_)
     return view.measured & asked, truth(view.turns, "false_barge_in")
@@ -144,6 +151,7 @@ _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "stall_rate": _stalls,
     "stall_free": _stall_free,
     "task_success": _tasks,
+    "split_turn": _splits,
     "barge_in_rate": _barge_ins,
     "false_barge_in": _false_barge_ins,
     "talk_over_rate": _talk_over,

@@ -123,22 +123,37 @@ def _bootstrap(ordered: Floats, codes: Codes, percents: Sequence[float]) -> dict
     block = max(1, BLOCK_VALUES // max(n, count))
     for row in range(0, RESAMPLES, block):
         rows = min(block, RESAMPLES - row)
-        chosen = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
-        weights = np.bincount(chosen.ravel(), minlength=rows * count).reshape(rows, count)
-        ranks = np.cumsum(weights[:, codes], axis=1)
-        positions = np.maximum(ranks[:, -1:] - 1, 0) * np.asarray(percents) / 100
-        below = np.floor(positions)
-        # All resamples as one sorted array: each begins beyond the last rank of the one before it.
-        line = np.arange(rows)[:, None]
-        begin = line * (int(ranks.max()) + 2)
-        joined = (ranks + begin).ravel()
-        low, high = (
-            ordered[(np.searchsorted(joined, rank + begin, side="right") - line * n).clip(max=n - 1)]
-            for rank in (below, below + 1)
-        )
-        draws[row : row + rows] = _blend(low, high, positions - below)
+        weights = cluster_weights(rng, rows, count)
+        draws[row : row + rows] = weighted_percentiles(ordered, weights[:, codes], percents)
     draws.sort(axis=0)
     return {percent: _inner95(draws[:, column]) for column, percent in enumerate(percents)}
+
+
+def cluster_weights(rng: np.random.Generator, rows: int, count: int) -> Codes:
+    """`rows` resamples of `count` clusters with replacement, as how often each cluster was drawn: (rows, count)."""
+    chosen = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
+    weights: Codes = np.bincount(chosen.ravel(), minlength=rows * count).reshape(rows, count)
+    return weights
+
+
+def weighted_percentiles(ordered: Floats, weights: Codes, percents: Sequence[float]) -> Floats:
+    """Percentiles of the sorted `ordered`, each value repeated as often as its weight says, for each row of `weights`.
+
+    Shapes: weights (rows, values), result (rows, percents). A row of zeros gives the first value.
+    """
+    rows, n = weights.shape
+    ranks = np.cumsum(weights, axis=1)
+    positions = np.maximum(ranks[:, -1:] - 1, 0) * np.asarray(percents) / 100
+    below = np.floor(positions)
+    # All resamples as one sorted array: each begins beyond the last rank of the one before it.
+    line = np.arange(rows)[:, None]
+    begin = line * (int(ranks.max()) + 2)
+    joined = (ranks + begin).ravel()
+    low, high = (
+        ordered[(np.searchsorted(joined, rank + begin, side="right") - line * n).clip(max=n - 1)]
+        for rank in (below, below + 1)
+    )
+    return _blend(low, high, positions - below)
 
 
 def _woodruff(ordered: Floats, codes: Codes, found: dict[float, float]) -> dict[float, Limits]:

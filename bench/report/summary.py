@@ -15,17 +15,21 @@ import numpy as np
 from bench.errors import BenchError
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
+from bench.report.bill import bill
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
+from bench.report.groups import groups
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
+from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
+from bench.report.targets import targets_report
 from bench.report.thresholds import bounds_of, judge, objectives_of
 from bench.report.verdict import decide
 from bench.report.view import View, counts, text, total, view_of
@@ -49,8 +53,8 @@ FILES = (
 )
 
 
-def summarise(run: Run) -> Summary:
-    """Everything a report of `run` says, verdict included."""
+def summarise(run: Run, again: Repriced | None = None) -> Summary:
+    """Everything a report of `run` says, verdict included. `again`: `run` is its run, at other prices."""
     view = view_of(run)
     calibration, unreadable = calibration_of(view)
     rates = error_rates(view)
@@ -75,15 +79,18 @@ def summarise(run: Run) -> Summary:
         continuity=continuity(view),
         taking=turn_taking(view),
         latency_cuts=latency_cuts(view, headline(view)),
+        groups=groups(view, good),
+        targets=targets_report(view),
         words=words(view),
         cost=cost(view),
+        bill=bill(view, again),
         load=_load(view),
         health=health(view, calibration, unreadable),
         recordings=recordings_report(view),
         calibration=calibration,
         charts=charts(view),
         definitions={metric.name: metric.definition for metric in METRICS.values()},
-        files=[name for name in FILES if name not in TABLES or run.manifest.state == "finished"],
+        files=[name for name in FILES if name not in TABLES or (run.manifest.state == "finished" and again is None)],
     )
     return Summary(**dict(found), verdict=decide(found))
 
@@ -133,11 +140,12 @@ def _errors(view: View) -> list[ErrorRow]:
         ("turn", view.turns[(view.measured & ~view.answered) | view.own_turns]),
         ("call", view.sessions[(view.calls_measured | view.own_calls) & failed_calls]),
     )
-    keys = ["status", "error_kind", "error_code", "stage"]
+    several = bool(view.run.manifest.interleaved)
+    keys = ["status", "error_kind", "error_code", "stage", *(["target"] if several else [])]
     for level, frame in parts:
         for values, group in frame.groupby(keys, dropna=False, sort=False, observed=True):
             messages = group["error_message"].dropna()
-            status, kind, code, stage = (text(value) for value in values)
+            status, kind, code, stage, *of = (text(value) for value in values)
             rows.append(
                 ErrorRow(
                     level="turn" if level == "turn" else "call",
@@ -146,6 +154,7 @@ def _errors(view: View) -> list[ErrorRow]:
                     error_code=code,
                     stage=stage,
                     count=len(group),
+                    target=of[0] if of else None,
                     message=str(messages.iloc[0])[:300] if len(messages) else None,
                 )
             )
@@ -182,7 +191,7 @@ def _sentence(manifest: Manifest) -> str:
     except BenchError:
         settings = _settings(manifest.scenario.get("load") or {})
         return ", ".join(f"{name} {value}" for name, value in settings) or "-"
-    return load_sentence(scenario.load, scenario.turns)
+    return load_sentence(scenario.load, scenario.turns, list(scenario.targets))
 
 
 def _settings(value: object, name: str = "") -> list[tuple[str, str]]:

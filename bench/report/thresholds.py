@@ -22,7 +22,7 @@ from bench.report.shares import OF_CALLS, share
 from bench.report.stats import MIN_VALUES, Floats, Limits, percentile, percentiles
 from bench.report.view import Mask, View
 from bench.report.wer_tables import pooled_rate
-from bench.scenario.threshold_grammar import Objective, Threshold, parse_objective, show_value
+from bench.scenario.threshold_grammar import Measure, Objective, Threshold, parse_objective, show_value
 from bench.scenario.thresholds import ThresholdBlock, bounds_in_force
 from bench.store.manifest import Manifest
 
@@ -48,7 +48,7 @@ def bounds_of(manifest: Manifest) -> list[tuple[ThresholdBlock, bool]]:
     """The bounds in force of a stored run, each with whether it is a default."""
     given = manifest.scenario.get("thresholds") or []
     whole = [each if isinstance(each, Mapping) else {"threshold": each} for each in given]
-    return bounds_in_force(tuple(map(ThresholdBlock.model_validate, whole)))
+    return bounds_in_force(tuple(map(ThresholdBlock.model_validate, whole)), manifest.interleaved)
 
 
 def objectives_of(manifest: Manifest) -> tuple[Objective, ...]:
@@ -123,11 +123,11 @@ def observe(view: View, threshold: Threshold, objectives: Sequence[Objective] = 
     return _folded(view, threshold, part)
 
 
-def chosen(view: View, threshold: Threshold) -> Mask:
+def chosen(view: View, measure: Measure) -> Mask:
     """The rows with the values of the tags, of the table of turns or of calls."""
-    frame = view.sessions if threshold.of_calls or threshold.metric.name in OF_CALLS else view.turns
+    frame = view.sessions if measure.of_calls or measure.metric.name in OF_CALLS else view.turns
     part = np.ones(len(frame), dtype=np.bool_)
-    for tag, value in threshold.tags:
+    for tag, value in measure.tags:
         if tag not in frame:
             return np.zeros(len(frame), dtype=np.bool_)
         part &= frame[tag].astype("string").eq(value).to_numpy(dtype=np.bool_, na_value=False)

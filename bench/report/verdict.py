@@ -123,10 +123,24 @@ def _answered(found: Findings) -> str:
 
 
 def _unreachable(found: Findings) -> list[str]:
+    if found.targets is not None:
+        return _targets_unreachable(found)
     ready = found.calls.ready if found.calls.measured else found.calls.ready_in_warmup
     if not _calls(found) or ready:
         return []
     return [f"none of {amount(_calls(found), 'call')} became ready{_most_often(found, 'call')}"]
+
+
+def _targets_unreachable(found: Findings) -> list[str]:
+    """Each target of several that no call got through to; the others were measured all the same."""
+    rows = found.targets.rows if found.targets is not None else []
+    dead = [row for row in rows if row.calls and not row.ready]
+    said = [
+        f"{row.name}: none of {amount(row.calls, 'call')} became ready{_most_often(found, 'call', row.name)}"
+        for row in dead
+    ]
+    alive = [f"{row.name} {row.answered:,} of {amount(row.turns, 'turn')}" for row in rows if row not in dead]
+    return [*said, f"answered: {', '.join(alive)}"] if dead and alive else said
 
 
 def _invalid(found: Findings) -> list[str]:
@@ -183,9 +197,10 @@ def _spoken(found: Findings) -> int:
     return found.turns.total - found.turns.warmup
 
 
-def _most_often(found: Findings, level: str) -> str:
+def _most_often(found: Findings, level: str, target: str | None = None) -> str:
     """The most frequent failure in words: kind, code, stage, and the server's message."""
-    row = next((row for row in found.errors if row.level == level), None)
+    rows = (row for row in found.errors if row.level == level)
+    row = next((row for row in rows if target in {None, row.target}), None)
     if row is None:
         return ""
     kind = row.error_kind or row.status.replace("_", " ")

@@ -18,7 +18,7 @@ from bench.report.view import Mask, View, codes_of, counts, text
 
 WORST_TURNS = 8
 MOST_ROWS = 40
-CUTS = ("accent", "voice", "fixture", "language", "condition")
+CUTS = ("target", "accent", "voice", "fixture", "language", "condition")
 ALWAYS_CUT = ("accent", "voice")
 
 
@@ -68,6 +68,20 @@ def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[
     n, expected = int(known.sum()), int(asked.sum())
     said = [f"{n:,} of {expected:,} turns have a transcription"] if 0 < n < expected else []
     return pooled(tops[known], bottoms[known], tally.calls[known])[0], n, said
+
+
+def scored_words(view: View, part: Mask, name: str = "wer") -> tuple[Floats, Mask]:
+    """Word errors and reference words, shape (turns, 2), of the turns of `part` that have a score, and which those are.
+
+    `name` is a pooled rate (of `cer`: character errors and characters). None of the turns where they were scored by
+    different rules.
+    """
+    tally = _Tally(view, {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")})
+    tops, bottoms = tally.parts(name)
+    scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tops) & ~np.isnan(bottoms)
+    if not comparable(set(counts(view.turns["normaliser"][scored]))):
+        scored = np.zeros_like(scored)
+    return np.column_stack([tops[scored], bottoms[scored]]), scored
 
 
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:

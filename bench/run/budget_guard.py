@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from bench.errors import BenchError
 from bench.load.progress import Progress
-from bench.load.spec import RunSpec
-from bench.load.spend import Expectation, Ledger, Spend
+from bench.load.spec import Callee, RunSpec
+from bench.load.spend import Expectation, Ledger, Ledgers, Spend
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.phrases import amount, number, usd, usd_limit
 from bench.run.conduct import TICK_S, Stop
@@ -31,7 +31,7 @@ STOPPED_BY_BUDGET = "budget"
 class BudgetGuard(Watchdog):
     """Watches money and minutes of one run."""
 
-    def __init__(self, budget: Budget, ledger: Ledger) -> None:
+    def __init__(self, budget: Budget, ledger: Ledger | Ledgers) -> None:
         self._budget = budget
         self._ledger = ledger
         self._latest: Progress | None = None
@@ -111,14 +111,19 @@ def budget_guard(spec: RunSpec) -> BudgetGuard | None:
     if budget is None:
         return None
     refuse_unpriced(spec)
-    rates = spec.books.rates(spec.target.model)
+    refuse_too_little(budget, estimate(spec.scenario, spec.fixtures, spec.books))
+    ledgers = {each.name: _ledger(each, spec) for each in spec.callees}
+    return BudgetGuard(budget, Ledgers(ledgers) if len(ledgers) > 1 else next(iter(ledgers.values())))
+
+
+def _ledger(callee: Callee, spec: RunSpec) -> Ledger:
+    rates = callee.books.rates(callee.target.model)
     by_minute = rates.session_usd_per_minute if rates is not None and rates.tokens_usd_per_million is None else None
-    planned = estimate(spec.scenario, spec.fixtures, spec.books)
+    planned = estimate(callee.scenario, spec.fixtures, callee.books)
     expected = Expectation(
         planned.turn_usd, planned.low_turn_usd, planned.transcription_usd, beside_usd=planned.beside_usd
     )
-    refuse_too_little(budget, planned)
-    return BudgetGuard(budget, Ledger(expected, spec.scenario.turns, by_minute))
+    return Ledger(expected, spec.scenario.turns, by_minute)
 
 
 def refuse_too_little(budget: Budget, planned: Estimate) -> None:
@@ -133,8 +138,12 @@ def refuse_too_little(budget: Budget, planned: Estimate) -> None:
 
 
 def _unpriced(spec: RunSpec) -> list[str]:
-    transcription = spec.scenario.session.transcription
-    return unpriced(spec.books, spec.target.model, transcription.model if transcription is not None else None)
+    found = []
+    for each in spec.callees:
+        transcription = each.scenario.session.transcription
+        model = transcription.model if transcription is not None else None
+        found += unpriced(each.books, each.target.model, model)
+    return list(dict.fromkeys(found))
 
 
 def refuse_unpriced(spec: RunSpec) -> None:

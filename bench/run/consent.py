@@ -54,12 +54,11 @@ def get_consent(scenario: Scenario, *, yes: bool, ask: Callable[[str], str] | No
     """
     if scenario.budget is not None or yes:
         return
-    books = books_of(scenario)
-    targets = [scenario.target, *scenario.targets.values()]
-    reason = next((why for target in targets if (why := why_paid(target, books)) is not None), None)
+    parts = scenario.parts().values()
+    reason = next((why for part in parts if (why := why_paid(part.target, books_of(part))) is not None), None)
     if reason is None:
         return
-    line = cost_line(estimate(scenario, fixtures_of(scenario), books))
+    line = cost_line(estimate(scenario, fixtures_of(scenario), books_of(scenario)))
     if ask is None:
         raise BenchError(f"the run costs money and has no budget: {reason}; {line}", hint=_HINT)
     if ask(f"{reason}, and the run has no budget\n{line}; go on? [y/N] ").strip().lower() not in {"y", "yes"}:

@@ -7,7 +7,7 @@ of money null.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.audio.catalogue import Fixture
@@ -17,6 +17,7 @@ from bench.run.replies import Replies, of_embedded_agent, stated
 from bench.run.server_process import EMBEDDED_MODEL
 from bench.run.simulated_plan import Case, Plan
 from bench.run.unpriced import unpriced
+from bench.scenario.books import books_of
 from bench.scenario.model import Scenario
 
 _MILLION = 1_000_000
@@ -105,7 +106,13 @@ class Estimate:
 def estimate(
     scenario: Scenario, fixtures: Mapping[str, Fixture], books: Books, assumption: Assumption | None = None
 ) -> Estimate:
-    """Play the plan of `scenario`; without a target it is the embedded server's."""
+    """Play the plan of `scenario`; without a target it is the embedded server's.
+
+    Interleaved targets are played one by one, each at its own prices, and added up.
+    """
+    if scenario.targets:
+        parts = scenario.parts()
+        return added_up({name: estimate(each, fixtures, books_of(each), assumption) for name, each in parts.items()})
     model = scenario.target.model if scenario.target is not None else EMBEDDED_MODEL
     transcription = scenario.session.transcription
     meters = books.transcription(model, transcription.model if transcription is not None else None)
@@ -145,6 +152,70 @@ def estimate(
         books=() if book is None else (f"{book.book} of {book.date}",),
         example_prices=book is not None and book.label is not None,
     )
+
+
+def added_up(parts: Mapping[str, Estimate]) -> Estimate:
+    """Targets that share the calls of a run evenly, each estimated as if all calls were its own.
+
+    With a number of calls that is a part of it for each. Where time bounds the run, slow calls to one target take from
+    all: callers who would make 10 calls of one kind or 20 of another make 6.7 of each.
+    """
+    found = list(parts.values())
+    each = 1 / sum(1 / part.calls.mid for part in found) if all(part.calls.mid > 0 for part in found) else 0.0
+    shares = [each / part.calls.mid if part.calls.mid else 0.0 for part in found]
+    calls, minutes, usd = (
+        _sum([getattr(part, name) for part in found], shares) for name in ("calls", "minutes", "usd")
+    )
+    turns = range(found[0].turns_per_call if all(part.turn_usd for part in found) else 0)
+    return Estimate(
+        model=", ".join(dict.fromkeys(part.model or "-" for part in found)),
+        turns_per_call=found[0].turns_per_call,
+        calls=calls or Range(0.0, 0.0, 0.0),
+        minutes=minutes or Range(0.0, 0.0, 0.0),
+        usd=usd,
+        per_call_usd=_per(usd, calls),
+        per_minute_usd=_per(usd, minutes),
+        meters=tuple(
+            replace(
+                line,
+                title=f"{name}: {line.title}",
+                quantity=line.quantity * share,
+                usd=None if line.usd is None else line.usd * share,
+            )
+            for (name, part), share in zip(parts.items(), shares, strict=True)
+            for line in part.meters
+        ),
+        turn_usd=tuple(_mean([part.turn_usd[turn] for part in found]) for turn in turns),
+        low_turn_usd=tuple(_mean([part.low_turn_usd[turn] for part in found]) for turn in turns),
+        transcription_usd=tuple(_mean([part.transcription_usd[turn] for part in found]) for turn in turns),
+        beside_usd=_mean([part.beside_usd for part in found]),
+        unknown=tuple(f"{name}: {line}" for name, part in parts.items() for line in part.unknown),
+        assumed=tuple(dict.fromkeys(line for part in found for line in part.assumed)),
+        books=tuple(dict.fromkeys(book for part in found for book in part.books)),
+        example_prices=any(part.example_prices for part in found),
+    )
+
+
+def _sum(ranges: Sequence[Range | None], shares: Sequence[float]) -> Range | None:
+    """So much of each, added up; None where one is not known."""
+    known = [each for each in ranges if each is not None]
+    if len(known) < len(ranges):
+        return None
+    low, mid, high = (
+        sum(getattr(each, name) * share for each, share in zip(known, shares, strict=True))
+        for name in ("low", "mid", "high")
+    )
+    return Range(low, mid, high)
+
+
+def _per(usd: Range | None, whole: Range | None) -> Range | None:
+    if usd is None or whole is None:
+        return None
+    return Range(*(_ratio(getattr(usd, name), whole.mid) for name in ("low", "mid", "high")))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def assumption_of(scenario: Scenario) -> Assumption:

@@ -21,8 +21,10 @@ from bench.audio.recording_checks import draw_recordings, recording_doubts
 from bench.errors import BenchError
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
-from bench.load.spec import RunSpec, Workforce
+from bench.load.spec import Callee, RunSpec, Workforce, callees_of
 from bench.load.watchers import Watcher, Watchers
+from bench.measure.metrics import metric_versions
+from bench.pricing.book import PriceBook
 from bench.run.budget_guard import BudgetGuard, budget_remarks
 from bench.run.capacity import capacity_remark
 from bench.run.conduct import (
@@ -39,6 +41,7 @@ from bench.run.conduct import (
     server_lives,
 )
 from bench.run.estimate import estimate
+from bench.run.plan import exposures_of
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.run.watchdog import Watchdog
 from bench.run.watchdogs import seen_by, watchdogs_of
@@ -105,7 +108,7 @@ def run_scenario(
     folder is finished and reported.
     """
     workforce = workforce or Workforce()
-    if workforce.remote and scenario.target is None:
+    if workforce.remote and scenario.target is None and not scenario.targets:
         raise BenchError(
             "the scenario has no target, and workers on other machines cannot reach the embedded server here",
             hint="name a target in the scenario, or give --url with an address that every worker can reach",
@@ -113,16 +116,26 @@ def run_scenario(
     fixtures = fixtures_of(scenario)
     doubts = recording_doubts(fixtures.values())
     check_file_limit(scenario.load, workers=workforce.processes)
+    check_cap(scenario, workers=workforce.processes)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     failure: Exception | None = None
     with ExitStack() as stack:
         stack.callback(discard_unused, folder)
-        target, server = scenario.target, None
-        if target is None:
+        server = None
+        if scenario.target is None and not scenario.targets:
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
-            target = embedded_target(server)
-        spec = RunSpec(scenario, target, folder, folder.run_id, books_of(scenario), fixtures, workforce)
+        callees = callees_of(scenario, embedded_target(server) if server is not None else None)
+        spec = RunSpec(
+            scenario,
+            callees[0].target,
+            folder,
+            folder.run_id,
+            callees[0].books,
+            fixtures,
+            workforce,
+            interleaved=callees if len(callees) > 1 else (),
+        )
         watching = Watchers()
         stack.callback(watching.close)
         for open_watcher in watchers:
@@ -130,7 +143,7 @@ def run_scenario(
         dogs = watchdogs_of(spec)
         for dog in dogs:
             watching.add(dog)
-        for exposure in target.exposures:
+        for exposure in exposures_of(scenario):
             watching.note(f"WARNING: {exposure}")
         for name, said in doubts.items():
             watching.note(f"warning: recording {name}: {'; '.join(said)}")
@@ -175,6 +188,17 @@ def check_file_limit(load: LoadConfig, *, workers: int) -> None:
         raise BenchError(
             f"{what} about {need} open files in a process; the limit is {limit}",
             hint="raise it (ulimit -n), spread the load with --workers, or lower the number of callers",
+        )
+
+
+def check_cap(scenario: Scenario, *, workers: int) -> None:
+    """Refuse a cap on open calls of which a target would have none in some worker process."""
+    cap, need = scenario.load.max_open, len(scenario.targets) * workers
+    if cap is not None and cap < need:
+        raise BenchError(
+            f"load.max_open = {cap} does not give each of {workers} workers a call for each of "
+            f"{len(scenario.targets)} targets",
+            hint=f"raise it to {need} or more, or take fewer --workers",
         )
 
 
@@ -251,13 +275,16 @@ def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
 
 
 def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
-    scenario, target, host = spec.scenario, spec.target, host_facts()
+    scenario, host = spec.scenario, host_facts()
+    own_book = stored.own_book(books_of(scenario))
+    called = [_called(each, own_book) for each in spec.callees]
+    used = [book for each in spec.callees for book in _books_used(each)]
     return stored.Manifest(
         run_id=spec.run_id,
         bench_version=__version__,
         scenario_name=scenario.name,
         scenario=expanded(scenario),
-        load_sentence=load_sentence(scenario.load, scenario.turns),
+        load_sentence=load_sentence(scenario.load, scenario.turns, list(scenario.targets)),
         seed=scenario.seed,
         command=list(command),
         started_at=datetime.now(UTC),
@@ -265,20 +292,34 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         libraries=library_versions(),
         git=git_state(Path.cwd()),
         host=host,
-        target=stored.CalledTarget(
-            url=target.url,
-            model=target.model,
-            dialect=target.dialect,
-            provider=target.provider_name,
-            embedded=scenario.target is None,
-        ),
+        target=called[0],
+        targets=called,
         calibration=newest_calibration(host),
-        price_books=stored.UsedPriceBook.used(scenario.pricing.model or target.model, spec.books),
-        own_price_book=stored.own_book(spec.books),
+        price_books=[book for place, book in enumerate(used) if book not in used[:place]],
+        own_price_book=own_book,
         estimate=_estimated(spec),
+        metric_versions=metric_versions(),
         fixtures={fixture.id: fixture.sha256 for fixture in spec.fixtures.values()},
-        notes=target.exposures,
+        notes=exposures_of(scenario),
     )
+
+
+def _called(callee: Callee, shared: PriceBook | None) -> stored.CalledTarget:
+    """What the manifest keeps of a target; its price book where that is not the one of all."""
+    target, book = callee.target, stored.own_book(callee.books)
+    return stored.CalledTarget(
+        name=callee.name,
+        url=target.url,
+        model=target.model,
+        dialect=target.dialect,
+        provider=target.provider_name,
+        embedded=callee.scenario.target is None,
+        own_price_book=book if book != shared else None,
+    )
+
+
+def _books_used(callee: Callee) -> list[stored.UsedPriceBook]:
+    return stored.UsedPriceBook.used(callee.scenario.pricing.model or callee.target.model, callee.books)
 
 
 def _estimated(spec: RunSpec) -> stored.EstimatedCost:

@@ -83,7 +83,7 @@ class WebPage(Watcher):
         self._budget = spec.scenario.budget
         self._state: dict[str, Any] = {
             "title": spec.scenario.name,
-            "target": spec.target.url,
+            "target": ", ".join(dict.fromkeys(each.target.url or each.name for each in spec.callees)),
             "report": str(report.resolve()),
             "phase": "not begun",
             "notes": [],

@@ -22,17 +22,25 @@ def plan_text(scenario: Scenario) -> str:
     speech_s = sum(fixture.duration_ms for fixture in fixtures.values()) / 1000
     return (
         yaml.safe_dump(expanded(scenario), sort_keys=False, allow_unicode=True)
-        + f"# {load_sentence(scenario.load, scenario.turns)}\n"
-        + "".join(f"# WARNING: {line}\n" for line in (scenario.target.exposures if scenario.target else ()))
+        + f"# {load_sentence(scenario.load, scenario.turns, list(scenario.targets))}\n"
+        + "".join(f"# WARNING: {line}\n" for line in exposures_of(scenario))
         + f"# {cost_line(found)}\n"
         + "".join(f"# budget: {line}\n" for line in limits)
         + f"# {len(fixtures)} fixtures, {speech_s:.1f} s of audio; nothing was sent"
     )
 
 
+def exposures_of(scenario: Scenario) -> list[str]:
+    """How others could read what is sent to its targets."""
+    targets = [scenario.target, *scenario.targets.values()]
+    return list(dict.fromkeys(line for target in targets if target is not None for line in target.exposures))
+
+
 def summary_line(scenario: Scenario) -> str:
     """One line on a scenario that can be run. Raises `BenchError` for a recording that is missing."""
-    return f"{load_sentence(scenario.load, scenario.turns)}; {len(fixtures_of(scenario))} fixtures"
+    return (
+        f"{load_sentence(scenario.load, scenario.turns, list(scenario.targets))}; {len(fixtures_of(scenario))} fixtures"
+    )
 
 
 def recording_warnings(scenario: Scenario) -> list[str]:

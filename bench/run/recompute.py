@@ -10,18 +10,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from bench import __version__
 from bench.errors import BenchError
 from bench.facts.timeline import Timeline
+from bench.measure.metrics import metric_versions
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
-from bench.pricing.book import Books, PriceBook, books_for
 from bench.store.finish import replace_tables
-from bench.store.manifest import Manifest, UsedPriceBook, write_manifest
+from bench.store.manifest import Manifest, write_manifest
+from bench.store.prices import RunPrices
 from bench.store.reader import Run, iter_timelines, read_run
 
 
@@ -34,10 +34,10 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
     run = read_run(path)
     if run.manifest.state != "finished":
         raise BenchError(f"{path}: the run did not finish, so its tables are still rows", hint=f"bench report {path}")
-    books = _books(run.manifest, book, price_as)
+    prices = RunPrices.wanted(run.manifest, book, price_as)
     turns: list[TurnRecord] = []
     sessions: list[SessionRecord] = []
-    for rows, session in _measured(path, run.manifest, books):
+    for rows, session in _measured(path, run.manifest, prices):
         turns += rows
         sessions.append(session)
     if len(sessions) != len(run.sessions):
@@ -50,31 +50,14 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
         if not kept.exists():
             shutil.copy2(table, kept)
     replace_tables(run.folder, turns, sessions)
-    _note(run, books)
+    _note(run, prices)
     return read_run(path)
 
 
-def _books(manifest: Manifest, book: str | None, price_as: str | None) -> Books:
-    """The books of the run's scenario, with what is asked for now before them."""
-    pricing = manifest.scenario.get("pricing")
-    asked: dict[str, Any] = pricing if isinstance(pricing, dict) else {}
-    model, transcription_model = price_as or asked.get("model"), asked.get("transcription_model")
-    chosen: str | PriceBook | None = book or manifest.own_price_book or asked.get("book")
-    try:
-        return books_for(chosen, model, transcription_model=transcription_model)
-    except BenchError as error:
-        if book or not isinstance(chosen, str):
-            raise
-        # An older run does not hold the book itself, and its name is relative to a scenario that may be elsewhere.
-        raise BenchError(
-            f"{manifest.run_id}: the run was priced with the book '{chosen}', which cannot be read from here ({error})",
-            hint="name it with --book FILE, or a shipped one",
-        ) from error
-
-
-def _measured(path: Path, manifest: Manifest, books: Books) -> Iterator[tuple[list[TurnRecord], SessionRecord]]:
+def _measured(path: Path, manifest: Manifest, prices: RunPrices) -> Iterator[tuple[list[TurnRecord], SessionRecord]]:
     for timeline in iter_timelines(path):
         anchor = _anchor(manifest, timeline)
+        books = prices.of_call(timeline.labels.target)
         rows = [
             measure_turn(timeline, turn, wall_anchor=anchor, book=books) for turn in timeline.turns if turn_ended(turn)
         ]
@@ -90,9 +73,10 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
     return WallAnchor(monotonic_ns=anchor.monotonic_ns, unix_s=anchor.unix_s)
 
 
-def _note(run: Run, books: Books) -> None:
+def _note(run: Run, prices: RunPrices) -> None:
     manifest = run.manifest
-    manifest.price_books = UsedPriceBook.used(books.price_as or manifest.target.model, books) or manifest.price_books
+    manifest.metric_versions = metric_versions()
+    manifest.price_books = prices.used(manifest.targets or [manifest.target]) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

@@ -181,6 +181,7 @@ _SHARES: dict[str, Callable[[TurnRecord], bool | None]] = {
     "stall_rate": _stalled,
     "stall_free": _stall_free,
     "task_success": lambda row: row.expect_pass,
+    "split_turn": lambda row: row.split_turn,
     "barge_in_rate": lambda row: row.barge_in,
     "false_barge_in": lambda row: row.false_barge_in,
     "talk_over_rate": lambda row: row.talk_over_ms is not None,

@@ -5,19 +5,22 @@ In: a checked `load:` block and the number of turns of a call. Out: how many cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.config.units import format_duration, spaced
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.run_config import LoadConfig
 
 
-def load_sentence(load: LoadConfig, turns: int) -> str:
-    """`12 calls of 2 turns each, 6 at a time, ramped up over 3 s`."""
+def load_sentence(load: LoadConfig, turns: int, targets: Sequence[str] = ()) -> str:
+    """`12 calls of 2 turns each, 6 at a time, ramped up over 3 s`; `targets`: names of those that are interleaved."""
     each = f" of {_count(turns, 'turn')} each"
     if load.sessions is not None:
         calls = f"{_count(load.sessions, 'call')}{each}"
     else:
         calls = f"calls{each}, begun for {spaced(format_duration(load.duration_ms or 0))}"
-    return f"{calls}, {shape_of(load).describe()}{_warmup(load)}"
+    among = f", to {', '.join(targets[:-1])} and {targets[-1]} in random turn" if len(targets) > 1 else ""
+    return f"{calls}, {shape_of(load).describe()}{among}{_warmup(load)}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,20 +10,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from bench.audio.catalogue import shipped_catalogue
+from bench.audio.conditions import Condition
 from bench.config.block import Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
 from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
+from bench.scenario.conditions import (
+    Cell,
+    ConditionUse,
+    Matrix,
+    cells_of,
+    condition_of,
+    noise_cut_off,
+    same_labels,
+    unknown_names,
+)
 from bench.scenario.load_shapes import expected_calls
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.steps.step import KINDS
-from bench.scenario.target import Target
+from bench.scenario.target import EMBEDDED_NAME, Target
 from bench.scenario.thresholds import BoundsField, ObjectivesField
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -42,6 +53,16 @@ def _name(value: object) -> object:
     return value
 
 
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+def merged(block: AnyBlock, own: AnyBlock | None) -> AnyBlock:
+    """`block` with the keys that were given in `own` in place of its own."""
+    if own is None:
+        return block
+    return block.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
 class Scenario(Block):
     """A whole test, ready to run."""
 
@@ -56,13 +77,29 @@ class Scenario(Block):
     )
     target: Target | None = Field(default=None, description="Server to call; absent: the embedded reference server.")
     targets: dict[str, Target] = Field(
-        default_factory=dict, description="Several targets by name; --target NAME selects one."
+        default_factory=dict,
+        description="Several targets by name; --target NAME selects one, load.interleave calls all.",
     )
     fixtures_file: ScenarioPath | None = Field(
         default=None,
         alias="fixtures",
         description="Fixture catalogue, relative to this file; absent: the project's own.",
         examples=["../fixtures/audio/catalogue.yaml"],
+    )
+    conditions: dict[str, Condition] = Field(
+        default_factory=dict,
+        description="What may be done to the caller's voice, by name.",
+        examples=[{"cafe": {"noise": {"kind": "babble", "snr": "10dB"}}}],
+    )
+    condition: ConditionUse | None = Field(
+        default=None,
+        description="What is done to the caller's voice: a name of conditions, or a mapping.",
+        examples=["cafe", {"noise": {"kind": "white", "snr": "10dB"}}],
+    )
+    matrix: Matrix | None = Field(
+        default=None,
+        description="Axes whose combinations are run side by side.",
+        examples=[{"condition": ["clean", "cafe"], "frame": ["20ms", "100ms"]}],
     )
     session: SessionConfig = Field(default_factory=SessionConfig, description="How each call is configured.")
     conversation: Annotated[tuple[Step, ...], BeforeValidator(_conversation)] = Field(
@@ -105,6 +142,7 @@ class Scenario(Block):
     )
 
     _source: Path = PrivateAttr(default=Path("scenario.yaml"))
+    _target_name: str | None = PrivateAttr(default=None)
 
     @property
     def source(self) -> Path:
@@ -132,9 +170,54 @@ class Scenario(Block):
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
     @property
+    def cells(self) -> list[Cell]:
+        """The cells of the matrix; none without one."""
+        return cells_of(self.matrix, self.conditions, self.condition)
+
+    @property
+    def condition_labels(self) -> set[str]:
+        """What reports may call the condition of a turn."""
+        uses = [step.condition_use for step in self.conversation]
+        own = [condition_of(use, self.conditions) for use in {self.condition, *uses} if not self.matrix or use in uses]
+        return {named[1] for named in own if named} | {cell.label for cell in self.cells if cell.label}
+
+    @property
     def sound_ids(self) -> tuple[str, ...]:
         """Every sound that a caller may make while it listens: a fixture, or one that is shipped."""
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.sound_ids))
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """What the targets are called in rows: their names under `targets`, or the label of the only one."""
+        if self.targets:
+            return tuple(self.targets)
+        label = EMBEDDED_NAME if self.target is None else self.target.provider_name
+        return (self._target_name or label,)
+
+    def parts(self) -> dict[str, Scenario]:
+        """By target, the scenario as it is if that target alone is called; the scenario itself where there is one."""
+        return {name: self.alone(name) for name in self.targets} or {self.target_names[0]: self}
+
+    def alone(self, name: str) -> Scenario:
+        """The scenario with target `name` as its only one, and what that target changes for itself in its place.
+
+        Bounds on the rows of other targets are left out: there will be none.
+        """
+        chosen = self.targets[name]
+        target = chosen.model_copy(update={"session": None, "pricing": None, "provider": chosen.provider or name})
+        others = {("target", other) for other in self.targets if other != name}
+        found = self.model_copy(
+            update={
+                "target": target,
+                "targets": {},
+                "session": merged(self.session, chosen.session),
+                "pricing": merged(self.pricing, chosen.pricing),
+                "load": self.load.model_copy(update={"interleave": False}),
+                "thresholds": tuple(each for each in self.thresholds if not others.intersection(each.parsed.tags)),
+            }
+        )
+        found._target_name = name
+        return found
 
     def model_post_init(self, context: Any) -> None:
         """Take the source from the loader's validation context, if there is one."""
@@ -155,6 +238,7 @@ class Scenario(Block):
                 if block.parsed.metric.name == "goodput":
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
+        yield from self._conditions_complaints()
         for place, step in enumerate(self.conversation):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
@@ -166,6 +250,61 @@ class Scenario(Block):
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:
             yield Complaint(("targets",), "found with target; allowed: one of them")
+        yield from self._complaints_of_targets()
+
+    def _complaints_of_targets(self) -> Iterator[Complaint]:
+        for key in ("session", "pricing"):
+            if self.target is not None and getattr(self.target, key) is not None:
+                yield Complaint(("target", key), f"only under targets; allowed: the scenario's own {key}")
+        for name, target in self.targets.items():
+            for each in merged(self.session, target.session).complaints() if target.session is not None else ():
+                yield Complaint(("targets", name, "session", *each.loc), each.sentence)
+        if self.load.interleave:
+            yield from self._complaints_of_interleaving()
+
+    def _complaints_of_interleaving(self) -> Iterator[Complaint]:
+        count = len(self.targets)
+        if count < 2:
+            found = "target" if self.target is not None else f"{count or 'no'} target{'' if count == 1 else 's'}"
+            sentence = f"found with {found}; allowed: with targets, a mapping of two or more names"
+            yield Complaint(("load", "interleave"), sentence)
+            return
+        for name in self.targets:
+            if re.fullmatch(NAME_PATTERN, name) is None:
+                sentence = f"found '{name}'; allowed: letters, digits, dot, dash and underscore, 64 at most"
+                yield Complaint(("targets", name), sentence)
+        for key in ("sessions", "max_open"):
+            limit = getattr(self.load, key)
+            if limit is not None and limit < count:
+                sentence = f"found {limit} for {count} interleaved targets; allowed: {count} or more, one for each"
+                yield Complaint(("load", key), sentence)
+
+    def _conditions_complaints(self) -> Iterator[Complaint]:
+        """Names of conditions that are not declared, and a matrix that the load or the conditions cannot fill."""
+        matrix, uses = self.matrix, dict[tuple[str | int, ...], object]()
+        uses[("condition",)] = self.condition
+        uses |= {
+            ("conversation", place, "condition"): step.condition_use for place, step in enumerate(self.conversation)
+        }
+        for place, name in enumerate(matrix.condition if matrix else ()):
+            uses[("matrix", "condition", place)] = name
+        unknown = list(unknown_names(uses, self.conditions))
+        yield from unknown
+        yield from same_labels(uses)
+        if unknown:
+            return
+        yield from noise_cut_off(uses, self.conditions)
+        if matrix is None:
+            return
+        cells = self.cells
+        if matrix.snr and not any(cell.condition and cell.condition.noise for cell in cells):
+            yield Complaint(("matrix", "snr"), "no condition has noise whose ratio could change; give one a noise")
+        sessions = self.load.sessions
+        if sessions is not None and sessions < len(cells):
+            yield Complaint(
+                ("matrix",),
+                f"{len(cells)} cells for {sessions} calls; allowed: at least one call each (load.sessions)",
+            )
 
 
 __all__ = ["LoadConfig", "Scenario", "SessionConfig", "shipped_catalogue"]

@@ -109,6 +109,10 @@ def apply_url(document: Document, url: str, target_name: str | None) -> None:
     if isinstance(targets, dict) and targets:
         name = target_name or (next(iter(targets)) if len(targets) == 1 else None)
         if name is None or name not in targets:
+            load = document.data.get("load")
+            if name is None and isinstance(load, dict) and load.get("interleave") is True:
+                allowed = f"--target with one of {', '.join(map(str, targets))}, or --set targets.NAME.url=URL"
+                document.problems.append(Problem(mark, (), f"found with interleaved targets; allowed: {allowed}"))
             return  # choosing the target will say so
         set_value(document, ["targets", name, "url"], Document(url, {(): mark}), mark)
         return

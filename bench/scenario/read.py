@@ -73,6 +73,7 @@ def _checked(
     scenario = validated(document, Scenario, needs=needs, **context)
     if scenario is not None and "recordings" in context:
         _check_tags(scenario, context["recordings"], document)
+        _check_accents(scenario, context["recordings"], document)
     if scenario is not None and choose_target:
         scenario = _with_target(scenario, target_name, document)
     if document.problems or scenario is None:
@@ -110,13 +111,29 @@ def _check_tags(scenario: Scenario, recordings: Mapping[str, Fixture], document:
     spoken = [recordings[name] for name in scenario.fixture_ids]
     known = {tag: {getattr(each, tag) for each in spoken} for tag in ("accent", "voice", "language")}
     known["fixture"] = set(scenario.fixture_ids)
+    known["condition"], known["cell"] = scenario.condition_labels, {cell.name for cell in scenario.cells}
+    known["target"] = set(scenario.target_names)
     for place, sentence in unknown_tag_values(scenario.thresholds, known):
         loc: Loc = ("thresholds", place)
         document.problems.append(Problem(document.mark_at(loc), loc, sentence))
 
 
+def _check_accents(scenario: Scenario, recordings: Mapping[str, Fixture], document: Document) -> None:
+    """Refuse an accent of the matrix in which a step has nothing to say."""
+    for place, accent in enumerate(scenario.matrix.accent if scenario.matrix else ()):
+        for number, step in enumerate(scenario.conversation):
+            accents = sorted({recordings[name].accent for name in step.fixture_ids})
+            if accents and accent not in accents:
+                loc: Loc = ("matrix", "accent", place)
+                sentence = (
+                    f"step {number} has no fixture with accent '{accent}'{nearest(accent, accents)}; "
+                    f"allowed: {', '.join(accents)}, or add one to that step"
+                )
+                document.problems.append(Problem(document.mark_at(loc), loc, sentence))
+
+
 def _with_target(scenario: Scenario, target_name: str | None, document: Document) -> Scenario:
-    """The scenario with the one target that is to be called, or None for the embedded server."""
+    """The scenario with the one target that is to be called, None for the embedded server, or all interleaved ones."""
     names = list(scenario.targets)
     loc: Loc = ("target",)
     target = scenario.target
@@ -125,17 +142,22 @@ def _with_target(scenario: Scenario, target_name: str | None, document: Document
         if target_name is not None:
             sentence = f"found '{target_name}'; allowed only for a scenario with targets, a mapping of names"
             document.problems.append(Problem(mark, (), sentence))
+    elif scenario.load.interleave and target_name is None:
+        for name, each in scenario.targets.items():
+            if each.url is None:
+                loc = ("targets", name)
+                document.problems.append(Problem(document.mark_at(loc), loc, "no url; add url: wss://..."))
+        return scenario
     else:
         chosen = target_name or (names[0] if len(names) == 1 else None)
         if chosen is None or chosen not in scenario.targets:
             found = f"found '{chosen}'" if chosen else "several targets"
             sentence = f"{found}; allowed: --target with one of: {', '.join(names)}{nearest(chosen or '', names)}"
+            sentence += "" if chosen else "; or load.interleave: true"
             document.problems.append(Problem(mark, () if target_name else ("targets",), sentence))
             return scenario
-        target, loc = scenario.targets[chosen], ("targets", chosen)
-        if target.provider is None:
-            target = target.model_copy(update={"provider": chosen})
-        scenario = scenario.model_copy(update={"target": target, "targets": {}})
+        scenario = scenario.alone(chosen)
+        target, loc = scenario.target, ("targets", chosen)
     if target is not None and target.url is None:
         sentence = "no url; add url: wss://..., or give --url"
         document.problems.append(Problem(document.mark_at(loc), loc, sentence))

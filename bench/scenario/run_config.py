@@ -125,6 +125,11 @@ class LoadConfig(Block):
         description="Open arrivals: a plan of more calls is refused, since every instant is computed before the run.",
         examples=[1_000_000],
     )
+    interleave: bool = Field(
+        default=False,
+        description="Call all of `targets` in one run, one call each in turn, in an order drawn from the seed.",
+        examples=[True],
+    )
     max_open: Count | None = Field(
         default=None,
         description="Most calls open at once with open arrivals; one that arrives beyond it is dropped and counted.",

@@ -18,7 +18,10 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
     WithJsonSchema,
+    model_serializer,
 )
 from pydantic_core import CoreSchema
 
@@ -27,9 +30,13 @@ from bench.config.hosts import is_loopback
 from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_secret
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.dialects.dialect import Address
+from bench.dialects.session_config import SessionConfig
+from bench.scenario.run_config import Pricing
 from bench.transport import schemes
 
 _READ_AS = {"http": "ws", "https": "wss"}
+EMBEDDED_NAME = "embedded"
+"""Name of the target of a run that starts its own server."""
 
 
 def _url(value: object) -> object:
@@ -159,6 +166,30 @@ class Target(Block):
     subprotocols: tuple[Text, ...] = Field(
         default=(), description="WebSocket subprotocols to offer, in order.", examples=[["realtime"]]
     )
+
+    session: SessionConfig | None = Field(
+        default=None,
+        description="Under targets: keys of session that are different for this target.",
+        examples=[{"voice": {"name": "af_heart"}}],
+    )
+    pricing: Pricing | None = Field(
+        default=None,
+        description="Under targets: keys of pricing that are different for this target.",
+        examples=[{"model": "gpt-realtime-mini"}],
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """What a target changes for itself is the keys that were given, not their defaults."""
+        data: dict[str, Any] = handler(self)
+        for key, block in (("session", self.session), ("pricing", self.pricing)):
+            if key in data:
+                data.pop(key)
+                if block is not None:
+                    data[key] = block.model_dump(
+                        mode=info.mode, by_alias=info.by_alias, exclude_unset=True, context=info.context
+                    )
+        return data
 
     def complaints(self) -> Iterator[Complaint]:
         """A key that would be sent twice, and TLS settings that cancel each other."""

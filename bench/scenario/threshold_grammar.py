@@ -1,7 +1,7 @@
 """The small language of bounds: `first_audible_ms{accent=scottish,phase=hold}: p95 < 800ms`, and objectives of a turn.
 
-In: a text. Out: a `Threshold` (a bound on many rows) or an `Objective` (a bound on one turn), or a ValueError that says
-what was found, what is allowed and the nearest match.
+In: a text. Out: a `Threshold` (a bound on many rows), a `Measure` (the same without a bound) or an `Objective` (a bound
+on one turn), or a ValueError that says what was found, what is allowed and the nearest match.
 
     threshold = metric [ "{" tag "=" value { "," tag "=" value } "}" ] [ ":" ] [ aggregation ] operator value
     objective = metric operator value
@@ -36,7 +36,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 ALIASES: Final = {"cost_per_minute": "cost_per_minute_usd", "cost": "cost_usd"}
 TURN_TAGS: Final = ("accent", "voice", "language", "fixture", "condition", "step", "turn")
 """Columns of turns alone by which rows can be chosen."""
-CALL_TAGS: Final = ("phase", "target", "provider", "model", "dialect", "transport", "worker")
+CALL_TAGS: Final = ("phase", "target", "cell", "provider", "model", "dialect", "transport", "worker")
 """Columns of turns and of calls alike."""
 _FOLDS: Final[dict[str, Fold]] = {
     "mean": "mean",
@@ -79,17 +79,21 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """What the rows of a run must keep together."""
+class Measure:
+    """A metric, the rows that it is taken of, and how they become one number."""
 
     metric: Metric
     tags: tuple[tuple[str, str], ...]
     fold: Fold
     percent: float | None
     """The percentile, 0 to 100; None for other folds."""
-    op: Operator
-    bound: float
-    text: str
+
+    @property
+    def named(self) -> str:
+        """As it is written: `first_audible_ms{accent=scottish}: p95`."""
+        tags = ",".join(f"{tag}={value}" for tag, value in self.tags)
+        fold = "" if self.fold == "whole" else f": {self.observed_name}"
+        return f"{self.metric.name}{f'{{{tags}}}' if tags else ''}{fold}"
 
     @property
     def of_calls(self) -> bool:
@@ -102,6 +106,15 @@ class Threshold:
         if self.fold == "percentile":
             return f"p{self.percent:g}"
         return self.metric.name if self.fold == "whole" else self.fold
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold(Measure):
+    """What the rows of a run must keep together."""
+
+    op: Operator
+    bound: float
+    text: str
 
     def kept(self, observed: float) -> bool:
         """Whether `observed` is within the bound."""
@@ -118,6 +131,17 @@ def parse_threshold(text: str) -> Threshold:
     threshold = Threshold(metric, tags, fold, percent, op, parse_value(parts["value"], metric), " ".join(text.split()))
     _check_tags(threshold)
     return threshold
+
+
+def parse_measure(text: str) -> Measure:
+    """The measure that `text` says, such as `first_audible_ms: p95` or `wer`; ValueError says what is wrong with it."""
+    parts = _parts(text)
+    if parts["op"] or parts["value"]:
+        raise ValueError(f"'{_short(text)}' has a bound; allowed: {_SHAPE.removesuffix(' < 800ms')}")
+    metric = _metric(parts["metric"], text)
+    measure = Measure(metric, tuple(_tags(parts["tags"])), *_fold(metric, parts["fold"]))
+    _check_tags(measure)
+    return measure
 
 
 def parse_objective(text: str) -> Objective:
@@ -252,14 +276,14 @@ def _tags(text: str | None) -> Iterable[tuple[str, str]]:
         yield tag, value
 
 
-def _check_tags(threshold: Threshold) -> None:
-    allowed = CALL_TAGS if threshold.of_calls else (*TURN_TAGS, *CALL_TAGS)
-    for tag, _ in threshold.tags:
+def _check_tags(measure: Measure) -> None:
+    allowed = CALL_TAGS if measure.of_calls else (*TURN_TAGS, *CALL_TAGS)
+    for tag, _ in measure.tags:
         if tag in allowed:
             continue
         if tag in TURN_TAGS:
             raise ValueError(
-                f"'{threshold.metric.name}' is measured by call, and '{tag}' belongs to a turn; "
+                f"'{measure.metric.name}' is measured by call, and '{tag}' belongs to a turn; "
                 f"allowed: {', '.join(allowed)}"
             )
         raise ValueError(f"unknown tag '{tag}'{nearest(tag, allowed)}; allowed: {', '.join(allowed)}")

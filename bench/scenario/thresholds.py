@@ -7,7 +7,7 @@ Trap: `- error_rate: < 1%` is a mapping of one key in YAML, and means the same a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -166,17 +166,32 @@ def default_objectives() -> tuple[Objective, ...]:
     return tuple(parse_objective(text) for text in DEFAULT_OBJECTIVES)
 
 
-def bounds_in_force(given: tuple[ThresholdBlock, ...]) -> list[tuple[ThresholdBlock, bool]]:
+def bounds_in_force(
+    given: tuple[ThresholdBlock, ...], targets: Sequence[str] = ()
+) -> list[tuple[ThresholdBlock, bool]]:
     """The bounds of a run, each with whether it is the program's own.
 
-    A default holds unless the scenario bounds the same metric for all rows.
+    A default holds unless the scenario bounds the same metric for all rows; with several `targets` it holds for each of
+    them, unless the scenario bounds the same metric for that one: a target that fails must not hide behind the others.
     """
     parsed = [block.parsed for block in given]
-    own = {threshold.metric.name for threshold in parsed if not threshold.tags}
-    defaults = [ThresholdBlock(threshold=text) for text in DEFAULT_THRESHOLDS]
-    return [(block, False) for block in given] + [
-        (block, True) for block in defaults if block.parsed.metric.name not in own
+    own = {(threshold.metric.name, threshold.tags) for threshold in parsed}
+    defaults = [
+        (ThresholdBlock(threshold=_of_target(text, tag)), (tag,) if tag else ())
+        for text in DEFAULT_THRESHOLDS
+        for tag in ([("target", name) for name in targets] if len(targets) > 1 else [None])
     ]
+    return [(block, False) for block in given] + [
+        (block, True)
+        for block, tags in defaults
+        if not own & {(block.parsed.metric.name, ()), (block.parsed.metric.name, tags)}
+    ]
+
+
+def _of_target(text: str, tag: tuple[str, str] | None) -> str:
+    """`error_rate <= 5%` for the rows of a tag alone."""
+    metric, _, rest = text.partition(" ")
+    return text if tag is None else f"{metric}{{{'='.join(tag)}}} {rest}"
 
 
 def unknown_tag_values(blocks: tuple[ThresholdBlock, ...], known: Mapping[str, Any]) -> Iterator[tuple[int, str]]:

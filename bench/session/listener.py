@@ -45,6 +45,8 @@ class _Ear:
     words: HeardWords = field(default_factory=HeardWords)
     items: list[tuple[str | None, int]] = field(default_factory=list)
     """Each item with the number of its first sample."""
+    first_ns: int | None = None
+    """Arrival of the first sound."""
     complete: bool = False
     cut: bool = False
 
@@ -69,6 +71,7 @@ class Listener:
             return None
         if not ear.items or ear.items[-1][0] != delta.item_id:
             ear.items.append((delta.item_id, ear.player.received))
+        ear.first_ns = delta.at_ns if ear.first_ns is None else ear.first_ns
         ear.player.feed(delta.at_ns, delta.samples)
         if ear.detector is None:
             return None
@@ -115,6 +118,10 @@ class Listener:
             sample = ear.onset + (moment.after_ns or 0) * ear.player.rate_hz // NS_PER_S
         return None if sample is None else ear.player.heard_at(sample)
 
+    def begun_since(self, at_ns: int) -> list[int]:
+        """The responses whose first sound arrived at `at_ns` or later, by number."""
+        return [number for number, ear in self._ears.items() if ear.first_ns is not None and ear.first_ns >= at_ns]
+
     def hears(self, response: int, at_ns: int) -> bool:
         """Whether more of the response is to be heard after `at_ns`, or may still come."""
         ear = self._ears.get(response)
@@ -123,7 +130,7 @@ class Listener:
     def cut(self, response: int, at_ns: int) -> Sequence[HeardItem]:
         """Stop hearing the response at `at_ns`; what was heard of each item that has an id."""
         ear = self._ears[response]
-        ends = [first for _, first in ear.items[1:]] + [ear.player.received]
+        ends = [*(first for _, first in ear.items[1:]), ear.player.received][: len(ear.items)]
         heard = ear.player.cut(at_ns)
         ear.cut = True
         found = []

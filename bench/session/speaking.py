@@ -57,7 +57,6 @@ class Speaking(Line):
         utterance, t0_ns = self._speak(fixture, onset_ns)
         self._in_turn = True
         labels = self._plan.labels
-        self._barge_in.forget()
         self._set_talking(True)
         turn = TurnFacts(
             index=len(self.timeline.turns),
@@ -71,12 +70,14 @@ class Speaking(Line):
             language=utterance.language,
             accent=utterance.accent,
             voice=utterance.voice,
+            condition=utterance.condition,
             phase=labels.phase,
             warmup=labels.warmup,
             open_sessions=self._observer.open_sessions,
             talking_sessions=self._observer.talking_sessions,
         )
         self.tracker.begin(turn)
+        self._barge_in.turn_begins(turn)
         self._pacer.resume()
         return turn
 
@@ -126,7 +127,7 @@ class Speaking(Line):
         bank, dialect = self._frames, self.dialect
         self._microphone = Microphone(
             frame_ns=bank.frame_ns,
-            silence=bank.silence(dialect.input_format),
+            idle=bank.idle(dialect.input_format),
             continuous=not dialect.manual,
             phase_ns=phase_of(self._plan.labels.session_index, bank.frame_ns),
         )

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -115,6 +116,13 @@ def write_csv(folder: RunFolder, *, from_spool: bool = False, into: Path | None 
                 _csv(part, table.schema_arrow, table.iter_batches())
         else:
             _csv(part, schema, ())
+
+
+def write_frame_csv(turns: pd.DataFrame, into: Path) -> None:
+    """The same of turn rows that were changed after they were read."""
+    schema = schema_of(TurnRecord)
+    with _replacing(into) as part:
+        _csv(part, schema, [pa.Table.from_pandas(turns[schema.names], schema=schema, preserve_index=False)])
 
 
 def _join_workers(folder: RunFolder) -> None:

@@ -27,11 +27,16 @@ SCHEMA_VERSION = 1
 class CalledTarget(StoredPart):
     """Who was called. `embedded` is the reference server that the run started itself."""
 
+    name: str | None = None
+    """As in the column `target`; None in a run of an older version."""
     url: str | None = None
     model: str | None = None
     dialect: str | None = None
     provider: str | None = None
     embedded: bool = False
+
+    own_price_book: PriceBook | None = None
+    """What its calls were priced with before the shipped books, as it was read."""
 
     @field_validator("url")
     @classmethod
@@ -154,6 +159,9 @@ class Manifest(StoredPart):
     git: GitState | None = None
     host: Host = Field(default_factory=Host)
     target: CalledTarget = Field(default_factory=CalledTarget)
+    """The only target, or the first of several."""
+    targets: list[CalledTarget] = Field(default_factory=list)
+    """Every target, in the order of the scenario; empty in a run of an older version."""
     workers: dict[str, WorkerAnchor] = Field(default_factory=dict)
     counts: Counts = Field(default_factory=Counts)
     losses: list[str] = Field(default_factory=list)
@@ -164,6 +172,8 @@ class Manifest(StoredPart):
     price_books: list[UsedPriceBook] = Field(default_factory=list)
     own_price_book: PriceBook | None = None
     """The scenario's own price book as it was read, so that the run can be priced again from its folder alone."""
+    metric_versions: dict[str, int] = Field(default_factory=dict)
+    """The version of each metric's definition that the rows were measured by; empty in a run of an older version."""
     fixtures: dict[str, str] = Field(default_factory=dict)
     """Fixture id -> sha256 of its audio."""
     recording_doubts: dict[str, list[str]] = Field(default_factory=dict)
@@ -175,6 +185,11 @@ class Manifest(StoredPart):
     @classmethod
     def _without_secrets(cls, command: list[str]) -> list[str]:
         return safe_command(command)
+
+    @property
+    def interleaved(self) -> list[str]:
+        """The names of several targets that were called in turn; none in a run of one."""
+        return [each.name for each in self.targets if each.name is not None] if len(self.targets) > 1 else []
 
     @property
     def duration_s(self) -> float | None:

@@ -1,4 +1,4 @@
-"""A run as one message: the scenario, the target, the recordings and the prices, for a worker on any machine.
+"""A run as one message: the scenario, its targets, the recordings and the prices, for a worker on any machine.
 
 In: a `RunSpec` of the master; out: plain data, and back. Secrets stay references and are resolved where the worker
 runs; recordings travel as they are in the catalogue, with their annotations. Trap: a path of the master means nothing
@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 
 from bench.load.factory import fixtures_of
-from bench.load.spec import RunSpec, Workforce
+from bench.load.spec import Callee, RunSpec, Workforce
 from bench.pricing.book import Books
 from bench.scenario.read import expanded, scenario_from_dict
+from bench.scenario.target import Target
 from bench.store.folder import RunFolder
 
 
@@ -26,19 +27,27 @@ def pack(spec: RunSpec) -> dict[str, Any]:
     body = expanded(spec.scenario)
     for key in ("target", "targets", "fixtures", "pricing"):
         body.pop(key, None)
-    ca_file = spec.target.ca_file
     return {
         "run_id": spec.run_id,
         "workers": spec.workforce.processes,
         "scenario": body,
-        "target": spec.target.model_dump(mode="json", by_alias=True, exclude={"ca_file"}),
-        "ca": ca_file.read_text(encoding="utf-8") if ca_file is not None else None,
-        "books": spec.books.model_dump(mode="json"),
+        "targets": [_packed(each, spec.scenario.targets.get(each.name, each.target)) for each in spec.callees],
         "fixtures": [
             {key: value for key, value in asdict(fixture).items() if key not in {"file", "where"}}
             | {"suffix": fixture.file.suffix, "audio": fixture.file.read_bytes()}
             for fixture in spec.fixtures.values()
         ],
+    }
+
+
+def _packed(callee: Callee, target: Target) -> dict[str, Any]:
+    """A target as the scenario has it, with what it changes for itself; its prices travel as books."""
+    ca_file = target.ca_file
+    return {
+        "name": callee.name,
+        "target": target.model_dump(mode="json", by_alias=True, exclude={"ca_file", "pricing"}),
+        "ca": ca_file.read_text(encoding="utf-8") if ca_file is not None else None,
+        "books": callee.books.model_dump(mode="json"),
     }
 
 
@@ -53,20 +62,29 @@ def unpack(data: Mapping[str, Any], root: Path, folder_of: Callable[[str], RunFo
         (root / name).write_bytes(raw["audio"])
         entries.append({**{key: value for key, value in raw.items() if key not in {"audio", "suffix"}}, "file": name})
     (root / "catalogue.yaml").write_text(yaml.safe_dump({"fixtures": entries}, allow_unicode=True), encoding="utf-8")
-    target = dict(data["target"])
-    if data.get("ca") is not None:
-        (root / "ca.pem").write_text(data["ca"], encoding="utf-8")
-        target["ca_file"] = "ca.pem"
-    body = {**data["scenario"], "fixtures": "catalogue.yaml", "target": target}
+    targets = {}
+    for place, each in enumerate(data["targets"]):
+        target = dict(each["target"])
+        if each["ca"] is not None:
+            target["ca_file"] = f"ca-{place}.pem"
+            (root / target["ca_file"]).write_text(each["ca"], encoding="utf-8")
+        targets[each["name"]] = target
+    body = {**data["scenario"], "fixtures": "catalogue.yaml", "targets": targets}
     scenario = scenario_from_dict(body, source=root / "scenario.yaml")
-    if scenario.target is None:
-        raise ValueError("a packed scenario has a target")
+    books = {each["name"]: Books.model_validate(each["books"]) for each in data["targets"]}
+    callees = [
+        Callee(name, part, part.target, books[name])
+        for name, part in scenario.parts().items()
+        if part.target is not None
+    ]
+    first = callees[0]
     return RunSpec(
-        scenario=scenario,
-        target=scenario.target,
+        scenario=scenario if len(callees) > 1 else first.scenario,
+        target=first.target,
         folder=folder_of(data["run_id"]),
         run_id=data["run_id"],
-        books=Books.model_validate(data["books"]),
+        books=first.books,
         fixtures=fixtures_of(scenario),
         workforce=Workforce(local=data["workers"]),
+        interleaved=tuple(callees) if len(callees) > 1 else (),
     )

@@ -7,6 +7,7 @@ import pytest
 
 from bench.audio.catalogue import Fixture, load_catalogue, shipped_catalogue, shipped_sounds
 from bench.audio.recording_checks import doubts_of
+from bench.audio.recording_matcher import RecordingMatcher, reduced
 
 SOUNDS = list(load_catalogue(shipped_sounds()).fixtures.values())
 
@@ -21,6 +22,18 @@ def test_it_is_short_and_loud_enough_to_be_heard(sound: Fixture) -> None:
     assert sound.source.endswith("tools/make_sounds.py")
     assert sound.licence == "CC0-1.0"
     assert doubts_of(sound) == []
+
+
+def test_a_server_that_knows_recordings_and_sounds_takes_none_for_another() -> None:
+    known = [*load_catalogue(shipped_catalogue()).fixtures.values(), *SOUNDS]
+    matcher = RecordingMatcher(known, confidence=0.6)
+    for fixture in known:
+        spoken = fixture.load_pcm(24_000)[: round(fixture.speech_end_ms * 24)]
+        heard = reduced(np.concatenate((np.zeros(12_000, np.int16), spoken)), 24_000)
+        match = matcher.ended(heard, fixture.speech_end_ms - fixture.speech_start_ms, thorough=True)
+        assert match is not None, fixture.id
+        assert match.fixture.id == fixture.id
+        assert abs(match.end_offset_ms) < 2
 
 
 def test_no_sound_has_the_name_of_a_recording() -> None:

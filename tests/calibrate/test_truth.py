@@ -87,7 +87,8 @@ def test_what_was_measured_is_what_the_server_did(
     assert len(checked) == len(checked_run[0].turns) == 20
     assert checked["matched"].all()
     assert disagreements(checked).empty, disagreements(checked)[["turn", "status", "true_status", "fixture"]]
-    assert set(checked["status"]) >= {"ok", "failed", "no_reply", "cancelled"}
+    assert set(checked["status"]) >= {"ok", "failed", "no_reply"}
+    assert checked["split_turn"].sum() == checked["true_split_turn"].sum() >= 1
     for metric in LATENCIES:
         if metric != "commit_to_first_audio_ms":
             assert len(errors(checked, metric)) >= 14, metric

@@ -17,6 +17,7 @@ from bench.dialects.openai_fields import parse_usage
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
+    IdleTimeout,
     InputTranscript,
     Malformed,
     RateLimits,
@@ -345,3 +346,49 @@ def test_no_message_can_raise_and_every_signal_survives_storage(
         for signal in dialect().receive(json.dumps({**body, "type": kind}), 7):
             stored = json.loads(json.dumps(signal_to_dict(signal)))
             assert signal_to_dict(signal_from_dict(stored)) == signal_to_dict(signal)
+
+
+def test_detection_by_meaning_is_configured_as_it_was_asked_for() -> None:
+    detection = dialect(turn_detection={"type": "semantic_vad", "eagerness": "high", "interrupt_response": False})
+    sent = detection.session_body()["audio"]["input"]["turn_detection"]
+    assert sent == {"type": "semantic_vad", "eagerness": "high", "interrupt_response": False}
+    assert not detection.speech_interrupts
+    assert dialect(turn_detection="semantic_vad").session_body()["audio"]["input"]["turn_detection"] == {
+        "type": "semantic_vad"
+    }
+
+
+def test_a_server_that_does_not_answer_by_itself_is_asked_for_each_utterance() -> None:
+    asking = dialect(turn_detection={"type": "server_vad", "create_response": False})
+    committed = json.dumps({"type": "input_audio_buffer.committed", "item_id": "u"})
+    assert len(asking.receive(committed, 1)) == 1
+    (request,) = map(json.loads, asking.data_to_send())
+    assert request["type"] == "response.create"
+    assert asking.refuses_turn(ErrorInfo(event_id=request["event_id"]), 0)
+    asking.receive(committed, 2)
+    assert asking.data_to_send() == (), "the same event again"
+    plain = dialect()
+    plain.receive(committed, 1)
+    assert plain.data_to_send() == ()
+
+
+def test_what_is_sent_to_cut_in() -> None:
+    assert [json.loads(each) for each in dialect().cancel_reply("r")] == [
+        {"type": "response.cancel", "response_id": "r"}
+    ]
+    assert [json.loads(each) for each in dialect().cancel_reply(None)] == [{"type": "response.cancel"}]
+    (message,) = dialect().truncate("item", 1_250)
+    assert json.loads(message) == {
+        "type": "conversation.item.truncate", "item_id": "item", "content_index": 0, "audio_end_ms": 1_250
+    }  # fmt: skip
+    (request,) = dialect().ask_to_speak(0)
+    assert json.loads(request)["type"] == "response.create"
+
+
+def test_silence_that_the_server_takes_in_is_not_answered_by_us() -> None:
+    asking = dialect(turn_detection={"type": "server_vad", "create_response": False, "idle_timeout_ms": 5000})
+    fired = {"type": "input_audio_buffer.timeout_triggered", "audio_start_ms": 1, "audio_end_ms": 2, "item_id": "s"}
+    assert asking.receive(json.dumps(fired), 1) == (IdleTimeout(1, "s"),)
+    assert asking.receive(json.dumps(fired), 2) == (), "the same event again"
+    asking.receive(json.dumps({"type": "input_audio_buffer.committed", "item_id": "s"}), 3)
+    assert asking.data_to_send() == ()

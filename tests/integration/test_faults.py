@@ -37,7 +37,7 @@ CASES: list[Case] = [
     ("expiry", {"kind": "expire", "delay": "2500ms"}, {"error_kind": "closed", "error_code": "session_expired"}, {}),
     ("no reply", {"kind": "no_reply"}, {"status": "failed"}, {"status": "no_reply", "error_kind": "timeout"}),
     ("early reply", {"kind": "early_reply"}, {}, {"status": "early"}),
-    ("split turn", {"kind": "split_turn"}, {}, {"status": "cancelled", "error_code": "turn_detected", "responses": 2}),
+    ("split turn", {"kind": "split_turn"}, {}, {"status": "ok", "split_turn": True, "responses": 2}),
     ("slow first byte", {"kind": "slow_first_byte", "delay": "900ms"}, {}, {"first_audio_ms": "> 1400"}),
     ("stall", {"kind": "stall", "delay": "500ms"}, {}, {"stalls": "> 0", "stall_ms": "> 100"}),
     (

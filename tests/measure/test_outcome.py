@@ -72,6 +72,12 @@ CASES: list[tuple[str, list[Signal], dict[str, Any], tuple[str, str | None, str 
         "cancelled before anything was heard, then answered",
         [started(-500, "r0"), done(-300, "r0", "cancelled", reason="turn_detected"), *REPLY, done(900)],
         {},
+        ("ok", None, None, None, None),
+    ),
+    (
+        "cancelled before the end, and nothing after it",
+        [started(-500, "r0"), done(-300, "r0", "cancelled", reason="turn_detected")],
+        {"end": "completed"},
         ("cancelled", None, "turn_detected", None, "turn"),
     ),
     (

@@ -13,6 +13,7 @@ from bench.run.cost_text import budget_sentences, cost_line, cost_text
 from bench.run.estimate import Estimate, estimate
 from bench.run.like_run import assumption_like
 from bench.run.plan import plan_text
+from bench.scenario.books import books_of
 from bench.scenario.budget import Budget
 from bench.scenario.read import load_scenario
 from tests.report import build
@@ -124,3 +125,49 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     refused = bench("cost", tmp_path / "run")
     assert refused.returncode == ExitCode.USAGE
     assert "is a run folder" in refused.stderr
+
+
+TWO = """
+name: two
+targets:
+  mini: {url: "ws://127.0.0.1:9/", model: gpt-realtime-mini}
+  large: {url: "ws://127.0.0.1:9/", model: mine, pricing: {model: gpt-realtime}}
+conversation: [{say: yes-slt}, {say: balance-rms}]
+load: {interleave: true, callers: 2, sessions: 10}
+"""
+
+
+def test_interleaved_targets_share_the_calls_each_at_its_own_prices(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO)
+    both = estimated(path)
+    mini, large = (estimate(part, fixtures_of(part), books_of(part)) for part in load_scenario(path).parts().values())
+    assert both.usd is not None
+    assert mini.usd is not None
+    assert large.usd is not None
+    assert large.usd.mid > 2 * mini.usd.mid
+    assert both.usd.mid == pytest.approx((mini.usd.mid + large.usd.mid) / 2)
+    assert both.usd.low < both.usd.mid < both.usd.high
+    assert (both.calls.mid, both.minutes.mid) == (10, pytest.approx((mini.minutes.mid + large.minutes.mid) / 2))
+    assert sum(line.usd or 0 for line in both.meters) == pytest.approx(both.usd.mid)
+    assert both.per_call_usd is not None
+    assert both.per_call_usd.mid == pytest.approx(both.usd.mid / 10)
+    assert sum(both.turn_usd) == pytest.approx(both.per_call_usd.mid)
+    assert "mini: Audio input" in cost_text("two", both, None)
+
+
+def test_where_time_bounds_the_run_the_callers_share_it(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO.replace("sessions: 10", "duration: 10m"))
+    both = estimated(path)
+    parts = [estimate(part, fixtures_of(part), books_of(part)) for part in load_scenario(path).parts().values()]
+    assert both.calls.mid == pytest.approx(sum(part.calls.mid for part in parts) / 2, rel=0.05)
+    assert both.minutes.mid == pytest.approx(20, rel=0.1), "two callers for ten minutes"
+
+
+def test_one_target_without_a_price_leaves_no_sum(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO.replace(", pricing: {model: gpt-realtime}", ""))
+    found = estimated(path)
+    assert (found.usd, found.turn_usd) == (None, ())
+    assert found.unknown[0].startswith("large: no price for model mine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bench.pricing.book import PriceBook, books_for, load_book
 from bench.run.recompute import recompute
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder
-from bench.store.manifest import Manifest, WorkerAnchor, WorkerCounts, write_manifest
+from bench.store.manifest import CalledTarget, Manifest, WorkerAnchor, WorkerCounts, write_manifest
 from bench.store.spool import SpoolWriter
 from tests.measure import build
 
@@ -34,13 +35,20 @@ models:
 MINE_USD = (100 + 50 + 20 + 40) * 1000 / 1e6
 
 
-def stored_run(folder: Path, pricing: dict[str, Any], book: PriceBook | None) -> Path:
-    """A finished run of one call, and its timeline, priced with the shipped books."""
+def stored_run(
+    folder: Path,
+    pricing: dict[str, Any],
+    book: PriceBook | None,
+    target: CalledTarget | None = None,
+    own: dict[str, Any] | None = None,
+) -> Path:
+    """A finished run of one call, and its timeline, priced with the shipped books; `own` prices are of its target."""
     run = RunFolder(folder)
     run.spool.mkdir(parents=True)
     run.events.mkdir(parents=True)
     turn = build.facts()
     call = build.timeline(build.good_reply()[:-1], turn)
+    call.labels = replace(call.labels, target=target.name if target else None)
     anchor = WallAnchor(build.T0_NS, 1.8e9)
     row = measure_turn(call, turn, wall_anchor=anchor, book=books_for(None))
     with SpoolWriter(run, "w0") as spool:
@@ -51,7 +59,8 @@ def stored_run(folder: Path, pricing: dict[str, Any], book: PriceBook | None) ->
         run_id="run",
         bench_version="0",
         scenario_name="demo",
-        scenario={"pricing": pricing},
+        scenario={"pricing": pricing, "targets": {target.name: {"pricing": own}} if target else {}},
+        targets=[target] if target else [],
         started_at=datetime.now(UTC),
         workers={"w0": WorkerAnchor(monotonic_ns=build.T0_NS, unix_s=1.8e9, pid=1)},
         own_price_book=book,
@@ -93,3 +102,19 @@ def test_a_book_that_an_older_run_only_names_is_asked_for(tmp_path: Path, monkey
     (tmp_path / "prices").mkdir()
     (tmp_path / "prices" / "mine.yaml").write_text(MINE)
     assert cost(run) == pytest.approx(MINE_USD)
+
+
+def test_each_target_is_priced_as_it_was(tmp_path: Path) -> None:
+    """Its own model, its own book, and the book of all where it names none."""
+    (tmp_path / "mine.yaml").write_text(MINE)
+    mine = load_book(tmp_path / "mine.yaml")
+    plain = cost(stored_run(tmp_path / "plain", {}, None))
+    named, kept = CalledTarget(name="a"), CalledTarget(name="a", own_price_book=mine)
+    dear = cost(stored_run(tmp_path / "model", {"model": "gpt-realtime-mini"}, None, named, {"model": "gpt-realtime"}))
+    assert dear == pytest.approx(cost(stored_run(tmp_path / "same", {"model": "gpt-realtime"}, None)))
+    assert cost(stored_run(tmp_path / "book", {}, None, kept, {"book": "mine.yaml"})) == pytest.approx(MINE_USD)
+    shared = stored_run(tmp_path / "shared", {"book": "mine.yaml"}, mine, named, {"transcription_model": "whisper-1"})
+    assert cost(shared) == pytest.approx(MINE_USD)
+    back = stored_run(tmp_path / "back", {"book": "mine.yaml"}, mine, named, {"book": "example-embedded"})
+    assert cost(back) == pytest.approx(plain)
+    assert cost(back, price_as="gpt-realtime") == pytest.approx(dear), "what is asked for now holds for all"

@@ -81,13 +81,13 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ("sesion: {}", "sesion: unknown key; allowed: name, description, seed, target, targets, fixtures, session"),
+        ("sesion: {}", "sesion: unknown key; allowed: name, description, seed, target, targets, fixtures, conditions"),
         ("sesion: {}", "; did you mean 'session'?"),
         ("session: {voic: marin}", "session.voic: unknown key; allowed: instructions, voice, turn_detection"),
         ("session: {voice: marn}", "session.voice: no voice 'marn' in this dialect; allowed: alloy, ash, ballad"),
         ("session: {voice: marn}", "did you mean 'marin'?"),
         ("session: {voice: {nam: x}}", "session.voice: not a voice; allowed: alloy"),
-        ("session: {turn_detection: manuel}", "session.turn_detection: found 'manuel'; allowed: server_vad, manual"),
+        ("session: {turn_detection: manuel}", "session.turn_detection: found 'manuel'; allowed: server_vad, semantic"),
         ("session: {turn_detection: manuel}", "did you mean 'manual'?"),
         (
             "session: {turn_detection: {type: manual, releas: 1s}}",
@@ -96,7 +96,7 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
         ("session: {turn_detection: {silence_duration_ms: 500ms}}", "found '500ms'; allowed: a whole number of millis"),
         ("session: {turn_detection: {threshold: 2}}", "turn_detection.threshold: found 2; allowed: 1 or less"),
         ("session: {turn_detection: {idle_timeout_ms: 10}}", "found 10; allowed: 5000 or more"),
-        ("session: {turn_detection: null}", "session.turn_detection: found nothing; allowed: server_vad, manual"),
+        ("session: {turn_detection: null}", "session.turn_detection: found nothing; allowed: server_vad, semantic"),
         ("session: {transcription: off}", "found 'off'; allowed: a mapping such as {model: whisper-1}, or null"),
         ("session: {frame: 5ms}", "session.frame: found 5ms; allowed: 10ms to 200ms"),
         ("session: {frame: 12.5ms}", "session.frame: '12.5ms' is finer than a millisecond"),

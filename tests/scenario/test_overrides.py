@@ -104,7 +104,9 @@ def test_a_target_is_chosen_by_name(load: Load, problems: Problems) -> None:
     assert (two.url, two.provider_name) == ("ws://x/y", "p")
     assert load(TARGETS.split("  two")[0]).target is not None
     assert list(load(TARGETS, choose_target=False).targets) == ["one", "two"]
-    assert problems(TARGETS) == ["s.yaml:6: targets: several targets; allowed: --target with one of: one, two"]
+    assert problems(TARGETS) == [
+        "s.yaml:6: targets: several targets; allowed: --target with one of: one, two; or load.interleave: true"
+    ]
     assert problems(TARGETS, url="ws://x/y") == problems(TARGETS)
     assert problems(TARGETS, target_name="tow") == [
         "--target: found 'tow'; allowed: --target with one of: one, two; did you mean 'two'?"

@@ -14,7 +14,7 @@ from bench.facts.acts import Cut, Truncation
 from bench.facts.attribution import ResponseState
 from bench.facts.connection import Connection
 from bench.facts.signals import AudioDelta, ReplyStatus, ResponseEnded, SpeechStarted
-from bench.facts.timeline import Labels, Timeline
+from bench.facts.timeline import Labels, Timeline, TurnFacts
 from bench.session.barge_in import BargeIn
 from bench.session.listener import Listener
 
@@ -137,7 +137,21 @@ def test_it_is_undecided_as_long_as_something_is_heard() -> None:
     assert it.barge_in.undecided(0, 1_999 * MS)
     assert not it.barge_in.undecided(0, 2_000 * MS)
     assert not it.barge_in.undecided(1, 1_500 * MS)
-    it.barge_in.forget()
+    it.barge_in.turn_begins(turn(1_450, 1_900))
     assert not it.barge_in.undecided(0, 1_500 * MS)
-    it.barge_in.feed(heard_speech(1_600), None, 1_601 * MS)
-    assert it.timeline.cuts == []
+
+
+def turn(start_ms: int, end_ms: int) -> TurnFacts:
+    start, end = start_ms * MS, end_ms * MS
+    return TurnFacts(0, 0, "f", start, start, end, end, "words", "en", "us", "v")
+
+
+@pytest.mark.parametrize(
+    ("signal", "by"), [(heard_speech(1_600), "speech_started"), (end(1_600), "cancelled"), (heard_speech(2_450), None)]
+)
+def test_an_early_answer_stops_when_the_caller_goes_on(signal: SpeechStarted | ResponseEnded, by: str | None) -> None:
+    it = subject()
+    it.barge_in.turn_begins(turn(1_300, 1_900))
+    it.listener.hear(1, AudioDelta(1_350 * MS, "s", "other", 24_000, 48_000, TONE))
+    it.barge_in.feed(signal, 1 if isinstance(signal, ResponseEnded) else None, signal.at_ns)
+    assert [(cut.by, cut.response) for cut in it.timeline.cuts] == ([(by, 1)] if by else [])

@@ -140,3 +140,12 @@ def test_an_item_without_an_id_cannot_be_told_of() -> None:
     ear = listener()
     ear.hear(0, item(1_000, 300, None))
     assert ear.cut(0, 1_100 * MS) == []
+
+
+def test_a_reply_of_which_only_words_have_come_can_be_cut_too() -> None:
+    ear = listener()
+    ear.read(0, "One")
+    assert ear.hears(0, 1_000 * MS)
+    assert ear.cut(0, 1_000 * MS) == []
+    assert ear.hear(0, item(1_200, 300, "a")) is None
+    assert ear.end_ns == 0

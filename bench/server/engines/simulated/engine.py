@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.audio.catalogue import load_catalogue
+from bench.audio.catalogue import load_catalogue, shipped_sounds
 from bench.audio.formats import AudioFormat
 from bench.audio.level_detector import Activity
 from bench.audio.recording_matcher import RecordingMatcher, reduced
@@ -52,7 +52,8 @@ class SimulatedEngine:
         self.default_model = profile.model
         self._process = {"process": process, "processes": processes}
         self.settings: Mapping[str, Any] = {"profile": profile.model_dump(mode="json"), **self._process}
-        fixtures = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures.values()
+        own = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures
+        fixtures = {**load_catalogue(shipped_sounds()).fixtures, **own}.values()
         self.matcher = RecordingMatcher(fixtures, confidence=profile.recognition.confidence)
         limits = profile.limits
         self.session_lifetime_s = limits.session_lifetime / 1000 if limits.session_lifetime is not None else None
@@ -177,7 +178,14 @@ class SimulatedSession(EngineSession):
 
     def _next_turn(self, onset: int) -> Turn:
         number, self._turns = self._turns, self._turns + 1
-        turn = new_turn(self._profile, self._number, number, onset=onset, open_sessions=self._engine.open_sessions)
+        turn = new_turn(
+            self._profile,
+            self._number,
+            number,
+            onset=onset,
+            open_sessions=self._engine.open_sessions,
+            eagerness=self._input.eagerness,
+        )
         reply, detector = self._newest, self._input.detector
         turn.spoken_into = spoken_into(
             self._profile,
@@ -278,7 +286,7 @@ class SimulatedSession(EngineSession):
         if turn is None or turn.committed:  # a commit of silence
             turn = self._next_turn(audio.detector.position)
             turn.recognised(None, audio.detector.position, now_ns)
-            turn.ended = True
+            turn.ended = turn.silence = True
         turn.items.append(item_id)
         if transcribe:
             turn.transcribed.append(item_id)
@@ -290,7 +298,7 @@ class SimulatedSession(EngineSession):
                 self._recognise(turn)
             if turn.end_ns is None:
                 turn.recognised(None, audio.detector.position, now_ns)
-            turn.ended = True
+            turn.ended = turn.silence = True
             self._log(turn)
             audio.detector.forget()
         if turn.transcribed:

@@ -18,7 +18,7 @@ from pydantic import Field
 from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
-from bench.server.engines.simulated.distributions import DelayField, constant
+from bench.server.engines.simulated.distributions import Delay, DelayField, constant
 from bench.server.engines.simulated.faults import Fault
 from bench.shipped import shipped
 
@@ -88,6 +88,19 @@ class BargeIn(Block):
     )
 
 
+class Semantic(Block):
+    """End of speech to `speech_stopped` under `semantic_vad`, by its eagerness."""
+
+    low: DelayField = Field(default=constant(1200), description="Of `eagerness: low`.")
+    medium: DelayField = Field(default=constant(700), description="Of `medium` and `auto`.")
+    high: DelayField = Field(default=constant(400), description="Of `high`.")
+
+    def of(self, eagerness: str) -> Delay:
+        """The delay for one value of `eagerness`."""
+        delay: Delay = getattr(self, "medium" if eagerness == "auto" else eagerness)
+        return delay
+
+
 class Limits(Block):
     """What the server refuses, and how."""
 
@@ -120,6 +133,10 @@ class Profile(Block):
         default="speech_end", description="Zero of first_token and first_audio in manual mode."
     )
     endpointing: DelayField = Field(default=constant(400), description="End of speech to speech_stopped.")
+    semantic: Semantic = Field(
+        default=Semantic(),
+        description="In the place of `endpointing` under semantic_vad; the reply is later by the difference.",
+    )
     first_token: DelayField = Field(default=constant(550), description="End of speech to the first transcript delta.")
     first_audio: DelayField = Field(default=constant(650), description="End of speech to the first audio delta.")
     leading_silence: DelayField = Field(default=constant(100), description="Silence at the start of the reply's audio.")

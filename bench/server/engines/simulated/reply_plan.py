@@ -86,6 +86,16 @@ class ReplyPlan:
     """Between one delta and the next; the last is repeated."""
     text: str
 
+    def ended_after(self, endpoint_ms: float) -> ReplyPlan:
+        """The same with the end of the turn elsewhere; a reply to a turn that ends later is as much later."""
+        later_ms = max(0.0, endpoint_ms - self.endpoint_ms)
+        return replace(
+            self,
+            endpoint_ms=endpoint_ms,
+            first_token_ms=self.first_token_ms + later_ms,
+            first_audio_ms=self.first_audio_ms + later_ms,
+        )
+
 
 @lru_cache(maxsize=512)
 def chunk(audio_format: AudioFormat, silent: int, samples: int) -> AudioChunk:

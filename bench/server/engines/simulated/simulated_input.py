@@ -31,6 +31,7 @@ class SimulatedInput(InputAudio):
         self.format = audio_format
         self.detector = LevelDetector(audio_format, ask_ms)
         self.manual = turn_detection is None
+        self.eagerness = _eagerness(turn_detection)
         self._ask_ms = ask_ms
         self._noticed = noticed
         self._offset_ms = 0.0
@@ -48,6 +49,7 @@ class SimulatedInput(InputAudio):
             self.detector = LevelDetector(audio_format, self._ask_ms)
             self._taken_to = 0
         self.manual = turn_detection is None
+        self.eagerness = _eagerness(turn_detection)
 
     def append(self, data: bytes, at_ns: int = 0) -> Sequence[InputEvent]:
         """One frame as it came off the wire; what is longer than any microphone's may hold a whole turn."""
@@ -93,3 +95,8 @@ class SimulatedInput(InputAudio):
     def now_ms(self) -> int:
         """Session time of the newest sample."""
         return round(self.ms(self.detector.position))
+
+
+def _eagerness(turn_detection: Mapping[str, Any] | None) -> str | None:
+    """How soon a thought is taken for finished; None where silence or the caller decides."""
+    return None if turn_detection is None else turn_detection.get("eagerness")

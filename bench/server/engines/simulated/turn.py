@@ -44,6 +44,8 @@ class Turn:
     transcribed: list[str] = field(default_factory=list)
     """Those of `items` whose transcription was asked for."""
     transcript: Transcript | None = None
+    silence: bool = False
+    """Nothing was said: the server took the silence in by itself."""
     spoken_into: SpokenInto | None = None
     start_ns: int | None = None
     """Its annotated start on the clock of arrivals; for a recording that was recognised."""
@@ -76,6 +78,7 @@ class Turn:
             "items": self.items,
             "fixture": self.match.fixture.id if self.match is not None else None,
             "confidence": round(self.match.confidence, 4) if self.match is not None else None,
+            "silence": self.silence,
             "known_by": "recording" if self.match is not None else "level",
             "rate_hz": detector.rate_hz,
             "speech_end_sample": self.end_position,
@@ -96,13 +99,19 @@ class Turn:
         }
 
 
-def new_turn(profile: Profile, session: int, number: int, *, onset: int, open_sessions: int) -> Turn:
-    """The turn that begins at position `onset`."""
+def new_turn(
+    profile: Profile, session: int, number: int, *, onset: int, open_sessions: int, eagerness: str | None = None
+) -> Turn:
+    """The turn that begins at position `onset`; `eagerness` where meaning decides that it has ended."""
     rng = random.Random(f"{profile.seed}/{session}/{number}")
+    plan = _plan(profile, rng, open_sessions)
+    if eagerness is not None:
+        own = random.Random(f"{profile.seed}/{session}/{number}/semantic")
+        plan = plan.ended_after(profile.semantic.of(eagerness).draw_ms(own, open_sessions))
     return Turn(
         number,
         rng,
-        _plan(profile, rng, open_sessions),
+        plan,
         turn_faults(profile.faults, profile.seed, session, number),
         onset,
     )

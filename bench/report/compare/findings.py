@@ -1,0 +1,134 @@
+"""A comparison of stored runs as data: what `compare.json` holds and every rendering reads."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.report.findings import Curve
+
+COMPARISON_VERSION = 1
+Level = Literal["refuse", "warn", "note"]
+Verdict = Literal["worse", "better", "different", "same", "cannot tell", "not comparable"]
+"""`different` is said of a metric in which more is neither better nor worse."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class RunCard(Part):
+    """One of the runs: which it is, and whether its own numbers can be used."""
+
+    letter: str
+    """`A`, by which tables and charts call it."""
+    folder: str
+    run_id: str
+    scenario: str
+    started_at: datetime
+    target: str
+    """Model and address, or the embedded server."""
+    verdict: str
+    reasons: list[str] = Field(default_factory=list)
+    """What decided the verdict of the run itself."""
+    trust: str
+    """Whether the harness itself was fit: `yes`, `with care`, `no`, `unknown`."""
+    calls: int
+    turns: int
+    answered: int
+
+    @property
+    def usable(self) -> bool:
+        """Whether its numbers describe the target."""
+        return self.verdict in {"pass", "failed"}
+
+
+class Condition(Part):
+    """Something that was not the same in all runs. `values` are in the order of the runs, None where one is silent."""
+
+    key: str
+    """What `--allow` takes."""
+    title: str
+    level: Level
+    values: list[str | None]
+    metrics: list[str] = Field(default_factory=list)
+    """The metrics that it touches; empty: all."""
+    allowed: bool = False
+    """The user said that it is intended."""
+    advice: str = ""
+
+    def touches(self, metric: str) -> bool:
+        return not self.metrics or metric in self.metrics
+
+
+class MetricDifference(Part):
+    """One measure of two runs, and the difference between them: b - a, in the unit of the metric."""
+
+    measure: str
+    """As `--metric` takes it: `first_audible_ms: p95`."""
+    metric: str
+    title: str
+    fold: str
+    """`p95`, `mean`, or empty where the metric is one number of a run."""
+    unit: str
+    decimals: int = 0
+    a: float | None = None
+    b: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    detectable: float | None = None
+    """The smallest true difference that 80 of 100 such pairs of runs would have shown."""
+    matters: float | None = None
+    """A difference below this does not matter."""
+    verdict: Verdict = "cannot tell"
+    n_a: int = 0
+    n_b: int = 0
+    calls_a: int = 0
+    calls_b: int = 0
+    lost_a: int = 0
+    """Rows that count as waiting for ever: nobody answered."""
+    lost_b: int = 0
+    refused: str | None = None
+    """Why the two numbers must not be compared."""
+
+    def relative(self, value: float | None) -> float | None:
+        """`value` as a share of a; None where that says nothing, and for shares, whose differences are in points."""
+        if value is None or not self.a or math.isinf(self.a) or self.unit == "share":
+            return None
+        return value / abs(self.a)
+
+
+class Pair(Part):
+    """A run against the first one."""
+
+    letter: str
+    paired: bool
+    """Calls of the same number said the same, so that they were resampled together."""
+    rows: list[MetricDifference]
+
+    def counted(self, verdict: Verdict) -> list[MetricDifference]:
+        return [row for row in self.rows if row.verdict == verdict]
+
+
+class Comparison(Part):
+    """Two or more runs; the first is what the others are compared with."""
+
+    comparison_version: int = COMPARISON_VERSION
+    bench_version: str
+    runs: list[RunCard]
+    conditions: list[Condition]
+    pairs: list[Pair]
+    level: float
+    power: float
+    resamples: int
+    seed: int
+    headline: str | None = None
+    """The latency that is drawn, and its title."""
+    headline_title: str = ""
+    curves: list[Curve] = Field(default_factory=list)
+    """Its distribution in each run."""
+    warnings: list[str] = Field(default_factory=list)

@@ -1,0 +1,95 @@
+"""The bill of a run, as data of `summary.json`.
+
+Trap: None is "not known" and shown as "-". A meter whose price is missing has no `usd`, and `lacking` says why.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class BillMeter(_Part):
+    """One meter over the whole run, warm-up and what belongs to no turn included."""
+
+    name: str
+    unit: Literal["tokens", "minutes"]
+    quantity: float
+    rate_usd: float | None = None
+    """USD per million tokens, or per minute; None where it is not known, or models with several rates were called."""
+    usd: float | None = None
+
+
+class UnitPrice(_Part):
+    """What one of something costs, over measured rows that have a price, with 95 % limits."""
+
+    name: Literal["turn", "call", "talk_minute", "1000_calls"]
+    title: str
+    usd: float | None = None
+    low_usd: float | None = None
+    high_usd: float | None = None
+    n: int = 0
+    """Turns or calls that it stands on."""
+
+
+class GrowthRow(_Part):
+    """The turns with the same number in their call: means over those that were answered."""
+
+    turn: int
+    """1 is the first."""
+    n: int
+    input_tokens: float | None = None
+    cached_tokens: float | None = None
+    output_tokens: float | None = None
+    usd: float | None = None
+    low_usd: float | None = None
+    high_usd: float | None = None
+
+
+class CacheSaving(_Part):
+    """What the cache saved: its tokens at the price of fresh ones, less what was paid for them."""
+
+    input_tokens: int
+    cached_tokens: int
+    paid_usd: float | None = None
+    fresh_usd: float | None = None
+    saved_usd: float | None = None
+
+
+class PricePoint(_Part):
+    """What the run's use of the model cost at the prices of one dated book; None: a rate is missing, see `lacking`."""
+
+    date: str
+    book: str
+    usd: float | None = None
+    lacking: list[str] = Field(default_factory=list)
+
+
+class PriceLine(_Part):
+    """The same traffic as one model, by date. The transcription of callers is left out: it has prices of its own."""
+
+    model: str
+    of_run: bool = True
+    """The run called this model; else it is the successor that the newest book names."""
+    points: list[PricePoint] = Field(default_factory=list)
+
+
+class Bill(_Part):
+    """Where the money went. `meters` is empty where the rows do not hold what the run's cost was made of."""
+
+    meters: list[BillMeter] = Field(default_factory=list)
+    lacking: list[str] = Field(default_factory=list)
+    """Meters without a price or a count, and in how many rows; while there are any, sums are lower bounds."""
+    units: list[UnitPrice] = Field(default_factory=list)
+    growth: list[GrowthRow] = Field(default_factory=list)
+    cache: CacheSaving | None = None
+    """None where no input came from a cache."""
+    history: list[PriceLine] = Field(default_factory=list)
+    """Models with two dated prices or more."""
+    priced_again: str | None = None
+    """The book that these prices are of, where it is not what the run was priced with."""
