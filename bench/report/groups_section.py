@@ -33,7 +33,8 @@ def _table(found: Groups) -> Table:
     )
     rows = tuple(_row(each, tasks=tasks, good=good) for each in found.rows)
     notes = (f"p50 and p95: {found.metric_title}, ms, of answered turns.",)
-    return Table(found.title, columns, rows, "", found.title.upper(), notes, notes, quoted=2)
+    head = "Cell" if found.column == "cell" else "Condition"
+    return Table(found.title, columns, rows, head, found.title.upper(), footnotes=notes, quoted=2)
 
 
 def _row(each: GroupRow, *, tasks: bool, good: bool) -> Row:
