@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
+from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
@@ -405,6 +406,14 @@ class Curve(_Part):
     share: list[float]
 
 
+class PhaseBand(_Part):
+    """When a phase was, on the axis of the chart."""
+
+    name: str
+    from_s: float
+    until_s: float
+
+
 class TimeChart(_Part):
     """Latency over the run. Dots are a sample when `shown < n`; medians are over every turn of their slice."""
 
@@ -419,7 +428,9 @@ class TimeChart(_Part):
     failed_at_s: list[float]
     failed_n: int
     warmup_until_s: float | None
+    """None also where phases are drawn."""
     end_s: float
+    phases: list[PhaseBand] = Field(default_factory=list)
 
 
 class LoadBin(_Part):
@@ -491,6 +502,8 @@ class Findings(_Part):
     latency_cuts: LatencyCuts | None = None
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
+    phases: PhasesReport | None = None
+    """Phases side by side; None in a run without named phases."""
     words: Words
     cost: CostReport
     bill: Bill = Field(default_factory=Bill)

@@ -10,6 +10,7 @@ from bench.report.bill_section import cost_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import Interval, LatencyCut, MetricRow, Rate, Summary, WordRow
 from bench.report.health_text import calibration_section, trust_section
+from bench.report.phases_section import phases_section
 from bench.report.phrases import (
     MISSING,
     amount,
@@ -57,6 +58,7 @@ def sections(summary: Summary) -> list[Section]:
     """All sections that have something to say."""
     found = [
         targets_section(summary),
+        phases_section(summary),
         thresholds_section(summary),
         _turns(summary),
         _latency(summary),
