@@ -16,6 +16,7 @@ from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
 from bench.report.findings_groups import Groups
 from bench.report.findings_parts import Interval, Part, Rate
+from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
@@ -385,6 +386,14 @@ class Curve(Part):
     share: list[float]
 
 
+class PhaseBand(Part):
+    """When a phase was, on the axis of the chart."""
+
+    name: str
+    from_s: float
+    until_s: float
+
+
 class TimeChart(Part):
     """Latency over the run. Dots are a sample when `shown < n`; medians are over every turn of their slice."""
 
@@ -399,7 +408,9 @@ class TimeChart(Part):
     failed_at_s: list[float]
     failed_n: int
     warmup_until_s: float | None
+    """None also where phases are drawn."""
     end_s: float
+    phases: list[PhaseBand] = Field(default_factory=list)
 
 
 class LoadBin(Part):
@@ -472,6 +483,8 @@ class Findings(Part):
     groups: list[Groups] = Field(default_factory=list)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
+    phases: PhasesReport | None = None
+    """Phases side by side; None in a run without named phases."""
     words: Words
     cost: CostReport
     bill: Bill = Field(default_factory=Bill)

@@ -12,6 +12,7 @@ from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
 from bench.report.findings_parts import Interval, Rate
 from bench.report.groups_section import groups_section
 from bench.report.health_text import calibration_section, trust_section
+from bench.report.phases_section import phases_section
 from bench.report.phrases import (
     MISSING,
     amount,
@@ -62,6 +63,7 @@ def sections(summary: Summary) -> list[Section]:
     """All sections that have something to say."""
     found = [
         targets_section(summary),
+        phases_section(summary),
         thresholds_section(summary),
         _turns(summary),
         _latency(summary),
