@@ -1,4 +1,4 @@
-"""Made-up nights through the whole gate: an equal one passes, a slower one is a regression, and is no baseline later."""
+"""Made-up nights through the whole gate: an equal one passes, a slower one is a regression and no baseline later."""
 
 from __future__ import annotations
 
