@@ -15,6 +15,7 @@ import typer
 from bench.cli_compare import compare
 from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
+from bench.cli_gate import gate
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(fixtures_app, name="fixtures")
 app.command()(cost)
 app.command()(compare)
+app.command()(gate)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("calibrate",),
     ("cli_compare", "cli_cost", "cli_fixtures"),
+    ("cli_gate",),
     ("cli",),
     ("__main__",),
 )

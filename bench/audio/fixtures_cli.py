@@ -142,7 +142,7 @@ def add_recording(
     number = channel_number(channel) if channel is not None else None
     samples, rate_hz = decode_audio(read_bytes(wav), wav, number)
     pcm, gain_db = to_pcm16(resample_float(samples, rate_hz, FIXTURE_RATE_HZ))
-    judgement = judge(pcm, FIXTURE_RATE_HZ, text)
+    judgement = judge(pcm, FIXTURE_RATE_HZ, text, language or UNKNOWN)
     span = _marked(judgement, wav, _by_hand("--speech-start", speech_start), _by_hand("--speech-end", speech_end))
     data = wav_bytes(pcm, FIXTURE_RATE_HZ)
     provenance = (source or wav.name) + (f" (scaled by {gain_db:.2f} dB to avoid clipping)" if gain_db else "")
@@ -179,11 +179,13 @@ def show_fixture(catalogue: Path, fixture_id: str, out: Path) -> list[str]:
 
     fixture = load_catalogue(catalogue).get(fixture_id)
     pcm, rate_hz = fixture.load_own()
-    judgement = judge(pcm, rate_hz, fixture.text)
+    judgement = judge(pcm, rate_hz, fixture.text, fixture.language)
     _write_atomically(out, picture(pcm, rate_hz, judgement, fixture))
     said = [_span_line("catalogue", SpeechSpan(fixture.speech_start_ms, fixture.speech_end_ms))]
     said[0] += f", {fixture.annotated}" if fixture.annotated != UNKNOWN else ""
     said += [_span_line("level", judgement.level), _span_line("voice detector", judgement.vad)]
+    if judgement.last_word_ms is not None:
+        said.append(f"{'last word':<15} {'':>12} {judgement.last_word_ms:9,.1f} ms, by the text, good to some 50 ms")
     return [*said, *(f"! {message}" for message in (*judgement.refusals, *judgement.doubts))]
 
 
@@ -267,7 +269,7 @@ def _check(fixture: Fixture, house_format: bool) -> CheckResult:
     if abs(duration_ms - fixture.duration_ms) > ROUNDING_MS:
         problems.append(f"lasts {duration_ms:.1f} ms, the catalogue says {fixture.duration_ms:g}")
     pcm = to_pcm16(samples)[0]
-    judgement = judge(pcm, rate_hz, fixture.text)
+    judgement = judge(pcm, rate_hz, fixture.text, fixture.language)
     energy, vad = judgement.level, judgement.vad
     by_hand = fixture.annotated == BY_HAND
     if energy is not None and not by_hand:

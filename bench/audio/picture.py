@@ -19,7 +19,7 @@ from bench.audio.evidence import Judgement, judge
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVEL, VAD, MARKED = "#d1495b", "#2a7f9e", "#111111"
+LEVEL, VAD, MARKED, WORD = "#d1495b", "#2a7f9e", "#111111", "#5b8c3a"
 SHOWN_HZ = 8_000
 RANGE_DB = 70.0
 COLUMNS = 1_600
@@ -28,7 +28,7 @@ COLUMNS = 1_600
 def picture_of(fixture: Fixture, *, small: bool = False) -> bytes:
     """The PNG of a fixture; `small` for a page that holds many. Raises `BenchError` for a file that cannot be used."""
     pcm, rate_hz = fixture.load_own()
-    judgement = judge(pcm, rate_hz, fixture.text)
+    judgement = judge(pcm, rate_hz, fixture.text, fixture.language)
     return picture(pcm, rate_hz, judgement, fixture, small=small)
 
 
@@ -50,13 +50,15 @@ def picture(
         marks["level"] = (judgement.level.start_ms, judgement.level.end_ms, LEVEL, "--")
     if judgement.vad is not None:
         marks["voice detector"] = (judgement.vad.start_ms, judgement.vad.end_ms, VAD, ":")
+    if judgement.last_word_ms is not None:
+        _mark_word(wave, tones, judgement.last_word_ms)
     for name, (start, end, colour, style) in marks.items():
         for axes in (wave, tones):
             under = "white" if axes is tones and name == "catalogue" else colour
             axes.axvline(start, color=under, linestyle=style, linewidth=1.2)
             axes.axvline(end, color=under, linestyle=style, linewidth=1.6)
         wave.plot([], [], color=colour, linestyle=style, label=f"{name}: {start:,.0f} to {end:,.0f} ms")
-    where = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 3, "frameon": False, "borderaxespad": 0.1}
+    where = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 4, "frameon": False, "borderaxespad": 0.1}
     wave.legend(fontsize=7 if small else 8, **where)
     if not small:
         by = f" ({fixture.annotated})" if fixture.annotated != "unknown" else ""
@@ -68,6 +70,12 @@ def picture(
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=80 if small else 110, format="png", metadata={"Software": None})
     return _few_colours(buffer.getvalue()) if small else buffer.getvalue()
+
+
+def _mark_word(wave: Axes, tones: Axes, at_ms: float) -> None:
+    for axes in (wave, tones):
+        axes.axvline(at_ms, color=WORD, linestyle="-.", linewidth=1.0)
+    wave.plot([], [], color=WORD, linestyle="-.", label=f"last word: to {at_ms:,.0f} ms")
 
 
 def _wrapped(words: str) -> str:

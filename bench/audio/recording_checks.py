@@ -105,7 +105,7 @@ class _Judged(TypedDict):
 def _judged(fixture: Fixture) -> _Judged:
     from bench.audio.evidence import VERSION
 
-    parts = (str(VERSION), fixture.sha256, str(fixture.channel), fixture.text)
+    parts = (str(VERSION), fixture.sha256, str(fixture.channel), fixture.text, fixture.language)
     place = cache_folder() / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(place.read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def _judge(fixture: Fixture) -> _Judged:
     from bench.audio.evidence import judge
 
     pcm, rate_hz = fixture.load_own()
-    judgement = judge(pcm, rate_hz, fixture.text)
+    judgement = judge(pcm, rate_hz, fixture.text, fixture.language)
     return {
         "level_end_ms": judgement.level.end_ms if judgement.level else None,
         "vad_end_ms": judgement.vad.end_ms if judgement.vad else None,

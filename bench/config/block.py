@@ -136,3 +136,6 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number, 1 or more."""
 
 Text = Annotated[str, Field(min_length=1)]
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""Names that stand in paths, rows and thresholds."""

@@ -213,7 +213,8 @@ class Transcription(Block):
     )
 
 
-def _frame(value: int) -> int:
+def frame_size(value: int) -> int:
+    """A length of frames that may be sent, in ms; others are refused."""
     if not 10 <= value <= 200:
         raise refusal(f"found {value}ms; allowed: 10ms to 200ms (20ms, 40ms and 100ms are usual)")
     return value
@@ -291,7 +292,7 @@ class SessionConfig(Block):
     output_format: AudioFormatName = Field(
         default="pcm16", description="Audio asked for: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
     )
-    frame_ms: Annotated[DurationMs, AfterValidator(_frame)] = Field(
+    frame_ms: Annotated[DurationMs, AfterValidator(frame_size)] = Field(
         default=40, alias="frame", description="Audio in each message sent, 10ms to 200ms.", examples=["20ms", "40ms"]
     )
     output: Literal["audio", "text"] = Field(

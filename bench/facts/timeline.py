@@ -38,6 +38,8 @@ class Labels:
     transport: str
     phase: str = "main"
     warmup: bool = False
+    cell: str | None = None
+    """The cell of the scenario's matrix; None without one."""
     target: str | None = None
     """The name of the target; None in a run of an older version."""
 
@@ -59,7 +61,10 @@ class TurnFacts:
     voice: str
     condition: str | None = None
     phase: str = "main"
+    """In which it began; that of its call may be an earlier one."""
     warmup: bool = False
+    phase_ended: str | None = None
+    """In which it ended; None for one that did not, and in a run of an older version."""
     open_sessions: int | None = None
     talking_sessions: int | None = None
     commit_ns: int | None = None
@@ -125,6 +130,8 @@ class Timeline:
     failure: Failure | None = None
     close_code: int | None = None
     close_reason: str | None = None
+    phase_ended: str | None = None
+    """In which the call ended; None in a run of an older version."""
     stopped: bool = False
     """The run was asked to stop before this call had said all of its turns."""
     gaps: list[Gap] = field(default_factory=list)

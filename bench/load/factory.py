@@ -16,7 +16,10 @@ from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
+from bench.facts.phases import MAIN, Phases
 from bench.facts.timeline import Labels
+from bench.load.voices import Voices
+from bench.scenario.conditions import Cell, cell_number
 from bench.scenario.interleaving import block_of, target_of
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
@@ -98,38 +101,44 @@ class CallFactory:
         self._transport = transport_for(endpoint.url)
         detection = scenario.session.turn_detection
         packer = self.dialect()
-        self._frames = FrameBank(
-            frame_ms=scenario.session.frame_ms,
-            pack=lambda payload: pack_audio(self._transport, packer, payload),
-            release_ms=detection.release_ms if detection.type == "manual" else None,
-        )
-        self._fixtures = fixtures_of(scenario)
+        self._cells = scenario.cells
+        self._voices = Voices(scenario, fixtures_of(scenario))
+        self._release_ms = detection.release_ms if detection.type == "manual" else None
+        self._pack = lambda payload: pack_audio(self._transport, packer, payload)
+        self._banks: dict[tuple[int, str | None], FrameBank] = {}
 
     def prepare(self) -> None:
         """Encode every utterance. Raises `BenchError` when a recording is missing or not what was annotated."""
         audio_format = self.dialect().input_format
-        for fixture in self._fixtures.values():
-            self._frames.utterance(fixture, audio_format)
+        for cell in self._cells or (None,):
+            bank = self._bank(cell)
+            if self._release_ms is None:
+                bank.idle(audio_format)
+            for fixture in self._voices.all([cell] if cell else []):
+                bank.utterance(fixture, audio_format)
 
     def dialect(self) -> Dialect:
         """A fresh protocol state for one call."""
         return self._speaks(self._scenario.session, self._target.model)
 
-    def plan(
-        self,
-        index: int,
-        *,
-        caller: int,
-        intended_ns: int,
-        warmup: bool,
-        phase: str | None = None,
-        settled_ns: int | None = None,
-    ) -> CallPlan:
-        """The call with run-wide number `index`, meant to start at `intended_ns`.
+    def _bank(self, cell: Cell | None) -> FrameBank:
+        """Utterances in the frame size of the cell, and what its microphone hears between them."""
+        frame_ms = (cell.frame_ms if cell else None) or self._scenario.session.frame_ms
+        idle = self._voices.idle(cell)
+        key = (frame_ms, idle.seed if idle else None)
+        if key not in self._banks:
+            self._banks[key] = FrameBank(frame_ms=frame_ms, pack=self._pack, release_ms=self._release_ms, idle=idle)
+        return self._banks[key]
 
-        `phase` names its part of the run; turns that begin before `settled_ns` are warm-up.
-        """
+    def _cell(self, index: int) -> Cell | None:
+        cells = self._cells
+        return cells[cell_number(index, len(cells), self._scenario.seed)] if cells else None
+
+    def plan(self, index: int, *, caller: int, intended_ns: int, phases: Phases = MAIN) -> CallPlan:
+        """The call with run-wide number `index`, meant to start at `intended_ns`; `phases` are those of the run."""
+        phase = phases.at(intended_ns)
         scenario = self._scenario
+        cell = self._cell(block_of(index, self._among))
         draw = draws_of(scenario.seed, block_of(index, self._among))
         transcription = scenario.session.transcription
         labels = Labels(
@@ -144,17 +153,21 @@ class CallFactory:
             model=self._target.model,
             dialect=self._target.dialect,
             transport=self._connect.url.partition(":")[0],
-            phase=phase or ("warmup" if warmup else "main"),
-            warmup=warmup,
+            phase=phase.name,
+            warmup=phase.warmup,
+            cell=cell.name if cell else None,
         )
         return CallPlan(
             labels=labels,
-            settled_ns=settled_ns,
+            phases=phases,
             intended_ns=intended_ns,
-            steps=[step_of(place, block, self._fixtures, draw) for place, block in enumerate(scenario.conversation)],
+            steps=[
+                step_of(place, block, self._voices.of(block, cell), draw)
+                for place, block in enumerate(scenario.conversation)
+            ],
             transport=self._transport,
             connect=self._connect,
-            frames=self._frames,
+            frames=self._bank(cell),
             bounds=self._bounds,
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
             client_late_ms=scenario.health.client_late_ms,

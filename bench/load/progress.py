@@ -13,8 +13,9 @@ from dataclasses import astuple, dataclass, field, replace
 from bench.load.spend import Spend
 from bench.measure.outcome import ANSWERED
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.scenario.load_shapes import admission_s, total_sessions
+from bench.scenario.load_shapes import admission_s, planned_phases, total_sessions
 from bench.scenario.model import LoadConfig
+from bench.scenario.phase_config import FINISHING
 
 MOST_LIVE_SAMPLES = 5_000
 """Latencies kept for the live percentiles; the report uses every row."""
@@ -107,7 +108,8 @@ class Progress:
     """The run at one moment."""
 
     phase: str
-    """`warm-up`, `ramp`, `steady`, or `finishing` once no new call begins."""
+    """The name of the phase where the load has some; else `warm-up`, `ramp` or `steady`. `finishing` once no new call
+    begins."""
     elapsed_s: float
     done: float | None
     """Share of the run that is over, 0 to 1; None when it cannot be told."""
@@ -139,8 +141,11 @@ def progress_of(
         done: float | None = min(1.0, elapsed_s / bound_s)
     else:
         done = min(1.0, (tally.sessions + calls.dropped) / planned) if planned else None
+    named = (each.name for each in planned_phases(load) if elapsed_s * 1000 < each.end_ms)
     if finishing:
-        phase = "finishing"
+        phase = FINISHING
+    elif load.phases:
+        phase = next(named, FINISHING)
     elif tally.sessions < load.warmup_sessions or elapsed_s * 1000 < load.warmup_ms:
         phase = "warm-up"
     elif elapsed_s * 1000 < load.ramp_ms:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from bench.audio.catalogue import Fixture
 from bench.config.hosts import is_loopback
 from bench.errors import BenchError
+from bench.facts.phases import Phase, Phases
 from bench.load.health_probe import ProbeReadings
 from bench.pricing.book import Books
 from bench.scenario.books import books_of
@@ -100,6 +101,11 @@ class Stretch:
     """Turns that begin within this time are kept as warm-up."""
     most_calls: int | None = None
     """Calls that its part of the budget lets begin."""
+
+    def phases(self, start_ns: int) -> Phases:
+        """The part of it that is left out, and what is judged, if it begins at `start_ns` (monotonic)."""
+        settled_ns = start_ns + self.settle_ms * 1_000_000
+        return Phases((Phase(self.name, warmup=True), Phase(self.name)), (settled_ns,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from bench.load.back_off import back_off_s
 from bench.load.factory import CallFactories
 from bench.load.recorder import Recorder
 from bench.load.spec import Stretch
+from bench.scenario.arrivals import Windows, WorkerShare, next_within
 from bench.scenario.interleaving import part_of_cap
-from bench.scenario.load_shapes import WorkerShare, is_warmup, sessions_of_caller
+from bench.scenario.load_shapes import phases_of_call, sessions_of_caller
 from bench.scenario.model import LoadConfig
 from bench.session.call import Call
 
@@ -122,7 +123,7 @@ class CallSchedule:
         self._go.wait()
         try:
             if self._share.callers:
-                self._call_again_and_again(self._share.callers[place], self._share.offsets_s[place])
+                self._call_again_and_again(self._share.callers[place], self._share.windows_s[place])
             else:
                 self._dispatch()
         finally:
@@ -130,21 +131,27 @@ class CallSchedule:
             if self._users <= 0:
                 self.done.set()
 
-    def _call_again_and_again(self, caller: int, offset_s: float) -> None:
+    def _call_again_and_again(self, caller: int, windows_s: Windows) -> None:
         """One person of a closed pool, who calls again as soon as the last call ended; later after one that failed.
 
-        With several targets, one that is dead delays the calls to itself alone, and hardly those: a call that went well
-        in between is pause enough, and a caller who waits for a dead target would load the others less.
+        No call begins outside of the caller's windows; one that is under way at the end of a window is finished. With
+        several targets, one that is dead delays the calls to itself alone, and hardly those: a call that went well in
+        between is pause enough, and a caller who waits for a dead target would load the others less.
         """
-        free_ns = self.start_ns + round(offset_s * NS_PER_S)
+        free_ns: int | None = self._wanted_ns(windows_s, self.start_ns)
         failed: dict[int, int] = {}
         rested_ns: dict[int, int] = {}
         for index in sessions_of_caller(caller, self._load):
             target = self._factories.place_of(index)
-            intended_ns = max(free_ns, rested_ns.get(target, free_ns))
-            if intended_ns > free_ns:
+            if free_ns is None:
+                return
+            rested = max(free_ns, rested_ns.get(target, free_ns))
+            if rested > free_ns:
                 self.pauses += 1
-                self.paused_s += (intended_ns - free_ns) / NS_PER_S
+                self.paused_s += (rested - free_ns) / NS_PER_S
+            intended_ns = self._wanted_ns(windows_s, rested)
+            if intended_ns is None:
+                return
             if not self._sleep_until(intended_ns):
                 return
             if not self._affordable(index):
@@ -152,14 +159,20 @@ class CallSchedule:
                 return
             began_ns = time.monotonic_ns()
             good = self._call(index, caller, intended_ns)
-            free_ns = time.monotonic_ns()
+            ended_ns = time.monotonic_ns()
             # A call that failed late kept nobody busy dialling: it is no sign of a target that is dead.
-            late = free_ns - began_ns > LONG_CALL_NS
+            late = ended_ns - began_ns > LONG_CALL_NS
             if good:
                 failed.clear()
             failed[target] = 0 if good or late else failed.get(target, 0) + 1
             pause_s = back_off_s(failed[target], random.Random(f"back-off:{self._seed}:{caller}:{index}"))
-            rested_ns[target] = free_ns + round(pause_s * NS_PER_S)
+            rested_ns[target] = ended_ns + round(pause_s * NS_PER_S)
+            free_ns = self._wanted_ns(windows_s, ended_ns)
+
+    def _wanted_ns(self, windows_s: Windows, at_ns: int) -> int | None:
+        """The first instant from `at_ns` on at which a caller may begin a call; None when its time is over."""
+        begin_s = next_within(windows_s, (at_ns - self.start_ns) / NS_PER_S)
+        return None if begin_s is None else max(at_ns, self.start_ns + round(begin_s * NS_PER_S))
 
     def _dispatch(self) -> None:
         """Starts the calls of an open arrival process at their planned instants, whether or not earlier ones ended.
@@ -193,17 +206,14 @@ class CallSchedule:
 
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
-        warmup = is_warmup(self._load, index, (intended_ns - self.start_ns) / NS_PER_S)
-        stretch = self._stretch or Stretch("")
-        factory = self._factories.of(stretch.first_index + index)
-        plan = factory.plan(
-            stretch.first_index + index,
-            caller=caller,
-            intended_ns=intended_ns,
-            warmup=warmup,
-            phase=stretch.name or None,
-            settled_ns=self.start_ns + stretch.settle_ms * 1_000_000 if stretch.settle_ms else None,
-        )
+        stretch = self._stretch
+        if stretch is None:
+            offset_s = (intended_ns - self.start_ns) / NS_PER_S
+            phases, number = phases_of_call(self._load, index, offset_s, self.start_ns), index
+        else:
+            phases, number = stretch.phases(self.start_ns), stretch.first_index + index
+        factory = self._factories.of(number)
+        plan = factory.plan(number, caller=caller, intended_ns=intended_ns, phases=phases)
         call = Call(plan, factory.dialect(), self._recorder)
         self._calls.add(call)
         self.started += 1

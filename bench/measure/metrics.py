@@ -452,7 +452,8 @@ _RATES = (
     _share(
         "goodput",
         "goodput",
-        "turns that were answered and kept every objective of the scenario / turns that ended",
+        "turns that were answered and kept every objective of the scenario, or of their phase where it has its own / "
+        "turns that ended",
         worse="lower",
     ),
     _share(

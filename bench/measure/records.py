@@ -39,6 +39,9 @@ class TurnRecord:
     step: int
     scenario: str
     phase: str
+    """In which the turn began; that of its call may be an earlier one."""
+    phase_ended: str | None = None
+    """In which it ended: not `phase` where the turn ran over the end of its phase; null in an older run."""
     warmup: bool
     target: str | None = None
     """Its name under `targets`, or the label of the only one; null in a run of an older version."""
@@ -51,6 +54,8 @@ class TurnRecord:
     accent: str
     voice: str
     condition: str | None
+    cell: str | None = None
+    """The cell of the scenario's matrix; null without one."""
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
@@ -189,7 +194,10 @@ class SessionRecord:
     caller: int
     scenario: str
     phase: str
+    """In which the call was meant to begin."""
+    phase_ended: str | None = None
     warmup: bool
+    cell: str | None = None
     target: str | None = None
     provider: str
     model: str | None

@@ -152,6 +152,7 @@ class Books(Block):
         if not self.parts:
             return "no price book is loaded, so costs are null"
         titles = ", ".join(book.book for book in self.parts)
+        model = self.price_as or model
         if model is None:
             return f"the model is not known, so costs are null (books: {titles})"
         names = [name for book in self.parts for key, rates in book.models.items() for name in (key, *rates.aliases)]

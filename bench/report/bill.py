@@ -10,15 +10,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 
 from bench.errors import BenchError
 from bench.pricing.meters import METERS
-from bench.pricing.price import lacks_a_price
 from bench.report.bill_growth import growth
 from bench.report.bill_history import histories
 from bench.report.bill_price import BooksOf, Priced, PricedRun, price_run
-from bench.report.bill_usage import COLUMN, KINDS, usage_of
+from bench.report.bill_usage import COLUMN, KINDS, price_missing, usage_of
 from bench.report.findings_bill import Bill, BillMeter, CacheSaving, UnitPrice
 from bench.report.money import cost_per_minute
 from bench.report.phrases import amount
@@ -107,7 +105,7 @@ def units(view: View) -> list[UnitPrice]:
     others. A count that is missing here and there does no such harm.
     """
     turns, calls = view.turn["cost_usd"], view.call["cost_usd"]
-    if _lacks_a_price(view.turns["cost_unknown"]) or _lacks_a_price(view.sessions["cost_unknown"]):
+    if price_missing(view.run):
         turns, calls = np.full(len(turns), np.nan), np.full(len(calls), np.nan)
     known = ~np.isnan(turns) & ~view.warmup
     priced = view.calls_measured & ~np.isnan(calls)
@@ -120,11 +118,6 @@ def units(view: View) -> list[UnitPrice]:
         _unit("talk_minute", "Per conversation minute", per_minute, timed),
         _unit("1000_calls", "Per 1,000 calls", _times(per_call, 1000), int(priced.sum())),
     ]
-
-
-def _lacks_a_price(column: pd.Series) -> bool:
-    said = {part for each in column.dropna().unique() for part in str(each).split("; ")}
-    return any(lacks_a_price(part.partition(" (")[2]) for part in said)
 
 
 def _mean(values: Floats, clusters: Codes) -> Estimate:

@@ -10,8 +10,8 @@ from itertools import groupby
 
 from bench.report.budget_section import budget_tables, estimate_note
 from bench.report.document import Cell, Column, Row, Section, Table, barred, row
-from bench.report.findings import Summary
-from bench.report.findings_bill import BillMeter, CacheSaving, GrowthRow, PriceLine, PricePoint, UnitPrice
+from bench.report.findings import CostReport, Summary
+from bench.report.findings_bill import Bill, BillMeter, CacheSaving, GrowthRow, PriceLine, PricePoint, UnitPrice
 from bench.report.phrases import MISSING, amount, at_least, capital, lower_bound, number, percent, usd, usd_rate
 
 BRIEF_TURNS = 8
@@ -34,18 +34,19 @@ def cost_section(summary: Summary) -> Section:
         )
     # What was planned and allowed was so at the prices of the run.
     budget = () if bill.priced_again else budget_tables(cost.budget)
-    tables = (_bill(summary), *budget, *_growth(bill.growth), *history_tables(bill.history))
+    table = bill_table(cost, bill, _before(summary))
+    tables = (table, *budget, *growth_tables(bill.growth), *history_tables(bill.history))
     return Section("cost", "Cost", tables, tuple(said))
 
 
-def _bill(summary: Summary) -> Table:
-    cost, bill = summary.cost, summary.bill
+def bill_table(cost: CostReport, bill: Bill, before: tuple[str, ...] = ()) -> Table:
+    """Meters and unit prices; `before` are sentences for its foot."""
     rows = (
         row("Total, warm-up included", at_least(cost), "", ""),
-        *_meters(summary),
+        *_meters(cost, bill),
         *([row("Of it, turns without an answer", usd(cost.failed_usd), "", "")] if cost.failed_turns else []),
         *([row("Of it, responses of no turn", usd(cost.other_usd), "", "")] if cost.other_responses else []),
-        *(unit_row(each) for each in bill.units),
+        *(_unit_row(each) for each in bill.units),
     )
     return Table(
         "Cost by meter, and for planning",
@@ -56,8 +57,8 @@ def _bill(summary: Summary) -> Table:
         notes=(UNIT_PRICES.format(number(cost.conversation_minutes, 1)),),
         footnotes=(
             *([lower_bound(cost)] if cost.at_least else []),
-            *([cache_sentence(bill.cache)] if bill.cache else []),
-            *_before(summary),
+            *([_cache_sentence(bill.cache)] if bill.cache else []),
+            *before,
             f"Prices: {', '.join(cost.books) or 'no price book was used'}",
         ),
         bars="usual",
@@ -66,25 +67,24 @@ def _bill(summary: Summary) -> Table:
 
 def _before(summary: Summary) -> tuple[str, ...]:
     """What was expected of the run or, where these prices are others, which ones it was made with."""
-    then = summary.bill.priced_again
-    if then:
-        return (f"Priced again; the run itself was priced with {then}. Nothing was measured again.",)
+    if summary.bill.priced_again:
+        return again_note(summary.bill)
     return estimate_note(summary.cost, ended=summary.run.stop_reason == "completed")
 
 
-def _meters(summary: Summary) -> tuple[Row, ...]:
+def again_note(bill: Bill) -> tuple[str, ...]:
+    """What the run itself was priced with, where these prices are others."""
+    then = bill.priced_again
+    return (f"Priced again; the run itself was priced with {then}. Nothing was measured again.",) if then else ()
+
+
+def _meters(cost: CostReport, bill: Bill) -> tuple[Row, ...]:
     """By meter, or the sums of the rows where their meters cannot be told apart."""
-    fine, coarse = summary.bill.meters, summary.cost.meters
-    if fine:
-        return meter_rows(fine)
-    rows = [row(f"  {each.title}", usd(each.usd), _tokens(each.tokens), "") for each in coarse]
-    return barred(rows, [each.usd for each in coarse])
-
-
-def meter_rows(meters: list[BillMeter]) -> tuple[Row, ...]:
-    """Quantity, rate and money of each."""
-    rows = [row(f"  {capital(each.name)}", usd(each.usd), _quantity(each), _rate(each)) for each in meters]
-    return barred(rows, [each.usd for each in meters])
+    if bill.meters:
+        rows = [row(f"  {capital(each.name)}", usd(each.usd), _quantity(each), _rate(each)) for each in bill.meters]
+        return barred(rows, [each.usd for each in bill.meters])
+    rows = [row(f"  {each.title}", usd(each.usd), _tokens(each.tokens), "") for each in cost.meters]
+    return barred(rows, [each.usd for each in cost.meters])
 
 
 def _tokens(tokens: int | None) -> str:
@@ -101,7 +101,7 @@ def _rate(meter: BillMeter) -> str:
     return f"{usd_rate(meter.rate_usd)} {'per 1M' if meter.unit == 'tokens' else 'a minute'}"
 
 
-def unit_row(unit: UnitPrice) -> Row:
+def _unit_row(unit: UnitPrice) -> Row:
     over = amount(unit.n, "turn" if unit.name == "turn" else "call")
     return row(
         unit.title, Cell(usd(unit.usd), limits(unit.low_usd, unit.high_usd)), f"over {over}" if unit.n else "", ""
@@ -112,7 +112,7 @@ def limits(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{usd(low)}..{usd(high)}"
 
 
-def cache_sentence(cache: CacheSaving) -> str:
+def _cache_sentence(cache: CacheSaving) -> str:
     """What came from the cache, and what that saved."""
     share = percent(cache.cached_tokens / cache.input_tokens)
     tokens = f"{share} of the input tokens came from the cache ({cache.cached_tokens:,} of {cache.input_tokens:,})"
@@ -122,7 +122,8 @@ def cache_sentence(cache: CacheSaving) -> str:
     return f"{tokens}: {usd(cache.paid_usd)} instead of {usd(cache.fresh_usd)}, {verb} {usd(abs(cache.saved_usd))}."
 
 
-def _growth(rows: list[GrowthRow]) -> tuple[Table, ...]:
+def growth_tables(rows: list[GrowthRow]) -> tuple[Table, ...]:
+    """Mean cost and tokens of the turns of each number."""
     if not rows:
         return ()
     first, last = rows[0], rows[-1]

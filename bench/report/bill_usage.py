@@ -98,6 +98,13 @@ def _pooled(usage: Usage) -> Usage:
     return Usage(sums, billed > 0, usage.gaps, gap_of, usage.sold, sold_of)
 
 
+def price_missing(run: Run) -> bool:
+    """Whether some row has no cost for want of a price: then the rows that have one are no fair sample."""
+    columns = (run.turns["cost_unknown"], run.sessions["cost_unknown"])
+    said = {part for column in columns for each in column.dropna().unique() for part in str(each).split("; ")}
+    return any(lacks_a_price(part.partition(" (")[2]) for part in said)
+
+
 def session_minutes(call: Columns) -> Floats:
     """From the open connection to its close, which is what a session that is billed by its length is billed for.
 

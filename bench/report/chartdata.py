@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.measure.metrics import Metric, headline_latencies, milestones
-from bench.report.findings import Charts, Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
+from bench.report.findings import Charts, Curve, LoadBin, LoadChart, PhaseBand, Reached, SlowTurn, TimeChart
+from bench.report.planned_phases import phases_of
 from bench.report.stats import Floats, percentile, supported
 from bench.report.view import Mask, View, equals, text
 
@@ -64,6 +65,7 @@ def _over_time(view: View, metric: Metric) -> TimeChart | None:
     end = float(np.nanmax(begun))
     medians = _medians(at, ms, end)
     warm = begun[view.warmup & ~np.isnan(begun)]
+    bands = _bands(view, end)
     lost = np.sort(begun[failed])
     return TimeChart(
         metric=metric.name,
@@ -76,9 +78,24 @@ def _over_time(view: View, metric: Metric) -> TimeChart | None:
         median_ms=[value for _, value in medians],
         failed_at_s=_rounded(lost[_sample(len(lost), MOST_FAILURES)], 2),
         failed_n=len(lost),
-        warmup_until_s=round(float(warm.max()), 2) if len(warm) else None,
+        warmup_until_s=round(float(warm.max()), 2) if len(warm) and not bands else None,
         end_s=round(end, 2),
+        phases=bands,
     )
+
+
+def _bands(view: View, end_s: float) -> list[PhaseBand]:
+    """Where the phases lie on the axis; none where the run has none, or did not keep when its first call was due."""
+    manifest = view.run.manifest
+    if manifest.calls_began_at is None:
+        return []
+    began_s = (manifest.calls_began_at - manifest.started_at).total_seconds()
+    spans = [(each.name, began_s + each.begin_ms / 1000, began_s + each.end_ms / 1000) for each in phases_of(manifest)]
+    return [
+        PhaseBand(name=name, from_s=round(from_s, 2), until_s=round(min(until_s, end_s), 2))
+        for name, from_s, until_s in spans
+        if from_s < end_s
+    ]
 
 
 def _medians(at: Floats, ms: Floats, end: float) -> list[tuple[float, float]]:

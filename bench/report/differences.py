@@ -28,6 +28,7 @@ from bench.report.stats import (
     supported,
     weighted_percentiles,
 )
+from bench.report.student import t_quantile
 
 LEVEL = 0.95
 POWER = 0.8
@@ -209,20 +210,8 @@ def _expanded(level: float, clusters: int) -> float:
 
     Hesterberg, "What Teachers Should Know About the Bootstrap" (2015): the expanded percentile interval.
     """
-    reach = math.sqrt(clusters / (clusters - 1)) * _t_quantile(0.5 + level / 2, clusters - 1)
+    reach = math.sqrt(clusters / (clusters - 1)) * t_quantile(0.5 + level / 2, clusters - 1)
     return _NORMAL.cdf(-reach)
-
-
-def _t_quantile(share: float, freedom: int) -> float:
-    """Quantile of Student's t by its expansion in 1 / freedom (Abramowitz and Stegun 26.7.5); 0.1 % off at 4."""
-    z = _NORMAL.inv_cdf(share)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, start=1))
 
 
 def _newcombe(a: _Side, b: _Side, level: float) -> Limits:
@@ -240,16 +229,26 @@ def _rare(side: _Side) -> bool:
     return len(np.unique(side.codes[side.values[:, 0] > 0])) < MIN_CLUSTERS
 
 
-def _wilson(side: _Side, level: float) -> tuple[float, float, float]:
-    """A share with its Wilson limits; what fails together in one call counts as fewer rows."""
-    events, whole = side.values[:, 0], side.values[:, 1]
+def worth(values: Floats, codes: Codes) -> float:
+    """How many independent rows a share or a rate of counts (shape (rows, 2)) stands on.
+
+    Fewer than there are, where those of one call fail together. `codes` are those of the calls, from 0 without gaps.
+    """
+    events, whole = values[:, 0], values[:, 1]
     n = float(whole.sum())
     share = min(1.0, float(events.sum()) / n)
-    plain = share * (1 - share) / max(1.0, n - 1)
-    if plain > 0:
-        residuals = np.bincount(side.codes, weights=events - share * whole)
-        clustered = side.calls / (side.calls - 1) * float(np.square(residuals).sum()) / n**2
-        n /= max(1.0, clustered / plain)
+    plain, calls = share * (1 - share) / max(1.0, n - 1), len(np.unique(codes))
+    if plain <= 0 or calls < 2:
+        return n
+    residuals = np.bincount(codes, weights=events - share * whole)
+    clustered = calls / (calls - 1) * float(np.square(residuals).sum()) / n**2
+    return n / max(1.0, clustered / plain)
+
+
+def _wilson(side: _Side, level: float) -> tuple[float, float, float]:
+    """A share with its Wilson limits; what fails together in one call counts as fewer rows."""
+    n = worth(side.values, side.codes)
+    share = min(1.0, float(side.values[:, 0].sum()) / float(side.values[:, 1].sum()))
     z = _NORMAL.inv_cdf(0.5 + level / 2)
     centre, scale = share + z**2 / (2 * n), 1 + z**2 / n
     spread = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -267,7 +266,7 @@ def _linearised(
         for side, value in ((a, found[0]), (b, found[1]))
     )
     squares = np.square(moved_b - moved_a) if paired else np.concatenate([np.square(moved_a), np.square(moved_b)])
-    reach = _t_quantile(0.5 + level / 2, min(a.calls, b.calls) - 1) * math.sqrt(float(squares.sum()))
+    reach = t_quantile(0.5 + level / 2, min(a.calls, b.calls) - 1) * math.sqrt(float(squares.sum()))
     value = _minus(found[1], found[0])
     return None if math.isnan(reach) else (value - reach, value + reach)
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
+from bench.report.findings_groups import Groups
+from bench.report.findings_parts import Interval, Part, Rate
+from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
@@ -26,18 +29,7 @@ SUMMARY_VERSION = 2
 Trust = Literal["yes", "with care", "no", "unknown"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-
-class Interval(_Part):
-    """95 % limits."""
-
-    low: float
-    high: float
-
-
-class Percentile(_Part):
+class Percentile(Part):
     """One percentile over answered turns, and the same with unanswered ones as +infinity (None: not applicable)."""
 
     percent: float
@@ -51,7 +43,7 @@ class Percentile(_Part):
         return f"p{self.percent:g}"
 
 
-class MetricRow(_Part):
+class MetricRow(Part):
     """A metric's distribution. `percentiles` run from the median to the worse tail; `worst` is the worst value."""
 
     name: str
@@ -71,7 +63,7 @@ class MetricRow(_Part):
     method: str | None = None
 
 
-class LatencyCut(_Part):
+class LatencyCut(Part):
     """The headline latency of one part of the run, such as one accent."""
 
     name: str
@@ -83,7 +75,7 @@ class LatencyCut(_Part):
     p95_interval: Interval | None = None
 
 
-class LatencyCuts(_Part):
+class LatencyCuts(Part):
     """The headline latency by target, accent, voice, language and condition: cuts with more than one value."""
 
     metric: str
@@ -93,18 +85,7 @@ class LatencyCuts(_Part):
     """By cut: how many faster rows were left out of a long table."""
 
 
-class Rate(_Part):
-    """`events` of `n`, with a Wilson interval."""
-
-    name: str
-    title: str
-    events: int
-    n: int
-    rate: float | None = None
-    interval: Interval | None = None
-
-
-class ErrorRow(_Part):
+class ErrorRow(Part):
     """One kind of failure and how often it came; `message` is one example in the server's words."""
 
     level: Literal["turn", "call"]
@@ -118,7 +99,7 @@ class ErrorRow(_Part):
     """Whose it is, in a run with several targets."""
 
 
-class VerdictInfo(_Part):
+class VerdictInfo(Part):
     """The run's verdict. `reasons` are what decided it, with observed values; `warnings` did not decide it."""
 
     name: str
@@ -127,7 +108,7 @@ class VerdictInfo(_Part):
     warnings: list[str]
 
 
-class TurnCounts(_Part):
+class TurnCounts(Part):
     """How many turns there are and which of them the statistics stand on (`measured`)."""
 
     total: int
@@ -147,7 +128,7 @@ class TurnCounts(_Part):
     """Turns that failed by a limit or a mistake of the harness itself: left out like late ones."""
 
 
-class CallCounts(_Part):
+class CallCounts(Part):
     """Calls, warm-up apart. `ready` were configured and acknowledged by the server."""
 
     total: int
@@ -160,7 +141,7 @@ class CallCounts(_Part):
     by_status: dict[str, int]
 
 
-class WordRow(_Part):
+class WordRow(Part):
     """A pooled word error rate: (substitutions + deletions + insertions) / reference words."""
 
     name: str
@@ -178,13 +159,13 @@ class WordRow(_Part):
     """Pooled character error rate, for languages that put no spaces between words."""
 
 
-class AlignedWords(_Part):
+class AlignedWords(Part):
     op: Literal["equal", "substitute", "delete", "insert"]
     reference: str
     hypothesis: str
 
 
-class BadlyHeard(_Part):
+class BadlyHeard(Part):
     """A turn with many word errors and how its two texts line up; `turns` were heard in exactly this way."""
 
     session_id: str
@@ -198,7 +179,7 @@ class BadlyHeard(_Part):
     alignment: list[AlignedWords]
 
 
-class ObjectiveResult(_Part):
+class ObjectiveResult(Part):
     """A bound that the run had to keep, and how it did. `ok` is None where there was nothing to judge."""
 
     metric: str
@@ -212,7 +193,7 @@ class ObjectiveResult(_Part):
     ok: bool | None
 
 
-class ProtocolFindings(_Part):
+class ProtocolFindings(Part):
     """What the server said that was not understood, and what it set otherwise than it was asked to."""
 
     not_understood: dict[str, int] = Field(default_factory=dict)
@@ -223,7 +204,7 @@ class ProtocolFindings(_Part):
     """Sentences, and in how many calls each holds."""
 
 
-class Words(_Part):
+class Words(Part):
     """Recognition of the caller's words. `expected` turns could have been transcribed, `scored` were."""
 
     expected: int
@@ -241,14 +222,14 @@ class Words(_Part):
     worst: list[BadlyHeard] = Field(default_factory=list)
 
 
-class Meter(_Part):
+class Meter(Part):
     name: str
     title: str
     usd: float | None
     tokens: int | None = None
 
 
-class UnknownMeter(_Part):
+class UnknownMeter(Part):
     """A meter that was used and could not be summed, why, and in how many turns, or calls outside their turns."""
 
     meter: str
@@ -257,7 +238,7 @@ class UnknownMeter(_Part):
     calls: int = 0
 
 
-class CostReport(_Part):
+class CostReport(Part):
     """Money. Totals are of everything that was sent, warm-up too; the unit prices are of measured rows."""
 
     total_usd: float | None
@@ -294,7 +275,7 @@ class CostReport(_Part):
     """The limits of the run and what was used of them; None without a budget."""
 
 
-class LoadReport(_Part):
+class LoadReport(Part):
     """Offered as the scenario says, achieved as the rows show."""
 
     sentence: str = "-"
@@ -323,7 +304,7 @@ class WorkerHealth(WorkerFigures):
     recv_lag: Spread | None = None
 
 
-class Health(_Part):
+class Health(Part):
     """The harness's own delays: what part of every number above is its doing, and whether that is too much."""
 
     client_late_turns: int
@@ -350,7 +331,7 @@ class Health(_Part):
     facts: dict[str, Any]
 
 
-class CalibrationInfo(_Part):
+class CalibrationInfo(Part):
     """The newest calibration of the host that placed the calls, beside what this run asked of it."""
 
     created_at: datetime
@@ -376,7 +357,7 @@ class CalibrationInfo(_Part):
         return next((level for level in self.levels if level.calls == self.quoted_level), None)
 
 
-class Reached(_Part):
+class Reached(Part):
     """A milestone of a turn, and when it was reached."""
 
     name: str
@@ -384,7 +365,7 @@ class Reached(_Part):
     at_ms: float
 
 
-class SlowTurn(_Part):
+class SlowTurn(Part):
     """One of the slowest answered turns, with its milestones in the order in which they came."""
 
     session_id: str
@@ -395,7 +376,7 @@ class SlowTurn(_Part):
     marks: list[Reached]
 
 
-class Curve(_Part):
+class Curve(Part):
     """A distribution: `share` of turns answered within `ms`; it ends below 1 when some were never answered."""
 
     name: str
@@ -405,7 +386,15 @@ class Curve(_Part):
     share: list[float]
 
 
-class TimeChart(_Part):
+class PhaseBand(Part):
+    """When a phase was, on the axis of the chart."""
+
+    name: str
+    from_s: float
+    until_s: float
+
+
+class TimeChart(Part):
     """Latency over the run. Dots are a sample when `shown < n`; medians are over every turn of their slice."""
 
     metric: str
@@ -419,10 +408,12 @@ class TimeChart(_Part):
     failed_at_s: list[float]
     failed_n: int
     warmup_until_s: float | None
+    """None also where phases are drawn."""
     end_s: float
+    phases: list[PhaseBand] = Field(default_factory=list)
 
 
-class LoadBin(_Part):
+class LoadBin(Part):
     low: int
     high: int
     n: int
@@ -430,7 +421,7 @@ class LoadBin(_Part):
     p95: float | None
 
 
-class LoadChart(_Part):
+class LoadChart(Part):
     """Latency by how many calls were open at the turn's start."""
 
     metric: str
@@ -438,7 +429,7 @@ class LoadChart(_Part):
     bins: list[LoadBin]
 
 
-class Charts(_Part):
+class Charts(Part):
     metric_title: str | None = None
     """The latency that stands for the run in every chart."""
     over_time: TimeChart | None
@@ -449,7 +440,7 @@ class Charts(_Part):
     slowest: list[SlowTurn]
 
 
-class EarlyEnd(_Part):
+class EarlyEnd(Part):
     """Turns of one recording in which the server called the speech over before its annotated end."""
 
     fixture: str
@@ -458,14 +449,14 @@ class EarlyEnd(_Part):
     median_ms: float
 
 
-class RecordingsReport(_Part):
+class RecordingsReport(Part):
     """What speaks against the zero of the latencies. `doubts` are by fixture id, as they stood before the run."""
 
     doubts: dict[str, list[str]] = Field(default_factory=dict)
     early: list[EarlyEnd] = Field(default_factory=list)
 
 
-class Findings(_Part):
+class Findings(Part):
     """All of a report but the verdict, which is decided from it."""
 
     summary_version: int = SUMMARY_VERSION
@@ -489,8 +480,11 @@ class Findings(_Part):
     taking: list[Rate] = Field(default_factory=list)
     """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None
+    groups: list[Groups] = Field(default_factory=list)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
+    phases: PhasesReport | None = None
+    """Phases side by side; None in a run without named phases."""
     words: Words
     cost: CostReport
     bill: Bill = Field(default_factory=Bill)

@@ -93,3 +93,64 @@ class Bill(_Part):
     """Models with two dated prices or more."""
     priced_again: str | None = None
     """The book that these prices are of, where it is not what the run was priced with."""
+
+
+class Projected(_Part):
+    """A projected mean with its 95 % limits; limits are None where the run has too few calls for them."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Projection(_Part):
+    """A launch with the traffic of a run. Of `own_*` are the calls of the run, of the others those to expect."""
+
+    target: str | None = None
+    minutes: float
+    calls: int
+    """Calls that it is learned from."""
+    own_minutes: float
+    own_turns: float
+    own_call_usd: float | None = None
+    longest_turns: int
+    """Turns of the run's longest call."""
+    extrapolated: bool = False
+    """The calls to expect have more turns than any of the run."""
+    by_minute: bool = False
+    """The model is billed by the minute, so that cost grows with length alone."""
+    calls_per_day: float | None = None
+    days: int = 30
+    peak_share: float | None = None
+    turns: Projected
+    call_usd: Projected
+    minute_usd: Projected
+    call_tokens: Projected
+    """Input and output of all responses of a call, cached tokens too."""
+    last_input_tokens: float | None = None
+    """Input of the last response of a call."""
+    day_usd: Projected | None = None
+    month_usd: Projected | None = None
+    peak_calls_per_hour: float | None = None
+    peak_calls_at_once: float | None = None
+    peak_lines: int | None = None
+    """So many lines that at most 1 % of calls find none free (Erlang B)."""
+    peak_tokens_per_min: Projected | None = None
+    peak_responses_per_min: Projected | None = None
+    peak_hour_usd: Projected | None = None
+
+
+class ModelBill(_Part):
+    """The traffic of the run as one model; None where a rate is missing, which `lacking` names."""
+
+    model: str
+    as_run: bool = False
+    """What the run itself was priced as."""
+    usd: float | None = None
+    known_usd: float | None = None
+    """The part that could be priced."""
+    minute: UnitPrice
+    per_1000: UnitPrice
+    month_usd: Projected | None = None
+    books: list[str] = Field(default_factory=list)
+    lacking: list[str] = Field(default_factory=list)

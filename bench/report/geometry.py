@@ -20,6 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0
 WATER_WIDTH = 800.0
 ROW, BAR = 24.0, 13.0
 LABELS, VALUES = 200.0, 66.0
+LETTER = 6.0
+"""Width of a letter of a label, about."""
 SERIES = 6
 """Looks of lines that are told apart by nothing but their looks."""
 
@@ -42,6 +44,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """A stretch of the x axis with a name; `label` is empty where the name does not fit in."""
+
+    x: float
+    width: float
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plot:
     """A chart ready to draw. `band` shades from the left edge to that x; `crosses` are x positions of failures."""
 
@@ -55,6 +67,7 @@ class Plot:
     crosses: tuple[float, ...] = ()
     band: float | None = None
     band_title: str = ""
+    bands: tuple[Band, ...] = ()
     notes: tuple[str, ...] = ()
     width: float = WIDTH
     height: float = HEIGHT
@@ -162,8 +175,18 @@ def over_time(chart: TimeChart) -> Plot:
         crosses=tuple(x.at(max(0.0, at)) for at in chart.failed_at_s),
         band=None if chart.warmup_until_s is None else x.at(min(max(0.0, chart.warmup_until_s), x.high)),
         band_title="until the last warm-up turn",
+        bands=_bands(chart, x),
         notes=tuple(notes),
     )
+
+
+def _bands(chart: TimeChart, x: Scale) -> tuple[Band, ...]:
+    found = []
+    for each in chart.phases:
+        start, end = (x.at(min(max(0.0, at_s), x.high)) for at_s in (each.from_s, each.until_s))
+        label = each.name if len(each.name) * LETTER + 8 <= end - start else ""
+        found.append(Band(start, round(max(0.0, end - start), 1), each.name, label))
+    return tuple(found)
 
 
 def by_target(curves: Sequence[Curve], title: str) -> Plot | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.report.view import Mask, View
+from bench.report.view import Mask, View, equals
 from bench.scenario.threshold_grammar import Objective
 
 
@@ -24,10 +24,10 @@ def good_turns(view: View, objectives: Sequence[Objective]) -> Mask:
 
 
 def kept(view: View, objective: Objective) -> Mask:
-    """Which turns have the value and keep the bound."""
+    """Which turns have the value and keep the bound; those of phases that it is not about do."""
     values = view.turn[objective.metric.name]
     inside: Mask = ~np.isnan(values) & objective.within(np.nan_to_num(values))
-    return inside
+    return inside if objective.phase is None else inside | ~equals(view.turns, "phase", objective.phase)
 
 
 def broken_counts(view: View, objectives: Sequence[Objective]) -> dict[str, int]:

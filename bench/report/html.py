@@ -18,7 +18,8 @@ from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
 from bench.report.bill_plots import price_history
-from bench.report.findings import MetricRow, Rate, Summary
+from bench.report.findings import MetricRow, Summary
+from bench.report.findings_parts import Rate
 from bench.report.findings_targets import TargetRow
 from bench.report.health_text import ANSWERS
 from bench.report.sections import sections

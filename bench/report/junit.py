@@ -23,14 +23,14 @@ def render_junit(summary: Summary) -> str:
         suite.set("time", f"{summary.elapsed_s:.3f}")
     counts = {"failure": 0, "error": 0, "skipped": 0}
     verdict = summary.verdict
-    case = _case(suite, "verdict", "\n".join([*map(plain, verdict.reasons), *map(plain, verdict.warnings)]))
+    case = add_case(suite, "verdict", "\n".join([*map(plain, verdict.reasons), *map(plain, verdict.warnings)]))
     if verdict.name != "pass":
         kind = "failure" if verdict.name in TARGET_VERDICTS else "error"
         SubElement(case, kind, type=verdict.name, message=plain("; ".join(verdict.reasons)))
         counts[kind] += 1
     for each in summary.thresholds:
         name = f"threshold: {each.threshold}{' (default)' if each.default else ''}"
-        case = _case(suite, plain(name), plain(each.sentence))
+        case = add_case(suite, plain(name), plain(each.sentence))
         if each.ok is None and each.default:
             SubElement(case, "skipped", message="no data")
             counts["skipped"] += 1
@@ -39,7 +39,7 @@ def render_junit(summary: Summary) -> str:
             SubElement(case, "failure", type=kind, message=plain(each.sentence)).text = plain(each.sentence)
             counts["failure"] += 1
     for rate in summary.rates:
-        _case(suite, rate.name, f"{plain(rate.title)}: {percent(rate.rate)} ({of(rate)})")
+        add_case(suite, rate.name, f"{plain(rate.title)}: {percent(rate.rate)} ({of(rate)})")
     for group, title in GROUPS.items():
         rows = [row for row in summary.metrics if row.group == group]
         said = [
@@ -47,7 +47,7 @@ def render_junit(summary: Summary) -> str:
             f"{tail(row).label} {number(tail(row).value, row.decimals)} (n={row.n})"
             for row in rows
         ]
-        case = _case(suite, title, "\n".join(said) or headline(summary))
+        case = add_case(suite, title, "\n".join(said) or headline(summary))
         if not any(row.n for row in rows):
             SubElement(case, "skipped", message="not measured in this run")
             counts["skipped"] += 1
@@ -58,7 +58,8 @@ def render_junit(summary: Summary) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(suite, encoding="unicode") + "\n"
 
 
-def _case(suite: Element, name: str, said: str) -> Element:
+def add_case(suite: Element, name: str, said: str) -> Element:
+    """A new test case that passes, with what it says."""
     case = SubElement(suite, "testcase", classname=suite.get("name") or "run", name=name)
     SubElement(case, "system-out").text = said
     return case

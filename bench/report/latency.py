@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from bench.measure.metrics import GROUPS, METRICS, Group, Metric
-from bench.report.findings import Interval, LatencyCut, LatencyCuts, MetricRow, Percentile
+from bench.report.findings import LatencyCut, LatencyCuts, MetricRow, Percentile
+from bench.report.findings_parts import Interval
 from bench.report.stats import Codes, Estimate, Floats, Percentiles, percentiles
 from bench.report.view import Mask, View, codes_of, equals, truth
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.report.findings import ObjectiveResult, Rate
+from bench.report.findings import ObjectiveResult
+from bench.report.findings_parts import Rate
 from bench.report.findings_thresholds import ThresholdResult
 from bench.report.phrases import of
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.report.findings import CostReport, ErrorRow, Interval, MetricRow, Percentile, Rate, Summary, VerdictInfo
+from bench.report.findings import CostReport, ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"
 INFINITE = "∞"

@@ -43,16 +43,24 @@ def reprice(run: Run, book: str, price_as: str | None = None) -> Repriced:
     `price_as` prices every model as that one. Raises `BenchError` when the book cannot be read.
     """
     chosen = load_book(book)
-    prices = RunPrices.at(run.manifest, chosen, price_as)
-    manifest = run.manifest.model_copy(deep=True)
-    manifest.price_books = _named(prices, run) or [UsedPriceBook(name=chosen.book, date=str(chosen.date))]
-    again = replace(run, manifest=manifest)
-    priced = price_run(usage := usage_of(run), prices.of_call)
-    again.turns = _turns(run.turns, priced.turns, usage.turns)
-    again.sessions = _sessions(run.sessions, priced, usage.calls)
+    prices = RunPrices.as_model(run.manifest, price_as, book)
+    again = at_prices(run, prices)
+    again.manifest.price_books = again.manifest.price_books or [
+        UsedPriceBook(name=chosen.book, date=str(chosen.date), example=chosen.label is not None)
+    ]
     as_model = f"-as-{price_as}" if price_as else ""
     name = "".join(c if c.isalnum() or c in "-._" else "_" for c in f"prices-{chosen.book}{as_model}")
     return Repriced(again, prices, _then(run), run.folder.root / name)
+
+
+def at_prices(run: Run, prices: RunPrices) -> Run:
+    """`run` with the money of other prices in its rows, and the books that have them in its manifest."""
+    manifest = run.manifest.model_copy(deep=True)
+    manifest.price_books = _named(prices, run)
+    usage = usage_of(run)
+    priced = price_run(usage, prices.of_call)
+    turns, sessions = _turns(run.turns, priced.turns, usage.turns), _sessions(run.sessions, priced, usage.calls)
+    return replace(run, manifest=manifest, turns=turns, sessions=sessions)
 
 
 def _named(prices: RunPrices, run: Run) -> list[UsedPriceBook]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ERRORS
-from bench.report.findings import Rate
+from bench.report.findings_parts import Rate
 from bench.report.goodput import good_turns
 from bench.report.latency import interval
 from bench.report.stats import wilson

@@ -21,17 +21,20 @@ def render_step_summary(summary: Summary) -> str:
     """Verdict, thresholds with their observed values first, and the key figures."""
     verdict = summary.verdict
     passed = verdict.name == "pass"
-    lines = [f"### {'✅' if passed else '❌'} {_cell(summary.run.scenario_name)}: {_cell(verdict_line(verdict))}", ""]
-    lines += [f"- {_cell(reason)}" for reason in verdict.reasons]
+    lines = [
+        f"### {'✅' if passed else '❌'} {cell_text(summary.run.scenario_name)}: {cell_text(verdict_line(verdict))}",
+        "",
+    ]
+    lines += [f"- {cell_text(reason)}" for reason in verdict.reasons]
     if summary.turns.answered:
-        lines += ["", _cell(headline(summary))]
+        lines += ["", cell_text(headline(summary))]
     lines += ["", "| | threshold | observed | must be | rows |", "|---|---|---|---|---|"]
     for each in summary.thresholds:
         default = " (default)" if each.default else ""
         cells = (f"`{each.rows_named}`{default}", each.observed_text, each.bound_text, f"{each.n:,} {each.per}s")
-        lines.append(f"| {MARKS[each.ok]} | {' | '.join(map(_cell, cells))} |")
-    lines += ["", "| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in _figures(summary))]
-    lines += ["", *(f"> {_cell(warning)}" for warning in verdict.warnings)]
+        lines.append(f"| {MARKS[each.ok]} | {' | '.join(map(cell_text, cells))} |")
+    lines += ["", "| | |", "|---|---|", *(f"| {name} | {cell_text(value)} |" for name, value in _figures(summary))]
+    lines += ["", *(f"> {cell_text(warning)}" for warning in verdict.warnings)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -48,7 +51,8 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def _cell(text: str) -> str:
+def cell_text(text: str) -> str:
+    """Text from outside as it may stand in a table."""
     return plain(text).replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -56,12 +60,13 @@ def annotations_of(summary: Summary) -> list[str]:
     """One `::error` for each reason of a run that did not pass, one `::warning` for each warning."""
     verdict, title = summary.verdict, f"{summary.run.scenario_name}: {summary.verdict.name}"
     errors = [] if verdict.name == "pass" else verdict.reasons
-    return [_annotation("error", title, reason) for reason in errors] + [
-        _annotation("warning", summary.run.scenario_name, warning) for warning in verdict.warnings
+    return [annotation("error", title, reason) for reason in errors] + [
+        annotation("warning", summary.run.scenario_name, warning) for warning in verdict.warnings
     ]
 
 
-def _annotation(level: str, title: str, said: str) -> str:
+def annotation(level: str, title: str, said: str) -> str:
+    """A line that GitHub shows beside the workflow."""
     text = plain(said).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     name = plain(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     return f"::{level} title={name}::{text}"
@@ -69,12 +74,17 @@ def _annotation(level: str, title: str, said: str) -> str:
 
 def tell_ci(summary: Summary, env: Mapping[str, str] = os.environ) -> list[str]:
     """Append the summary where the CI asks for it; the annotations to print, none outside of GitHub Actions."""
+    return hand_to_ci(render_step_summary(summary), annotations_of(summary), env)
+
+
+def hand_to_ci(text: str, annotations: list[str], env: Mapping[str, str]) -> list[str]:
+    """Append `text` to the step summary, if there is one; the annotations to print, none outside of GitHub Actions."""
     path = env.get("GITHUB_STEP_SUMMARY")
     said = []
     if path:
         try:
             with Path(path).open("a", encoding="utf-8") as file:
-                file.write(render_step_summary(summary) + "\n")
+                file.write(text + "\n")
         except OSError as error:
-            said.append(_annotation("warning", "step summary", f"{path} cannot be written: {error.strerror}"))
-    return [*said, *annotations_of(summary)] if env.get("GITHUB_ACTIONS") == "true" else said
+            said.append(annotation("warning", "step summary", f"{path} cannot be written: {error.strerror}"))
+    return [*said, *annotations] if env.get("GITHUB_ACTIONS") == "true" else said

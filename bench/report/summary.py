@@ -19,10 +19,12 @@ from bench.report.bill import bill
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
+from bench.report.groups import groups
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
 from bench.report.objectives import objectives
+from bench.report.phases import phases_report
 from bench.report.protocol import protocol
 from bench.report.recordings import recordings_report
 from bench.report.reprice import Repriced
@@ -78,7 +80,9 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         continuity=continuity(view),
         taking=turn_taking(view),
         latency_cuts=latency_cuts(view, headline(view)),
+        groups=groups(view, good),
         targets=targets_report(view),
+        phases=phases_report(view, good),
         words=words(view),
         cost=cost(view),
         bill=bill(view, again),
@@ -109,9 +113,12 @@ def _turn_counts(view: View) -> TurnCounts:
 def _planned(view: View) -> dict[str, Any]:
     """From planned to begun to answered, over the calls after warm-up."""
     sessions, own = view.sessions[~view.calls_warmup], view.turns[~view.warmup]
+    # In a run with phases a call may begin in warm-up and go on after it, or the other way round.
+    of_warm_call = view.turns["session_id"].isin(view.sessions["session_id"][view.calls_warmup]).to_numpy()
+    moved = int((of_warm_call & ~view.warmup).sum()) - int((~of_warm_call & view.warmup).sum())
     left = (sessions["turns_planned"] - sessions["turns_ended"]).clip(lower=0)
     return {
-        "planned": int(sessions["turns_planned"].sum()) if len(sessions) else None,
+        "planned": int(sessions["turns_planned"].sum()) + moved if len(sessions) else None,
         "begun": len(own),
         "answered_of_begun": int(own["status"].isin(ANSWERED).sum()),
         "cut_off": int(left[sessions["status"] == "stopped"].sum()),

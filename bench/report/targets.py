@@ -14,13 +14,14 @@ import numpy as np
 from bench.measure.metrics import METRICS, Metric
 from bench.report.chartdata import headline
 from bench.report.differences import COUNTS, LEVEL, P50, P95, RATIO, SHARE, Difference, Statistic, difference
-from bench.report.findings_targets import Figure, TargetDifference, TargetRow, TargetsReport
+from bench.report.findings_targets import TargetDifference, TargetRow, TargetsReport
 from bench.report.money import cost_per_minute, priced_minutes
+from bench.report.parts import figure_of, figure_of_rate, middle_and_tail, waits_in
 from bench.report.shares import share
-from bench.report.stats import Codes, Estimate, Floats, percentile, percentiles
+from bench.report.stats import Codes, Floats, percentile, pooled
 from bench.report.target_phrases import targets_sentence
 from bench.report.view import Mask, View, equals
-from bench.report.wer_tables import pooled_rate, scored_words
+from bench.report.wer_tables import scored_words
 from bench.store.manifest import CalledTarget
 
 Sample = tuple[Floats, Codes]
@@ -54,12 +55,9 @@ def targets_report(view: View) -> TargetsReport | None:
 def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:
     name = target.name or "-"
     turns, calls = equals(view.turns, "target", name), equals(view.sessions, "target", name)
-    middle = bad = Estimate(None)
-    if metric is not None:
-        waits, rows = _waits(view, metric, turns)
-        middle, bad = percentiles(waits, view.calls_of_turns[rows], (50.0, 95.0)).estimates
+    p50, p95 = middle_and_tail(view, metric, turns)
     rate = share(view, "error_rate").rate(turns)
-    limits = (rate.interval.low, rate.interval.high) if rate.interval else None
+    words, scored = scored_words(view, turns)
     return TargetRow(
         name=name,
         rank=None,
@@ -69,26 +67,13 @@ def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:
         ready=int((view.calls_measured & view.calls_ready & calls).sum()),
         turns=int((view.measured & turns).sum()),
         answered=int((view.answered & turns).sum()),
-        p50=_figure(middle),
-        p95=_figure(bad),
-        error_rate=_figure(Estimate(rate.rate, limits)),
+        p50=p50,
+        p95=p95,
+        error_rate=figure_of_rate(rate),
         errors=rate.events,
-        wer=_figure(pooled_rate(view, "wer", turns)[0]),
-        cost_per_minute_usd=_figure(cost_per_minute(view, calls)[0]),
+        wer=figure_of(pooled(words[:, 0], words[:, 1], view.calls_of_turns[scored])[0]),
+        cost_per_minute_usd=figure_of(cost_per_minute(view, calls)[0]),
     )
-
-
-def _figure(estimate: Estimate) -> Figure:
-    low, high = estimate.limits or (None, None)
-    return Figure(value=estimate.value, low=low, high=high)
-
-
-def _waits(view: View, metric: Metric, part: Mask) -> tuple[Floats, Mask]:
-    """The latency of the measured turns of `part`, infinite where nobody answered, and which turns those are."""
-    values = view.turn[metric.name]
-    lost = part & view.measured & ~view.answered
-    rows = lost | (part & view.answered & ~np.isnan(values))
-    return np.where(lost, np.inf, values)[rows], rows
 
 
 def _order(view: View, row: TargetRow) -> tuple[float, float, str]:
@@ -96,7 +81,7 @@ def _order(view: View, row: TargetRow) -> tuple[float, float, str]:
     metric = headline(view)
     if metric is None or not row.turns:
         return math.inf, math.inf, row.name
-    waits, _ = _waits(view, metric, equals(view.turns, "target", row.name))
+    waits, _ = waits_in(view, metric, equals(view.turns, "target", row.name))
     middle = percentile(np.sort(waits), 50) if len(waits) else math.inf
     return middle, 1 - row.answered / row.turns, row.name
 
@@ -144,7 +129,7 @@ def _rounds(view: View, rows: Mask, *, of_calls: bool = False) -> Codes:
 
 
 def _waits_of(view: View, metric: Metric, name: str) -> Sample:
-    waits, rows = _waits(view, metric, equals(view.turns, "target", name))
+    waits, rows = waits_in(view, metric, equals(view.turns, "target", name))
     return waits, _rounds(view, rows)
 
 

@@ -6,6 +6,7 @@ Trap: text from outside passes through `plain`, for a server's message may carry
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.report.document import Row, Table, lines
@@ -23,6 +24,11 @@ def render_terminal(summary: Summary, folder: Path | None = None) -> str:
     if folder is not None:
         tables.append(lines("", [("Report", f"{folder / 'report.html'}"), ("Folder", f"{folder}")], heading="FILES"))
     return "\n\n".join([_verdict(summary), *map(_table, tables)]) + "\n"
+
+
+def render_tables(tables: Iterable[Table]) -> str:
+    """Tables alone, one after the other."""
+    return "\n\n".join(map(_table, tables)) + "\n"
 
 
 def _verdict(summary: Summary) -> str:

@@ -18,10 +18,12 @@ from bench.report.findings_thresholds import ThresholdResult
 from bench.report.latency import rows_of
 from bench.report.money import cost, cost_per_minute
 from bench.report.phrases import amount
+from bench.report.planned_phases import phase_blocks
 from bench.report.shares import OF_CALLS, share
 from bench.report.stats import MIN_VALUES, Floats, Limits, percentile, percentiles
 from bench.report.view import Mask, View
 from bench.report.wer_tables import pooled_rate
+from bench.scenario.phase_config import objectives_by_phase
 from bench.scenario.threshold_grammar import Measure, Objective, Threshold, parse_objective, show_value
 from bench.scenario.thresholds import ThresholdBlock, bounds_in_force
 from bench.store.manifest import Manifest
@@ -52,8 +54,9 @@ def bounds_of(manifest: Manifest) -> list[tuple[ThresholdBlock, bool]]:
 
 
 def objectives_of(manifest: Manifest) -> tuple[Objective, ...]:
-    """What a good turn of a stored run keeps; empty where the scenario says nothing."""
-    return tuple(map(parse_objective, manifest.scenario.get("objectives") or []))
+    """What a good turn of a stored run keeps, each in its phase; empty where the scenario says nothing."""
+    common = tuple(map(parse_objective, manifest.scenario.get("objectives") or []))
+    return objectives_by_phase(common, phase_blocks(manifest))
 
 
 def judge(

@@ -7,6 +7,8 @@ Trap: a turn without a transcription is not a turn without errors; it is left ou
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
@@ -105,9 +107,14 @@ class _Tally:
         self.reference: Floats = words_of["hits"] + words_of["substitutions"] + words_of["deletions"]
         self.calls: Codes = view.calls_of_turns
         self.raw, self.whisper = view.turn["wer_raw"], view.turn["wer_whisper"]
-        spoken = view.turns["reference"].str.count(r"\S+")
         self.chars, self.char_errors = view.turn["reference_chars"], view.turn["char_errors"]
-        self.raw_words = np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+        self._references = view.turns["reference"]
+
+    @cached_property
+    def raw_words(self) -> Floats:
+        """Words of each reference as it is written; counted when first asked for, since a large run takes seconds."""
+        spoken = self._references.str.count(r"\S+")
+        return np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
     def parts(self, name: str) -> tuple[Floats, Floats]:
         """Numerator and denominator of a pooled rate, by turn."""

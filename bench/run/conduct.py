@@ -20,6 +20,7 @@ import gevent
 from bench.load.progress import Progress
 from bench.load.watchers import Watcher
 from bench.run.server_process import ServerProcess
+from bench.scenario.load_shapes import pool_size
 from bench.scenario.model import LoadConfig
 from bench.workers.interface import Workers
 
@@ -59,7 +60,7 @@ def remember(guard: Guard, stops: list[Stop]) -> Guard:
 
 def nobody_answers(load: LoadConfig) -> Guard:
     """Stops a run in which every one of the first calls failed before it was ready: the target is not there."""
-    enough = max(ENOUGH_FAILURES, min(load.callers, 50))
+    enough = max(ENOUGH_FAILURES, min(pool_size(load) or 1, 50))
 
     def guard(progress: Progress) -> Stop | None:
         tally = progress.tally

@@ -151,6 +151,7 @@ def run_scenario(
         run = prepare(spec, watching, command=command)
         run.manifest.recording_doubts = doubts
         _say_what_to_expect(run, watching)
+        run.manifest.calls_began_at = datetime.now(UTC)
         stored.write_manifest(folder, run.manifest)
         try:
             all_guards: list[Guard] = [

@@ -16,6 +16,7 @@ from bench.audio.catalogue import Fixture
 from bench.load.factory import draws_of
 from bench.pricing.estimate import Exchange
 from bench.run.replies import Replies
+from bench.scenario.arrivals import OpenArrivals, Windows, next_within
 from bench.scenario.ceiling_search import Played, SearchBounds, next_step
 from bench.scenario.load_shapes import admission_s, sessions_of_caller, shape_of, total_sessions
 from bench.scenario.model import LoadConfig, Scenario
@@ -114,18 +115,18 @@ def number_of_calls(load: LoadConfig, seed: int, length_s: Callable[[int], float
     if load.search is not None:
         return _calls_of_search(load, mean_s)
     sessions, shape = total_sessions(load), shape_of(load)
-    if shape.is_open:
+    if isinstance(shape, OpenArrivals):
         return _arrivals_that_find_room(shape.offsets_s(seed), shape.most_open(), length_s)
     if sessions is not None:
         return sessions
     until_s = admission_s(load) or 0.0
-    rough = load.callers * until_s / max(mean_s, 0.001)
+    share = shape.share(seed, worker=0, workers=1)
+    wanted_s = sum(max(0.0, min(end_s, until_s) - begin_s) for each in share.windows_s for begin_s, end_s in each)
+    rough = wanted_s / max(mean_s, 0.001)
     if rough > MOST_SIMULATED:
         return round(rough)
-    return sum(
-        _calls_of_caller(caller, load, offset_s, until_s, length_s)
-        for caller, offset_s in enumerate(shape.offsets_s(seed))
-    )
+    pairs = zip(share.callers, share.windows_s, strict=True)
+    return sum(_calls_of_caller(caller, load, windows_s, until_s, length_s) for caller, windows_s in pairs)
 
 
 def _calls_of_search(load: LoadConfig, mean_s: float) -> int:
@@ -147,14 +148,15 @@ def _calls_of_search(load: LoadConfig, mean_s: float) -> int:
 
 
 def _calls_of_caller(
-    caller: int, load: LoadConfig, now_s: float, until_s: float, length_s: Callable[[int], float]
+    caller: int, load: LoadConfig, windows_s: Windows, until_s: float, length_s: Callable[[int], float]
 ) -> int:
-    made = 0
+    made, free_s = 0, 0.0
     for index in sessions_of_caller(caller, load):
-        if now_s >= until_s:
+        begin_s = next_within(windows_s, free_s)
+        if begin_s is None or begin_s >= until_s:
             break
         made += 1
-        now_s += max(length_s(index), 0.001)
+        free_s = begin_s + max(length_s(index), 0.001)
     return made
 
 

@@ -245,4 +245,4 @@ def _sentence(block: ThresholdBlock, threshold: Threshold, value: float, n: int)
 def threshold_guard(spec: RunSpec) -> Watchdog | None:
     """A guard for the thresholds of the scenario that say `abort_on_fail`; None without one."""
     blocks = [block for block in spec.scenario.thresholds if block.abort_on_fail]
-    return ThresholdGuard(blocks, spec.scenario.objectives) if blocks else None
+    return ThresholdGuard(blocks, spec.scenario.objectives_in_force) if blocks else None

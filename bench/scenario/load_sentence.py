@@ -18,7 +18,9 @@ def load_sentence(load: LoadConfig, turns: int, targets: Sequence[str] = ()) -> 
     each = f" of {_count(turns, 'turn')} each"
     if load.search is not None:
         return f"{search_sentence(load)}, calls{each}"
-    if load.sessions is not None:
+    if load.phases:
+        calls = f"calls{each}"
+    elif load.sessions is not None:
         calls = f"{_count(load.sessions, 'call')}{each}"
     else:
         calls = f"calls{each}, begun for {spaced(format_duration(load.duration_ms or 0))}"

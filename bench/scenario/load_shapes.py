@@ -9,31 +9,20 @@ Trap: "constant" means equal gaps; exponential gaps are "poisson".
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import count, islice, takewhile
+from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import ClassVar
 
-from bench.config.units import format_duration, format_rate, spaced
+from bench.config.units import format_rate
+from bench.facts.phases import MAIN, WARMUP, Phases
+from bench.scenario.arrivals import FOR_EVER, OpenArrivals, WorkerShare, duration_text, pool_share
+from bench.scenario.load_phases import PhasedArrivals, PhasedPool, PlannedPhase, phases_from, planned, with_what_follows
 from bench.scenario.run_config import LoadConfig
 from bench.scenario.search_levels import level_load
 
 MOST_RATES = 6
 """Steps of a schedule that its description names."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerShare:
-    """What one worker begins: callers (closed pool) or arrivals (open), and when, in seconds from the start."""
-
-    offsets_s: list[float] = field(default_factory=list)
-    callers: list[int] = field(default_factory=list)
-    """Closed pool: the caller of each offset; empty for open arrivals."""
-    indices: list[int] = field(default_factory=list)
-    """Open arrivals: the run-wide session index of each offset; empty for a closed pool."""
-    max_open: int | None = None
-    """Open arrivals: this worker's part of the cap; the parts of all workers are the cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,61 +42,15 @@ class ClosedPool:
 
     def describe(self) -> str:
         """`6 at a time, ramped up over 3 s`."""
-        ramp = f", ramped up over {_duration(self.ramp_s)}" if self.callers > 1 and self.ramp_s else ""
+        ramp = f", ramped up over {duration_text(self.ramp_s)}" if self.callers > 1 and self.ramp_s else ""
         return f"{self.callers:,} at a time{ramp}"
 
     def share(self, seed: int, *, worker: int, workers: int) -> WorkerShare:
-        mine = list(range(worker, self.callers, workers))
-        offsets = self.offsets_s(seed)
-        return WorkerShare(offsets_s=[offsets[caller] for caller in mine], callers=mine)
+        return pool_share([((join_s, FOR_EVER),) for join_s in self.offsets_s(seed)], worker=worker, workers=workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Open(ABC):
-    """Calls that arrive whether or not earlier ones have ended: at most `sessions`, none at or after `duration_s`."""
-
-    is_open: ClassVar[bool] = True
-    sessions: int | None = None
-    duration_s: float | None = None
-    max_open: int | None = None
-
-    @abstractmethod
-    def arrivals_s(self, seed: int) -> Iterator[float]:
-        """Instants in seconds from the start, without the bounds."""
-
-    def offsets_s(self, seed: int) -> list[float]:
-        times_s, end_s = self.arrivals_s(seed), self.duration_s
-        if end_s is None and self.sessions is None:
-            raise ValueError("open arrivals need a duration or a number of sessions")
-        if end_s is not None:
-            times_s = takewhile(lambda at_s: at_s < end_s, times_s)
-        return list(islice(times_s, self.sessions))
-
-    @abstractmethod
-    def calls_in(self, seconds: float) -> float:
-        """How many calls arrive in the first `seconds`, on average."""
-
-    @abstractmethod
-    def _rates(self) -> str:
-        """`at 30/min`, in the words of the shape."""
-
-    def most_open(self) -> int | None:
-        return self.max_open
-
-    def describe(self) -> str:
-        """`arriving evenly spaced at 30/min, at most 200 open at once`."""
-        cap = "" if self.max_open is None else f", at most {self.max_open:,} open at once"
-        return f"arriving {self._rates()}{cap}"
-
-    def share(self, seed: int, *, worker: int, workers: int) -> WorkerShare:
-        offsets, cap = self.offsets_s(seed), self.max_open
-        mine = list(range(worker, len(offsets), workers))
-        part = None if cap is None else cap // workers + (worker < cap % workers)
-        return WorkerShare(offsets_s=[offsets[index] for index in mine], indices=mine, max_open=part)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constant(_Open):
+class Constant(OpenArrivals):
     """Equal gaps, the first call at 0."""
 
     rate_per_min: float
@@ -124,7 +67,7 @@ class Constant(_Open):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poisson(_Open):
+class Poisson(OpenArrivals):
     """Independent exponential gaps, the first one included."""
 
     rate_per_min: float
@@ -144,7 +87,7 @@ class Poisson(_Open):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule(_Open):
+class Schedule(OpenArrivals):
     """A rate that is constant between steps of (from, rate per minute); the last step goes on for ever.
 
     The n-th arrival is where the integral of the rate reaches n, so that a change of rate neither loses nor doubles the
@@ -173,19 +116,21 @@ class Schedule(_Open):
     def _rates(self) -> str:
         more = len(self.steps) - MOST_RATES
         named = [
-            f"{format_rate(rate_per_min)} from {_duration(from_s) if from_s else 'the start'}"
+            f"{format_rate(rate_per_min)} from {duration_text(from_s) if from_s else 'the start'}"
             for from_s, rate_per_min in self.steps[:MOST_RATES]
         ]
         return f"at {', then '.join(named)}{f' and {more} more steps' if more > 0 else ''}"
 
 
-LoadShape = ClosedPool | Constant | Poisson | Schedule
+LoadShape = ClosedPool | Constant | Poisson | Schedule | PhasedPool | PhasedArrivals
 
 
 def shape_of(load: LoadConfig) -> LoadShape:
     """The shape that the `load:` block asks for; of a search, that of its highest level."""
     if load.search is not None:
         return shape_of(level_load(load, load.search.highest(load.planned_peak)))
+    if load.phases:
+        return _phased(load)
     if load.arrival == "closed":
         return ClosedPool(load.callers, load.ramp_ms / 1000)
     sessions, duration_s, cap = total_sessions(load), admission_s(load), load.max_open
@@ -198,10 +143,28 @@ def shape_of(load: LoadConfig) -> LoadShape:
     return kind(rate_per_min=load.rate_per_min, sessions=sessions, duration_s=duration_s, max_open=cap)
 
 
+def _phased(load: LoadConfig) -> PhasedPool | PhasedArrivals:
+    phases = planned(load.phases)
+    if load.arrival == "closed":
+        return PhasedPool(phases)
+    return PhasedArrivals(
+        phases=phases,
+        at_random=load.arrival == "poisson",
+        duration_s=phases[-1].end_ms / 1000,
+        max_open=load.max_open,
+    )
+
+
+def pool_size(load: LoadConfig) -> int | None:
+    """Callers of a closed pool at its largest; None for open arrivals."""
+    shape = shape_of(load)
+    return shape.callers if isinstance(shape, ClosedPool | PhasedPool) else None
+
+
 def expected_calls(load: LoadConfig) -> float | None:
     """How many calls open arrivals plan, at most or on average; None for a closed pool."""
     shape = shape_of(load)
-    if not isinstance(shape, _Open):
+    if not isinstance(shape, OpenArrivals):
         return None
     bounds = [float("inf") if shape.sessions is None else float(shape.sessions)]
     if shape.duration_s is not None:
@@ -216,19 +179,43 @@ def total_sessions(load: LoadConfig) -> int | None:
 
 def admission_s(load: LoadConfig) -> float | None:
     """How long new calls are begun, warm-up included; None when a number of calls bounds the run."""
+    if load.phases:
+        return planned(load.phases)[-1].end_ms / 1000
     return None if load.duration_ms is None else (load.duration_ms + load.warmup_ms) / 1000
 
 
 def sessions_of_caller(caller: int, load: LoadConfig) -> Iterator[int]:
     """The run-wide session indices that `caller` of a closed pool plays, in order; endless when time bounds the run."""
-    indices, sessions = count(caller, load.callers), total_sessions(load)
+    indices, sessions = count(caller, pool_size(load) or 1), total_sessions(load)
     return indices if sessions is None else takewhile(lambda index: index < sessions, indices)
 
 
 def is_warmup(load: LoadConfig, index: int, offset_s: float) -> bool:
-    """Whether session `index`, meant to start `offset_s` after the run's start, is kept out of the results."""
+    """Whether session `index` of a load without phases, meant to start `offset_s` after the run's start, is kept out of
+    the results."""
     return index < load.warmup_sessions or offset_s * 1000 < load.warmup_ms
 
 
-def _duration(seconds: float) -> str:
-    return spaced(format_duration(round(seconds * 1000)))
+# phases
+
+
+def planned_phases(load: LoadConfig) -> tuple[PlannedPhase, ...]:
+    """The named phases of the load in time; none where it has none."""
+    return planned(load.phases)
+
+
+def phase_names(load: LoadConfig) -> list[str]:
+    """Every value that the column `phase` may have."""
+    if load.phases:
+        return [name for name, _ in with_what_follows(planned(load.phases))]
+    return ["main", "warmup"]
+
+
+def phases_of_call(load: LoadConfig, index: int, offset_s: float, start_ns: int) -> Phases:
+    """The phases of a run that began at `start_ns`, for session `index`, meant to start `offset_s` after that.
+
+    Without named phases, a whole call is warm-up or not.
+    """
+    if load.phases:
+        return phases_from(planned(load.phases), start_ns)
+    return WARMUP if is_warmup(load, index, offset_s) else MAIN

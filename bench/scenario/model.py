@@ -15,18 +15,29 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from bench.audio.catalogue import shipped_catalogue
-from bench.config.block import Block, Complaint, ScenarioPath, refusal
+from bench.audio.conditions import Condition
+from bench.config.block import NAME_PATTERN, Block, Complaint, ScenarioPath, refusal
 from bench.dialects.session_config import SessionConfig
 from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
+from bench.scenario.conditions import (
+    Cell,
+    ConditionUse,
+    Matrix,
+    cells_of,
+    condition_of,
+    noise_cut_off,
+    same_labels,
+    unknown_names,
+)
 from bench.scenario.load_shapes import expected_calls
+from bench.scenario.phase_config import objectives_by_phase
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.steps.step import KINDS
 from bench.scenario.target import EMBEDDED_NAME, Target
+from bench.scenario.threshold_grammar import Objective
 from bench.scenario.thresholds import BoundsField, ObjectivesField
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _conversation(value: object) -> object:
@@ -74,6 +85,21 @@ class Scenario(Block):
         alias="fixtures",
         description="Fixture catalogue, relative to this file; absent: the project's own.",
         examples=["../fixtures/audio/catalogue.yaml"],
+    )
+    conditions: dict[str, Condition] = Field(
+        default_factory=dict,
+        description="What may be done to the caller's voice, by name.",
+        examples=[{"cafe": {"noise": {"kind": "babble", "snr": "10dB"}}}],
+    )
+    condition: ConditionUse | None = Field(
+        default=None,
+        description="What is done to the caller's voice: a name of conditions, or a mapping.",
+        examples=["cafe", {"noise": {"kind": "white", "snr": "10dB"}}],
+    )
+    matrix: Matrix | None = Field(
+        default=None,
+        description="Axes whose combinations are run side by side.",
+        examples=[{"condition": ["clean", "cafe"], "frame": ["20ms", "100ms"]}],
     )
     session: SessionConfig = Field(default_factory=SessionConfig, description="How each call is configured.")
     conversation: Annotated[tuple[Step, ...], BeforeValidator(_conversation)] = Field(
@@ -144,9 +170,26 @@ class Scenario(Block):
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.fixture_ids))
 
     @property
+    def cells(self) -> list[Cell]:
+        """The cells of the matrix; none without one."""
+        return cells_of(self.matrix, self.conditions, self.condition)
+
+    @property
+    def condition_labels(self) -> set[str]:
+        """What reports may call the condition of a turn."""
+        uses = [step.condition_use for step in self.conversation]
+        own = [condition_of(use, self.conditions) for use in {self.condition, *uses} if not self.matrix or use in uses]
+        return {named[1] for named in own if named} | {cell.label for cell in self.cells if cell.label}
+
+    @property
     def sound_ids(self) -> tuple[str, ...]:
         """Every sound that a caller may make while it listens: a fixture, or one that is shipped."""
         return tuple(dict.fromkeys(each for step in self.conversation for each in step.sound_ids))
+
+    @property
+    def objectives_in_force(self) -> tuple[Objective, ...]:
+        """What good turns keep, each in its phase."""
+        return objectives_by_phase(self.objectives, self.load.phases)
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -195,11 +238,12 @@ class Scenario(Block):
                 f"plans about {calls:,.0f} calls; the most is {self.load.most_calls:,} (load.most_calls): lower the "
                 "rate or the duration, or raise that bound",
             )
-        if not self.objectives:
+        if not self.objectives_in_force:
             for place, block in enumerate(self.thresholds):
                 if block.parsed.metric.name == "goodput":
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
+        yield from self._conditions_complaints()
         for place, step in enumerate(self.conversation):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
@@ -239,6 +283,33 @@ class Scenario(Block):
             if limit is not None and limit < count:
                 sentence = f"found {limit} for {count} interleaved targets; allowed: {count} or more, one for each"
                 yield Complaint(("load", key), sentence)
+
+    def _conditions_complaints(self) -> Iterator[Complaint]:
+        """Names of conditions that are not declared, and a matrix that the load or the conditions cannot fill."""
+        matrix, uses = self.matrix, dict[tuple[str | int, ...], object]()
+        uses[("condition",)] = self.condition
+        uses |= {
+            ("conversation", place, "condition"): step.condition_use for place, step in enumerate(self.conversation)
+        }
+        for place, name in enumerate(matrix.condition if matrix else ()):
+            uses[("matrix", "condition", place)] = name
+        unknown = list(unknown_names(uses, self.conditions))
+        yield from unknown
+        yield from same_labels(uses)
+        if unknown:
+            return
+        yield from noise_cut_off(uses, self.conditions)
+        if matrix is None:
+            return
+        cells = self.cells
+        if matrix.snr and not any(cell.condition and cell.condition.noise for cell in cells):
+            yield Complaint(("matrix", "snr"), "no condition has noise whose ratio could change; give one a noise")
+        sessions = self.load.sessions
+        if sessions is not None and sessions < len(cells):
+            yield Complaint(
+                ("matrix",),
+                f"{len(cells)} cells for {sessions} calls; allowed: at least one call each (load.sessions)",
+            )
 
 
 __all__ = ["LoadConfig", "Scenario", "SessionConfig", "shipped_catalogue"]

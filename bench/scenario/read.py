@@ -18,6 +18,7 @@ from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import Document, Loc, Mark, Problem, read_yaml
 from bench.dialects import DEFAULT_DIALECT, dialect_names
 from bench.scenario.listing import find_scenario
+from bench.scenario.load_shapes import phase_names
 from bench.scenario.model import Scenario
 from bench.scenario.overrides import apply_overrides, apply_thresholds, apply_url
 from bench.scenario.thresholds import unknown_tag_values
@@ -73,6 +74,7 @@ def _checked(
     scenario = validated(document, Scenario, needs=needs, **context)
     if scenario is not None and "recordings" in context:
         _check_tags(scenario, context["recordings"], document)
+        _check_accents(scenario, context["recordings"], document)
     if scenario is not None and choose_target:
         scenario = _with_target(scenario, target_name, document)
     if document.problems or scenario is None:
@@ -110,10 +112,26 @@ def _check_tags(scenario: Scenario, recordings: Mapping[str, Fixture], document:
     spoken = [recordings[name] for name in scenario.fixture_ids]
     known = {tag: {getattr(each, tag) for each in spoken} for tag in ("accent", "voice", "language")}
     known["fixture"] = set(scenario.fixture_ids)
+    known["condition"], known["cell"] = scenario.condition_labels, {cell.name for cell in scenario.cells}
     known["target"] = set(scenario.target_names)
+    known["phase"] = set(phase_names(scenario.load))
     for place, sentence in unknown_tag_values(scenario.thresholds, known):
         loc: Loc = ("thresholds", place)
         document.problems.append(Problem(document.mark_at(loc), loc, sentence))
+
+
+def _check_accents(scenario: Scenario, recordings: Mapping[str, Fixture], document: Document) -> None:
+    """Refuse an accent of the matrix in which a step has nothing to say."""
+    for place, accent in enumerate(scenario.matrix.accent if scenario.matrix else ()):
+        for number, step in enumerate(scenario.conversation):
+            accents = sorted({recordings[name].accent for name in step.fixture_ids})
+            if accents and accent not in accents:
+                loc: Loc = ("matrix", "accent", place)
+                sentence = (
+                    f"step {number} has no fixture with accent '{accent}'{nearest(accent, accents)}; "
+                    f"allowed: {', '.join(accents)}, or add one to that step"
+                )
+                document.problems.append(Problem(document.mark_at(loc), loc, sentence))
 
 
 def _with_target(scenario: Scenario, target_name: str | None, document: Document) -> Scenario:

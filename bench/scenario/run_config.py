@@ -38,6 +38,7 @@ from bench.config.block import (
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
 from bench.scenario.search_config import Level, SearchConfig, wrong_kind
+from bench.scenario.phase_config import NOT_WITH_PHASES, PhaseConfig, kind_of, phase_complaints
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
@@ -121,6 +122,11 @@ class LoadConfig(Block):
         description="With arrival: schedule. Rates in steps: each holds until the next, the last to the end.",
         examples=[[{"at": "0s", "rate": "10/min"}, {"at": "2m", "rate": "40/min"}]],
     )
+    phases: tuple[PhaseConfig, ...] = Field(
+        default=(),
+        description="Named phases, each with callers or a rate and a duration, in place of all of these.",
+        examples=[[{"name": "hold", "callers": 20, "duration": "2m"}]],
+    )
     most_calls: Annotated[int, Field(strict=True, ge=1)] = Field(
         default=1_000_000,
         description="Open arrivals: a plan of more calls is refused, since every instant is computed before the run.",
@@ -151,8 +157,12 @@ class LoadConfig(Block):
     @model_validator(mode="before")
     @classmethod
     def _one_session_per_caller(cls, data: Any) -> Any:
-        """A closed pool with neither `sessions` nor `duration` makes one call per caller."""
-        if not isinstance(data, dict) or data.get("arrival", "closed") != "closed" or data.get("search"):
+        """A closed pool with neither `sessions` nor `duration` makes one call per caller; phases of a rate are open."""
+        if not isinstance(data, dict) or data.get("search"):
+            return data
+        if isinstance(phases := data.get("phases"), list | tuple) and phases:
+            return {"arrival": "constant", **data} if kind_of(phases) == "rate" else data
+        if data.get("arrival", "closed") != "closed":
             return data
         callers = data.get("callers", 1)
         if data.get("sessions") is None and data.get("duration") is None and type(callers) is int and callers >= 1:
@@ -173,6 +183,9 @@ class LoadConfig(Block):
         """Combinations of keys that contradict each other."""
         if self.search is not None:
             yield from self._search_complaints(self.search)
+            return
+        if self.phases:
+            yield from self._complaints_of_phases()
             return
         closed = self.arrival == "closed"
         if self.sessions is not None and self.duration_ms is not None:
@@ -199,6 +212,16 @@ class LoadConfig(Block):
         sentence = wrong_kind(self.planned_peak, rated=search.rated)
         if sentence is not None:
             yield Complaint(("planned_peak",), sentence)
+
+    def _complaints_of_phases(self) -> Iterator[Complaint]:
+        given = {name: field.alias or name for name, field in type(self).model_fields.items()}
+        for name in sorted(self.model_fields_set):
+            usual = name != "callers" and getattr(self, name) == type(self).model_fields[name].get_default()
+            if given[name] in NOT_WITH_PHASES and not usual:
+                yield Complaint((given[name],), "found with phases; allowed: without it, each phase has its own load")
+        yield from phase_complaints(self.phases, self.arrival)
+        if self.max_open is not None and self.arrival == "closed":
+            yield Complaint(("max_open",), "only for open arrivals; a closed pool never has more calls than callers")
 
     def _open_complaints(self) -> Iterator[Complaint]:
         if "callers" in self.model_fields_set:
@@ -231,20 +254,22 @@ class LoadConfig(Block):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """An open load has no pool, and would be refused with one when it is read again."""
+        """An open load has no pool, and would be refused with one when it is read again; nor have phases."""
         data: dict[str, Any] = handler(self)
         absent = [name for name in ("search", "planned_peak") if getattr(self, name) is None]
+        if not self.phases:
+            absent.append("phases")
         if self.search is not None:
             keys = {type(self).model_fields[name].alias or name for name in _OF_ONE_LOAD}
             absent += [*keys, *_OF_ONE_LOAD, "interleave"]
-        elif self.arrival != "closed":
+        elif self.arrival != "closed" or self.phases:
             absent.append("callers")
         for name in absent:
             data.pop(name, None)
         return data
 
 
-_OF_ONE_LOAD = ("arrival", "callers", "ramp_ms", "sessions", "duration_ms", "warmup", "rate_per_min", "schedule")
+_OF_ONE_LOAD = ("arrival", "callers", "ramp_ms", "sessions", "duration_ms", "warmup", "rate_per_min", "schedule", "phases")
 """Fields that say how many calls a run makes and when; a search decides them for each of its levels."""
 
 

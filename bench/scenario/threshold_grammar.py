@@ -36,7 +36,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 ALIASES: Final = {"cost_per_minute": "cost_per_minute_usd", "cost": "cost_usd"}
 TURN_TAGS: Final = ("accent", "voice", "language", "fixture", "condition", "step", "turn")
 """Columns of turns alone by which rows can be chosen."""
-CALL_TAGS: Final = ("phase", "target", "provider", "model", "dialect", "transport", "worker")
+CALL_TAGS: Final = ("phase", "target", "cell", "provider", "model", "dialect", "transport", "worker")
 """Columns of turns and of calls alike."""
 _FOLDS: Final[dict[str, Fold]] = {
     "mean": "mean",
@@ -68,6 +68,8 @@ class Objective:
     bound: float
     """In the unit of the metric; a share is 0 to 1."""
     text: str
+    phase: str | None = None
+    """The only phase whose turns have to keep it; None for all."""
 
     def kept(self, value: float | None) -> bool:
         """Whether `value` of one turn is within the bound."""

@@ -212,6 +212,8 @@ def broken_objective(row: TurnRecord, objectives: tuple[Objective, ...]) -> str 
     if row.status not in ANSWERED:
         return row.status
     for objective in objectives:
+        if objective.phase not in {None, row.phase}:
+            continue
         if not objective.kept(getattr(row, objective.metric.name)):
             return objective.text
     return None

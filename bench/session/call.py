@@ -79,6 +79,8 @@ class Call(Conversation):
             self.crashed(error)
             if self._channel is not None:
                 self._channel.abort()
+        closed_ns = self.timeline.connection.closed_ns
+        self.timeline.phase_ended = self._plan.phases.at(closed_ns or time.monotonic_ns()).name
         # These know the call: a cycle each, which the collector would have to find among thousands.
         self._pacer, self._frames = None, self._plan.frames
         del self._ended_turns

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.audio.catalogue import Fixture
+from bench.audio.conditions import IdleNoise, RenderedFixture
 from bench.audio.formats import AudioFormat
 from bench.audio.framing import frame_payloads, silence_payload
 
@@ -30,6 +31,8 @@ class Utterance:
     speech_start_ns: int
     speech_end_ns: int
     duration_ns: int
+    condition: str | None = None
+    """What reports call what was done to the voice; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +43,74 @@ class _Payloads:
     duration_ns: int
 
 
-class FrameBank:
-    """Every utterance of a run, plus the one frame of silence that fills the gaps, by wire format.
+_Key = tuple[str, str | None, AudioFormat]
 
-    `release_ms` (push to talk) cuts an utterance that long after the end of speech, where a caller lets go of the
-    button.
+
+def _condition(fixture: Fixture) -> str | None:
+    return fixture.label if isinstance(fixture, RenderedFixture) else None
+
+
+def _key(fixture: Fixture, audio_format: AudioFormat) -> _Key:
+    return fixture.id, _condition(fixture), audio_format
+
+
+class FrameBank:
+    """Every utterance of a run, plus what fills the gaps (one frame of silence, or noise), by wire format.
+
+    `idle` is what the microphone hears between utterances; None: nothing. `release_ms` (push to talk) cuts an utterance
+    that long after the end of speech, where a caller lets go of the button.
     """
 
-    def __init__(self, *, frame_ms: int, pack: Callable[[bytes], bytes], release_ms: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        frame_ms: int,
+        pack: Callable[[bytes], bytes],
+        release_ms: float | None = None,
+        idle: IdleNoise | None = None,
+    ) -> None:
         self._pack = pack
         self._release_ms = release_ms
-        self._payloads: dict[tuple[str, AudioFormat], _Payloads] = {}
-        self._utterances: dict[tuple[str, AudioFormat], Utterance] = {}
-        self._silence: dict[AudioFormat, bytes] = {}
+        self._idle_noise = idle
+        self._payloads: dict[_Key, _Payloads] = {}
+        self._utterances: dict[_Key, Utterance] = {}
+        self._idle: dict[AudioFormat, tuple[bytes, ...]] = {}
+        self._idle_payloads: dict[AudioFormat, list[bytes]] = {}
         self.frame_ms = frame_ms
         self.frame_ns = frame_ms * NS_PER_MS
 
     def for_call(self, pack: Callable[[bytes], bytes]) -> FrameBank:
         """A bank with a packing of its own and the encoded audio of this one."""
-        bank = FrameBank(frame_ms=self.frame_ms, pack=pack, release_ms=self._release_ms)
-        bank._payloads = self._payloads
+        bank = FrameBank(frame_ms=self.frame_ms, pack=pack, release_ms=self._release_ms, idle=self._idle_noise)
+        bank._payloads, bank._idle_payloads = self._payloads, self._idle_payloads
         return bank
 
-    def silence(self, audio_format: AudioFormat) -> bytes:
-        """One packed frame of silence."""
-        if audio_format not in self._silence:
-            self._silence[audio_format] = self._pack(silence_payload(audio_format, self.frame_ms))
-        return self._silence[audio_format]
+    def idle(self, audio_format: AudioFormat) -> tuple[bytes, ...]:
+        """What an open microphone sends while the caller is silent, as packed frames to be repeated."""
+        if audio_format not in self._idle:
+            if audio_format not in self._idle_payloads:
+                self._idle_payloads[audio_format] = self._encoded_idle(audio_format)
+            packed: dict[bytes, bytes] = {}
+            payloads = self._idle_payloads[audio_format]
+            self._idle[audio_format] = tuple(packed.setdefault(each, self._pack(each)) for each in payloads)
+        return self._idle[audio_format]
+
+    def _encoded_idle(self, audio_format: AudioFormat) -> list[bytes]:
+        if self._idle_noise is None:
+            return [silence_payload(audio_format, self.frame_ms)]
+        pcm = self._idle_noise.load_pcm(audio_format.rate_hz)
+        whole = audio_format.rate_hz * self.frame_ms // 1000
+        return frame_payloads(pcm[: len(pcm) // whole * whole], audio_format, self.frame_ms)
 
     def utterance(self, fixture: Fixture, audio_format: AudioFormat) -> Utterance:
         """The wire form of `fixture`, made on first use. Raises `BenchError` when its audio cannot be read."""
-        key = (fixture.id, audio_format)
+        key = _key(fixture, audio_format)
         if key not in self._utterances:
             self._utterances[key] = self._prepare(fixture, self._encoded(fixture, audio_format))
         return self._utterances[key]
 
     def _encoded(self, fixture: Fixture, audio_format: AudioFormat) -> _Payloads:
-        key = (fixture.id, audio_format)
+        key = _key(fixture, audio_format)
         if key not in self._payloads:
             rate_hz = audio_format.rate_hz
             pcm = fixture.load_pcm(rate_hz)
@@ -99,4 +133,5 @@ class FrameBank:
             speech_start_ns=round(fixture.speech_start_ms * NS_PER_MS),
             speech_end_ns=round(fixture.speech_end_ms * NS_PER_MS),
             duration_ns=payloads.duration_ns,
+            condition=_condition(fixture),
         )

@@ -22,15 +22,15 @@ def phase_of(index: int, frame_ns: int) -> int:
 class Microphone:
     """Frames and deadlines of one call.
 
-    `continuous`: the microphone is open all the time and silence fills the gaps (a server's VAD hears silence only
-    as samples). Otherwise (push to talk) it is open for the length of an utterance. Frames begin at instants that are
-    `phase_ns` past a multiple of the frame.
+    `continuous`: the microphone is open all the time and `idle`, over and over, fills the gaps (a server's VAD hears
+    silence only as samples). Otherwise (push to talk) it is open for the length of an utterance. Frames begin at
+    instants that are `phase_ns` past a multiple of the frame.
     """
 
-    def __init__(self, *, frame_ns: int, silence: bytes, continuous: bool, phase_ns: int = 0) -> None:
+    def __init__(self, *, frame_ns: int, idle: tuple[bytes, ...], continuous: bool, phase_ns: int = 0) -> None:
         self._frame_ns = frame_ns
         self._phase_ns = phase_ns
-        self._silence = silence
+        self._idle = idle
         self._continuous = continuous
         self._t0_ns = 0
         self._next = 0
@@ -73,4 +73,4 @@ class Microphone:
         """The frame that is due, and on to the next one."""
         index = self._next - self._first
         self._next += 1
-        return self._frames[index] if 0 <= index < len(self._frames) else self._silence
+        return self._frames[index] if 0 <= index < len(self._frames) else self._idle[(self._next - 1) % len(self._idle)]

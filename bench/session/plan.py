@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bench.dialects.dialect import Dialect
+from bench.facts.phases import Phases
 from bench.facts.timeline import Labels, Timeline, TurnFacts
 from bench.session.frames import FrameBank
 from bench.session.tracker import Bounds
@@ -36,6 +37,8 @@ class CallPlan:
     """All that one call needs to know; made before the call, so that nothing is decided or encoded during it."""
 
     labels: Labels
+    phases: Phases
+    """A turn belongs to the phase in which it begins, whatever that of its call is."""
     intended_ns: int
     steps: Sequence[CallStep]
     transport: Transport
@@ -46,8 +49,6 @@ class CallPlan:
     client_late_ms: float
     transcription_model: str | None
     """None when the server was not asked to transcribe the caller."""
-    settled_ns: int | None = None
-    """Turns that begin before it are kept as warm-up."""
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ class Speaking(Line):
         assert self._pacer is not None
         utterance, t0_ns = self._speak(fixture, onset_ns)
         self._in_turn = True
-        labels, settled_ns = self._plan.labels, self._plan.settled_ns
+        phase = self._plan.phases.at(t0_ns)
         self._set_talking(True)
         turn = TurnFacts(
             index=len(self.timeline.turns),
@@ -70,8 +70,9 @@ class Speaking(Line):
             language=utterance.language,
             accent=utterance.accent,
             voice=utterance.voice,
-            phase=labels.phase,
-            warmup=labels.warmup or (settled_ns is not None and t0_ns < settled_ns),
+            condition=utterance.condition,
+            phase=phase.name,
+            warmup=phase.warmup,
             open_sessions=self._observer.open_sessions,
             talking_sessions=self._observer.talking_sessions,
         )
@@ -126,7 +127,7 @@ class Speaking(Line):
         bank, dialect = self._frames, self.dialect
         self._microphone = Microphone(
             frame_ns=bank.frame_ns,
-            silence=bank.silence(dialect.input_format),
+            idle=bank.idle(dialect.input_format),
             continuous=not dialect.manual,
             phase_ns=phase_of(self._plan.labels.session_index, bank.frame_ns),
         )
@@ -176,6 +177,7 @@ class Speaking(Line):
 
     def _end(self, turn: TurnFacts, end: TurnEnd) -> None:
         turn.end, turn.ended_ns = end, time.monotonic_ns()
+        turn.phase_ended = self._plan.phases.at(turn.ended_ns).name
         self._set_talking(False)
         if end == "closed":
             turn.failure = self.timeline.failure

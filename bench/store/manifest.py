@@ -185,6 +185,8 @@ class Manifest(StoredPart):
     seed: int | None = None
     command: list[str] = Field(default_factory=list)
     started_at: datetime
+    calls_began_at: datetime | None = None
+    """When the first call was due, all workers being ready; None in a run of an older version."""
     ended_at: datetime | None = None
     state: Literal["running", "finished"] = "running"
     stop_reason: str | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
@@ -45,18 +44,22 @@ class RunPrices:
         )
 
     @classmethod
-    def at(cls, manifest: Manifest, book: str | Path | PriceBook, price_as: str | None = None) -> RunPrices:
-        """`book`, and behind it shipped books that are not newer, for every target.
+    def as_model(
+        cls, manifest: Manifest, model: str | None, book: str | None = None, transcription_model: str | None = None
+    ) -> RunPrices:
+        """Every target priced as `model`, by `book` or else the run's own books; a model in none of them has no price.
 
-        A name under which the scenario has its model priced still counts.
+        `transcription_model` prices every transcription as one of that model.
         """
-        chosen = book if isinstance(book, PriceBook) else load_book(book)
-        return _each(
-            manifest,
-            lambda _kept, pricing: books_at(
-                chosen, price_as or pricing.get("model"), pricing.get("transcription_model")
-            ),
-        )
+        chosen = None if book is None else load_book(book)
+
+        def choose(kept: PriceBook | None, pricing: dict[str, Any]) -> Books:
+            name, words = model or pricing.get("model"), transcription_model or pricing.get("transcription_model")
+            if chosen is not None:
+                return books_at(chosen, name, words)
+            return Books(parts=books_for(kept).parts, price_as=name, transcription_as=words)
+
+        return _each(manifest, choose)
 
     def of_call(self, target: str | None) -> Books:
         return self.by_target.get(target or "", self.shared)

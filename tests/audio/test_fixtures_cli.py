@@ -23,6 +23,8 @@ from bench.errors import BenchError
 
 from .signals import joined, noise, read_audio, silence, tone
 
+SAID = "I would like to make an appointment for Tuesday morning."
+
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
@@ -176,7 +178,7 @@ def _damaged(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
 
 def test_check_finds_each_kind_of_damage(tmp_path: Path, recording: Path) -> None:
     path = tmp_path / "catalogue.yaml"
-    fixture = add_recording(recording, "hello", catalogue=path, id="hello").fixture
+    fixture = add_recording(recording, SAID, catalogue=path, id="hello").fixture
     good = fixture.file.read_bytes()
 
     def problems(**changed: object) -> str:
@@ -217,7 +219,7 @@ def test_a_hand_made_mark_may_be_some_tens_of_milliseconds_off_in_a_users_catalo
     tmp_path: Path, recording: Path
 ) -> None:
     path = tmp_path / "catalogue.yaml"
-    fixture = add_recording(recording, "hello", catalogue=path).fixture
+    fixture = add_recording(recording, SAID, catalogue=path).fixture
     path.write_text("fixtures:\n" + entry_text(replace(fixture, speech_end_ms=fixture.speech_end_ms + 30), tmp_path))
     assert check_catalogue(path)[0].ok
     assert not check_catalogue(path, house_format=True)[0].ok

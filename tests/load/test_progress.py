@@ -9,6 +9,9 @@ import pytest
 from bench.load.progress import LiveCalls, Tally, progress_of
 from bench.scenario.model import LoadConfig
 
+PHASES = {
+    "phases": [{"name": "warm-up", "callers": 1, "duration": "5s"}, {"name": "hold", "callers": 3, "duration": "15s"}]
+}
 COUNTS = LiveCalls(open=3, talking=1, started=8, dropped=2)
 
 
@@ -21,6 +24,9 @@ COUNTS = LiveCalls(open=3, talking=1, started=8, dropped=2)
         ({"callers": 4, "duration": "20s", "warmup": "20s"}, 9, 30.0, "steady", 0.75),
         ({"callers": 4, "duration": "20s", "warmup": "20s"}, 9, 10.0, "warm-up", 0.25),
         ({"callers": 4, "duration": "20s"}, 9, 50.0, "steady", 1.0),
+        (PHASES, 0, 0.0, "warm-up", 0.0),
+        (PHASES, 9, 5.0, "hold", 0.25),
+        (PHASES, 9, 20.0, "finishing", 1.0),
     ],
 )
 def test_phase_and_share(load: dict[str, Any], sessions: int, elapsed_s: float, phase: str, done: float) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bench.report import differences as module
 from bench.report.differences import P50, P95, RATIO, SHARE, Difference, Statistic, difference
 from bench.report.stats import Codes, Floats
+from bench.report.student import t_quantile
 
 CALLS, TURNS = 24, 2
 
@@ -152,7 +153,7 @@ def test_large_samples_agree_with_resampling(monkeypatch: pytest.MonkeyPatch) ->
     "share, freedom, known", [(0.975, 4, 2.7764), (0.975, 10, 2.2281), (0.9975, 9, 3.6897), (0.975, 1000, 1.9623)]
 )
 def test_students_t_is_that_of_the_tables(share: float, freedom: int, known: float) -> None:
-    assert module._t_quantile(share, freedom) == pytest.approx(known, rel=0.01)
+    assert t_quantile(share, freedom) == pytest.approx(known, rel=0.01)
 
 
 @settings(deadline=None, max_examples=25)

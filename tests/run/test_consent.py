@@ -57,6 +57,23 @@ def test_the_question_has_the_estimate_and_yes_goes_on() -> None:
     assert asked[0].endswith("; go on? [y/N] ")
 
 
+def test_one_paid_target_of_several_is_enough_and_each_has_its_own_prices(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    text = """
+name: two
+targets:
+  here: {url: "ws://127.0.0.1:9/", model: m, pricing: {model: gpt-realtime}}
+  there: {url: "wss://voice.example/", model: mine}
+conversation: [{say: yes-slt}]
+load: {interleave: true, sessions: 4}
+"""
+    path.write_text(text)
+    get_consent(load_scenario(path), yes=False, ask=None)
+    path.write_text(text.replace("model: mine", "model: mine, pricing: {model: gpt-realtime}"))
+    with pytest.raises(BenchError, match=r"voice.example is another machine, and gpt-realtime has a price"):
+        get_consent(load_scenario(path), yes=False, ask=None)
+
+
 @pytest.mark.parametrize("answer", ["", "\n", "n\n", "maybe\n"])
 def test_anything_else_is_no(answer: str) -> None:
     with pytest.raises(BenchError, match="nothing was sent") as refused:

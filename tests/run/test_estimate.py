@@ -122,7 +122,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert "max_usd = $1: covers the plan, also if it goes as in the high case" in done.stdout
     assert "replies are those of the embedded agent" in done.stdout
     build.finished(tmp_path / "run", [], [])
-    refused = bench("cost", tmp_path / "run")
+    refused = bench("cost", tmp_path / "run", "--seed", "1")
     assert refused.returncode == ExitCode.USAGE
     assert "is a run folder" in refused.stderr
 

@@ -30,7 +30,7 @@ def test_the_draws_are_those_of_the_run() -> None:
     factory = CallFactory(quickstart, quickstart.target, RunIdentity("r", "w0"))
     fixtures = fixtures_of(quickstart)
     for index in range(20):
-        plan = factory.plan(index, caller=0, intended_ns=0, warmup=False)
+        plan = factory.plan(index, caller=0, intended_ns=0)
         drawn = tuple(step.fixture.id if hasattr(step, "fixture") else None for step in plan.steps)
         assert outline(quickstart, fixtures, index).spoken == drawn
 

@@ -32,7 +32,7 @@ def test_frames_hold_the_whole_fixture_and_are_shared(fixture: Fixture) -> None:
     assert said.speech_end_ns == round(fixture.speech_end_ms * 1e6)
     assert said.duration_ns == pytest.approx(fixture.duration_ms * 1e6, abs=1e6)
     assert len(said.frames) == -(-said.duration_ns // 20_000_000)
-    assert bank.silence(WIDE) == b"<" + bytes(640) + b">"
+    assert bank.idle(WIDE) == (b"<" + bytes(640) + b">",)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_frames_hold_the_whole_fixture_and_are_shared(fixture: Fixture) -> None:
 def test_every_format_has_frames_of_its_own(fixture: Fixture, audio_format: AudioFormat, frame_bytes: int) -> None:
     bank = FrameBank(frame_ms=20, pack=bytes)
     assert {len(frame) for frame in bank.utterance(fixture, audio_format).frames} == {frame_bytes}
-    assert len(bank.silence(audio_format)) == frame_bytes
+    assert len(bank.idle(audio_format)[0]) == frame_bytes
 
 
 def test_push_to_talk_lets_go_behind_the_end_of_speech(fixture: Fixture) -> None:
@@ -55,5 +55,5 @@ def test_a_call_may_pack_for_itself(fixture: Fixture) -> None:
     assert mine.utterance(fixture, WIDE).frames == tuple(
         b"call-7" + frame for frame in shared.utterance(fixture, WIDE).frames
     )
-    assert mine.silence(WIDE).startswith(b"call-7")
-    assert not shared.silence(WIDE).startswith(b"call-7")
+    assert mine.idle(WIDE)[0].startswith(b"call-7")
+    assert not shared.idle(WIDE)[0].startswith(b"call-7")

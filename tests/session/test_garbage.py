@@ -35,7 +35,7 @@ def left_by(factory: CallFactory, index: int) -> Counter[str]:
     gc.collect()
     gc.disable()
     try:
-        plan = factory.plan(index, caller=0, intended_ns=time.monotonic_ns(), warmup=False)
+        plan = factory.plan(index, caller=0, intended_ns=time.monotonic_ns())
         with gevent.Timeout(30):
             Call(plan, factory.dialect(), Rows()).run()
         del plan

@@ -26,7 +26,7 @@ def utterance(frames: int) -> Utterance:
 
 
 def test_a_frame_is_due_when_it_has_been_captured() -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=True)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=True)
     microphone.open(FRAME)
     assert microphone.due_ns() == 2 * FRAME
     assert microphone.take() == b"-"
@@ -34,7 +34,7 @@ def test_a_frame_is_due_when_it_has_been_captured() -> None:
 
 
 def test_speech_is_placed_on_the_frame_grid_and_silence_fills_the_rest() -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=True)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=True)
     microphone.open(0)
     microphone.take()
     t0 = microphone.speak(utterance(2), now_ns=FRAME + 1)
@@ -43,7 +43,7 @@ def test_speech_is_placed_on_the_frame_grid_and_silence_fills_the_rest() -> None
 
 
 def test_a_late_loop_does_not_place_speech_in_the_past() -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=True)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=True)
     microphone.open(0)
     t0 = microphone.speak(utterance(1), now_ns=10 * FRAME + 5)
     assert t0 == 10 * FRAME
@@ -51,7 +51,7 @@ def test_a_late_loop_does_not_place_speech_in_the_past() -> None:
 
 
 def test_push_to_talk_is_shut_between_utterances() -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=False)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=False)
     assert microphone.due_ns() is None
     assert microphone.speak(utterance(2), now_ns=77) == FRAME
     assert microphone.due_ns() == 2 * FRAME
@@ -64,7 +64,7 @@ def test_push_to_talk_is_shut_between_utterances() -> None:
 
 @given(before=st.integers(0, 30), length=st.integers(1, 20), now=st.integers(0, 60 * FRAME))
 def test_every_frame_is_sent_once_in_order_at_its_own_place(before: int, length: int, now: int) -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=True)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=True)
     microphone.open(0)
     for _ in range(before):
         microphone.take()
@@ -89,7 +89,7 @@ def test_phases_fill_the_frame_evenly(callers: int) -> None:
 
 @given(now=st.integers(0, 10 * FRAME), phase=st.integers(0, FRAME - 1))
 def test_the_clock_starts_on_the_callers_phase(now: int, phase: int) -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=True, phase_ns=phase)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=True, phase_ns=phase)
     microphone.open(now)
     due = microphone.due_ns()
     assert due is not None
@@ -101,7 +101,7 @@ def test_the_clock_starts_on_the_callers_phase(now: int, phase: int) -> None:
 def test_speech_that_may_not_begin_before_an_instant_begins_within_a_frame(
     continuous: bool, wanted_ns: int, phase_ns: int
 ) -> None:
-    microphone = Microphone(frame_ns=FRAME, silence=b"-", continuous=continuous, phase_ns=phase_ns)
+    microphone = Microphone(frame_ns=FRAME, idle=(b"-",), continuous=continuous, phase_ns=phase_ns)
     microphone.open(0)
     t0 = microphone.speak(utterance(1), 0, not_before_ns=wanted_ns)
     assert wanted_ns <= t0 < wanted_ns + FRAME or t0 == phase_ns

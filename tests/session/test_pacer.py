@@ -36,7 +36,7 @@ def utterance(*frames: bytes) -> Utterance:
 
 
 def microphone(*, continuous: bool) -> Microphone:
-    return Microphone(frame_ns=FRAME_NS, silence=SILENCE, continuous=continuous)
+    return Microphone(frame_ns=FRAME_NS, idle=(SILENCE,), continuous=continuous)
 
 
 @dataclass
@@ -118,7 +118,7 @@ def test_nothing_is_sent_after_stop(dial_in: Opener) -> None:
 
 def test_a_peer_that_does_not_read_fails_its_own_call_alone(dial_in: Opener) -> None:
     big = pack("x" * 3_000_000)
-    loud, lost = Microphone(frame_ns=FRAME_NS, silence=big, continuous=True), Heard()
+    loud, lost = Microphone(frame_ns=FRAME_NS, idle=(big,), continuous=True), Heard()
     deaf = Pacer(dial_in("/deaf", send_timeout_s=0.3), loud, lost)
     ws, mic, heard = dial_in("/echo"), microphone(continuous=True), Heard()
     other = Pacer(ws, mic, heard)

@@ -37,7 +37,7 @@ def play(body: dict[str, Any], folder: Path) -> tuple[Timeline, Rows]:
     factory = CallFactory(scenario, scenario.target, RunIdentity("run", "w0"))
     factory.prepare()
     rows = Rows()
-    plan = factory.plan(0, caller=0, intended_ns=time.monotonic_ns(), warmup=False)
+    plan = factory.plan(0, caller=0, intended_ns=time.monotonic_ns())
     with gevent.Timeout(60):
         timeline = Call(plan, factory.dialect(), rows).run()
     assert (rows.open_sessions, rows.talking_sessions) == (0, 0)

@@ -48,7 +48,7 @@ def compare(
     check_allowed(allow)
     views = [view_of(run) for run in runs]
     found = [each.model_copy(update={"allowed": allowed(each, allow)}) for each in conditions(views)]
-    cards = [_card(letter, view) for letter, view in zip(ascii_uppercase, views, strict=False)]
+    cards = [card_of(letter, view) for letter, view in zip(ascii_uppercase, views, strict=False)]
     pairs = [
         _pair(card.letter, views[0], view, asked, matters, found, place, named=named)
         for place, (card, view) in enumerate(zip(cards[1:], views[1:], strict=True), start=1)
@@ -76,9 +76,9 @@ def compare(
     )
 
 
-def check_allowed(allow: Collection[str]) -> None:
-    """Raises `BenchError` for a word that is no condition."""
-    keys = condition_keys()
+def check_allowed(allow: Collection[str], *others: str) -> None:
+    """Raises `BenchError` for a word that is no condition, and none of `others`."""
+    keys = [*condition_keys(), *others]
     for word in allow:
         if word != ALL and word not in keys:
             raise BenchError(
@@ -99,7 +99,8 @@ def same_plan(a: Manifest, b: Manifest) -> bool:
     return same and a.seed is not None and a.seed == b.seed and a.fixtures == b.fixtures
 
 
-def _card(letter: str, view: View) -> RunCard:
+def card_of(letter: str, view: View) -> RunCard:
+    """What a comparison says of a run; its verdict is the stored one, unless rows are missing."""
     run = view.run
     target, verdict = run.manifest.target, run.manifest.verdict or "unknown"
     where = "embedded server" if target.embedded else target.url or "-"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -61,6 +61,6 @@ class Interrupt(StepBlock):
     def fixture_ids(self) -> tuple[str, ...]:
         return self.interrupt.say
 
-    def draw(self, rng: random.Random) -> str:
+    def draw(self, rng: random.Random, known: Collection[str] | None = None) -> str:
         """The fixture id that a session speaks; always takes one number from `rng`."""
-        return drawn(self.interrupt.say, rng)
+        return drawn(self.interrupt.say, rng, known)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
+from bench.audio.conditions import Condition
 from bench.config.block import Text, nearest, refusal
+from bench.scenario.conditions import ConditionUse
 from bench.scenario.steps.step import StepBlock, as_written
 
 
@@ -56,9 +58,10 @@ CHOICE_SCHEMA = WithJsonSchema(
 FixtureChoice = Annotated[tuple[str, ...], BeforeValidator(_fixture_ids), AS_WRITTEN, CHOICE_SCHEMA]
 
 
-def drawn(ids: tuple[str, ...], rng: random.Random) -> str:
-    """The id that a session speaks; always takes one number from `rng`, so that later draws do not shift."""
-    return ids[int(rng.random() * len(ids))]
+def drawn(ids: tuple[str, ...], rng: random.Random, known: Collection[str] | None = None) -> str:
+    """One of `ids` that is `known`; always takes one number from `rng`, so that later draws do not shift."""
+    among = ids if known is None else [each for each in ids if each in known]
+    return among[int(rng.random() * len(among))]
 
 
 class Say(StepBlock):
@@ -74,10 +77,20 @@ class Say(StepBlock):
     )
     id: Text | None = Field(default=None, description="A name for this step in reports.", examples=["ask-balance"])
 
+    condition: ConditionUse | None = Field(
+        default=None,
+        description="What is done to the voice in this step, instead of the scenario's condition.",
+        examples=["cafe", {"gain": "-12dB"}],
+    )
+
     @property
     def fixture_ids(self) -> tuple[str, ...]:
         return self.say
 
-    def draw(self, rng: random.Random) -> str:
-        """The fixture id that a session speaks; always takes one number from `rng`."""
-        return drawn(self.say, rng)
+    @property
+    def condition_use(self) -> str | Condition | None:
+        return self.condition
+
+    def draw(self, rng: random.Random, known: Collection[str] | None = None) -> str:
+        """The fixture id that a session speaks, of those that are `known`; always takes one number from `rng`."""
+        return drawn(self.say, rng, known)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from bench.audio.conditions import Condition
 from bench.config.block import Block, nearest, refusal
 
 
@@ -26,6 +27,11 @@ class StepBlock(Block):
     """This step begins while the reply to the step before it is heard."""
     NEEDS_OPEN_MICROPHONE: ClassVar[bool] = False
     """This step means nothing in push to talk, where nothing is sent while the caller listens."""
+
+    @property
+    def condition_use(self) -> str | Condition | None:
+        """The condition under which this step alone is spoken, or its name; None for that of the scenario."""
+        return None
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class InterruptStep:
         cut = block.interrupt
         after_ns = None if cut.after_ms is None else cut.after_ms * NS_PER_MS
         by_client = None if cut.by is None else cut.by == "client"
-        return cls(place, fixtures[block.draw(draw)], Moment(after_ns, cut.words), by_client)
+        return cls(place, fixtures[block.draw(draw, fixtures)], Moment(after_ns, cut.words), by_client)
 
     def play(self, call: Call) -> None:
         lead_ns = round(self.fixture.speech_start_ms * NS_PER_MS)

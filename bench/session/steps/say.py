@@ -22,7 +22,7 @@ class SayStep:
     @classmethod
     def of(cls, place: int, block: Say, fixtures: Mapping[str, Fixture], draw: random.Random) -> SayStep:
         """The fixture is drawn here, once a call."""
-        return cls(place, fixtures[block.draw(draw)])
+        return cls(place, fixtures[block.draw(draw, fixtures)])
 
     def play(self, call: Call) -> None:
         call.hear_reply(call.say(self.fixture, step=self.place))

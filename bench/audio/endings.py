@@ -1,0 +1,78 @@
+"""How the sound ends: whether the end that is heard is the end of what was said.
+
+In: a `Look`. Out: doubts in numbers. Trap: a voice dies away by itself within some 50 ms; a fade and
+an echo take longer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.audio.last_piece import last_piece
+from bench.audio.look import Finding, Look
+from bench.audio.voicing import HOP_MS
+
+UNVOICED_MS = 250.0  # [189] the longest hiss that ends a word
+VOICED_AFTER_MS = 60.0
+NARROW_HZ, NARROW_SHARE = 3_900.0, 1e-5
+VOICELESS, VOICELESS_ENDS = "sfxzcktpß", ("ce", "se", "ze", "ch", "sh", "th", "ke", "te")
+VOICELESS_MS = 45.0  # of a sound without pitch at the end
+VOICED_ON_MS = 50.0  # [40]
+FADES = ((10.0, 60.0), (15.0, 110.0))  # [50, 90] so many dB lower, the sound goes on so long
+DYING_MS = 100.0  # [90] of voice at more than 20 dB under the loudest, within the last 400 ms
+
+
+def endings(look: Look) -> list[Finding]:
+    """What lies between the last pitch and the end, and what goes on after it."""
+    found: list[Finding] = []
+    loud = look.voice.level_db >= look.heard.peak_db - 32
+    pitched = np.flatnonzero(look.voice.voiced & loud)
+    end = look.span.end_ms
+    if len(pitched):
+        unvoiced = end - float(pitched[-1]) * HOP_MS
+        if unvoiced > UNVOICED_MS and not last_piece(look):
+            said = f"the last {unvoiced:,.0f} ms have no pitch: a breath or noise? The last voice is at "
+            found.append(Finding("doubt", f"{said}{end - unvoiced:,.0f} ms"))
+        if unvoiced < -VOICED_AFTER_MS:
+            found.append(Finding("doubt", f"something with pitch is heard {-unvoiced:,.0f} ms after the end of speech"))
+    if len(pitched) and end - float(pitched[-1]) * HOP_MS < VOICELESS_MS and _is_narrow(look) and _ends_voiceless(look):
+        last = look.text.rstrip(" .,!?\"')")[-1]
+        said = (
+            f"it holds nothing above {NARROW_HZ / 1000:g} kHz, and the end is voiced though the text ends in {last!r}"
+        )
+        found.append(Finding("doubt", f"{said}: a final hiss may be missing, up to 200 ms after {end:,.0f} ms"))
+    return [*found, *_fade(look)]
+
+
+def _is_narrow(look: Look) -> bool:
+    """Whether a recording came through a telephone: what lies above is not in it."""
+    if look.rate_hz <= 2 * NARROW_HZ:
+        return True
+    power = np.abs(np.fft.rfft(look.pcm.astype(np.float64))) ** 2
+    first = int(len(power) * NARROW_HZ * 1.1 / (look.rate_hz / 2))
+    return bool(power[first:].sum() < NARROW_SHARE * power.sum())
+
+
+def _ends_voiceless(look: Look) -> bool:
+    letters = [letter for letter in look.text.lower() if letter.isalpha()]
+    return bool(letters) and (letters[-1] in VOICELESS or "".join(letters[-2:]) in VOICELESS_ENDS)
+
+
+def _fade(look: Look) -> list[Finding]:
+    """Sound that goes on under the threshold without a break, and then ends: a fade, an echo, a hiss too soft."""
+    first = int(look.span.end_ms // HOP_MS) + 1
+    levels, voiced = look.voice.level_db[first:], look.voice.voiced[first:]
+    for lower_db, bound_ms in FADES:
+        soft = np.flatnonzero(levels < look.heard.threshold_db - lower_db)
+        if len(soft) and soft[0] * HOP_MS >= bound_ms:
+            said = f"the sound fades out: {lower_db:.0f} dB lower it ends about {soft[0] * HOP_MS:,.0f} ms later"
+            return [Finding("doubt", said)]
+    last = look.voice.within(look.span.end_ms - 400, look.span.end_ms)
+    dying = float((look.voice.voiced[last] & (look.voice.level_db[last] < look.heard.peak_db - 20)).sum()) * HOP_MS
+    if dying >= DYING_MS:
+        return [Finding("doubt", f"the voice fades out: {dying:,.0f} ms of it are more than 20 dB under the loudest")]
+    mute = np.flatnonzero(~voiced | (levels < look.heard.threshold_db - 30))
+    more = int(mute[0] if len(mute) else len(voiced)) * HOP_MS
+    if more >= VOICED_ON_MS and look.background_db is not None:
+        return [Finding("doubt", f"the voice fades out: its pitch goes on for {more:,.0f} ms after the end")]
+    return []

@@ -1,0 +1,62 @@
+"""A matrix on the simulated server: the same calls on any number of workers, and ends of turns found under noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.support.processes import bench, simulated_server
+
+SCENARIO = {
+    "name": "matrix",
+    "conditions": {
+        "cafe": {"noise": {"kind": "pink", "snr": "20dB"}},
+        "hiss": {"noise": {"kind": "white", "snr": "20dB", "between_turns": True}},
+    },
+    "conversation": [
+        {"say": ["yes-rms", "yes-slt"]},
+        {"say": ["yes-rms", "yes-slt"]},
+    ],
+    "matrix": {"condition": ["clean", "cafe", "hiss"], "frame": ["20ms", "100ms"]},
+    "load": {"callers": 6, "sessions": 12},
+}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_cell_has_its_calls_and_its_turns_end_in_time(tmp_path: Path, workers: int) -> None:
+    path, profile, out = tmp_path / "matrix.yaml", tmp_path / "profile.yaml", tmp_path / "run"
+    path.write_text(yaml.safe_dump(SCENARIO))
+    profile.write_text(
+        yaml.safe_dump(
+            {"endpointing": "500ms", "first_token": "600ms", "first_audio": "650ms", "reply_length": "400ms"}
+        )
+    )
+    with simulated_server(profile) as url:
+        done = bench("run", path, "--url", url, "--out", out, "--workers", workers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    turns = pd.read_parquet(out / "turns.parquet")
+    calls = pd.read_parquet(out / "sessions.parquet")
+    assert calls.groupby("cell").size().to_dict() == {
+        f"{name} / {frame} frames": 2 for name in ("clean", "cafe", "hiss") for frame in ("20ms", "100ms")
+    }
+    assert set(turns["condition"]) == {"clean", "cafe", "hiss"}
+    assert (turns["status"] == "ok").all()
+    assert (turns["endpoint_ms"] - 500).abs().max() < 20, "noise moves no mark"
+    assert "CONDITIONS" in done.stdout
+    assert "CELLS OF THE MATRIX" in done.stdout
+
+
+def test_a_step_s_own_condition_comes_before_that_of_the_scenario(tmp_path: Path) -> None:
+    path, profile, out = tmp_path / "steps.yaml", tmp_path / "profile.yaml", tmp_path / "run"
+    uses = ({}, {"condition": "clean"}, {"condition": {"gain": "-6dB"}})
+    steps = [{"say": "yes-rms", **use} for use in uses]
+    path.write_text(yaml.safe_dump({"name": "steps", "condition": {"clip": "6dB"}, "conversation": steps}))
+    profile.write_text(yaml.safe_dump({"reply_length": "400ms"}))
+    with simulated_server(profile) as url:
+        done = bench("run", path, "--url", url, "--out", out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    turns = pd.read_parquet(out / "turns.parquet").sort_values("turn")
+    assert list(turns["condition"]) == ["clip 6dB", "clean", "gain -6dB"]

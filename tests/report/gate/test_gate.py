@@ -1,0 +1,71 @@
+"""Made-up nights through the whole gate: an equal one passes, a slower one is a regression and no baseline later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bench.report.compare.matters import Matters
+from bench.report.gate.findings import GateReport
+from bench.report.gate.gate import Settings, gate, usual_measures
+from bench.report.gate.text import render_junit, render_step_summary, render_text
+from bench.report.gate.window import window_of
+from bench.report.gate.write import write_gate
+from bench.report.view import view_of
+from bench.store.reader import read_run
+from tests.report.build import START
+from tests.report.compare.build import run_of
+
+NIGHTS = 9
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine nights of the same server, the eighth of which (n7) is slower."""
+    root = tmp_path_factory.mktemp("nights")
+    for night in range(NIGHTS):
+        at = START + timedelta(days=night)
+        times = {"started_at": at, "ended_at": at + timedelta(minutes=3)}
+        run_of(root / f"n{night}", night + 1, calls=40, slower=1.25 if night == 7 else 1.0, run_id=f"n{night}", **times)
+    return root
+
+
+def judged(root: Path, name: str, baseline: str = "last:7", *, accept: bool = False) -> GateReport:
+    view = view_of(read_run(root / name))
+    settings = Settings(usual_measures(view), Matters(), accept=accept)
+    return gate(view, window_of(view, [baseline]), baseline, settings)
+
+
+def test_a_slower_night_alarms_and_is_skipped_by_the_next_until_it_is_accepted(nights: Path) -> None:
+    slower = judged(nights, "n7")
+    assert (slower.verdict, slower.exit_code) == ("regression", 7)
+    assert "first audible p50" in slower.reasons[0]
+    assert 'failures="' in render_junit(slower)
+    assert "exit code 7" in render_step_summary(slower)
+    write_gate(slower, nights / "n7")
+    after = judged(nights, "n8")
+    assert (after.verdict, after.exit_code) == ("pass", 0)
+    assert [each.run_id for each in after.window] == [f"n{night}" for night in range(7)]
+    assert "regression itself" in after.skipped[0].why
+    assert after.false_alarms is not None
+    assert after.false_alarms <= after.alpha + 0.015
+    accepted = judged(nights, "n7", accept=True)
+    assert accepted.exit_code == 0
+    write_gate(accepted, nights / "n7")
+    anew = judged(nights, "n8")
+    assert [each.run_id for each in anew.window] == ["n7"]
+    assert (anew.verdict, anew.exit_code) == ("no data", 3)
+
+
+def test_two_runs_are_no_window(nights: Path) -> None:
+    found = judged(nights, "n2")
+    assert (found.verdict, found.exit_code) == ("no data", 3)
+    assert "at least 3" in render_text(found)
+
+
+def test_a_folder_is_a_window_without_the_run_itself(nights: Path) -> None:
+    found = judged(nights, "n6", str(nights))
+    assert "n6" not in [each.run_id for each in found.window]
+    assert found.verdict == "pass"

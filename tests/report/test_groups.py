@@ -1,0 +1,55 @@
+"""Conditions and cells side by side: the numbers of each part are those of its rows alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.report.findings_groups import Groups
+from bench.report.html import render_html
+from bench.report.markdown import render_markdown
+from bench.report.summary import summarise
+from bench.report.terminal import render_terminal
+from tests.report import build
+
+
+def made(folder: Path, *, by_cell: bool = False) -> list[Groups]:
+    turns, calls = build.rows(calls=40, fails=0)
+    for row in turns:
+        noisy = row.session_index % 2 == 1
+        row.condition = "cafe 0dB" if noisy else "clean"
+        row.cell = f"{row.condition} / {row.accent}" if by_cell else row.condition
+        row.expect_pass = not noisy
+        if noisy and row.first_audible_ms is not None:
+            row.first_audible_ms += 1000
+            row.substitutions, row.hits = (row.hits or 0) + (row.substitutions or 0), 0
+    summary = summarise(build.finished(folder, turns, calls))
+    for text in (render_terminal(summary), render_markdown(summary), render_html(summary)):
+        assert "cafe 0dB" in text
+    return summary.groups
+
+
+def test_one_table_shows_words_speed_and_success_by_condition(tmp_path: Path) -> None:
+    (found,) = made(tmp_path)
+    assert (found.column, found.title) == ("condition", "Conditions")
+    rows = {row.name: row for row in found.rows}
+    clean, noisy = rows["clean"], rows["cafe 0dB"]
+    assert clean.calls + noisy.calls == 36, "without the calls of warm-up"
+    assert noisy.p50 is not None
+    assert clean.p50 is not None
+    assert noisy.p50 - clean.p50 == pytest.approx(1000, abs=300)
+    assert noisy.wer is not None
+    assert clean.wer is not None
+    assert noisy.wer > 0.9 > 0.4 > clean.wer
+    assert clean.task_success is not None
+    assert noisy.task_success is not None
+    assert (clean.task_success.rate, noisy.task_success.rate) == (1.0, 0.0)
+
+
+def test_cells_are_shown_beside_conditions_when_they_are_more(tmp_path: Path) -> None:
+    assert [each.column for each in made(tmp_path, by_cell=True)] == ["condition", "cell"]
+
+
+def test_a_run_of_one_part_has_no_table(tmp_path: Path) -> None:
+    assert summarise(build.finished(tmp_path, *build.rows(calls=8, fails=0))).groups == []
