@@ -21,17 +21,29 @@ from bench.load.spec import Callee, RunSpec, Stretch, WorkersFacts
 from bench.load.watchers import Watcher
 from bench.load.worker_run import WAITED
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.run.level_judge import Asked, Counts, LevelJudge, Ruling
+from bench.run.call_needs import CallNeeds
+from bench.run.level_counts import Counts
+from bench.run.level_judge import Asked, LevelJudge, Ruling
 from bench.scenario.ceiling_search import Played, SearchBounds, Step, next_step
 from bench.scenario.model import LoadConfig
 from bench.scenario.search_levels import JOINING, judged_ms, level_load, level_name, level_text
 from bench.scenario.thresholds import default_objectives
 from bench.store.certificate import Arrivals
-from bench.store.manifest import LevelPlayed, SearchRecord, WorkerCounts
+from bench.store.manifest import WorkerCounts
+from bench.store.search_record import LevelNeed, LevelPlayed, SearchRecord
 from bench.workers.interface import Workers
 
 RATE_UNIT = 0.1
 """The finest step of a search of rates, calls per minute."""
+QUOTA_WINDOW_S = 60.0
+"""Vendors count requests and tokens by the minute."""
+RATE_LIMITS = frozenset({"tokens", "requests", "rate_limit", "handshake"})
+"""Limits that pass with time."""
+SHORT_WAIT_S = 2.0
+"""A wait that nobody needs to be told of."""
+MOST_CAUSES = 8
+LEARNING = 1.5
+"""The first level may take so many times the length of a call, so that whole calls are seen."""
 
 
 def record_of(spec: RunSpec) -> SearchRecord:
@@ -42,6 +54,7 @@ def record_of(spec: RunSpec) -> SearchRecord:
     objectives = scenario.objectives or default_objectives()
     return SearchRecord(
         of=search.of,
+        first=min(search.start, search.highest(load.planned_peak)),
         most=search.highest(load.planned_peak),
         precision=search.precision,
         goodput=search.goodput,
@@ -105,6 +118,8 @@ class SearchWorkers(Watcher):
         rated = self._search.rated
         settle_ms = self._search.settle_ms
         self._settle_ms = max(settle_ms, round(1000 * call_s)) if rated else settle_ms
+        self._call_s = call_s
+        self._needs = CallNeeds()
         self._bounds = SearchBounds(
             first=min(self._search.start, self.record.most),
             most=self.record.most,
@@ -131,6 +146,7 @@ class SearchWorkers(Watcher):
     def turn(self, row: TurnRecord) -> None:
         self._tally.add_turn(row)
         self._last_index = max(self._last_index, row.session_index)
+        self._needs.turn(row)
         if self._judge is not None:
             self._judge.turn(row, self._level_s())
         self._listener.turn(row)
@@ -138,6 +154,7 @@ class SearchWorkers(Watcher):
     def session(self, row: SessionRecord) -> None:
         self._tally.add_session(row)
         self._last_index = max(self._last_index, row.session_index)
+        self._needs.session(row)
         if self._judge is not None:
             self._judge.session(row, self._level_s())
         self._listener.session(row)
@@ -158,11 +175,11 @@ class SearchWorkers(Watcher):
             settle_s=self._settle_ms / 1000,
             most_s=judged_ms(self._load, confirm=confirm) / 1000,
             objectives=self._spec.scenario.objectives or default_objectives(),
-            turns_per_call=self._spec.scenario.turns,
             max_client_late=self._spec.scenario.health.max_client_late,
             rated=search.rated,
             quick=step.aim == "double" and step.level < self._bounds.most,
             join_s=JOINING * search.settle_ms / 1000,
+            learn_s=0.0 if self._played else LEARNING * self._call_s,
         )
         self._judge: LevelJudge | None = None
 
@@ -188,7 +205,7 @@ class SearchWorkers(Watcher):
 
     def _begin(self) -> None:
         before = self._seen.get(self._step.level) if self._step.aim == "confirm" else None
-        self._judge = LevelJudge(self._asked, before)
+        self._judge = LevelJudge(self._asked, self._needs, before)
         now_s = time.time()
         self.record.levels.append(
             LevelPlayed(
@@ -223,8 +240,11 @@ class SearchWorkers(Watcher):
         if self._workers.finished:
             self._end(None)
         elif ruling is not None and not self._stopping:
+            # What the calls say that are hung up now is no word on the level.
+            judged, self._judge = self._judge, None
             self._workers.hang_up()
             self._workers.drain()
+            self._judge = judged
             self._end(ruling)
 
     def _end(self, ruling: Ruling | None) -> None:
@@ -232,7 +252,7 @@ class SearchWorkers(Watcher):
         judge, played = self._judge, self.record.levels[-1]
         self._judge = None
         facts = self._gather()
-        played.ended_at = time.time()
+        played.ended_at, played.calls = time.time(), self._workers.progress().calls.started
         peaks = [each.certificate.cpu_share_peak or 0.0 for each in facts.readings.values()]
         played.cpu_share_peak = max(peaks, default=None)
         late = facts.health.frame_late_ms
@@ -240,17 +260,10 @@ class SearchWorkers(Watcher):
         if ruling is None or self._stopping or facts.losses:
             self._finish()
             return
-        played.held, played.sure, played.reason, played.sentence = (
-            ruling.held,
-            ruling.sure,
-            ruling.reason,
-            ruling.sentence,
-        )
-        word = "carried" if ruling.held else "not carried"
-        self._listener.note(f"  {'' if ruling.sure else 'probably '}{word}: {ruling.sentence}")
+        assert judge is not None
+        self._enter(played, ruling, judge.counts)
         step = self._step
-        if judge is not None:
-            self._seen[step.level] = judge.counts
+        self._seen[step.level] = judge.counts
         self._played.append(Played(step.level, ruling.held, ruling.sure, step.aim == "confirm"))
         following = next_step(self._bounds, self._played)
         if following is None:
@@ -258,13 +271,38 @@ class SearchWorkers(Watcher):
             self._finish()
             return
         self._take(following)
-        self._waited_s = self._rest_s()
+        self._waited_s = self._rest_s(ruling)
+        if self._waited_s > SHORT_WAIT_S:
+            self._listener.note(f"  waiting {self._waited_s:.0f} s for the rate limit to pass")
         self._rest_until_ns = time.monotonic_ns() + round(self._waited_s * 1e9)
         self.keep()
 
-    def _rest_s(self) -> float:
-        """How long to leave the target alone before the next level."""
-        return 0.0
+    def _enter(self, played: LevelPlayed, ruling: Ruling, counts: Counts) -> None:
+        """Write down how the level went, and tell whoever watches."""
+        played.held, played.sure = ruling.held, ruling.sure
+        played.reason, played.sentence = ruling.reason, ruling.sentence
+        played.good, played.turns = counts.good, counts.turns
+        played.causes = {cause.text: turns for cause, turns in counts.causes.most_common(MOST_CAUSES)}
+        played.needs = [
+            LevelNeed(
+                name=need.name,
+                per_min=need.per_min.value or 0.0,
+                low_per_min=need.per_min.limits[0] if need.per_min.limits else None,
+                high_per_min=need.per_min.limits[1] if need.per_min.limits else None,
+                limit_per_min=need.limit,
+            )
+            for need in self._needs.needs(self._step.level, rated=self._search.rated)
+        ]
+        word = "carried" if ruling.held else "not carried"
+        self._listener.note(f"  {'' if ruling.sure else 'probably '}{word}: {ruling.sentence}")
+
+    def _rest_s(self, ruling: Ruling) -> float:
+        """How long to leave the target alone before the next level: until a quota that was used up is half full."""
+        if ruling.reason not in RATE_LIMITS:
+            return 0.0
+        refill_s = self._needs.refill_s()
+        wait_s = QUOTA_WINDOW_S if refill_s is None else max(0.0, refill_s - QUOTA_WINDOW_S / 2)
+        return min(wait_s, self._search.cool_down_ms / 1000)
 
     def _finish(self) -> None:
         self._done = True

@@ -19,6 +19,7 @@ from bench.store.calibration import Calibration
 from bench.store.certificate import HealthCertificate, StoredPart
 from bench.store.environment import GitState, Host
 from bench.store.folder import RunFolder, write_atomic
+from bench.store.search_record import SearchRecord
 from bench.store.redact import safe_command, safe_url
 
 SCHEMA_VERSION = 1
@@ -125,50 +126,6 @@ class BudgetUsed(StoredPart):
     """Of calls, from dialling to the end of each, added up."""
     sessions: int = 0
     """Calls that began."""
-
-
-class LevelPlayed(StoredPart):
-    """One look at one level of a search; `held` is null while it is under way, and where it was cut off."""
-
-    phase: str
-    """As its rows have it; a level that is looked at twice has the same in both."""
-    level: float
-    aim: str
-    """`double`, `halve` or `confirm`."""
-    started_at: float
-    """Wall-clock seconds (Unix), when its first call was due."""
-    settled_at: float
-    """When its turns began to count."""
-    ended_at: float | None = None
-    held: bool | None = None
-    sure: bool = False
-    """The interval of the share of good turns lay on one side of what was asked."""
-    reason: str | None = None
-    """A word for what decided it: `goodput`, `refused`, `generator`, `allowance`, `silence`."""
-    sentence: str | None = None
-    waited_s: float = 0.0
-    """How long was waited before it, for a rate limit to pass."""
-    frame_late_p99_ms: float | None = None
-    cpu_share_peak: float | None = None
-    """Of one core, the busiest worker."""
-
-
-class SearchRecord(StoredPart):
-    """What a search was asked for and the levels that it played, in order."""
-
-    of: Literal["callers", "rate"]
-    most: float
-    precision: float
-    goodput: float
-    confidence: float
-    objectives: list[str]
-    default_objectives: bool = False
-    """The scenario names none: they are the program's own."""
-    turns_per_call: int | None = None
-    planned_peak: float | None = None
-    levels: list[LevelPlayed] = Field(default_factory=list)
-    finished: bool = False
-    """Nothing was left to find out; false for a search that was cut off."""
 
 
 class Manifest(StoredPart):
