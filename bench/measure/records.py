@@ -250,6 +250,11 @@ class SessionRecord:
     dropped_signals: int = 0
     rate_limit_requests_remaining: float | None = None
     rate_limit_tokens_remaining: float | None = None
+    rate_limit_requests_limit: float | None = None
+    rate_limit_tokens_limit: float | None = None
+    rate_limit_requests_reset_s: float | None = None
+    rate_limit_tokens_reset_s: float | None = None
+    """Limits as the server reported them last: how much a minute, how much is left, and when it is full again."""
     cost_usd: float | None = None
     cost_partial_usd: float | None = None
     cost_unknown: str | None = None

@@ -31,6 +31,8 @@ from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, Wall
 from bench.pricing.book import NO_BOOKS, Books, Rates
 from bench.pricing.price import Cost, price_minutes
 
+RATE_LIMITS = ("requests", "tokens")
+"""Limits that have columns."""
 MOST_EVENTS = 10
 """Kinds of events that a row names."""
 
@@ -102,8 +104,7 @@ def measure_session(
         unrecognised=sum(isinstance(signal, Unrecognised) for signal in signals),
         server_errors=sum(isinstance(signal, ServerError) and not signal.benign for signal in signals),
         dropped_signals=timeline.dropped_signals,
-        rate_limit_requests_remaining=_remaining(timeline, "requests"),
-        rate_limit_tokens_remaining=_remaining(timeline, "tokens"),
+        **_rate_limits(timeline),
         **_cost(timeline, turn_records, rest_cost, book.rates(model)),
         **rest_columns(rest, rest_cost),
         send_late_ms=_max([record.send_late_ms for record in turn_records]),
@@ -179,14 +180,18 @@ def _cost(timeline: Timeline, records: Sequence[TurnRecord], rest: Cost, rates: 
     }
 
 
-def _remaining(timeline: Timeline, name: str) -> float | None:
-    """The last figure the server gave for the limit `name`."""
-    for entry in reversed(timeline.entries):
-        if isinstance(entry.signal, RateLimits):
-            for limit in entry.signal.limits:
-                if limit.name == name and limit.remaining is not None:
-                    return limit.remaining
-    return None
+def _rate_limits(timeline: Timeline) -> Columns:
+    """The last figures that the server gave for each limit; an event may hold only some of them."""
+    found: Columns = {}
+    for entry in timeline.entries:
+        if not isinstance(entry.signal, RateLimits):
+            continue
+        for said in entry.signal.limits:
+            if said.name not in RATE_LIMITS:
+                continue
+            figures = {"limit": said.limit, "remaining": said.remaining, "reset_s": said.reset_s}
+            found |= {f"rate_limit_{said.name}_{key}": value for key, value in figures.items() if value is not None}
+    return found
 
 
 def _span_ms(start_ns: int | None, end_ns: int | None) -> float | None:
