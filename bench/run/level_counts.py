@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
 from bench.measure.records import SessionRecord, TurnRecord
@@ -83,9 +84,7 @@ def _kind_of_metric(name: str | None) -> LimitKind:
     return _BY_METRIC.get(name) or _BY_GROUP.get(METRICS[name].group or "", "latency")
 
 
-def _cause(
-    kind: str | None, code: str | None, close_code: int | None, http_status: int | None, status: str
-) -> Cause:
+def _cause(kind: str | None, code: str | None, close_code: int | None, http_status: int | None, status: str) -> Cause:
     if kind in {"rate_limit", "quota"}:
         return Cause(_NAMED_LIMITS.get(code or "", "rate_limit"), code or kind)
     if kind == "closed":

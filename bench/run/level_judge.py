@@ -157,7 +157,7 @@ class LevelJudge:
 
     def ruling(self, now_s: float) -> Ruling | None:
         """The end of the level, once it is decided or its time is over."""
-        asked, counts = self._asked, self.counts
+        asked = self._asked
         judged_s = now_s - asked.settle_s
         if judged_s <= 0:
             return None
@@ -174,12 +174,17 @@ class LevelJudge:
             found = self._look(now_s)
             if found is not None and not (found.held and learning):
                 return found
-        if asked.quick and not learning and counts.turns == counts.good >= max(QUICK, 0 if asked.rated else asked.level):
-            if not self._waiting(now_s) and self._over_a_quota() is None:
-                return Ruling(True, False, None, self._said("enough to go on"))
+        if not learning and self._good_enough(now_s):
+            return Ruling(True, False, None, self._said("enough to go on"))
         if not over or learning or (self._refused() and judged_s < asked.most_s + REFUSED_EXTRA_S):
             return None
         return self._at_the_end(now_s)
+
+    def _good_enough(self, now_s: float) -> bool:
+        """Whether a level that is only doubled from may be left: nothing but good turns, of every caller."""
+        asked, counts = self._asked, self.counts
+        enough = counts.turns == counts.good >= max(QUICK, 0 if asked.rated else asked.level)
+        return asked.quick and enough and not self._waiting(now_s) and self._over_a_quota() is None
 
     def _ours(self) -> Ruling | None:
         late, turns, parts = self.counts.late, self.counts.turns, len(self._late_parts)

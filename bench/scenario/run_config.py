@@ -37,8 +37,8 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
-from bench.scenario.search_config import Level, SearchConfig, wrong_kind
 from bench.scenario.phase_config import NOT_WITH_PHASES, PhaseConfig, kind_of, phase_complaints
+from bench.scenario.search_config import Level, SearchConfig, wrong_kind
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
@@ -205,8 +205,13 @@ class LoadConfig(Block):
             if getattr(self, name) != type(self).model_fields[name].default:
                 key = type(self).model_fields[name].alias or name
                 yield Complaint((key,), "found with search, which decides it; allowed: one of them")
+        if self.phases:
+            yield Complaint(("phases",), "found with search, which makes its own levels; allowed: one of them")
         if self.interleave:
-            yield Complaint(("interleave",), "found with search; allowed: a search of one target (--target NAME)")
+            yield Complaint(
+                ("interleave",),
+                "found with search, which calls one target; leave it out and choose one with --target",
+            )
         if self.max_open is not None and not search.rated:
             yield Complaint(("max_open",), "only for a search of: rate; a pool never has more calls than callers")
         sentence = wrong_kind(self.planned_peak, rated=search.rated)
@@ -269,7 +274,7 @@ class LoadConfig(Block):
         return data
 
 
-_OF_ONE_LOAD = ("arrival", "callers", "ramp_ms", "sessions", "duration_ms", "warmup", "rate_per_min", "schedule", "phases")
+_OF_ONE_LOAD = ("arrival", "callers", "ramp_ms", "sessions", "duration_ms", "warmup", "rate_per_min", "schedule")
 """Fields that say how many calls a run makes and when; a search decides them for each of its levels."""
 
 

@@ -19,8 +19,8 @@ from bench.store.calibration import Calibration
 from bench.store.certificate import HealthCertificate, StoredPart
 from bench.store.environment import GitState, Host
 from bench.store.folder import RunFolder, write_atomic
-from bench.store.search_record import SearchRecord
 from bench.store.redact import safe_command, safe_url
+from bench.store.search_record import SearchRecord
 
 SCHEMA_VERSION = 1
 
