@@ -21,6 +21,7 @@ from bench.load.spec import Callee, RunSpec, Stretch, WorkersFacts
 from bench.load.watchers import Watcher
 from bench.load.worker_run import WAITED
 from bench.measure.records import SessionRecord, TurnRecord
+from bench.report.stats import clustered_wilson
 from bench.run.call_needs import CallNeeds
 from bench.run.level_counts import Counts
 from bench.run.level_judge import Asked, LevelJudge, Ruling
@@ -282,6 +283,7 @@ class SearchWorkers(Watcher):
         played.held, played.sure = ruling.held, ruling.sure
         played.reason, played.sentence = ruling.reason, ruling.sentence
         played.good, played.turns = counts.good, counts.turns
+        played.goodput_low, played.goodput_high = clustered_wilson(counts.by_call.values()).limits or (None, None)
         played.causes = {cause.text: turns for cause, turns in counts.causes.most_common(MOST_CAUSES)}
         played.needs = [
             LevelNeed(

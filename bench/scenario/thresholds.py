@@ -19,6 +19,8 @@ from bench.scenario.threshold_grammar import Objective, Threshold, parse_objecti
 
 DEFAULT_THRESHOLDS = ("error_rate <= 5%", "session_error_rate <= 5%")
 """What a run must keep where its scenario bounds neither: one turn and one call of twenty may fail."""
+DEFAULT_OBJECTIVES = ("first_audible_ms < 1500ms",)
+"""What a good turn is where a search needs to know and the scenario does not say."""
 
 
 class ThresholdBlock(Block):
@@ -157,6 +159,11 @@ ObjectivesField = Annotated[
     WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "object"}, {"type": "string"}]}),
 ]
 """`objectives:`; what every good turn keeps."""
+
+
+def default_objectives() -> tuple[Objective, ...]:
+    """What a good turn is where nobody said."""
+    return tuple(parse_objective(text) for text in DEFAULT_OBJECTIVES)
 
 
 def bounds_in_force(

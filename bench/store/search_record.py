@@ -80,6 +80,9 @@ class LevelPlayed(StoredPart):
     good: int = 0
     """Good turns of those that count, both looks at a level together."""
     turns: int = 0
+    goodput_low: float | None = None
+    goodput_high: float | None = None
+    """95 % limits of the share of good turns, which count turns of one call as less than independent ones."""
     causes: dict[str, int] = Field(default_factory=dict)
     """Why turns were not good, most frequent first."""
     calls: int = 0
