@@ -37,7 +37,7 @@ def ceiling_section(summary: Summary) -> Section:
 
 
 def _facts(found: CeilingReport) -> Table:
-    peak = MISSING if found.planned_peak is None else (found.headroom_sentence or MISSING)
+    peak = MISSING if found.planned_peak is None else (found.headroom_sentence or MISSING).removeprefix("planned peak ")
     rows = (
         row("Ceiling", ceiling_sentence(found)),
         row("Limit met", limit_sentence(found)),

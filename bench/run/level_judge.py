@@ -203,7 +203,7 @@ class LevelJudge:
         inside = self._asked.level - waiting
         named = cause.kind in {"handshake", "rate_limit", "sessions"} and inside > 0
         said = f"{amount(waiting, 'caller')} of {self._asked.level:,.0f} got no call ({cause.text})"
-        return Ruling(False, True, "sessions" if named else cause.kind, self._said(said))
+        return Ruling(False, True, "sessions" if named else cause.kind, said)
 
     def _refused(self) -> list[_Caller]:
         """Callers whose last call never became ready, and who are about to call again."""

@@ -20,6 +20,7 @@ from bench.scenario.arrivals import OpenArrivals, Windows, next_within
 from bench.scenario.ceiling_search import Played, SearchBounds, next_step
 from bench.scenario.load_shapes import admission_s, sessions_of_caller, shape_of, total_sessions
 from bench.scenario.model import LoadConfig, Scenario
+from bench.scenario.search_levels import settling_ms
 from bench.scenario.steps import Interrupt, StepBlock
 from bench.session.call import CallStep
 from bench.session.steps import step_of
@@ -139,7 +140,7 @@ def _calls_of_search(load: LoadConfig, mean_s: float) -> int:
     calls = 0.0
     while (step := next_step(bounds, played)) is not None:
         share = 0.5 if step.aim == "double" else 1.0
-        length_s = (search.settle_ms + share * search.level_ms) / 1000
+        length_s = (settling_ms(search, mean_s) + share * search.level_ms) / 1000
         calls += step.level * length_s / (60 if search.rated else max(mean_s, 0.001))
         played.append(Played(step.level, step.level < most, sure=step.level != bounds.first))
         if len(played) > MOST_LEVELS:

@@ -27,7 +27,7 @@ from bench.run.level_counts import Counts
 from bench.run.level_judge import Asked, LevelJudge, Ruling
 from bench.scenario.ceiling_search import Played, SearchBounds, Step, next_step
 from bench.scenario.model import LoadConfig
-from bench.scenario.search_levels import JOINING, judged_ms, level_load, level_name, level_text
+from bench.scenario.search_levels import JOINING, judged_ms, level_load, level_name, level_text, settling_ms
 from bench.scenario.thresholds import default_objectives
 from bench.store.certificate import Arrivals
 from bench.store.manifest import WorkerCounts
@@ -104,9 +104,7 @@ class SearchWorkers(Watcher):
         crew: Crew,
         call_s: float = 0.0,
     ) -> None:
-        """`call_s`: how long a call is expected to last; a search of rates settles at least that long, for only then as
-        many calls are open as there will be.
-        """
+        """`call_s`: how long a call is expected to last, which decides how long a level settles."""
         self.record = record_of(spec)
         self.keep: Callable[[], object] = lambda: None
         """Called when the record has changed."""
@@ -117,8 +115,7 @@ class SearchWorkers(Watcher):
         assert load.search is not None
         self._search, self._load = load.search, load
         rated = self._search.rated
-        settle_ms = self._search.settle_ms
-        self._settle_ms = max(settle_ms, round(1000 * call_s)) if rated else settle_ms
+        self._settle_ms = settling_ms(self._search, call_s)
         self._call_s = call_s
         self._needs = CallNeeds()
         self._bounds = SearchBounds(
@@ -179,7 +176,7 @@ class SearchWorkers(Watcher):
             max_client_late=self._spec.scenario.health.max_client_late,
             rated=search.rated,
             quick=step.aim == "double" and step.level < self._bounds.most,
-            join_s=JOINING * search.settle_ms / 1000,
+            join_s=JOINING * self._settle_ms / 1000,
             learn_s=0.0 if self._played else LEARNING * self._call_s,
         )
         self._judge: LevelJudge | None = None
@@ -187,7 +184,7 @@ class SearchWorkers(Watcher):
     def _level_spec(self) -> RunSpec:
         """The run of one level: the same scenario with the load of the level."""
         load, level = self._load, self._step.level
-        played = level_load(load, level)
+        played = level_load(load, level, self._settle_ms)
         budget = self._spec.scenario.budget
         left = None
         if budget is not None and budget.max_sessions is not None:
@@ -299,11 +296,13 @@ class SearchWorkers(Watcher):
         self._listener.note(f"  {'' if ruling.sure else 'probably '}{word}: {ruling.sentence}")
 
     def _rest_s(self, ruling: Ruling) -> float:
-        """How long to leave the target alone before the next level: until a quota that was used up is half full."""
-        if ruling.reason not in RATE_LIMITS:
-            return 0.0
-        refill_s = self._needs.refill_s()
-        wait_s = QUOTA_WINDOW_S if refill_s is None else max(0.0, refill_s - QUOTA_WINDOW_S / 2)
+        """How long to leave the target alone before the next level: until its quotas are full again.
+
+        A level that begins with a quota half empty is refused what it would be granted in the long run.
+        """
+        wait_s = self._needs.refill_s()
+        if wait_s is None:
+            wait_s = QUOTA_WINDOW_S if ruling.reason in RATE_LIMITS else 0.0
         return min(wait_s, self._search.cool_down_ms / 1000)
 
     def _finish(self) -> None:

@@ -128,7 +128,7 @@ LoadShape = ClosedPool | Constant | Poisson | Schedule | PhasedPool | PhasedArri
 def shape_of(load: LoadConfig) -> LoadShape:
     """The shape that the `load:` block asks for; of a search, that of its highest level."""
     if load.search is not None:
-        return shape_of(level_load(load, load.search.highest(load.planned_peak)))
+        return shape_of(level_load(load, load.search.highest(load.planned_peak), load.search.settle_ms or 0))
     if load.phases:
         return _phased(load)
     if load.arrival == "closed":

@@ -105,10 +105,11 @@ class SearchConfig(Block):
     confidence: Share = Field(
         default=0.95, description="How sure a level must be to be decided before its time is over.", examples=["95%"]
     )
-    settle_ms: DurationMs = Field(
-        default=5_000,
+    settle_ms: DurationMs | None = Field(
+        default=None,
         alias="settle",
-        description="Start of each level, in which callers join and turns are not counted.",
+        description="Start of each level, in which callers join and turns are not counted. Default: as long as a call, "
+        "between 5 s and 20 s.",
         examples=["5s"],
     )
     level_ms: LongerMs = Field(

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from bench.config.units import format_rate
 from bench.scenario.run_config import LoadConfig
+from bench.scenario.search_config import SearchConfig
 
 JOINING = 0.8
 """Part of the settling time over which callers join."""
+SETTLE_S = (5.0, 20.0)
+"""Shortest and longest time in which a level settles where the scenario does not say."""
 CONFIRMING = 4
 """How many times as long a level may take that is to be made sure."""
 _SPARE_MS = 600_000
@@ -23,13 +26,27 @@ def judged_ms(load: LoadConfig, *, confirm: bool = False) -> int:
     return load.search.level_ms * (CONFIRMING if confirm else 1)
 
 
-def level_load(load: LoadConfig, level: float) -> LoadConfig:
+def settling_ms(search: SearchConfig, call_s: float) -> int:
+    """How long a level settles, if a call lasts `call_s`.
+
+    Callers of a pool who all begin at once stay in step and load the target in bursts, so they join over a call's
+    length, within `SETTLE_S`. A rate of calls settles for a whole call at least, for only then as many are open as
+    there will be.
+    """
+    call_ms = round(1000 * call_s)
+    if search.rated:
+        return max(search.settle_ms or 0, call_ms)
+    low, high = (round(1000 * bound_s) for bound_s in SETTLE_S)
+    return search.settle_ms if search.settle_ms is not None else min(max(call_ms, low), high)
+
+
+def level_load(load: LoadConfig, level: float, settle_ms: int) -> LoadConfig:
     """So many callers at a time, joining while the level settles; or calls arriving at so many per minute."""
     search = load.search
     assert search is not None
-    most_ms = search.settle_ms + judged_ms(load, confirm=True) + _SPARE_MS
+    most_ms = settle_ms + judged_ms(load, confirm=True) + _SPARE_MS
     if not search.rated:
-        ramp_ms = round(search.settle_ms * JOINING)
+        ramp_ms = round(settle_ms * JOINING)
         return LoadConfig.model_construct(callers=int(level), ramp_ms=ramp_ms, duration_ms=most_ms, graceful_stop_ms=0)
     return LoadConfig.model_construct(
         arrival="constant",
