@@ -36,8 +36,8 @@ QUICK = 10
 """Turns, all of them good, after which a level that is doubled from is left; more where there are more callers."""
 LEAST_LATE = 3
 """Turns that we sent late ourselves before they say something of the generator."""
-LATE_PARTS = 2
-"""Parts of a level, of `LOOKS`, in which turns must have been late: one pause of the machine is no sign of overload."""
+LATE_SPAN, SURE_SPAN = 0.25, 0.5
+"""Part of a level between its first and its last late turn: one pause of the machine is no sign of overload."""
 PATIENCE = 1.5
 """How much longer than the longest wait so far nothing may be heard of a caller."""
 
@@ -99,7 +99,7 @@ class LevelJudge:
         self._looks = LOOKS * (2 if before is not None else 1)
         self._looked = 0
         self._longest_s = 0.0
-        self._late_parts: set[int] = set()
+        self._late_s: list[float] = []
         self._callers: dict[int, _Caller] = {}
 
     # rows
@@ -141,7 +141,7 @@ class LevelJudge:
 
     def _late(self, at_s: float) -> None:
         self.counts.late += 1
-        self._late_parts.add(math.floor(LOOKS * (at_s - self._asked.settle_s) / self._asked.most_s))
+        self._late_s.append(at_s)
 
     def _caller(self, number: int) -> _Caller:
         if number not in self._callers:
@@ -187,11 +187,12 @@ class LevelJudge:
         return asked.quick and enough and not self._waiting(now_s) and self._over_a_quota() is None
 
     def _ours(self) -> Ruling | None:
-        late, turns, parts = self.counts.late, self.counts.turns, len(self._late_parts)
-        if late < LEAST_LATE or parts < LATE_PARTS or late / (late + turns) <= self._asked.max_client_late:
+        late, turns = self.counts.late, self.counts.turns
+        span = (self._late_s[-1] - self._late_s[0]) / self._asked.most_s if self._late_s else 0.0
+        if late < LEAST_LATE or span < LATE_SPAN or late / (late + turns) <= self._asked.max_client_late:
             return None
         said = f"{late:,} of {amount(late + turns, 'turn')} were spoiled by this machine, which was late itself"
-        return Ruling(False, parts > LATE_PARTS, "generator", said)
+        return Ruling(False, span >= SURE_SPAN, "generator", said)
 
     def _shut_out(self) -> Ruling | None:
         """Callers of a pool who get no call at all, while others do."""
@@ -249,15 +250,16 @@ class LevelJudge:
         held = share >= self._asked.goodput
         if held and (over := self._over_a_quota()) is not None:
             return self._quota_ruling(over)
-        return Ruling(held, False, None if held else self.why(), self._said(silent))
+        return Ruling(held, False, None if held else self.why(len(waiting)), self._said(silent))
 
-    def why(self) -> LimitKind:
-        """What most of the bad turns are bad by; of rate limits, the one that is nearest to its end."""
+    def why(self, waiting: int = 0) -> LimitKind:
+        """What most of the bad turns are bad by, with so many of which nothing was heard; of rate limits, the one that
+        is nearest to its end."""
         by_kind: dict[LimitKind, int] = {}
         for cause, turns in self.counts.causes.items():
             by_kind[cause.kind] = by_kind.get(cause.kind, 0) + turns
         kind = max(by_kind, key=lambda each: by_kind[each], default=None)
-        if kind is None:
+        if kind is None or waiting > by_kind[kind]:
             return "silence"
         if kind != "rate_limit":
             return kind
