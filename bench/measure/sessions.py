@@ -16,7 +16,6 @@ from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import (
     IdleTimeout,
     Malformed,
-    RateLimits,
     ServerError,
     SessionCreated,
     SessionReady,
@@ -27,11 +26,11 @@ from bench.facts.timeline import Timeline
 from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
 from bench.measure.greetings import greeting_columns
 from bench.measure.outcome import STOPPED
+from bench.measure.rate_limits import limit_columns, quotas_told, retry_after_s, to_text, told_of
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
 from bench.pricing.book import NO_BOOKS, Books, Rates
 from bench.pricing.price import Cost, price_minutes
 
-RATE_LIMITS = ("requests", "tokens")
 """Limits that have columns."""
 MOST_EVENTS = 10
 """Kinds of events that a row names."""
@@ -52,6 +51,7 @@ def measure_session(
     model = priced_model(timeline, book)
     rest = rest_of_call(timeline, {record.turn for record in turn_records})
     rest_cost = cost_of(timeline, model, rest.replies, rest.spoken, book)
+    told = told_of(quotas_told(timeline))
     lags = [entry.read_ns - entry.signal.at_ns for entry in timeline.entries]
     return SessionRecord(
         run_id=labels.run_id,
@@ -104,7 +104,9 @@ def measure_session(
         unrecognised=sum(isinstance(signal, Unrecognised) for signal in signals),
         server_errors=sum(isinstance(signal, ServerError) and not signal.benign for signal in signals),
         dropped_signals=timeline.dropped_signals,
-        **_rate_limits(timeline),
+        **limit_columns(told),
+        rate_limits=to_text(told),
+        retry_after_s=retry_after_s(line.headers),
         **_cost(timeline, turn_records, rest_cost, book.rates(model)),
         **rest_columns(rest, rest_cost),
         send_late_ms=_max([record.send_late_ms for record in turn_records]),
@@ -178,20 +180,6 @@ def _cost(timeline: Timeline, records: Sequence[TurnRecord], rest: Cost, rates: 
         "cost_partial_usd": usd if said else None,
         "cost_unknown": "; ".join(said) or None,
     }
-
-
-def _rate_limits(timeline: Timeline) -> Columns:
-    """The last figures that the server gave for each limit; an event may hold only some of them."""
-    found: Columns = {}
-    for entry in timeline.entries:
-        if not isinstance(entry.signal, RateLimits):
-            continue
-        for said in entry.signal.limits:
-            if said.name not in RATE_LIMITS:
-                continue
-            figures = {"limit": said.limit, "remaining": said.remaining, "reset_s": said.reset_s}
-            found |= {f"rate_limit_{said.name}_{key}": value for key, value in figures.items() if value is not None}
-    return found
 
 
 def _span_ms(start_ns: int | None, end_ns: int | None) -> float | None:
