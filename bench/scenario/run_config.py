@@ -158,7 +158,7 @@ class LoadConfig(Block):
     @classmethod
     def _one_session_per_caller(cls, data: Any) -> Any:
         """A closed pool with neither `sessions` nor `duration` makes one call per caller; phases of a rate are open."""
-        if not isinstance(data, dict) or data.get("search"):
+        if not isinstance(data, dict) or data.get("search") is not None:
             return data
         if isinstance(phases := data.get("phases"), list | tuple) and phases:
             return {"arrival": "constant", **data} if kind_of(phases) == "rate" else data
