@@ -122,7 +122,7 @@ def test_one_caller_without_a_call_is_enough_whatever_the_others_say() -> None:
 def test_a_single_refusal_decides_nothing() -> None:
     judge = LevelJudge(replace(ASKED, most_s=60.0))
     judge.session(refused_row(3, error_code="rate_limit_exceeded", http_status=429), SETTLE_S + 0.1)
-    ruling, at_s = play(judge, good, until_s=100)
+    ruling, _ = play(judge, good, until_s=100)
     assert ruling is not None
     assert ruling.held
     assert judge.counts.turns > judge.counts.good
