@@ -37,6 +37,7 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.scenario.load_level import Level
 from bench.scenario.phase_config import NOT_WITH_PHASES, PhaseConfig, kind_of, phase_complaints
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
@@ -141,6 +142,12 @@ class LoadConfig(Block):
         description="Most calls open at once with open arrivals; one that arrives beyond it is dropped and counted.",
         examples=[200],
     )
+    planned_peak: Level | None = Field(
+        default=None,
+        description="The load that is expected at the busiest time, calls at once or calls per minute: reports tell "
+        "the headroom.",
+        examples=[300, "120/min"],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -231,6 +238,8 @@ class LoadConfig(Block):
             data.pop("callers", None)
         if not self.phases:
             data.pop("phases", None)
+        if self.planned_peak is None:
+            data.pop("planned_peak", None)
         return data
 
 
