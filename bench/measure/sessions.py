@@ -31,7 +31,6 @@ from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, Wall
 from bench.pricing.book import NO_BOOKS, Books, Rates
 from bench.pricing.price import Cost, price_minutes
 
-"""Limits that have columns."""
 MOST_EVENTS = 10
 """Kinds of events that a row names."""
 

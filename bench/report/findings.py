@@ -16,6 +16,7 @@ from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
 from bench.report.findings_ceiling import CeilingReport
 from bench.report.findings_groups import Groups
+from bench.report.findings_headroom import Headroom
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
@@ -491,6 +492,8 @@ class Findings(Part):
     words: Words
     cost: CostReport
     bill: Bill = Field(default_factory=Bill)
+    headroom: list[Headroom] = Field(default_factory=list)
+    """Rate limits, what calls use of them, and what a peak needs; one for each target."""
     load: LoadReport
     health: Health
     recordings: RecordingsReport = Field(default_factory=RecordingsReport)

@@ -22,6 +22,7 @@ from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
 from bench.report.groups import groups
+from bench.report.headroom import headroom
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
@@ -89,6 +90,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         words=words(view),
         cost=cost(view),
         bill=bill(view, again),
+        headroom=headroom(view),
         load=_load(view),
         health=health(view, calibration, unreadable),
         recordings=recordings_report(view),

@@ -13,6 +13,7 @@ from typing import Literal
 from bench.errors import ExitCode
 from bench.report.ceiling_phrases import ceiling_reasons
 from bench.report.findings import Findings, VerdictInfo
+from bench.report.headroom_phrases import headroom_warnings
 from bench.report.phrases import amount, failure, no_words
 from bench.report.protocol import protocol_warnings
 from bench.report.stats import supported
@@ -52,7 +53,7 @@ def decide(found: Findings) -> VerdictInfo:
         name=name,
         exit_code=int(EXIT_CODES[name]),
         reasons=reasons,
-        warnings=[*overload, *found.health.cautions, *_warnings(found)],
+        warnings=[*overload, *found.health.cautions, *_warnings(found), *headroom_warnings(found.headroom)],
     )
 
 

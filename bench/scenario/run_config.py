@@ -37,8 +37,9 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.scenario.load_level import Level
 from bench.scenario.phase_config import NOT_WITH_PHASES, PhaseConfig, kind_of, phase_complaints
-from bench.scenario.search_config import Level, SearchConfig, wrong_kind
+from bench.scenario.search_config import SearchConfig, wrong_kind
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
@@ -149,8 +150,8 @@ class LoadConfig(Block):
     )
     planned_peak: Level | None = Field(
         default=None,
-        description="The load that is expected at the busiest time, callers or calls per minute: reports tell the "
-        "headroom, and a search fails if the ceiling is lower.",
+        description="The load that is expected at the busiest time, calls at once or calls per minute: reports tell "
+        "the headroom, and a search fails if the ceiling is lower.",
         examples=[300, "120/min"],
     )
 

@@ -14,36 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from bench.config.block import Block, Complaint, DurationMs, LongerMs, refusal
-from bench.config.units import RATE_PATTERN, format_rate, parse_rate
+from bench.config.units import format_rate
+from bench.scenario.load_level import Level
 
 DEFAULT_MOST = 256
 """Callers, or calls per minute, beyond which nobody asked to look."""
-
-
-def _level(value: object) -> int | float:
-    """A whole number of callers stays whole; a rate becomes calls per minute."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise refusal(f"found {value!r}; allowed: a number of callers, such as 64, or a rate, such as 60/min")
-    if isinstance(value, str):
-        try:
-            rate = parse_rate(value)
-        except ValueError as error:
-            raise refusal(f"{error}; or a whole number of callers") from error
-        if rate <= 0:
-            raise refusal(f"found '{value}'; allowed: a rate above 0")
-        return rate
-    if value != int(value) or value < 1:
-        raise refusal(f"found {value!r}; allowed: a whole number of callers, 1 or more, or a rate, such as 60/min")
-    return int(value)
-
-
-Level = Annotated[
-    int | float,
-    PlainValidator(_level),
-    PlainSerializer(lambda level: format_rate(level) if isinstance(level, float) else level, when_used="json"),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": RATE_PATTERN}]}),
-]
-"""Callers at a time as an int, or calls per minute as a float."""
 
 
 def _share(value: object) -> float:
