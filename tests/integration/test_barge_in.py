@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.taking import CALLS, REACTION, TALKER, Seen, barge_ins, run_of, within
+from tests.support.taking import CALLS, REACTION, TALKER, Seen, barge_ins, run_of, wire_events, within
 from tests.support.truth_conversation import BARGE_INS
 
 MODES: dict[str, dict[str, Any]] = {
@@ -18,10 +18,6 @@ MODES: dict[str, dict[str, Any]] = {
     "manual": {"turn_detection": "manual"},
 }
 CUT_IN = ({"say": "yes-rms"}, {"interrupt": {"after": "700ms", "say": "no-wrong-kal16"}})
-
-
-def wire_events(seen: Seen, kind: str) -> int:
-    return sum(event["type"] == kind for session in seen.truth.values() for event in session.events)
 
 
 def check_cut_ins(seen: Seen, mode: str, calls: int) -> pd.DataFrame:

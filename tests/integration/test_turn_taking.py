@@ -10,7 +10,7 @@ import pytest
 
 from bench.calibrate.truth import check_turns
 from bench.store.reader import iter_timelines
-from tests.support.taking import CALLS, Seen, run_of, within
+from tests.support.taking import CALLS, Seen, run_of, wire_events, within
 
 SPLITTER = {"seed": 2, "reply_length": "600ms", "faults": [{"kind": "split_turn", "rate": 0.4, "after": "900ms"}]}
 

@@ -31,6 +31,11 @@ class Seen:
     out: str
 
 
+def wire_events(seen: Seen, kind: str) -> int:
+    """How often the server sent or got an event of this kind, over all calls."""
+    return sum(event["type"] == kind for session in seen.truth.values() for event in session.events)
+
+
 def run_of(folder: Path, profile: dict[str, Any], *steps: dict[str, Any], calls: int = CALLS, **blocks: Any) -> Seen:
     """`calls` calls at once of `steps` against a simulated server; rows are the same when measured again."""
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile))
