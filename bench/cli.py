@@ -192,6 +192,7 @@ def run(
         typer.Option("--yes", "-y", help="Run against a paid endpoint without a budget, unasked."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
+    burner: Annotated[float, typer.Option("--burner", metavar="MS", hidden=True)] = 0.0,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
     if not web and (web_port is not None or web_host is not None):
@@ -219,7 +220,7 @@ def run(
     if web:
         address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
         watchers.append(open_page(address, console))
-    workforce = Workforce(local=workers)
+    workforce = Workforce(local=workers, burner_ms=burner)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
+from bench.report.findings_ceiling import CeilingReport
 from bench.report.findings_groups import Groups
 from bench.report.findings_headroom import Headroom
 from bench.report.findings_parts import Interval, Part, Rate
@@ -484,6 +485,8 @@ class Findings(Part):
     groups: list[Groups] = Field(default_factory=list)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
+    ceiling: CeilingReport | None = None
+    """What a search for the most load found; None in any other run."""
     phases: PhasesReport | None = None
     """Phases side by side; None in a run without named phases."""
     words: Words

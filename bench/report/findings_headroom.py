@@ -10,8 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.report.findings_parts import Part
-from bench.report.findings_targets import Figure
+from bench.report.findings_parts import Figure, Part
 
 Per = Literal["minute", "hour", "day", "at once", "unknown"]
 """What a limit is counted over; `at once` is a number of open calls."""

@@ -18,7 +18,7 @@ import numpy as np
 from bench.measure.rate_limits import DAY_S, HOUR_S, MINUTE_S, LimitTold, from_text, merged
 from bench.report.consumption import Consumption, Matrix, consumption, times
 from bench.report.findings_headroom import Headroom, LimitRow, MinuteUse, NeedRow, Per
-from bench.report.findings_targets import Figure
+from bench.report.findings_parts import Figure
 from bench.report.headroom_cautions import cautions_of
 from bench.report.parts import figure_of
 from bench.report.stats import Estimate

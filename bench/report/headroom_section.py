@@ -11,7 +11,7 @@ import math
 from bench.report.document import Cell, Column, Row, Section, Table, row
 from bench.report.findings import Summary
 from bench.report.findings_headroom import Headroom, LimitRow, MinuteUse, NeedRow
-from bench.report.findings_targets import Figure
+from bench.report.findings_parts import Figure
 from bench.report.headroom_phrases import UNITS, limit_text, peak_text, planned_sentence, target_text
 from bench.report.phrases import MISSING, amount, capital, number, percent, seconds
 

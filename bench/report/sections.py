@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.bill_section import cost_section
+from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
 from bench.report.findings_parts import Interval, Rate
@@ -65,6 +66,7 @@ def sections(summary: Summary) -> list[Section]:
     found = [
         targets_section(summary),
         phases_section(summary),
+        ceiling_section(summary),
         thresholds_section(summary),
         _turns(summary),
         _latency(summary),

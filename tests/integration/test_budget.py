@@ -13,6 +13,7 @@ import soundfile
 import yaml
 
 from bench.errors import ExitCode
+from tests.support.books import DEAR
 from tests.support.bursts import RATE, noise_burst
 from tests.support.processes import bench, simulated_server
 
@@ -23,17 +24,6 @@ first_token: 170ms
 first_audio: 200ms
 reply_length: 300ms
 recognition: {unknown_after: 150ms}
-"""
-DEAR = """
-book: dear
-date: 2026-11-20
-models:
-  dear:
-    tokens_usd_per_million:
-      text: {input: 10, cached: 1, output: 20}
-      audio: {input: 200, cached: 20, output: 800}
-    source: made up
-    source_date: 2026-11-20
 """
 CALLERS, TURNS = 4, 4
 

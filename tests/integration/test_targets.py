@@ -15,6 +15,7 @@ import soundfile
 import yaml
 
 from bench.errors import ExitCode
+from tests.support.books import DEAR
 from tests.support.bursts import RATE, noise_burst
 from tests.support.processes import bench, simulated_server
 
@@ -174,19 +175,6 @@ def test_a_cap_that_leaves_a_target_of_a_worker_nothing_is_refused(folder: Path,
     assert done.returncode == ExitCode.USAGE
     assert "load.max_open = 3 does not give each of 2 workers a call for each of 2 targets" in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-DEAR = """
-book: dear
-date: 2026-11-20
-models:
-  dear:
-    tokens_usd_per_million:
-      text: {input: 10, cached: 1, output: 20}
-      audio: {input: 200, cached: 20, output: 800}
-    source: made up
-    source_date: 2026-11-20
-"""
 
 
 def test_each_target_is_billed_as_its_own_model_and_the_budget_counts_both(
