@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import ExitCode
+import pytest
+
 from tests.support.processes import bench, voice_server
 from tests.support.runs import LOAD, free_port, rows_on_disk, start, start_master, wait_for
 
@@ -33,6 +35,7 @@ def test_a_killed_worker_is_named_and_its_rows_stay(scenario: Path, tmp_path: Pa
     assert set(turns["worker"]) == {"w0", "w1"}
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_for_good_is_given_up(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with voice_server() as url:
