@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import pandas as pd
-
-from bench.errors import ExitCode
 import pytest
 
+from bench.errors import ExitCode
 from tests.support.processes import bench, voice_server
 from tests.support.runs import LOAD, free_port, rows_on_disk, start, start_master, wait_for
 
