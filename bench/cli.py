@@ -429,6 +429,15 @@ def serve(
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="With --engine simulated: processes on one port.")] = 1,
+    tokens_per_minute: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: tokens per minute of all calls.")
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: responses per minute of all calls.")
+    ] = None,
+    max_sessions: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: most calls open at once.")
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="Serve wss with this certificate (PEM).")
     ] = None,
@@ -458,6 +467,9 @@ def serve(
             profile=profile,
             truth_log=truth_log,
             processes=processes,
+            tokens_per_minute=tokens_per_minute,
+            requests_per_minute=requests_per_minute,
+            max_sessions=max_sessions,
             tls_cert=tls_cert,
             tls_key=tls_key,
             nagle=nagle,

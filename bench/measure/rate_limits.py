@@ -163,15 +163,23 @@ def duration_s(text: str) -> float | None:
 
 def quotas_told(timeline: Timeline) -> list[QuotaState]:
     """Everything that the server told of its limits in a call, headers first, then events in order."""
+    told = [entry.signal for entry in timeline.entries if isinstance(entry.signal, RateLimits)]
+    return [*_in_handshake(timeline), *(state for signal in told for state in quotas_in_event(signal))]
+
+
+def quotas_known(timeline: Timeline, known: Sequence[Entry]) -> list[QuotaState]:
+    """What a call knew of its limits when `known` had come: by the last event that told of any, and by headers.
+
+    The event of a response often follows the end of its turn, whose row then has what was told before.
+    """
+    told = (entry.signal for entry in reversed(known) if isinstance(entry.signal, RateLimits))
+    last = next((states for signal in told if (states := quotas_in_event(signal))), ())
+    return [*_in_handshake(timeline), *last]
+
+
+def _in_handshake(timeline: Timeline) -> tuple[QuotaState, ...]:
     line = timeline.connection
-    in_headers = quotas_in_headers(line.headers, line.stages.get("upgrade", line.closed_ns))
-    return [*in_headers, *quotas_among(timeline.entries)]
-
-
-def quotas_among(entries: Iterable[Entry]) -> list[QuotaState]:
-    """What the events among `entries` told, in order."""
-    told = [entry.signal for entry in entries if isinstance(entry.signal, RateLimits)]
-    return [state for signal in told for state in quotas_in_event(signal)]
+    return quotas_in_headers(line.headers, line.stages.get("upgrade", line.closed_ns))
 
 
 def told_of(states: Iterable[QuotaState]) -> list[LimitTold]:

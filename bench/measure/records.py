@@ -167,7 +167,7 @@ class TurnRecord:
     cost_output_usd: float | None = None
     cost_transcription_usd: float | None = None
 
-    # rate limits, as an event of the turn told them last
+    # rate limits, as the call knew them when the turn had ended
     rate_limit_requests_limit: float | None = None
     rate_limit_requests_remaining: float | None = None
     rate_limit_requests_reset_s: float | None = None
