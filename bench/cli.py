@@ -192,6 +192,7 @@ def run(
         typer.Option("--yes", "-y", help="Run against a paid endpoint without a budget, unasked."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and run nothing.")] = False,
+    burner: Annotated[float, typer.Option("--burner", metavar="MS", hidden=True)] = 0.0,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
     if not web and (web_port is not None or web_host is not None):
@@ -219,7 +220,7 @@ def run(
     if web:
         address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
         watchers.append(open_page(address, console))
-    workforce = Workforce(local=workers)
+    workforce = Workforce(local=workers, burner_ms=burner)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
@@ -428,6 +429,15 @@ def serve(
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="With --engine simulated: processes on one port.")] = 1,
+    tokens_per_minute: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: tokens per minute of all calls.")
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: responses per minute of all calls.")
+    ] = None,
+    max_sessions: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: most calls open at once.")
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="Serve wss with this certificate (PEM).")
     ] = None,
@@ -457,6 +467,9 @@ def serve(
             profile=profile,
             truth_log=truth_log,
             processes=processes,
+            tokens_per_minute=tokens_per_minute,
+            requests_per_minute=requests_per_minute,
+            max_sessions=max_sessions,
             tls_cert=tls_cert,
             tls_key=tls_key,
             nagle=nagle,

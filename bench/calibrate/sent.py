@@ -89,7 +89,7 @@ def read_truth(files: Iterable[Path]) -> dict[str, TrueSession]:
 
 def _keep(record: Record, sessions: dict[str, TrueSession]) -> None:
     kind = record["kind"]
-    if kind == "process":
+    if kind in {"process", "refusal"}:
         return
     if kind == "session":
         sessions[record["session"]] = TrueSession(record)

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.calibrate.sent import Record, SentResponse, TrueSession, log_files, read_truth, responses_of
+from bench.calibrate.sent import Record, SentResponse, TrueSession, responses_of
 from bench.facts.timeline import Timeline, TurnFacts
-from bench.store.reader import Run, iter_timelines, read_run
+from bench.store.reader import Run
 
 NS_PER_MS = 1e6
 LATENCIES = (
@@ -46,11 +45,6 @@ COUNTS = (
 )
 METRICS = (*LATENCIES, *COUNTS)
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-
-
-def check_run(run_folder: Path, truth_log: Path) -> pd.DataFrame:
-    """`check_turns` for a run folder and the file that the server was given as its truth log."""
-    return check_turns(read_run(run_folder), iter_timelines(run_folder), read_truth(log_files(truth_log)))
 
 
 def check_turns(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]) -> pd.DataFrame:

@@ -441,7 +441,7 @@ class OpenAIDialect(Dialect):
         raw = message.get("rate_limits")
         limits = tuple(
             RateLimit(
-                name=str(entry.get("name")),
+                name=name_of(entry.get("name")) or "unnamed",
                 limit=number(entry.get("limit")),
                 remaining=number(entry.get("remaining")),
                 reset_s=number(entry.get("reset_seconds")),

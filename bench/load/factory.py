@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
@@ -104,7 +105,7 @@ class CallFactory:
         self._cells = scenario.cells
         self._voices = Voices(scenario, fixtures_of(scenario))
         self._release_ms = detection.release_ms if detection.type == "manual" else None
-        self._pack = lambda payload: pack_audio(self._transport, packer, payload)
+        self._pack = partial(pack_audio, self._transport, packer)
         self._banks: dict[tuple[int, str | None], FrameBank] = {}
 
     def prepare(self) -> None:

@@ -12,7 +12,7 @@ import gc
 import os
 import resource
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,6 +254,42 @@ class HealthProbe:
             rss_most_bytes=self._most_rss or None,
         )
         return ProbeReadings(certificate, histograms)
+
+
+def over_stretches(parts: Sequence[ProbeReadings]) -> ProbeReadings:
+    """The readings of one worker over several stretches of a run: delays merged, counts added, the worst of shares."""
+    merged: dict[str, Histogram] = {}
+    for part in parts:
+        for name, histogram in part.histograms.items():
+            merged.setdefault(name, Histogram()).merge(histogram)
+    every = [part.certificate for part in parts]
+    worst = max(every, key=lambda each: each.cpu_share_peak or 0.0)
+    figures: dict[str, Any] = {}
+    for name in _ADDED:
+        known = [value for each in every if (value := getattr(each, name)) is not None]
+        figures[name] = sum(known) if known else None
+    for name in _WORST:
+        figures[name] = max((value for each in every if (value := getattr(each, name)) is not None), default=None)
+    gaps = sorted((gap for each in every for gap in each.gaps), key=lambda gap: gap.length_ms or 0.0, reverse=True)
+    spreads = {name: histogram.spread() for name, histogram in merged.items()}
+    return ProbeReadings(worst.model_copy(update={**figures, **spreads, "gaps": gaps[:MOST_GAPS]}), merged)
+
+
+_ADDED = ("gap_count", "gap_total_ms", "gc_pauses", "gc_pause_total_ms")
+_WORST = (
+    "missed_deadlines_share",
+    "cpu_share",
+    "cpu_share_peak",
+    "steal_share",
+    "host_cpu_share",
+    "host_cpu_full_share",
+    "cpu_pressure_share",
+    "throttled_share",
+    "gap_longest_ms",
+    "gc_pause_longest_ms",
+    "open_files_most",
+    "rss_most_bytes",
+)
 
 
 def certificate_of(workers: Mapping[str, ProbeReadings], arrivals: Iterable[Arrivals | None]) -> HealthCertificate:

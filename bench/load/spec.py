@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from bench.audio.catalogue import Fixture
 from bench.config.hosts import is_loopback
 from bench.errors import BenchError
+from bench.facts.phases import Phase, Phases
+from bench.load.health_probe import ProbeReadings
 from bench.pricing.book import Books
 from bench.scenario.books import books_of
 from bench.scenario.model import Scenario
@@ -89,6 +91,24 @@ def callees_of(scenario: Scenario, embedded: Target | None = None) -> tuple[Call
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of a run that this load is: a level of a search. Its rows carry its name as their phase."""
+
+    name: str
+    first_index: int = 0
+    """The run-wide number of its first call: no two calls of a run have the same."""
+    settle_ms: int = 0
+    """Turns that begin within this time are kept as warm-up."""
+    most_calls: int | None = None
+    """Calls that its part of the budget lets begin."""
+
+    def phases(self, start_ns: int) -> Phases:
+        """The part of it that is left out, and what is judged, if it begins at `start_ns` (monotonic)."""
+        settled_ns = start_ns + self.settle_ms * 1_000_000
+        return Phases((Phase(self.name, warmup=True), Phase(self.name)), (settled_ns,))
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """One run, ready to be made."""
 
@@ -104,6 +124,8 @@ class RunSpec:
     workforce: Workforce = field(default_factory=Workforce)
     interleaved: tuple[Callee, ...] = ()
     """All targets of a run that calls several in turn, the first included; empty for a run of one."""
+    stretch: Stretch | None = None
+    """None where the load is the whole run."""
 
     @property
     def callees(self) -> tuple[Callee, ...]:
@@ -122,3 +144,5 @@ class WorkersFacts:
     health: HealthCertificate = field(default_factory=HealthCertificate)
     notes: list[str] = field(default_factory=list)
     """Lines for the reader that make nothing of the run doubtful."""
+    readings: dict[str, ProbeReadings] = field(default_factory=dict)
+    """What the certificate is made of, by worker."""

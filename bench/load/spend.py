@@ -35,11 +35,6 @@ class Spend:
     """Something had a price; without it a sum of 0 means nothing."""
 
     @property
-    def so_far_usd(self) -> float:
-        """Known and estimated, without what is in flight."""
-        return self.known_usd + self.estimated_usd
-
-    @property
     def committed_usd(self) -> float:
         """What the bill will be at most if no further turn begins."""
         return self.known_usd + self.estimated_usd + self.in_flight_usd

@@ -24,6 +24,7 @@ from locust.runners import LocalRunner
 from bench.load.back_off import back_off_s
 from bench.load.factory import CallFactories
 from bench.load.recorder import Recorder
+from bench.load.spec import Stretch
 from bench.scenario.arrivals import Windows, WorkerShare, next_within
 from bench.scenario.interleaving import part_of_cap
 from bench.scenario.load_shapes import phases_of_call, sessions_of_caller
@@ -49,8 +50,9 @@ class CallSchedule:
         *,
         seed: int = 0,
         most_calls: int | None = None,
+        stretch: Stretch | None = None,
     ) -> None:
-        """`most_calls`: calls of the whole run that its budget lets begin, by their run-wide numbers."""
+        """`most_calls`: calls of the whole run, or of its stretch, that the budget lets begin, by their numbers."""
         self.start_ns = 0
         self.done = Event()
         """Every user has made its last call."""
@@ -65,6 +67,7 @@ class CallSchedule:
         self.paused_s = 0.0
         self._seed = seed
         self._most_calls = most_calls
+        self._stretch = stretch
         self._ended_ns = 0
         self._load = load
         self._share = share
@@ -203,10 +206,14 @@ class CallSchedule:
 
     def _call(self, index: int, caller: int, intended_ns: int) -> bool:
         """Play session `index`; whether it went well, so that a caller whose call failed can pause."""
-        offset_s = (intended_ns - self.start_ns) / NS_PER_S
-        phases = phases_of_call(self._load, index, offset_s, self.start_ns)
-        factory = self._factories.of(index)
-        plan = factory.plan(index, caller=caller, intended_ns=intended_ns, phases=phases)
+        stretch = self._stretch
+        if stretch is None:
+            offset_s = (intended_ns - self.start_ns) / NS_PER_S
+            phases, number = phases_of_call(self._load, index, offset_s, self.start_ns), index
+        else:
+            phases, number = stretch.phases(self.start_ns), stretch.first_index + index
+        factory = self._factories.of(number)
+        plan = factory.plan(number, caller=caller, intended_ns=intended_ns, phases=phases)
         call = Call(plan, factory.dialect(), self._recorder)
         self._calls.add(call)
         self.started += 1

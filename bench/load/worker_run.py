@@ -29,6 +29,7 @@ from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 
 HANG_UP_GRACE_S = 5.0
+WAITED = "callers waited"
 
 
 def backing_off(pauses: int, paused_s: float) -> list[str]:
@@ -36,7 +37,7 @@ def backing_off(pauses: int, paused_s: float) -> list[str]:
     if not pauses:
         return []
     return [
-        f"callers waited {pauses:,} times, {paused_s:,.0f} s in all, before they called again after a call that failed "
+        f"{WAITED} {pauses:,} times, {paused_s:,.0f} s in all, before they called again after a call that failed "
         f"(1 to {MOST_PAUSE_S:.0f} s, longer each time): fewer calls were offered than by callers who never wait"
     ]
 
@@ -91,6 +92,8 @@ class WorkerRun:
         self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher(), by_target=books)
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
+        budget, stretch = scenario.budget, spec.stretch
+        most_calls = budget.max_sessions if budget is not None else None
         self._schedule = CallSchedule(
             scenario.load,
             share,
@@ -98,7 +101,8 @@ class WorkerRun:
             self.recorder,
             environment,
             seed=scenario.seed,
-            most_calls=scenario.budget.max_sessions if scenario.budget is not None else None,
+            most_calls=stretch.most_calls if stretch is not None else most_calls,
+            stretch=stretch,
         )
         self.health = HealthProbe(self.recorder.delays, frame_ms=scenario.session.frame_ms)
         self._finishing = False
@@ -216,4 +220,5 @@ class WorkerRun:
             report.losses,
             health,
             backing_off(report.pauses, report.paused_s),
+            {self.name: report.readings},
         )

@@ -167,6 +167,14 @@ class TurnRecord:
     cost_output_usd: float | None = None
     cost_transcription_usd: float | None = None
 
+    # rate limits, as the call knew them when the turn had ended
+    rate_limit_requests_limit: float | None = None
+    rate_limit_requests_remaining: float | None = None
+    rate_limit_requests_reset_s: float | None = None
+    rate_limit_tokens_limit: float | None = None
+    rate_limit_tokens_remaining: float | None = None
+    rate_limit_tokens_reset_s: float | None = None
+
     # the harness itself
     send_late_ms: float | None = None
     """Worst lateness of any frame of the turn."""
@@ -248,8 +256,17 @@ class SessionRecord:
     """What the server set otherwise than it was asked to."""
     server_errors: int = 0
     dropped_signals: int = 0
+    rate_limit_requests_limit: float | None = None
+    """As the server told it last, by event or, where no event came, by a header of the handshake."""
     rate_limit_requests_remaining: float | None = None
+    rate_limit_requests_reset_s: float | None = None
+    rate_limit_tokens_limit: float | None = None
     rate_limit_tokens_remaining: float | None = None
+    rate_limit_tokens_reset_s: float | None = None
+    rate_limits: str | None = None
+    """All that was told of every limit in the call, as JSON (`bench.measure.rate_limits.LimitTold`)."""
+    retry_after_s: float | None = None
+    """How long the answer to the handshake asked to wait."""
     cost_usd: float | None = None
     cost_partial_usd: float | None = None
     cost_unknown: str | None = None

@@ -16,7 +16,6 @@ from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import (
     IdleTimeout,
     Malformed,
-    RateLimits,
     ServerError,
     SessionCreated,
     SessionReady,
@@ -27,6 +26,7 @@ from bench.facts.timeline import Timeline
 from bench.measure.bills import Columns, cost_of, priced_model, rest_columns, rest_of_call
 from bench.measure.greetings import greeting_columns
 from bench.measure.outcome import STOPPED
+from bench.measure.rate_limits import limit_columns, quotas_told, retry_after_s, to_text, told_of
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
 from bench.pricing.book import NO_BOOKS, Books, Rates
 from bench.pricing.price import Cost, price_minutes
@@ -50,6 +50,7 @@ def measure_session(
     model = priced_model(timeline, book)
     rest = rest_of_call(timeline, {record.turn for record in turn_records})
     rest_cost = cost_of(timeline, model, rest.replies, rest.spoken, book)
+    told = told_of(quotas_told(timeline))
     lags = [entry.read_ns - entry.signal.at_ns for entry in timeline.entries]
     return SessionRecord(
         run_id=labels.run_id,
@@ -102,8 +103,9 @@ def measure_session(
         unrecognised=sum(isinstance(signal, Unrecognised) for signal in signals),
         server_errors=sum(isinstance(signal, ServerError) and not signal.benign for signal in signals),
         dropped_signals=timeline.dropped_signals,
-        rate_limit_requests_remaining=_remaining(timeline, "requests"),
-        rate_limit_tokens_remaining=_remaining(timeline, "tokens"),
+        **limit_columns(told),
+        rate_limits=to_text(told),
+        retry_after_s=retry_after_s(line.headers),
         **_cost(timeline, turn_records, rest_cost, book.rates(model)),
         **rest_columns(rest, rest_cost),
         send_late_ms=_max([record.send_late_ms for record in turn_records]),
@@ -177,16 +179,6 @@ def _cost(timeline: Timeline, records: Sequence[TurnRecord], rest: Cost, rates: 
         "cost_partial_usd": usd if said else None,
         "cost_unknown": "; ".join(said) or None,
     }
-
-
-def _remaining(timeline: Timeline, name: str) -> float | None:
-    """The last figure the server gave for the limit `name`."""
-    for entry in reversed(timeline.entries):
-        if isinstance(entry.signal, RateLimits):
-            for limit in entry.signal.limits:
-                if limit.name == name and limit.remaining is not None:
-                    return limit.remaining
-    return None
 
 
 def _span_ms(start_ns: int | None, end_ns: int | None) -> float | None:

@@ -24,6 +24,7 @@ from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
 from bench.measure.listening import heard as heard_reply
 from bench.measure.outcome import Outcome, judge
+from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.splits import is_split, whole_ns
@@ -92,6 +93,7 @@ def measure_but_words(
         **_words(turn, heard),
         **usage_columns(add_usage(replies), heard.usage),
         **cost_columns(cost),
+        **limit_columns(told_of(quotas_known(timeline, known))),
         transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
         **_harness(timeline, turn, entries),
     )

@@ -14,7 +14,9 @@ from pydantic import Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
+from bench.report.findings_ceiling import CeilingReport
 from bench.report.findings_groups import Groups
+from bench.report.findings_headroom import Headroom
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
@@ -483,11 +485,15 @@ class Findings(Part):
     groups: list[Groups] = Field(default_factory=list)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
+    ceiling: CeilingReport | None = None
+    """What a search for the most load found; None in any other run."""
     phases: PhasesReport | None = None
     """Phases side by side; None in a run without named phases."""
     words: Words
     cost: CostReport
     bill: Bill = Field(default_factory=Bill)
+    headroom: list[Headroom] = Field(default_factory=list)
+    """Rate limits, what calls use of them, and what a peak needs; one for each target."""
     load: LoadReport
     health: Health
     recordings: RecordingsReport = Field(default_factory=RecordingsReport)

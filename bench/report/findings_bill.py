@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bench.report.findings_parts import Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-
-class BillMeter(_Part):
+class BillMeter(Part):
     """One meter over the whole run, warm-up and what belongs to no turn included."""
 
     name: str
@@ -25,7 +23,7 @@ class BillMeter(_Part):
     usd: float | None = None
 
 
-class UnitPrice(_Part):
+class UnitPrice(Part):
     """What one of something costs, over measured rows that have a price, with 95 % limits."""
 
     name: Literal["turn", "call", "talk_minute", "1000_calls"]
@@ -37,7 +35,7 @@ class UnitPrice(_Part):
     """Turns or calls that it stands on."""
 
 
-class GrowthRow(_Part):
+class GrowthRow(Part):
     """The turns with the same number in their call: means over those that were answered."""
 
     turn: int
@@ -51,7 +49,7 @@ class GrowthRow(_Part):
     high_usd: float | None = None
 
 
-class CacheSaving(_Part):
+class CacheSaving(Part):
     """What the cache saved: its tokens at the price of fresh ones, less what was paid for them."""
 
     input_tokens: int
@@ -61,7 +59,7 @@ class CacheSaving(_Part):
     saved_usd: float | None = None
 
 
-class PricePoint(_Part):
+class PricePoint(Part):
     """What the run's use of the model cost at the prices of one dated book; None: a rate is missing, see `lacking`."""
 
     date: str
@@ -70,7 +68,7 @@ class PricePoint(_Part):
     lacking: list[str] = Field(default_factory=list)
 
 
-class PriceLine(_Part):
+class PriceLine(Part):
     """The same traffic as one model, by date. The transcription of callers is left out: it has prices of its own."""
 
     model: str
@@ -79,7 +77,7 @@ class PriceLine(_Part):
     points: list[PricePoint] = Field(default_factory=list)
 
 
-class Bill(_Part):
+class Bill(Part):
     """Where the money went. `meters` is empty where the rows do not hold what the run's cost was made of."""
 
     meters: list[BillMeter] = Field(default_factory=list)
@@ -95,7 +93,7 @@ class Bill(_Part):
     """The book that these prices are of, where it is not what the run was priced with."""
 
 
-class Projected(_Part):
+class Projected(Part):
     """A projected mean with its 95 % limits; limits are None where the run has too few calls for them."""
 
     value: float | None = None
@@ -103,7 +101,7 @@ class Projected(_Part):
     high: float | None = None
 
 
-class Projection(_Part):
+class Projection(Part):
     """A launch with the traffic of a run. Of `own_*` are the calls of the run, of the others those to expect."""
 
     target: str | None = None
@@ -140,7 +138,7 @@ class Projection(_Part):
     peak_hour_usd: Projected | None = None
 
 
-class ModelBill(_Part):
+class ModelBill(Part):
     """The traffic of the run as one model; None where a rate is missing, which `lacking` names."""
 
     model: str

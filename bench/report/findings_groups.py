@@ -1,35 +1,34 @@
-"""Parts of a run side by side, as data."""
+"""Conditions and cells of a run side by side, as data of `summary.json`."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from bench.report.findings_parts import Interval, Rate
+from bench.report.findings_parts import Figure, Part
 
 
-class GroupRow(BaseModel):
-    """The turns with one value of a column; `words` is how many of them have a transcription."""
+class GroupRow(Part):
+    """The turns with one value of a column. In `p50` and `p95` a turn without an answer is never.
 
-    model_config = ConfigDict(ser_json_inf_nan="strings")
+    `words` is how many turns have a transcription; `task_success` is empty where no turn has expectations, `goodput`
+    where there are no objectives.
+    """
 
     name: str
     calls: int
     turns: int
     answered: int
-    unanswered: int
-    p50: float | None = None
-    p50_interval: Interval | None = None
-    p95: float | None = None
-    p95_interval: Interval | None = None
-    errors: Rate
+    p50: Figure = Field(default_factory=Figure)
+    p95: Figure = Field(default_factory=Figure)
+    error_rate: Figure = Field(default_factory=Figure)
+    errors: int = 0
     words: int = 0
-    wer: float | None = None
-    wer_interval: Interval | None = None
-    task_success: Rate | None = None
-    goodput: Rate | None = None
+    wer: Figure = Field(default_factory=Figure)
+    task_success: Figure = Field(default_factory=Figure)
+    goodput: Figure = Field(default_factory=Figure)
 
 
-class Groups(BaseModel):
+class Groups(Part):
     """A run by one column of its turns; `metric` is the latency of `p50` and `p95`."""
 
     column: str

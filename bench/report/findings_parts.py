@@ -11,6 +11,14 @@ class Part(BaseModel):
     model_config = ConfigDict(ser_json_inf_nan="strings")
 
 
+class Figure(Part):
+    """A value with its 95 % limits; None where it was not measured, or rests on too few calls for limits."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class Interval(Part):
     """95 % limits."""
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from bench.report.findings_targets import Figure
+from bench.report.findings_parts import Figure, Part
 
 
-class PhaseRow(BaseModel):
+class PhaseRow(Part):
     """One phase. A turn belongs to the phase in which it began, a call to that in which it was planned to begin.
 
     Figures are of measured turns, latencies those of the run's headline; a turn without an answer is never. A warm-up
     phase has counts alone.
     """
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     name: str
     warmup: bool
@@ -49,7 +47,7 @@ class PhaseRow(BaseModel):
     objectives: list[str] = Field(default_factory=list)
 
 
-class PhasesReport(BaseModel):
+class PhasesReport(Part):
     """All phases of one run, in order."""
 
     metric: str | None

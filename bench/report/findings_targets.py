@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bench.report.findings_parts import Figure, Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-
-class Figure(_Part):
-    """A value with its 95 % limits; None where it was not measured, or rests on too few calls for limits."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-class TargetDifference(_Part):
+class TargetDifference(Part):
     """How a target differs from the best one in one figure: its own minus that of the best."""
 
     metric: str
@@ -36,7 +26,7 @@ class TargetDifference(_Part):
     judged: Literal["better", "worse", "same", "cannot tell"] = "cannot tell"
 
 
-class TargetRow(_Part):
+class TargetRow(Part):
     """One target. Latencies are those of the run's headline, of measured turns; one without an answer is never."""
 
     name: str
@@ -65,7 +55,7 @@ class TargetRow(_Part):
         return next((each for each in self.differences if each.statistic == "p50"), None)
 
 
-class TargetsReport(_Part):
+class TargetsReport(Part):
     """Several targets of one run, the best first."""
 
     metric: str | None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bench.report.findings_parts import Part
 
 
-class ThresholdResult(BaseModel):
+class ThresholdResult(Part):
     """A threshold and what was observed. `ok` is None where there were too few samples to judge: no data."""
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     threshold: str
     """As the scenario or `--threshold` says it."""

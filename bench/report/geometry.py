@@ -154,7 +154,7 @@ def over_time(chart: TimeChart) -> Plot:
     ]
     lines = [Line("dots", "one turn", dots, "dots")]
     if len(median) > 1:
-        lines.append(Line("median", "median of that time", _path(median)))
+        lines.append(Line("median", "median of that time", path(median)))
     notes = []
     if chart.shown < chart.n:
         notes.append(f"Dots are {chart.shown:,} of {chart.n:,} turns, drawn at random; the median is over all of them.")
@@ -212,7 +212,7 @@ def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | N
     for curve in drawn:
         points = [(x.at(curve.ms[0]), y.at(0))]
         points += [(x.at(min(ms, x.high)), y.at(100 * share)) for ms, share in zip(curve.ms, curve.share, strict=True)]
-        lines.append(Line(curve.name.removesuffix("_ms"), f"{curve.title} (n={curve.n:,})", _path(points)))
+        lines.append(Line(curve.name.removesuffix("_ms"), f"{curve.title} (n={curve.n:,})", path(points)))
     cut = slowest > x.high
     return Plot(
         title="How many turns had what, by when",
@@ -241,7 +241,7 @@ def by_load(chart: LoadChart) -> Plot | None:
     ):
         points = [(x.at(place), y.at(value)) for place, value in enumerate(values) if value is not None]
         if points:
-            lines.append(Line(style, title, _path(points), points=tuple(points)))
+            lines.append(Line(style, title, path(points), points=tuple(points)))
     ticks = tuple(
         Tick(x.at(place), f"{found.low}" if found.low == found.high else f"{found.low}-{found.high}")
         for place, found in enumerate(bins)
@@ -320,5 +320,5 @@ def _at_share(curve: Curve, share: float) -> float:
     return next(ms for ms, reached in zip(curve.ms, curve.share, strict=True) if reached >= wanted)
 
 
-def _path(points: Sequence[tuple[float, float]]) -> str:
+def path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x} {y}" for x, y in points)

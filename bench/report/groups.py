@@ -13,9 +13,9 @@ import numpy as np
 from bench.measure.metrics import Metric
 from bench.report.chartdata import headline
 from bench.report.findings_groups import GroupRow, Groups
-from bench.report.latency import interval, rows_of
+from bench.report.findings_parts import Figure
+from bench.report.parts import figure_of, figure_of_rate, middle_and_tail
 from bench.report.shares import share
-from bench.report.stats import percentiles
 from bench.report.view import Mask, View, codes_of
 from bench.report.wer_tables import pooled_rate
 from bench.scenario.threshold_grammar import Objective
@@ -50,28 +50,21 @@ def _same(view: View, parts: dict[str, Mask]) -> bool:
 
 def group_row(view: View, metric: Metric, name: str, part: Mask, objectives: Sequence[Objective]) -> GroupRow:
     """What the turns of `part` say."""
-    values = view.turn[metric.name]
-    here, missing = rows_of(view, metric, values)
-    here, missing = here & part, missing & part
     measured = view.measured & part
-    known = percentiles(values[here], view.calls_of_turns[here], (50.0, 95.0))
-    errors, tasks = share(view, "error_rate").rate(part), share(view, "task_success").rate(part)
-    good = share(view, "goodput", objectives).rate(part) if objectives else None
+    p50, p95 = middle_and_tail(view, metric, part)
+    errors = share(view, "error_rate").rate(part)
     words, scored, _ = pooled_rate(view, "wer", part)
     return GroupRow(
         name=name,
         calls=len(np.unique(view.calls_of_turns[measured])),
         turns=int(measured.sum()),
         answered=int((view.answered & part).sum()),
-        unanswered=int(missing.sum()),
-        p50=known.estimates[0].value,
-        p50_interval=interval(known.estimates[0]),
-        p95=known.estimates[1].value,
-        p95_interval=interval(known.estimates[1]),
-        errors=errors,
+        p50=p50,
+        p95=p95,
+        error_rate=figure_of_rate(errors),
+        errors=errors.events,
         words=scored,
-        wer=words.value,
-        wer_interval=interval(words),
-        task_success=tasks if tasks.n else None,
-        goodput=good,
+        wer=figure_of(words),
+        task_success=figure_of_rate(share(view, "task_success").rate(part)),
+        goodput=figure_of_rate(share(view, "goodput", objectives).rate(part)) if objectives else Figure(),
     )

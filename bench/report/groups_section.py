@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench.report.document import Cell, Column, Row, Section, Table, row
+from bench.report.document import Column, Row, Section, Table, row
+from bench.report.figure_cell import NEVER, figure_cell
 from bench.report.findings import Summary
 from bench.report.findings_groups import GroupRow, Groups
-from bench.report.findings_parts import Interval, Rate
-from bench.report.phrases import between, between_percent, number, percent
+from bench.report.phrases import number, percent
 
 SAID = (
     "The same run in parts. The calls of a matrix are made side by side, so that what drifts meets each cell alike. "
@@ -20,8 +20,8 @@ def groups_section(summary: Summary) -> Section:
 
 
 def _table(found: Groups) -> Table:
-    tasks = any(each.task_success for each in found.rows)
-    good = any(each.goodput for each in found.rows)
+    tasks = any(each.task_success.value is not None for each in found.rows)
+    good = any(each.goodput.value is not None for each in found.rows)
     columns = (
         Column("turns"),
         Column("p50"),
@@ -31,30 +31,26 @@ def _table(found: Groups) -> Table:
         *([Column("tasks done")] if tasks else []),
         *([Column("good turns")] if good else []),
     )
-    rows = tuple(_row(each, tasks=tasks, good=good) for each in found.rows)
-    notes = (f"p50 and p95: {found.metric_title}, ms, of answered turns.",)
-    head = "Cell" if found.column == "cell" else "Condition"
-    return Table(found.title, columns, rows, head, found.title.upper(), footnotes=notes, quoted=2)
+    lost = any(each.answered < each.turns for each in found.rows)
+    return Table(
+        f"{found.title} by {found.metric_title}, ms",
+        columns,
+        tuple(_row(each, tasks=tasks, good=good) for each in found.rows),
+        "Cell" if found.column == "cell" else "Condition",
+        f"{found.title.upper()} ({found.metric_title.upper()}, MS)",
+        footnotes=(NEVER,) if lost else (),
+        quoted=1,
+    )
 
 
 def _row(each: GroupRow, *, tasks: bool, good: bool) -> Row:
-    cells: list[str | Cell] = [
+    return row(
+        each.name,
         f"{each.turns:,}",
-        _ms(each.p50, each.p50_interval),
-        _ms(each.p95, each.p95_interval),
-        _rate(each.errors),
-        Cell(percent(each.wer), between_percent(each.wer_interval) if each.wer_interval else ""),
-        *([_rate(each.task_success)] if tasks else []),
-        *([_rate(each.goodput)] if good else []),
-    ]
-    return row(each.name, *cells)
-
-
-def _ms(value: float | None, limits: Interval | None) -> Cell:
-    return Cell(number(value, 0), between(limits, 0) if limits else "")
-
-
-def _rate(rate: Rate | None) -> Cell:
-    if rate is None:
-        return Cell("-")
-    return Cell(percent(rate.rate), between_percent(rate.interval) if rate.interval else "")
+        figure_cell(each.p50, number),
+        figure_cell(each.p95, number),
+        figure_cell(each.error_rate, percent),
+        figure_cell(each.wer, percent),
+        *([figure_cell(each.task_success, percent)] if tasks else []),
+        *([figure_cell(each.goodput, percent)] if good else []),
+    )

@@ -18,6 +18,7 @@ from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
 from bench.report import geometry, phrases
 from bench.report.bill_plots import price_history
+from bench.report.ceiling_plots import ceiling_plots
 from bench.report.findings import MetricRow, Summary
 from bench.report.findings_parts import Rate
 from bench.report.findings_targets import TargetRow
@@ -54,6 +55,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
             by_target=geometry.by_target(charts.by_target, charts.metric_title or ""),
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
+            ceiling=ceiling_plots(summary.ceiling),
             price_history=price_history(summary.bill.history),
             scenario=_readable(summary.run.scenario),
             other_facts=_readable({name: fact for name, fact in summary.health.facts.items() if name not in SHOWN}),
@@ -84,12 +86,22 @@ def _cards(summary: Summary) -> list[Card]:
         # One figure of all targets together would be no target's.
         return [*_turn_cards(summary), *map(_target_card, summary.targets.rows), _run_cards(summary)[-1]]
     return [
+        *_ceiling_cards(summary),
         *_turn_cards(summary),
         *(_latency_card(row) for row in measured if row.unit == "ms"),
         *(_rate_card(rates[name]) for name in shown if name in rates),
         *(_speed_card(row) for row in measured if row.unit != "ms"),
         *_run_cards(summary),
     ]
+
+
+def _ceiling_cards(summary: Summary) -> list[Card]:
+    found = summary.ceiling
+    if found is None:
+        return []
+    said = f"{'at least ' if found.at_least else ''}{found.ceiling:,.4g}"
+    limit = f"limit met: {found.limit_text}" if found.limit_text else "no limit was met"
+    return [(f"Ceiling, {found.unit}", said, limit)]
 
 
 def _target_card(row: TargetRow) -> Card:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.measure.metrics import Metric
-from bench.report.findings_parts import Rate
-from bench.report.findings_targets import Figure
+from bench.report.findings_parts import Figure, Rate
 from bench.report.stats import Estimate, Floats, percentiles
 from bench.report.view import Mask, View
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.measure.metrics import Metric
 from bench.report.chartdata import headline
 from bench.report.findings_phases import PhaseRow, PhasesReport
 from bench.report.parts import figure_of_rate, middle_and_tail
@@ -28,7 +29,7 @@ def phases_report(view: View, objectives: Sequence[Objective]) -> PhasesReport |
         return None
     metric = headline(view)
     rows = [
-        _row(view, objectives, name, warmup, phase)
+        _row(view, metric, objectives, name, warmup, phase)
         for (name, warmup), phase in zip(with_what_follows(plan), [*plan, None], strict=True)
     ]
     rows[-1].begin_s = plan[-1].end_ms / 1000
@@ -39,7 +40,14 @@ def phases_report(view: View, objectives: Sequence[Objective]) -> PhasesReport |
     )
 
 
-def _row(view: View, objectives: Sequence[Objective], name: str, warmup: bool, phase: PlannedPhase | None) -> PhaseRow:
+def _row(
+    view: View,
+    metric: Metric | None,
+    objectives: Sequence[Objective],
+    name: str,
+    warmup: bool,
+    phase: PlannedPhase | None,
+) -> PhaseRow:
     turns, calls = equals(view.turns, "phase", name), equals(view.sessions, "phase", name)
     within = turns & equals(view.turns, "phase_ended", name)
     left = (view.call["turns_planned"] - view.call["turns_ended"]).clip(min=0)
@@ -59,11 +67,12 @@ def _row(view: View, objectives: Sequence[Objective], name: str, warmup: bool, p
         measured=int((view.measured & turns).sum()),
         answered=int((view.answered & turns).sum()),
     )
-    return row if warmup else row.model_copy(update=_figures(view, objectives, name, turns, within))
+    return row if warmup else row.model_copy(update=_figures(view, metric, objectives, name, turns, within))
 
 
-def _figures(view: View, objectives: Sequence[Objective], name: str, turns: Mask, within: Mask) -> dict[str, object]:
-    metric = headline(view)
+def _figures(
+    view: View, metric: Metric | None, objectives: Sequence[Objective], name: str, turns: Mask, within: Mask
+) -> dict[str, object]:
     p50, p95 = middle_and_tail(view, metric, turns)
     p50_within, p95_within = middle_and_tail(view, metric, within)
     errors = share(view, "error_rate").rate(turns)

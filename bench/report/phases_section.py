@@ -5,12 +5,10 @@ In: the `phases` of a summary. Out: a section.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from bench.report.document import Cell, Column, Row, Section, Table, row
+from bench.report.document import Column, Row, Section, Table, row
+from bench.report.figure_cell import NEVER, figure_cell
 from bench.report.findings import Summary
 from bench.report.findings_phases import PhaseRow, PhasesReport
-from bench.report.findings_targets import Figure
 from bench.report.phrases import MISSING, number, percent, seconds
 
 SAID = (
@@ -18,7 +16,6 @@ SAID = (
     "within their phase are told from those that ran over its end; the percentiles are of both, but for the last "
     "column. What began in a warm-up phase is counted here and left out of everything else."
 )
-NEVER = "A turn that nobody answered counts as never (∞)."
 GOODPUT = "Goodput is the share of turns that were answered and kept the objectives of their phase: {}."
 FOLLOWS = "finishing: calls that were open when the last phase ended."
 
@@ -64,19 +61,12 @@ def _row(each: PhaseRow, *, cut_off: bool, judged: bool) -> Row:
         f"{each.within:,}",
         f"{each.over:,}",
         *([f"{each.cut_off:,}"] if cut_off else []),
-        _figure(each.p50, number),
-        _figure(each.p95, number),
-        _figure(each.error_rate, percent),
-        *([_figure(each.goodput, percent)] if judged else []),
-        _figure(each.p95_within, number),
+        figure_cell(each.p50, number),
+        figure_cell(each.p95, number),
+        figure_cell(each.error_rate, percent),
+        *([figure_cell(each.goodput, percent)] if judged else []),
+        figure_cell(each.p95_within, number),
     )
-
-
-def _figure(figure: Figure, show: Callable[[float | None], str]) -> Cell:
-    limits = ""
-    if figure.low is not None and figure.high is not None:
-        limits = f"{show(figure.low).removesuffix(' %')}..{show(figure.high)}"
-    return Cell(show(figure.value), limits)
 
 
 def _objectives(found: PhasesReport) -> list[str]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.bill_section import cost_section
+from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
 from bench.report.findings_parts import Interval, Rate
 from bench.report.groups_section import groups_section
+from bench.report.headroom_section import headroom_section
 from bench.report.health_text import calibration_section, trust_section
 from bench.report.phases_section import phases_section
 from bench.report.phrases import (
@@ -64,6 +66,7 @@ def sections(summary: Summary) -> list[Section]:
     found = [
         targets_section(summary),
         phases_section(summary),
+        ceiling_section(summary),
         thresholds_section(summary),
         _turns(summary),
         _latency(summary),
@@ -74,6 +77,7 @@ def sections(summary: Summary) -> list[Section]:
         _words(summary),
         groups_section(summary),
         cost_section(summary),
+        headroom_section(summary),
         _load(summary),
         trust_section(summary, _percentiles(summary, "harness")),
         calibration_section(summary.calibration),

@@ -9,7 +9,7 @@ p95: 20, p99: 100) and never fewer than 3.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,18 +79,35 @@ def percentiles(values: Floats, clusters: Codes, percents: Sequence[float]) -> P
     return Percentiles(tuple(Estimate(found.get(p), limits.get(p)) for p in percents), method)
 
 
-def wilson(events: int, n: int) -> Estimate:
+def wilson(events: float, n: float, z: float = Z95) -> Estimate:
     """A share and its Wilson score interval (Wilson 1927); None for an empty sample."""
     if n == 0:
         return Estimate(None)
     share = events / n
-    spread = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
-    centre = share + Z95**2 / (2 * n)
-    scale = 1 + Z95**2 / n
+    spread = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    centre = share + z**2 / (2 * n)
+    scale = 1 + z**2 / n
     # At the ends the exact limit is 0 or 1; rounding must not leave the share outside of its own interval.
     low = 0.0 if events == 0 else (centre - spread) / scale
     high = 1.0 if events == n else (centre + spread) / scale
     return Estimate(share, (low, high))
+
+
+def clustered_wilson(clusters: Iterable[tuple[int, int]], z: float = Z95) -> Estimate:
+    """A share and its Wilson interval over clusters of (events, n), such as the turns of one call.
+
+    The sample counts as smaller by the design effect (Rao and Scott 1992), never as larger: turns of one call that
+    stand or fall together are not so many independent ones.
+    """
+    known = [(events, n) for events, n in clusters if n]
+    total, events = sum(n for _, n in known), sum(events for events, _ in known)
+    if not total or len(known) < 2 or events in (0, total):
+        return wilson(events, total, z)
+    share, count = events / total, len(known)
+    squares = sum((good - share * n) ** 2 for good, n in known)
+    effect = max(1.0, count / (count - 1) * squares / (total * share * (1 - share)))
+    found = wilson(events / effect, total / effect, z)
+    return Estimate(share, found.limits)
 
 
 def pooled(numerators: Floats, denominators: Floats, clusters: Codes) -> tuple[Estimate, Method | None]:

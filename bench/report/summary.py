@@ -7,6 +7,7 @@ shown and kept out of every statistic.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from bench.errors import BenchError
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
 from bench.report.bill import bill
+from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
 from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
 from bench.report.groups import groups
+from bench.report.headroom import headroom
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.money import cost
@@ -62,7 +65,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
     good = objectives_of(run.manifest)
     if good:
         rates.append(share(view, "goodput", good).rate())
-    thresholds = judge(view, bounds_of(run.manifest), good)
+    thresholds = judge(_judged(view), bounds_of(run.manifest), good)
     found = Findings(
         run=run.manifest,
         started_at=run.manifest.started_at,
@@ -83,9 +86,11 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         groups=groups(view, good),
         targets=targets_report(view),
         phases=phases_report(view, good),
+        ceiling=ceiling(view),
         words=words(view),
         cost=cost(view),
         bill=bill(view, again),
+        headroom=headroom(view),
         load=_load(view),
         health=health(view, calibration, unreadable),
         recordings=recordings_report(view),
@@ -95,6 +100,16 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         files=[name for name in FILES if name not in TABLES or (run.manifest.state == "finished" and again is None)],
     )
     return Summary(**dict(found), verdict=decide(found))
+
+
+def _judged(view: View) -> View:
+    """What thresholds are about: every row, but of a search those of levels that the target was found to carry."""
+    run = view.run
+    if run.manifest.search is None:
+        return view
+    names = carried_phases(run.manifest.search)
+    turns, sessions = (frame[frame["phase"].isin(names)].reset_index(drop=True) for frame in (run.turns, run.sessions))
+    return view_of(replace(run, turns=turns, sessions=sessions))
 
 
 def _turn_counts(view: View) -> TurnCounts:

@@ -6,11 +6,10 @@ Trap: "cannot tell" is no "equal". What difference would have been seen stands b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bench.report.document import Cell, Column, Row, Section, Table, row
+from bench.report.figure_cell import NEVER, figure_cell
 from bench.report.findings import Summary
-from bench.report.findings_targets import Figure, TargetDifference, TargetRow, TargetsReport
+from bench.report.findings_targets import TargetDifference, TargetRow, TargetsReport
 from bench.report.phrases import MISSING, capital, number, percent, usd
 from bench.report.target_phrases import limits, shown
 
@@ -19,7 +18,6 @@ SAID = (
     "alike. They are ranked by the median, and those that cannot be told from the best are all first. Other sections "
     "are of all targets together where they name none."
 )
-NEVER = "A turn that nobody answered counts as never (∞)."
 DIFFERENCES = (
     "Intervals resample whole rounds of calls. Where one holds 0, the two cannot be told apart; a true difference of "
     "the size in the last column would have been seen in 80 of 100 such runs. pp: percentage points."
@@ -63,22 +61,15 @@ def _row(each: TargetRow) -> Row:
     place = MISSING if each.rank is None else f"{each.rank}."
     return row(
         f"{place} {each.name}",
-        _figure(each.p50, number),
-        _figure(each.p95, number),
-        _figure(each.error_rate, percent),
-        _figure(each.wer, percent),
-        _figure(each.cost_per_minute_usd, usd),
+        figure_cell(each.p50, number),
+        figure_cell(each.p95, number),
+        figure_cell(each.error_rate, percent),
+        figure_cell(each.wer, percent),
+        figure_cell(each.cost_per_minute_usd, usd),
         f"{each.answered:,}/{each.turns:,}",
         Cell(f"{each.ready:,}/{each.calls:,}", bad=bool(each.calls) and not each.ready),
         each.model or MISSING,
     )
-
-
-def _figure(figure: Figure, show: Callable[[float | None], str]) -> Cell:
-    limits = ""
-    if figure.low is not None and figure.high is not None:
-        limits = f"{show(figure.low).removesuffix(' %')}..{show(figure.high)}"
-    return Cell(show(figure.value), limits)
 
 
 def _differences(found: TargetsReport) -> tuple[Table, ...]:

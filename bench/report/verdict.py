@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from bench.errors import ExitCode
+from bench.report.ceiling_phrases import ceiling_reasons
 from bench.report.findings import Findings, VerdictInfo
+from bench.report.headroom_phrases import headroom_warnings
 from bench.report.phrases import amount, failure, no_words
 from bench.report.protocol import protocol_warnings
 from bench.report.stats import supported
@@ -45,14 +47,47 @@ def decide(found: Findings) -> VerdictInfo:
     name, reasons = next(((name, reasons) for name, rule in RULES if (reasons := rule(found))), ("pass", []))
     if name == "pass":
         # At least one turn was answered, or "no data" would have applied.
-        reasons = [_answered(found)]
+        reasons = [*_ceiling(found), _answered(found)]
     overload = [] if name == "invalid" else found.health.overload
     return VerdictInfo(
         name=name,
         exit_code=int(EXIT_CODES[name]),
         reasons=reasons,
-        warnings=[*overload, *found.health.cautions, *_warnings(found)],
+        warnings=[*overload, *found.health.cautions, *_warnings(found), *headroom_warnings(found.headroom)],
     )
+
+
+def _ceiling_too_low(found: Findings) -> list[str]:
+    """A search whose ceiling is below the planned peak, or which found no level that is carried."""
+    ceiling = found.ceiling
+    if ceiling is None or ceiling.limit == "generator" or ceiling.ceiling_known_above_peak:
+        return []
+    if ceiling.planned_peak is None:
+        return [*_ceiling(found)] if ceiling.finished and not ceiling.ceiling else []
+    lowest = next((each.level for each in ceiling.rows if each.held is False), None)
+    if lowest is None or (not ceiling.finished and lowest > ceiling.planned_peak):
+        return []
+    return _ceiling(found)
+
+
+def _own_ceiling(found: Findings) -> list[str]:
+    """A search that this machine ended before the planned peak, or before any limit of the target was met."""
+    ceiling = found.ceiling
+    if ceiling is None or ceiling.limit != "generator" or ceiling.ceiling_known_above_peak:
+        return []
+    return [*_ceiling(found), *found.health.overload]
+
+
+def _ceiling_unknown(found: Findings) -> list[str]:
+    """A search that was cut off before it could tell."""
+    ceiling = found.ceiling
+    if ceiling is None or ceiling.finished or ceiling.ceiling_known_above_peak:
+        return []
+    return _ceiling(found)
+
+
+def _ceiling(found: Findings) -> list[str]:
+    return list(ceiling_reasons(found.ceiling)) if found.ceiling is not None else []
 
 
 def _interrupted(found: Findings) -> list[str]:
@@ -70,6 +105,9 @@ def _incomplete(found: Findings) -> list[str]:
 
 def _own_failures(found: Findings) -> list[str]:
     """Calls and turns that failed by a limit or a mistake of this side: none of them is the target's."""
+    if found.ceiling is not None:
+        # Levels beyond what this machine can offer are part of a search, which says so.
+        return []
     parts = (("call", found.calls.harness, found.calls.total), ("turn", found.turns.harness, found.turns.total))
     said = []
     for what, count, whole in parts:
@@ -104,7 +142,7 @@ def _budget(found: Findings) -> list[str]:
     """The run stopped at its own limit on money, minutes or calls: complete as far as it went."""
     if found.run.stop_reason != "budget":
         return []
-    return [found.run.stop_sentence or "the budget was used up", _answered(found)]
+    return [found.run.stop_sentence or "the budget was used up", *_ceiling(found), _answered(found)]
 
 
 def _unjudged(found: Findings) -> list[str]:
@@ -144,6 +182,8 @@ def _targets_unreachable(found: Findings) -> list[str]:
 
 
 def _invalid(found: Findings) -> list[str]:
+    if found.ceiling is not None:
+        return []
     spoken, late, bound = _spoken(found), found.turns.client_late, found.health.client_late_bound
     share = late / spoken if spoken else 0.0
     if share <= bound or late < min(LEAST_LATE_TURNS, spoken):
@@ -182,8 +222,11 @@ RULES: tuple[tuple[Name, Rule], ...] = (
     ("unreachable", _unreachable),
     ("invalid", _invalid),
     ("no data", _no_data),
+    ("invalid", _own_ceiling),
+    ("failed", _ceiling_too_low),
     ("failed", _failed),
     ("budget", _budget),
+    ("no data", _ceiling_unknown),
     ("no data", _unjudged),
 )
 

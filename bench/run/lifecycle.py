@@ -42,6 +42,7 @@ from bench.run.conduct import (
 )
 from bench.run.estimate import estimate
 from bench.run.plan import exposures_of
+from bench.run.search_workers import SearchWorkers
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.run.watchdog import Watchdog
 from bench.run.watchdogs import seen_by, watchdogs_of
@@ -212,6 +213,8 @@ def prepare(spec: RunSpec, watching: Watchers, *, command: Sequence[str] = ()) -
     # Raised in this greenlet and no other: Python would raise it in whichever runs, and Locust's swallow it.
     with on_interrupt(gevent.kill, gevent.getcurrent(), KeyboardInterrupt):
         workers = _ready_workers(spec, watching)
+    if isinstance(workers, SearchWorkers):
+        manifest.search, workers.keep = workers.record, lambda: stored.write_manifest(spec.folder, manifest)
     manifest.workers = workers.facts().anchors
     stored.write_manifest(spec.folder, manifest)
     take_reserve(spec.folder)
@@ -261,13 +264,43 @@ def _say_what_to_expect(run: PreparedRun, watching: Watchers) -> None:
 
 
 def _ready_workers(spec: RunSpec, watching: Watchers) -> Workers:
+    if spec.scenario.load.search is None:
+        return _workers(spec, watching)
+    planned = estimate(spec.scenario, spec.fixtures, spec.books)
+    call_s = 60 * planned.minutes.mid / planned.calls.mid if planned.calls.mid else 0.0
+    return SearchWorkers(spec, watching, crew=_Crew(), call_s=call_s)
+
+
+class _Crew:
+    """Workers of the levels of a search: processes stay from level to level."""
+
+    def first(self, spec: RunSpec, listener: Watcher) -> Workers:
+        return _workers(spec, listener, lasting=True)
+
+    def again(self, workers: Workers, spec: RunSpec, listener: Watcher) -> Workers:
+        if spec.workforce.in_this_process:
+            return _workers(spec, listener)
+        from bench.workers.master import Master
+
+        assert isinstance(workers, Master)
+        workers.again(spec)
+        return workers
+
+    def dismiss(self, workers: Workers) -> None:
+        from bench.workers.master import Master
+
+        if isinstance(workers, Master):
+            workers.close()
+
+
+def _workers(spec: RunSpec, watching: Watcher, *, lasting: bool = False) -> Workers:
     # Both import Locust, which patches the standard library: only a running load may do that.
     from bench.load.worker_run import WorkerRun
     from bench.workers.master import Master
 
     if spec.workforce.in_this_process:
         return WorkerRun(spec, watching)
-    master = Master(spec, watching)
+    master = Master(spec, watching, lasting=lasting)
     if spec.workforce.remote:
         host, port = master.address
         watching.note(f"waiting for {spec.workforce.remote} workers on {host}:{port}")

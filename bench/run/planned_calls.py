@@ -17,8 +17,10 @@ from bench.load.factory import draws_of
 from bench.pricing.estimate import Exchange
 from bench.run.replies import Replies
 from bench.scenario.arrivals import OpenArrivals, Windows, next_within
+from bench.scenario.ceiling_search import Played, SearchBounds, next_step
 from bench.scenario.load_shapes import admission_s, sessions_of_caller, shape_of, total_sessions
 from bench.scenario.model import LoadConfig, Scenario
+from bench.scenario.search_levels import settling_ms
 from bench.scenario.steps import Interrupt, StepBlock
 from bench.session.call import CallStep
 from bench.session.steps import step_of
@@ -27,6 +29,8 @@ PREFIX_PADDING_S = 0.3
 """Audio from before the speech that a server takes in with it, where the scenario does not say."""
 MOST_SIMULATED = 100_000
 """Calls of a load without a number of calls that are played one by one; beyond it, their mean length decides."""
+MOST_LEVELS = 100
+"""Levels of a search that are counted in an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,8 @@ def _caller(scenario: Scenario, fixture: Fixture, *, first: bool) -> tuple[float
 
 def number_of_calls(load: LoadConfig, seed: int, length_s: Callable[[int], float], mean_s: float) -> int:
     """How many calls the load comes to, if call number `n` lasts `length_s(n)` and calls last `mean_s` on average."""
+    if load.search is not None:
+        return _calls_of_search(load, mean_s)
     sessions, shape = total_sessions(load), shape_of(load)
     if isinstance(shape, OpenArrivals):
         return _arrivals_that_find_room(shape.offsets_s(seed), shape.most_open(), length_s)
@@ -122,6 +128,24 @@ def number_of_calls(load: LoadConfig, seed: int, length_s: Callable[[int], float
         return round(rough)
     pairs = zip(share.callers, share.windows_s, strict=True)
     return sum(_calls_of_caller(caller, load, windows_s, until_s, length_s) for caller, windows_s in pairs)
+
+
+def _calls_of_search(load: LoadConfig, mean_s: float) -> int:
+    """Whole calls that the levels add up to where the ceiling is just below the highest: a lower one costs less."""
+    search = load.search
+    assert search is not None
+    most = search.highest(load.planned_peak)
+    bounds = SearchBounds(min(search.start, most), most, search.precision, whole=not search.rated)
+    played: list[Played] = []
+    calls = 0.0
+    while (step := next_step(bounds, played)) is not None:
+        share = 0.5 if step.aim == "double" else 1.0
+        length_s = (settling_ms(search, mean_s) + share * search.level_ms) / 1000
+        calls += step.level * length_s / (60 if search.rated else max(mean_s, 0.001))
+        played.append(Played(step.level, step.level < most, sure=step.level != bounds.first))
+        if len(played) > MOST_LEVELS:
+            break
+    return max(1, round(calls))
 
 
 def _calls_of_caller(

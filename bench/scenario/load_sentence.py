@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from bench.config.units import format_duration, spaced
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.run_config import LoadConfig
+from bench.scenario.search_levels import search_sentence
 
 
 def load_sentence(load: LoadConfig, turns: int, targets: Sequence[str] = ()) -> str:
     """`12 calls of 2 turns each, 6 at a time, ramped up over 3 s`; `targets`: names of those that are interleaved."""
     each = f" of {_count(turns, 'turn')} each"
+    if load.search is not None:
+        return f"{search_sentence(load)}, calls{each}"
     if load.phases:
         calls = f"calls{each}"
     elif load.sessions is not None:

@@ -19,6 +19,7 @@ from bench.facts.phases import MAIN, WARMUP, Phases
 from bench.scenario.arrivals import FOR_EVER, OpenArrivals, WorkerShare, duration_text, pool_share
 from bench.scenario.load_phases import PhasedArrivals, PhasedPool, PlannedPhase, phases_from, planned, with_what_follows
 from bench.scenario.run_config import LoadConfig
+from bench.scenario.search_levels import level_load
 
 MOST_RATES = 6
 """Steps of a schedule that its description names."""
@@ -125,7 +126,9 @@ LoadShape = ClosedPool | Constant | Poisson | Schedule | PhasedPool | PhasedArri
 
 
 def shape_of(load: LoadConfig) -> LoadShape:
-    """The shape that the `load:` block asks for."""
+    """The shape that the `load:` block asks for; of a search, that of its highest level."""
+    if load.search is not None:
+        return shape_of(level_load(load, load.search.highest(load.planned_peak), load.search.settle_ms or 0))
     if load.phases:
         return _phased(load)
     if load.arrival == "closed":

@@ -37,7 +37,9 @@ from bench.config.block import (
     relative_to_base,
 )
 from bench.config.units import DURATION_HELP, DURATION_PATTERN, format_duration, parse_duration
+from bench.scenario.load_level import Level
 from bench.scenario.phase_config import NOT_WITH_PHASES, PhaseConfig, kind_of, phase_complaints
+from bench.scenario.search_config import SearchConfig, wrong_kind
 from bench.transport.channel import MAX_MESSAGE_BYTES
 
 Arrival = Literal["closed", "constant", "poisson", "schedule"]
@@ -141,12 +143,23 @@ class LoadConfig(Block):
         description="Most calls open at once with open arrivals; one that arrives beyond it is dropped and counted.",
         examples=[200],
     )
+    search: SearchConfig | None = Field(
+        default=None,
+        description="Raise the load until the most that the target carries is known, instead of offering one load.",
+        examples=[{"most": 256}],
+    )
+    planned_peak: Level | None = Field(
+        default=None,
+        description="The load that is expected at the busiest time, calls at once or calls per minute: reports tell "
+        "the headroom, and a search fails if the ceiling is lower.",
+        examples=[300, "120/min"],
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _one_session_per_caller(cls, data: Any) -> Any:
         """A closed pool with neither `sessions` nor `duration` makes one call per caller; phases of a rate are open."""
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or data.get("search") is not None:
             return data
         if isinstance(phases := data.get("phases"), list | tuple) and phases:
             return {"arrival": "constant", **data} if kind_of(phases) == "rate" else data
@@ -169,6 +182,9 @@ class LoadConfig(Block):
 
     def complaints(self) -> Iterator[Complaint]:
         """Combinations of keys that contradict each other."""
+        if self.search is not None:
+            yield from self._search_complaints(self.search)
+            return
         if self.phases:
             yield from self._complaints_of_phases()
             return
@@ -183,6 +199,25 @@ class LoadConfig(Block):
             yield Complaint(("rate",), f"only with arrival: constant or poisson; found arrival: {self.arrival}")
         if self.schedule and self.arrival != "schedule":
             yield Complaint(("schedule",), f"only with arrival: schedule; found arrival: {self.arrival}")
+
+    def _search_complaints(self, search: SearchConfig) -> Iterator[Complaint]:
+        """What a search decides for itself: how many calls, when, and for how long."""
+        for name in _OF_ONE_LOAD:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                key = type(self).model_fields[name].alias or name
+                yield Complaint((key,), "found with search, which decides it; allowed: one of them")
+        if self.phases:
+            yield Complaint(("phases",), "found with search, which makes its own levels; allowed: one of them")
+        if self.interleave:
+            yield Complaint(
+                ("interleave",),
+                "found with search, which calls one target; leave it out and choose one with --target",
+            )
+        if self.max_open is not None and not search.rated:
+            yield Complaint(("max_open",), "only for a search of: rate; a pool never has more calls than callers")
+        sentence = wrong_kind(self.planned_peak, rated=search.rated)
+        if sentence is not None:
+            yield Complaint(("planned_peak",), sentence)
 
     def _complaints_of_phases(self) -> Iterator[Complaint]:
         given = {name: field.alias or name for name, field in type(self).model_fields.items()}
@@ -227,11 +262,21 @@ class LoadConfig(Block):
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """An open load has no pool, and would be refused with one when it is read again; nor have phases."""
         data: dict[str, Any] = handler(self)
-        if self.arrival != "closed" or self.phases:
-            data.pop("callers", None)
+        absent = [name for name in ("search", "planned_peak") if getattr(self, name) is None]
         if not self.phases:
-            data.pop("phases", None)
+            absent.append("phases")
+        if self.search is not None:
+            keys = {type(self).model_fields[name].alias or name for name in _OF_ONE_LOAD}
+            absent += [*keys, *_OF_ONE_LOAD, "interleave"]
+        elif self.arrival != "closed" or self.phases:
+            absent.append("callers")
+        for name in absent:
+            data.pop(name, None)
         return data
+
+
+_OF_ONE_LOAD = ("arrival", "callers", "ramp_ms", "sessions", "duration_ms", "warmup", "rate_per_min", "schedule")
+"""Fields that say how many calls a run makes and when; a search decides them for each of its levels."""
 
 
 class ListenerConfig(Block):

@@ -1,6 +1,7 @@
 """Requests and tokens per minute, as the vendor counts them: refused when used up, reserved before they are used.
 
-In: what a response may need at most, later what it did need. Out: whether it may run, and the `rate_limits` array.
+In: what a response may need at most, later what it did need. Out: whether it may run, the `rate_limits` array, and the
+headers of a handshake.
 Trap: the reservation (`max_output_tokens`) is what empties the bucket under load; what was not used comes back only
 when the response has ended.
 """
@@ -9,10 +10,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 WINDOW_S = 60.0
+Told = Literal["requests", "tokens"]
 
 
 class Bucket:
@@ -63,10 +65,14 @@ class Allowance:
         tokens_per_min: int | None,
         reserve_tokens: int,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        told: Sequence[Told] = ("requests", "tokens"),
     ) -> None:
+        """`told` are the limits that `rate_limits.updated` names; a server may keep one to itself."""
         self._requests = Bucket(requests_per_min, clock)
         self._tokens = Bucket(tokens_per_min, clock)
         self._reserve_tokens = reserve_tokens
+        self._told = told
 
     def reserve(self, max_output_tokens: int | None) -> tuple[int, str | None]:
         """Tokens now set aside for a response, and, when it may not run, which limit forbids it and for how long."""
@@ -81,7 +87,36 @@ class Allowance:
     def settle(self, reserved: int, used: int) -> list[dict[str, Any]]:
         """A response has ended: its reservation becomes what it used. The array for `rate_limits.updated`."""
         self._tokens.settle(reserved - used)
-        return [self._requests.shown("requests", 20_000), self._tokens.shown("tokens", 15_000_000)]
+        shown = {
+            "requests": self._requests.shown("requests", 20_000),
+            "tokens": self._tokens.shown("tokens", 15_000_000),
+        }
+        return [shown[name] for name in self._told]
+
+    def headers(self) -> dict[str, str]:
+        """`x-ratelimit-*` of the limits that there are."""
+        found: dict[str, str] = {}
+        for name, bucket in (("requests", self._requests), ("tokens", self._tokens)):
+            if bucket.limit is not None:
+                shown = bucket.shown(name, bucket.limit)
+                found[f"x-ratelimit-limit-{name}"] = str(shown["limit"])
+                found[f"x-ratelimit-remaining-{name}"] = str(shown["remaining"])
+                found[f"x-ratelimit-reset-{name}"] = span(shown["reset_seconds"])
+        return found
+
+    def wait_s(self) -> float:
+        """How long until a response could run that may say the most; 0 when it could run now."""
+        return max(self._requests.wait_s(1), self._tokens.wait_s(self._reserve_tokens))
+
+
+def span(seconds: float) -> str:
+    """A time as these headers have it: `6m0s`, `1s`, `20ms`."""
+    ms = round(seconds * 1000)
+    if ms < 1000:
+        return f"{ms}ms"
+    minutes, rest = divmod(ms, 60_000)
+    said = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{minutes}m{said}s" if minutes else f"{said}s"
 
 
 def _refusal(name: str, limit: int | None, wait_s: float) -> str:

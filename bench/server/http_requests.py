@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
@@ -76,12 +77,16 @@ def parse_request(data: bytes) -> HttpRequest | None:
     return HttpRequest(words[0].decode("latin-1"), words[1].decode("latin-1"), headers, rest[:length])
 
 
-def json_answer(status: HTTPStatus, body: object, *, head_only: bool = False) -> bytes:
-    """An answer with a JSON body, as bytes for the socket."""
+def json_answer(
+    status: HTTPStatus, body: object, *, head_only: bool = False, extra: Mapping[str, str] | None = None
+) -> bytes:
+    """An answer with a JSON body, as bytes for the socket; `extra` are headers of its own."""
     data = orjson.dumps(body)
     headers = Headers(
         [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("Connection", "close")]
     )
+    for name, value in (extra or {}).items():
+        headers[name] = value
     return Response(status.value, status.phrase, headers, b"" if head_only else data).serialize()
 
 

@@ -41,6 +41,10 @@ class ServeOptions(BaseModel):
     """Gather small messages (Nagle's algorithm), as servers do that never switched it off."""
     processes: int = 1
     """Server processes on one port; only for the engine `simulated`."""
+    tokens_per_minute: int | None = None
+    """In the place of the profile's own limit, as the next two; only for the engine `simulated`."""
+    requests_per_minute: int | None = None
+    max_sessions: int | None = None
     shared_key: str | None = None
     """Of several processes: what they sign client secrets with, so that each takes those of the others."""
     process: int | None = None

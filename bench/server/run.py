@@ -26,6 +26,13 @@ DRAIN_TIMEOUT_S = 3.0
 STOP_TIMEOUT_S = 8.0
 GC_THRESHOLDS = (20_000, 20, 20)  # ten thousand messages a second make few cycles
 
+OWN_LIMITS = {
+    "tokens_per_minute": "tokens_per_min",
+    "requests_per_minute": "requests_per_min",
+    "max_sessions": "max_sessions",
+}
+"""Options, and the key of the profile's limits that each stands for."""
+
 Connect = Callable[[Service], ServerConnection]
 """Makes the protocol object of a new connection; None: the server is to be one that does not listen."""
 
@@ -36,10 +43,17 @@ def serve(options: ServeOptions, *, until_stdin_ends: bool = False) -> None:
         raise BenchError(f"--workers {options.workers}: at least 1 worker process is needed")
     if options.processes < 1:
         raise BenchError(f"--processes {options.processes}: at least 1 process is needed")
+    for name in OWN_LIMITS:
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise BenchError(f"{_option(name)} {value}: a limit is a whole number, 1 or more", hint="or leave it out")
     if options.engine not in ENGINES:
         raise BenchError(f"--engine {options.engine}: unknown engine", hint=f"available: {', '.join(ENGINES)}")
     make = _make_local if options.engine == "local" else _make_simulated
     asyncio.run(_until_stopped(make(options), until_stdin_ends=until_stdin_ends))
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 Serve = Callable[[asyncio.Event], Awaitable[None]]
@@ -48,7 +62,8 @@ Serve = Callable[[asyncio.Event], Awaitable[None]]
 def _make_local(options: ServeOptions) -> Serve:
     from bench.server.engines.local import LocalEngine
 
-    for name, given in (("--profile", options.profile is not None), ("--processes", options.processes > 1)):
+    limits = [(_option(name), getattr(options, name) is not None) for name in OWN_LIMITS]
+    for name, given in (("--profile", options.profile is not None), ("--processes", options.processes > 1), *limits):
         if given:
             raise BenchError(f"{name}: the engine 'local' takes no {name.removeprefix('--')}")
     return _service(LocalEngine(options.workers), ServerConnection, options)
@@ -57,10 +72,12 @@ def _make_local(options: ServeOptions) -> Serve:
 def _make_simulated(options: ServeOptions) -> Serve:
     from bench.server.engines.simulated.engine import SimulatedEngine
     from bench.server.engines.simulated.faulty_connection import connect_with
-    from bench.server.engines.simulated.profile import load_profile
+    from bench.server.engines.simulated.profile import load_profile, with_limits
     from bench.server.processes import serve_processes
 
-    profile = load_profile(options.profile)
+    profile = with_limits(
+        load_profile(options.profile), {key: getattr(options, name) for name, key in OWN_LIMITS.items()}
+    )
     if options.processes > 1 and options.process is None:
         return lambda stop: serve_processes(options, stop)
     engine = SimulatedEngine(profile, process=options.process or 0, processes=options.processes)

@@ -16,7 +16,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -261,9 +261,11 @@ class ServerConnection(asyncio.Protocol):
         else:
             serve(request)
 
-    def answer(self, status: HTTPStatus, body: object, *, head_only: bool = False) -> None:
+    def answer(
+        self, status: HTTPStatus, body: object, *, head_only: bool = False, extra: Mapping[str, str] | None = None
+    ) -> None:
         """Answer the request with JSON and end the connection."""
-        self._write(json_answer(status, body, head_only=head_only))
+        self._write(json_answer(status, body, head_only=head_only, extra=extra))
         self._closed_how = self._closed_how or ("server", None)
         self._finish()
 
@@ -299,6 +301,8 @@ class ServerConnection(asyncio.Protocol):
         response = ServerProtocol().accept(offer)
         if response.status_code == 101 and (names := accepted_subprotocols(request.headers)):
             response.headers["Sec-WebSocket-Protocol"] = names[0]
+        for name, value in self.limit_headers().items():
+            response.headers[name] = value
         self._write(response.serialize())
         if response.status_code != 101:
             self._finish()
@@ -314,6 +318,10 @@ class ServerConnection(asyncio.Protocol):
             self.close(code, reason)
         if early := self._request.partition(b"\r\n\r\n")[2]:
             self.data_received(early)
+
+    def limit_headers(self) -> Mapping[str, str]:
+        """What the answer to a handshake tells of limits."""
+        return {}
 
     def late_refusal(self, request: HttpRequest) -> LateRefusal | None:
         """What is refused only once the socket is open."""

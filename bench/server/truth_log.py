@@ -62,7 +62,7 @@ class TruthLog:
         return self._fd is not None
 
     def add(self, kind: str, session_id: str, **facts: Any) -> None:
-        """A `session` (an accepted connection), a `turn` (one stretch of caller speech) or a `close`."""
+        """A `session` (an accepted connection), a `turn` (one stretch of caller speech), a `close`, or a `refusal`."""
         if self._fd is not None:
             self._add({"kind": kind, "session": session_id, **facts})
 
@@ -88,6 +88,8 @@ class TruthLog:
             record["text"] = event["delta"]
         elif "error" in event:
             record["error"] = event["error"]
+        elif "rate_limits" in event:
+            record["rate_limits"] = event["rate_limits"]
         if kind.endswith("input_audio_transcription.completed"):
             record["usage"] = event.get("usage")
         self._add(record)

@@ -20,6 +20,7 @@ from bench.store.certificate import HealthCertificate, StoredPart
 from bench.store.environment import GitState, Host
 from bench.store.folder import RunFolder, write_atomic
 from bench.store.redact import safe_command, safe_url
+from bench.store.search_record import SearchRecord
 
 SCHEMA_VERSION = 1
 
@@ -153,6 +154,8 @@ class Manifest(StoredPart):
     """None in a run of an older version."""
     budget: BudgetUsed | None = None
     """None in a run without one."""
+    search: SearchRecord | None = None
+    """None in a run that is no search for a ceiling."""
     verdict: str | None = None
     exit_code: int | None = None
     reasons: list[str] = Field(default_factory=list)

@@ -43,10 +43,10 @@ cannot make a frame look like an HTTP request to a cache on the way; here the se
 """
 _WHOLE_TEXT, _WHOLE_BINARY = 0x81, 0x82
 _CHUNK = 64 * 1024
-_KEPT_HEADERS = re.compile(
-    r"x-request-id|openai-[\w-]+|x-ratelimit-[\w-]+|apim-request-id|x-ms-region|cf-ray|server|via"
-)
+_LIMIT_HEADERS = re.compile(r"(?:x-)?ratelimit(?:-[\w-]+)?|retry-after(?:-ms)?|date")
+_KEPT_HEADERS = re.compile(r"x-request-id|openai-[\w-]+|apim-request-id|x-ms-region|cf-ray|server|via")
 _MOST_KEPT = 24
+_MOST_LIMIT_HEADERS = 48
 _MOST_KEPT_CHARS = 200
 
 # Its debug lines hold request headers, hence keys, whatever the level of the root logger.
@@ -172,9 +172,11 @@ def _upgrade(
 
 
 def _kept(head: Head, redactor: Redactor) -> dict[str, str]:
-    """The few headers that help to find a session in the provider's logs or explain its limits."""
-    found = [(name, value) for name, value in head.headers.items() if _KEPT_HEADERS.fullmatch(name)]
-    return {name: redactor.clean(value)[:_MOST_KEPT_CHARS] for name, value in found[:_MOST_KEPT]}
+    """The few headers that help to find a session in the provider's logs, and those that tell of its limits."""
+    found: list[tuple[str, str]] = []
+    for wanted, most in ((_LIMIT_HEADERS, _MOST_LIMIT_HEADERS), (_KEPT_HEADERS, _MOST_KEPT)):
+        found += [(name, value) for name, value in head.headers.items() if wanted.fullmatch(name)][:most]
+    return {name: redactor.clean(value)[:_MOST_KEPT_CHARS] for name, value in found}
 
 
 def _bad_upgrade(error: Exception, where: str) -> Failure:

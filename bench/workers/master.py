@@ -78,8 +78,12 @@ class _Member:
 class Master:
     """The workers of one run. Local ones are started here; remote ones come by themselves."""
 
-    def __init__(self, spec: RunSpec, listener: RowListener) -> None:
-        """Listen, and start the local workers. Raises `BenchError` when the address cannot be had."""
+    def __init__(self, spec: RunSpec, listener: RowListener, *, lasting: bool = False) -> None:
+        """Listen, and start the local workers. Raises `BenchError` when the address cannot be had.
+
+        `lasting`: the workers stay after their calls, for `again`, until `close`.
+        """
+        self._lasting = lasting
         self.tally = Tally()
         self._spec = spec
         self._listener = listener
@@ -148,6 +152,26 @@ class Master:
             self.close()
             raise
 
+    def again(self, spec: RunSpec) -> None:
+        """Give the same workers other calls, once `facts` of the last ones were taken; ready when this returns."""
+        self._spec, self._work = spec, pack(spec)
+        self._finishing = False
+        self._ready.clear()
+        self._done.clear()
+        for member in self._members.values():
+            if member.lost is not None:
+                continue
+            member.flushed, member.anchor, member.calls = None, None, LiveCalls()
+            member.turns_received = member.sessions_received = 0
+            self._assign(member)
+        self.await_workers()
+
+    def _assign(self, member: _Member) -> None:
+        folder = str(self._spec.folder.root.resolve()) if member.child is not None else None
+        self._link.send(
+            member.client_id, messages.ASSIGN, {"index": member.index, "folder": folder, "work": self._work}
+        )
+
     # what workers say
 
     def _of_a_member(self, handler: Any) -> Any:
@@ -176,8 +200,7 @@ class Master:
         if member.child is None:
             member.spool = SpoolWriter(self._spec.folder, member.name)
         self._members[client_id] = member
-        folder = str(self._spec.folder.root.resolve()) if member.child is not None else None
-        self._link.send(client_id, messages.ASSIGN, {"index": index, "folder": folder, "work": self._work})
+        self._assign(member)
 
     def _reject(self, client_id: str, reason: str) -> None:
         self._link.send(client_id, messages.DISMISSED, {"reason": reason})
@@ -335,17 +358,20 @@ class Master:
 
     def drain(self) -> None:
         """Wait for every worker's final message, within a bound; then let them go."""
-        if self._closed:
+        if self._closed or (self._lasting and self.finished):
             return
         self._done.wait(FLUSH_TIMEOUT_S + HANG_UP_GRACE_S + self._spec.scenario.timeouts.close_ms / 1000)
         for member in self._members.values():
             if not member.over:
                 member.lose("it never confirmed its rows")
                 self._losses.append(f"worker {member.title} never confirmed its rows")
-        self.close()
+        if not self._lasting:
+            self.close()
 
     def close(self) -> None:
         """Send the workers away and end the local ones that do not go."""
+        if self._closed:
+            return
         self._closed = True
         self._watch.kill()
         for member in self._members.values():
@@ -406,7 +432,7 @@ class Master:
                 turns_received=member.turns_received,
                 sessions_received=member.sessions_received,
             )
-        facts.health = certificate_of(readings, arrivals)
+        facts.health, facts.readings = certificate_of(readings, arrivals), readings
         return facts
 
 

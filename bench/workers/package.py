@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from bench.load.factory import fixtures_of
-from bench.load.spec import Callee, RunSpec, Workforce
+from bench.load.spec import Callee, RunSpec, Stretch, Workforce
 from bench.pricing.book import Books
 from bench.scenario.read import expanded, scenario_from_dict
 from bench.scenario.target import Target
@@ -37,6 +37,7 @@ def pack(spec: RunSpec) -> dict[str, Any]:
             | {"suffix": fixture.file.suffix, "audio": fixture.file.read_bytes()}
             for fixture in spec.fixtures.values()
         ],
+        "stretch": asdict(spec.stretch) if spec.stretch is not None else None,
     }
 
 
@@ -87,4 +88,5 @@ def unpack(data: Mapping[str, Any], root: Path, folder_of: Callable[[str], RunFo
         fixtures=fixtures_of(scenario),
         workforce=Workforce(local=data["workers"]),
         interleaved=tuple(callees) if len(callees) > 1 else (),
+        stretch=Stretch(**data["stretch"]) if data["stretch"] is not None else None,
     )

@@ -43,6 +43,8 @@ class WorkerProcess:
         self._burner_ms = burner_ms
         self._run: WorkerRun | None = None
         self._begun = False
+        self._flushed = False
+        """The last calls that were asked for are made, and the master has all of their rows."""
         self._left: str | None = None
         self._turns: list[TurnRecord] = []
         self._sessions: list[SessionRecord] = []
@@ -51,6 +53,7 @@ class WorkerProcess:
         self._dismissed = Event()
         self._refusal: str | None = None
         self._disk_reported = False
+        self._folders: dict[str, RunFolder] = {}
         self._scratch = new_scratch()
         if index is None:
             print(f"worker: waiting for the master at {host}:{port}", flush=True)
@@ -86,7 +89,7 @@ class WorkerProcess:
     def leave(self) -> None:
         """Asked to go (Ctrl-C, a pod that is being moved): hang up, hand over what ended, and say so."""
         self._left = "it was asked to leave before its calls were made"
-        if self._run is None or not self._begun:
+        if self._run is None or not self._begun or self._flushed:
             self._scratch.cleanup()
             os._exit(int(ExitCode.INTERRUPTED))
         self._run.hang_up()
@@ -128,6 +131,8 @@ class WorkerProcess:
 
     def _own_folder(self, run_id: str) -> RunFolder:
         """A new folder below `--spool`: rows of two runs must never share a file."""
+        if run_id in self._folders:  # more calls of the same run
+            return self._folders[run_id]
         base = self._spool or Path.cwd() / "bench-worker"
         for attempt in range(1, 10_000):
             root = base / (run_id if attempt == 1 else f"{run_id}-{attempt}")
@@ -135,17 +140,19 @@ class WorkerProcess:
                 root.mkdir(parents=True)
             except FileExistsError:
                 continue
-            return RunFolder(root)
+            self._folders[run_id] = RunFolder(root)
+            return self._folders[run_id]
         raise BenchError(f"{base}: too many runs named {run_id}", hint="remove old ones, or name another --spool")
 
     def _on_start(self, _: str, data: Any) -> None:
         if self._run is None:
             return
-        self._begun = True
+        self._flushed = False
         self._run.start()
         gevent.spawn(self._ship, self._run)
-        if self._burner_ms:
+        if self._burner_ms and not self._begun:
             gevent.spawn(_burn, self._burner_ms)
+        self._begun = True
 
     def _on_stop(self, _: str, data: Any) -> None:
         if self._run is None:
@@ -184,6 +191,7 @@ class WorkerProcess:
                 "pauses": [report.pauses, report.paused_s],
             },
         )
+        self._flushed = True
 
     def _ship_rows(self, run: WorkerRun) -> None:
         turns, self._turns = self._turns, []

@@ -15,6 +15,7 @@ import soundfile
 import yaml
 
 from bench.errors import ExitCode
+from tests.support.books import DEAR
 from tests.support.bursts import RATE, noise_burst
 from tests.support.processes import bench, simulated_server
 
@@ -78,6 +79,7 @@ def run_of(scenario: Path, out: Path, *words: str, code: int = 0) -> tuple[dict[
     return json.loads((out / "summary.json").read_text()), pd.read_parquet(out / "turns.parquet"), done.stdout
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_calls_to_the_same_targets(
     folder: Path, urls: dict[str, str], tmp_path: Path
 ) -> None:
@@ -116,7 +118,7 @@ def test_a_target_that_is_not_there_leaves_the_other_its_numbers(
     assert by_name["session_error_rate{target=down} <= 5%"] is False
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_two_targets_that_differ_by_40_ms_are_ranked_right(
     folder: Path, urls: dict[str, str], tmp_path: Path, workers: str
 ) -> None:
@@ -174,19 +176,6 @@ def test_a_cap_that_leaves_a_target_of_a_worker_nothing_is_refused(folder: Path,
     assert done.returncode == ExitCode.USAGE
     assert "load.max_open = 3 does not give each of 2 workers a call for each of 2 targets" in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-DEAR = """
-book: dear
-date: 2026-11-20
-models:
-  dear:
-    tokens_usd_per_million:
-      text: {input: 10, cached: 1, output: 20}
-      audio: {input: 200, cached: 20, output: 800}
-    source: made up
-    source_date: 2026-11-20
-"""
 
 
 def test_each_target_is_billed_as_its_own_model_and_the_budget_counts_both(

@@ -143,4 +143,4 @@ def test_sums_never_shrink_as_turns_end_and_never_go_below_what_is_known(ended: 
         known += usd or 0.0
         found = book.spend(calls_open=5, call_s=0)
         assert found.known_usd == pytest.approx(known)
-        assert found.committed_usd >= found.so_far_usd >= found.known_usd - 1e-12
+        assert found.committed_usd >= found.known_usd + found.estimated_usd >= found.known_usd - 1e-12

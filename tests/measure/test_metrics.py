@@ -25,6 +25,7 @@ NOT_METRICS = {
         "frames",
         "backchannels",
     ),
+    *(f"rate_limit_{name}_{what}" for name in ("requests", "tokens") for what in ("limit", "remaining", "reset_s")),
 }
 
 

@@ -112,6 +112,7 @@ def test_counts_of_what_the_server_sent() -> None:
     record = session(signals, dropped_signals=7)
     assert (record.malformed, record.unrecognised, record.server_errors, record.dropped_signals) == (1, 1, 1, 7)
     assert (record.rate_limit_tokens_remaining, record.rate_limit_requests_remaining) == (38_000, 199)
+    assert (record.rate_limit_tokens_limit, record.rate_limit_requests_limit) == (40_000, 200)
 
 
 def test_stopped_is_not_failed() -> None:

@@ -89,6 +89,7 @@ _CHECKS: Mapping[str, Any] = {
     "pattern": _bound(lambda value, rule: not isinstance(value, str) or re.search(rule, value) is not None),
     "minimum": _bound(lambda value, rule: not _is_number(value) or value >= rule),
     "exclusiveMinimum": _bound(lambda value, rule: not _is_number(value) or value > rule),
+    "exclusiveMaximum": _bound(lambda value, most: not _is_number(value) or value < most),
     "maximum": _bound(lambda value, rule: not _is_number(value) or value <= rule),
     "minLength": _bound(lambda value, rule: not isinstance(value, str) or len(value) >= rule),
     "minItems": _bound(lambda value, rule: not isinstance(value, list) or len(value) >= rule),

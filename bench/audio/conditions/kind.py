@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -16,11 +17,11 @@ class ConditionKind(Block):
     SHORT: ClassVar[str]
     """The field that a value alone stands for: `gain: -6dB` is `gain: {by: -6dB}`. A YAML name."""
 
+    @abstractmethod
     def apply(self, sound: Sound, random: np.random.Generator) -> Sound:
         """The sound after it; every random choice is drawn from `random`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """A few words for tables, such as `white 10dB`."""
-        raise NotImplementedError

@@ -6,18 +6,15 @@ import math
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bench.report.findings import Curve
+from bench.report.findings_parts import Part
 
 COMPARISON_VERSION = 1
 Level = Literal["refuse", "warn", "note"]
 Verdict = Literal["worse", "better", "different", "same", "cannot tell", "not comparable"]
 """`different` is said of a metric in which more is neither better nor worse."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
 
 class RunCard(Part):

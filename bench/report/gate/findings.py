@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.report.compare.findings import Part, RunCard
+from bench.report.compare.findings import RunCard
+from bench.report.findings_parts import Part
 
 GATE_VERSION = 1
 GateVerdict = Literal["pass", "regression", "no data", "not usable"]

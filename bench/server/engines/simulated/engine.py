@@ -57,7 +57,9 @@ class SimulatedEngine:
         self.matcher = RecordingMatcher(fixtures, confidence=profile.recognition.confidence)
         limits = profile.limits
         self.session_lifetime_s = limits.session_lifetime / 1000 if limits.session_lifetime is not None else None
-        self.allowance = Allowance(limits.requests_per_min, limits.tokens_per_min, limits.reserve_tokens)
+        self.allowance = Allowance(
+            limits.requests_per_min, limits.tokens_per_min, limits.reserve_tokens, told=limits.told
+        )
         self.open_sessions = 0
 
     async def start(self) -> None:

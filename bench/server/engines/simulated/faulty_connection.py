@@ -5,12 +5,15 @@ What goes wrong in a call is in `engine` and `reply_plan`; the plain `ServerConn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from bench.server.access import unauthorized
 from bench.server.engines.simulated.engine import SimulatedEngine
 from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
+from bench.server.engines.simulated.profile import Limits
 from bench.server.http_requests import HttpRequest, error_body
 from bench.server.protocol.client_errors import ProtocolError
 from bench.server.server_connection import LateRefusal, ServerConnection, Service
@@ -54,15 +57,29 @@ class FaultyConnection(ServerConnection):
 
     def _admit(self, request: HttpRequest) -> None:
         status: int | None = None
-        limits = self._engine.profile.limits
+        wait_s = self._limits.retry_after / 1000
         if (fault := self._faults.get("http")) is not None:
             status = int(fault.chosen_status)
-        elif self._is_full and limits.refuse_with != "error" and self.service.access.admit(request.headers):
-            status = int(limits.refuse_with)
+        elif self._is_full and self._limits.refuse_with != "error" and self.service.access.admit(request.headers):
+            status = int(self._limits.refuse_with)
+        elif self._limits.at_handshake and self.service.access.admit(request.headers):
+            wait_s = self._engine.allowance.wait_s()
+            status = 429 if wait_s > 0 else None
         if status is None:
             super().admit(request)
         else:
-            self.answer(HTTPStatus(status), _BODIES[status])
+            self._refuse(status, wait_s)
+
+    def _refuse(self, status: int, wait_s: float) -> None:
+        extra = dict(self.limit_headers())
+        if status == 429 and self._limits.headers:
+            extra["retry-after"] = str(math.ceil(wait_s))
+        facts = {"at_ns": time.monotonic_ns(), "number": self.number, "status": status, "headers": extra}
+        self.service.truth.add("refusal", "", **facts)
+        self.answer(HTTPStatus(status), _BODIES[status], extra=extra)
+
+    def limit_headers(self) -> Mapping[str, str]:
+        return self._engine.allowance.headers() if self._limits.headers else {}
 
     def late_refusal(self, request: HttpRequest) -> LateRefusal | None:
         refusal = super().late_refusal(request)
@@ -78,6 +95,10 @@ class FaultyConnection(ServerConnection):
         return None
 
     @property
+    def _limits(self) -> Limits:
+        return self._engine.profile.limits
+
+    @property
     def _is_full(self) -> bool:
-        most = self._engine.profile.limits.max_sessions
+        most = self._limits.max_sessions
         return most is not None and self._engine.open_sessions >= most

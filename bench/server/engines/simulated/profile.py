@@ -9,7 +9,7 @@ Trap: `first_token` and `first_audio` count from the end of the caller's speech,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -116,6 +116,17 @@ class Limits(Block):
         default=None, description="Tokens per minute; max_output_tokens are reserved when a response starts.", ge=1
     )
     reserve_tokens: int = Field(default=4096, description="Reserved where max_output_tokens is `inf`.", ge=0)
+    at_handshake: bool = Field(
+        default=False,
+        description="Handshakes get HTTP 429 while no request is left, or fewer tokens than are reserved.",
+    )
+    told: tuple[Literal["requests", "tokens"], ...] = Field(
+        default=("requests", "tokens"), description="Limits that `rate_limits.updated` names; none: an empty list."
+    )
+    headers: bool = Field(
+        default=True, description="`x-ratelimit-*` for the limits that are set, and `retry-after` with a 429."
+    )
+    retry_after: LongerMs = Field(default=1000, description="What a full server asks to wait; sent as whole seconds.")
     session_lifetime: LongerMs | None = Field(default=None, description="Then `session_expired` and a close.")
 
 
@@ -169,6 +180,12 @@ def load_profile(path: Path | None) -> Profile:
     own = shipped(f"scenarios/profiles/{path.name}.yaml")
     found = own if path.parent == Path() and not path.is_file() and own.is_file() else path
     return parse_profile(read_text(found, hint=_HINT), found)
+
+
+def with_limits(profile: Profile, limits: Mapping[str, int | None]) -> Profile:
+    """`profile` with the limits that are given in the place of its own."""
+    given = {key: value for key, value in limits.items() if value is not None}
+    return profile.model_copy(update={"limits": profile.limits.model_copy(update=given)}) if given else profile
 
 
 def parse_profile(text: str, path: Path) -> Profile:

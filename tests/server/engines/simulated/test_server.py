@@ -15,9 +15,12 @@ import psutil
 import pytest
 import trustme
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from bench.audio.formats import AudioFormat
+from bench.errors import BenchError
 from bench.server.options import ServeOptions
+from bench.server.run import serve
 from tests.server.engines.simulated.client import Seen, call, simulated, utterance
 from tests.server.support import append, check_event, http, refused_options, server_process, silence
 
@@ -331,3 +334,42 @@ def test_the_local_engine_serves_tls_as_well(tmp_path: Path) -> None:
 
     with server_process(workers=1, tls_cert=tmp_path / "server.pem") as (_, address):
         assert asyncio.run(run(address + "/v1/realtime")) == "local-pipeline"
+
+
+def test_handshakes_tell_of_limits_and_are_refused_when_nothing_is_left(tmp_path: Path) -> None:
+    profile = "{limits: {at_handshake: true, told: [tokens]}, first_token: 0, first_audio: 0, reply_length: 100ms}"
+
+    async def run(url: str) -> tuple[Any, list[str], Any]:
+        async with connect(url) as socket:
+            assert socket.response is not None
+            headers = socket.response.headers
+            await socket.send('{"type": "response.create"}')
+            names: list[str] | None = None
+            while names is None:
+                event = json.loads(await socket.recv())
+                if event["type"] == "rate_limits.updated":
+                    names = [each["name"] for each in event["rate_limits"]]
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(url)
+            return headers, names, refused.value.response
+
+    truth = tmp_path / "truth.jsonl"
+    with simulated(profile, tmp_path, requests_per_minute=1, tokens_per_minute=50_000, truth_log=truth) as url:
+        headers, names, refused = asyncio.run(run(url))
+    assert headers["x-ratelimit-remaining-requests"] == "1"
+    assert headers["x-ratelimit-limit-tokens"] == "50000"
+    assert names == ["tokens"]
+    assert refused.status_code == 429
+    assert 50 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    (logged,) = records(truth, "refusal")
+    assert (logged["status"], logged["headers"]["retry-after"]) == (429, refused.headers["retry-after"])
+    told = [event["rate_limits"] for event in records(truth, "event") if event["type"] == "rate_limits.updated"]
+    assert [each["limit"] for each in told[0]] == [50_000]
+
+
+def test_limits_are_of_the_simulated_engine_alone(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="--max-sessions: the engine 'local' takes no max-sessions"):
+        serve(ServeOptions(max_sessions=3))
+    with pytest.raises(BenchError, match="--tokens-per-minute 0: a limit is a whole number"):
+        serve(ServeOptions(engine="simulated", tokens_per_minute=0))

@@ -8,7 +8,7 @@ caller from the timeline. Trap: a value that only one side has is kept, so that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -62,24 +62,36 @@ def check_barge_ins(run: Run, timelines: Iterable[Timeline], sessions: Mapping[s
 
     `matched`: the server says that this turn was spoken into a reply.
     """
+    rows = []
+    for timeline, turn, row, truth in _turns(run, timelines, sessions):
+        if row["barge_in"] is pd.NA or not row["barge_in"]:
+            continue
+        true = None if truth is None else _true_barge_in(timeline, turn, truth)
+        found: dict[str, Any] = {
+            "session_id": timeline.labels.session_id,
+            "turn": turn.index,
+            "matched": true is not None,
+        }
+        for key in BARGE_INS:
+            known = math.nan if true is None else true[key]
+            value = float(row[key])
+            found |= {key: value, f"{key}_true": known, f"{key}_error": value - known}
+        rows.append(found)
+    return pd.DataFrame(rows)
+
+
+def _turns(
+    run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, TrueSession]
+) -> Iterator[tuple[Timeline, TurnFacts, Mapping[Hashable, Any], TrueSession | None]]:
+    """Every turn that has a row, with that row, and the server's own account of its call where there is one."""
     servers = dict(zip(run.sessions["session_id"], run.sessions["server_session_id"], strict=True))
     measured = {(row["session_id"], row["turn"]): row for row in run.turns.to_dict("records")}
-    rows = []
     for timeline in timelines:
         name = timeline.labels.session_id
-        truth = sessions.get(str(servers.get(name)))
         for turn in timeline.turns:
             row = measured.get((name, turn.index))
-            if row is None or row["barge_in"] is pd.NA or not row["barge_in"]:
-                continue
-            true = None if truth is None else _true_barge_in(timeline, turn, truth)
-            found: dict[str, Any] = {"session_id": name, "turn": turn.index, "matched": true is not None}
-            for key in BARGE_INS:
-                known = math.nan if true is None else true[key]
-                value = float(row[key])
-                found |= {key: value, f"{key}_true": known, f"{key}_error": value - known}
-            rows.append(found)
-    return pd.DataFrame(rows)
+            if row is not None:
+                yield timeline, turn, row, sessions.get(str(servers.get(name)))
 
 
 def _true_barge_in(timeline: Timeline, turn: TurnFacts, session: TrueSession) -> dict[str, float] | None:
@@ -124,31 +136,25 @@ def check_backchannels(run: Run, timelines: Iterable[Timeline], sessions: Mappin
 
     `matched`: the server says that it heard every one of them. A reply that had been heard out could not stop.
     """
-    servers = dict(zip(run.sessions["session_id"], run.sessions["server_session_id"], strict=True))
-    measured = {(row["session_id"], row["turn"]): row for row in run.turns.to_dict("records")}
     rows = []
-    for timeline in timelines:
-        name = timeline.labels.session_id
-        truth = sessions.get(str(servers.get(name)))
-        for turn in timeline.turns:
-            row = measured.get((name, turn.index))
-            sounds = [sound for sound in timeline.sounds if sound.turn == turn.index]
-            if row is None or not sounds:
-                continue
-            into = [None if truth is None else _spoken_into(truth, sound.speech_start_ns) for sound in sounds]
-            stopped = [
-                each is not None and truth is not None and _stopped(timeline, truth, each["response_id"], each)
-                for each in into
-            ]
-            rows.append(
-                {
-                    "session_id": name,
-                    "turn": turn.index,
-                    "matched": None not in into,
-                    "false_barge_in": bool(row["false_barge_in"]),
-                    "false_barge_in_true": any(stopped),
-                }
-            )
+    for timeline, turn, row, truth in _turns(run, timelines, sessions):
+        sounds = [sound for sound in timeline.sounds if sound.turn == turn.index]
+        if not sounds:
+            continue
+        into = [None if truth is None else _spoken_into(truth, sound.speech_start_ns) for sound in sounds]
+        stopped = [
+            each is not None and truth is not None and _stopped(timeline, truth, each["response_id"], each)
+            for each in into
+        ]
+        rows.append(
+            {
+                "session_id": timeline.labels.session_id,
+                "turn": turn.index,
+                "matched": None not in into,
+                "false_barge_in": bool(row["false_barge_in"]),
+                "false_barge_in_true": any(stopped),
+            }
+        )
     return pd.DataFrame(rows)
 
 
