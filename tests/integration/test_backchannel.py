@@ -37,7 +37,7 @@ def test_replies_that_go_on_beneath_a_sound(tmp_path: Path) -> None:
     assert (seen.run.sessions["other_responses"] == 0).all()
 
 
-@pytest.mark.parametrize("speed", [1.2, 20])
+@pytest.mark.parametrize("speed", [1.2, pytest.param(20, marks=pytest.mark.slow)])
 def test_replies_that_stop_for_some_sounds_fail_a_threshold(tmp_path: Path, speed: float) -> None:
     profile = TALKER | {"delivery_speed": speed, "barge_in": {"shortest": "800ms", "false_stops": 0.4}}
     bounds = ["false_barge_in < 10%", "error_rate < 100%"]

@@ -44,7 +44,7 @@ def check_cut_ins(seen: Seen, mode: str, calls: int) -> pd.DataFrame:
     return checked
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["server", "client", pytest.param("manual", marks=pytest.mark.slow)])
 def test_an_interruption_is_measured_to_the_truth(tmp_path: Path, mode: str) -> None:
     seen = run_of(tmp_path, TALKER | REACTION, *CUT_IN, session=MODES[mode])
     checked = check_cut_ins(seen, mode, CALLS)
@@ -82,6 +82,7 @@ def test_a_server_that_does_not_stop_fails_a_threshold(tmp_path: Path) -> None:
     assert np.allclose(checked["talk_over_ms"], spoken_ms, atol=1)
 
 
+@pytest.mark.slow
 def test_a_caller_who_comes_too_late_has_an_ordinary_turn(tmp_path: Path) -> None:
     seen = run_of(tmp_path, {"reply_length": "500ms"}, *CUT_IN, calls=4)
     assert seen.code == 0, seen.out

@@ -60,7 +60,7 @@ def run(scenario: Path, *words: str) -> tuple[Any, dict[str, Any], Path, list[fl
     return done, json.loads((out / "run.json").read_text()), out, billed(log)
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_money(scenario: Path, workers: str) -> None:
     done, manifest, out, bill = run(scenario, "--set", "budget.max_usd=0.05", "--workers", workers)
     assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
@@ -100,7 +100,7 @@ def test_more_calls_at_a_time_than_the_money_is_for(scenario: Path) -> None:
     assert said in done.stdout
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_calls(scenario: Path, workers: str) -> None:
     done, manifest, out, _ = run(scenario, "--set", "budget.max_sessions=7", "--workers", workers)
     assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
@@ -111,6 +111,7 @@ def test_calls(scenario: Path, workers: str) -> None:
     assert "7 calls begun, and the load asks for more" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_load_that_asks_for_no_more_passes(scenario: Path) -> None:
     done, manifest, _, _ = run(scenario, "--set", "budget.max_sessions=4", "--set", "load.sessions=4")
     assert done.returncode == ExitCode.PASS, done.stdout + done.stderr
@@ -118,7 +119,7 @@ def test_a_load_that_asks_for_no_more_passes(scenario: Path) -> None:
     assert "4 of 4" in done.stdout
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_minutes(scenario: Path, workers: str) -> None:
     done, manifest, out, _ = run(scenario, "--set", "budget.max_minutes=0.3", "--workers", workers)
     assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr

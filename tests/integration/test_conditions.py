@@ -25,7 +25,7 @@ SCENARIO = {
 }
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_cell_has_its_calls_and_its_turns_end_in_time(tmp_path: Path, workers: int) -> None:
     path, profile, out = tmp_path / "matrix.yaml", tmp_path / "profile.yaml", tmp_path / "run"
     path.write_text(yaml.safe_dump(SCENARIO))

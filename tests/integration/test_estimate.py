@@ -28,6 +28,7 @@ SCENARIO = {
 }
 
 
+@pytest.mark.slow
 def test_the_embedded_server(tmp_path: Path) -> None:
     """Five turns, so that most of the input is what was said before."""
     path, out = tmp_path / "scenario.yaml", tmp_path / "run"

@@ -36,7 +36,7 @@ def engine(name: str, folder: Path) -> Iterator[list[str]]:
         yield ["--url", url]
 
 
-@pytest.mark.parametrize("name", ["local", "simulated"])
+@pytest.mark.parametrize("name", [pytest.param("local", marks=pytest.mark.slow), "simulated"])
 def test_every_kind_of_step(name: str, tmp_path: Path) -> None:
     assert {next(kind for kind in KINDS if kind in step) for step in CONVERSATION} == set(KINDS), "add the new kind"
     scenario = tmp_path / "scenario.yaml"

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from bench.errors import ExitCode
 from tests.support.processes import bench, voice_server
@@ -33,6 +34,7 @@ def test_a_killed_worker_is_named_and_its_rows_stay(scenario: Path, tmp_path: Pa
     assert set(turns["worker"]) == {"w0", "w1"}
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_for_good_is_given_up(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with voice_server() as url:

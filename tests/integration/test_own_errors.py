@@ -86,7 +86,7 @@ run_scenario(scenario, out=Path(sys.argv[3]), workforce=force, guards=[guard], w
 """
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_crash_in_mid_run_still_ends_in_a_finished_reported_folder(
     scenario: Path, tmp_path: Path, workers: int
 ) -> None:
@@ -127,6 +127,7 @@ for name, workers in (("a", 0), ("b", 2), ("c", 0)):
 """
 
 
+@pytest.mark.slow
 def test_several_runs_in_one_process(scenario: Path, tmp_path: Path) -> None:
     with voice_server() as url:
         done = subprocess.run(

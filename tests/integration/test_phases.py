@@ -72,7 +72,7 @@ def run_of(
     return turns, calls, json.loads((out / "summary.json").read_text()), done.stdout
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_callers_come_and_go_with_the_phases(url: str, tmp_path: Path, workers: int) -> None:
     turns, calls, summary, text = run_of(tmp_path, url, POOL, workers)
     callers = {phase: set(rows["caller"]) for phase, rows in calls.groupby("phase")}
@@ -95,6 +95,7 @@ def test_callers_come_and_go_with_the_phases(url: str, tmp_path: Path, workers: 
     assert "hold" in text
 
 
+@pytest.mark.slow
 def test_arrivals_are_the_same_calls_for_any_number_of_workers(url: str, tmp_path: Path) -> None:
     found = []
     for workers in (0, 2):

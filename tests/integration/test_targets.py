@@ -79,6 +79,7 @@ def run_of(scenario: Path, out: Path, *words: str, code: int = 0) -> tuple[dict[
     return json.loads((out / "summary.json").read_text()), pd.read_parquet(out / "turns.parquet"), done.stdout
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_calls_to_the_same_targets(
     folder: Path, urls: dict[str, str], tmp_path: Path
 ) -> None:
@@ -117,7 +118,7 @@ def test_a_target_that_is_not_there_leaves_the_other_its_numbers(
     assert by_name["session_error_rate{target=down} <= 5%"] is False
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_two_targets_that_differ_by_40_ms_are_ranked_right(
     folder: Path, urls: dict[str, str], tmp_path: Path, workers: str
 ) -> None:

@@ -52,7 +52,14 @@ def test_a_first_half_that_goes_on_is_no_answer(tmp_path: Path) -> None:
     assert set(seen.run.turns.loc[~split, "status"]) == {"ok"}
 
 
-@pytest.mark.parametrize(("eagerness", "endpoint_ms"), [("low", 1_200), ("auto", 700), ("high", 400)])
+@pytest.mark.parametrize(
+    ("eagerness", "endpoint_ms"),
+    [
+        ("auto", 700),
+        pytest.param("low", 1_200, marks=pytest.mark.slow),
+        pytest.param("high", 400, marks=pytest.mark.slow),
+    ],
+)
 def test_the_end_of_a_turn_by_meaning(tmp_path: Path, eagerness: str, endpoint_ms: float) -> None:
     detection = {"type": "semantic_vad", "eagerness": eagerness}
     seen = run_of(

@@ -79,7 +79,7 @@ def latest_events(url: str, asked: int) -> list[dict[str, Any]]:
     return states
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
 def test_the_page_shows_the_run_and_cannot_change_it(scenario: Path, tmp_path: Path, workers: str) -> None:
     out = tmp_path / "run"
     with voice_server() as url:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.report.gate.nights import Judged, Night, false_alarms, holm, judge
 
 ALPHA = 0.05
-REPEATS = 3000
+REPEATS = 2000
 
 
 def window(values: list[float], error: float = 0.0) -> list[Night]:
@@ -152,7 +152,7 @@ def test_the_stated_change_is_found_as_often_as_stated() -> None:
     """Windows differ in their spread, and each states its own change; over many windows the power is as stated."""
     rng = np.random.default_rng(5)
     found = []
-    for _ in range(1500):
+    for _ in range(500):
         values = 700 + rng.normal(0, 10, 7)
         stated = judged(window(list(values)), Night(700), "higher", 35.0).seen(ALPHA, 0.8)
         new = judged(window(list(values)), Night(700 + stated + rng.normal(0, 10)), "higher", 35.0)
