@@ -13,14 +13,13 @@ from bench.measure.metrics import Metric, headline_latencies, milestones
 from bench.report.findings import Charts, Curve, LoadBin, LoadChart, PhaseBand, Reached, SlowTurn, TimeChart
 from bench.report.planned_phases import phases_of
 from bench.report.stats import Floats, percentile, supported
-from bench.report.view import Mask, View, equals, text
+from bench.report.view import Mask, View, equals, load_bins, text
 
 MIN_DOTS = 3
 MOST_DOTS = 1500
 MOST_FAILURES = 400
 MOST_SLICES = 60
 CURVE_POINTS = 160
-LOAD_BINS = 12
 SLOWEST = 15
 _SEED = 7
 
@@ -138,8 +137,7 @@ def _by_load(view: View, metric: Metric) -> LoadChart | None:
     if not known.any():
         return None
     values, load = values[known], load[known]
-    low, high = int(load.min()), int(load.max())
-    width = max(1, -(-(high - low + 1) // LOAD_BINS))
+    low, high, width = load_bins(load)
     codes = ((load - low) // width).astype(np.intp)
     bins = []
     for code in np.unique(codes):

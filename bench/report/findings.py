@@ -167,6 +167,15 @@ class AlignedWords(Part):
     hypothesis: str
 
 
+class Confusion(Part):
+    """A word that was taken for another: `heard` is empty for a word that was lost, `said` for one that was added."""
+
+    said: str
+    heard: str
+    times: int
+    turns: int
+
+
 class BadlyHeard(Part):
     """A turn with many word errors and how its two texts line up; `turns` were heard in exactly this way."""
 
@@ -212,16 +221,21 @@ class Words(Part):
     expected: int
     scored: int
     failed: int
+    """Turns whose transcription the server reported as failed."""
+    empty: int = 0
+    """Turns whose transcription came without a word; all their words count as lost. Those without any are missing."""
     normalisers: list[str] = Field(default_factory=list)
     incomparable: str | None = None
     """Why no rate is given though turns have one: their texts were normalised by different rules."""
     overall: WordRow | None = None
     method: str | None = None
     cuts: dict[str, list[WordRow]] = Field(default_factory=dict)
-    """By target, accent, voice, fixture, language, condition: cuts with more than one value, and accent and voice."""
+    """By target, accent, voice, fixture, language, condition and calls open: cuts with more than one value, and accent
+    and voice."""
     not_shown: dict[str, int] = Field(default_factory=dict)
     """By cut: how many better rows were left out of a long table."""
     worst: list[BadlyHeard] = Field(default_factory=list)
+    confusions: list[Confusion] = Field(default_factory=list)
 
 
 class Meter(Part):

@@ -58,6 +58,7 @@ DEFINITIONS = (
     "cluster by whole calls, since the turns of one call are not independent{}; they are blank below five calls. "
     "Shares have Wilson intervals."
 )
+EMPTY = "all their words count as lost"
 _SHARE = (Column("share"), Column("count", text=True))
 
 
@@ -254,6 +255,7 @@ def _speech(summary: Summary) -> Section:
 
 def _words(summary: Summary) -> Section:
     words, found = summary.words, summary.words.overall
+    missing = words.expected - words.scored - words.failed
     said = WORDS.format(f" ({', '.join(words.normalisers)})" if words.normalisers else "")
     if found is None:
         why = words.incomparable or f"not measured: {no_words(summary.run.scenario, words.expected)}"
@@ -267,12 +269,26 @@ def _words(summary: Summary) -> Section:
             *([row("CER, pooled", percent(found.cer), "")] if found.cer is not None else []),
             row("Reference words", f"{found.reference_words:,}", errors),
             row("Turns with a transcription", f"{words.scored:,} of {words.expected:,}", ""),
-            *([row("Transcriptions that failed", f"{words.failed:,}", "")] if words.failed else []),
+            *([row("Transcriptions without a word", f"{words.empty:,}", EMPTY)] if words.empty else []),
+            *([row("Transcriptions that failed", f"{words.failed:,}", "left out")] if words.failed else []),
+            *([row("Turns without a transcription", f"{missing:,}", "left out")] if missing else []),
         ]
     columns = (Column("value"), Column("", text=True))
     table = Table("All turns", columns, tuple(rows), "What", "WORDS (what the server understood)", (RANGES,))
     cuts = (_word_cut(name, cut, words.not_shown.get(name)) for name, cut in words.cuts.items())
-    return Section("words", "Words: what the server understood", (table, *cuts), (said,) if said else ())
+    tables = (table, *_confused(summary), *cuts)
+    return Section("words", "Words: what the server understood", tables, (said,) if said else ())
+
+
+def _confused(summary: Summary) -> list[Table]:
+    found = summary.words.confusions
+    if not found:
+        return []
+    columns = (Column("heard", text=True), Column("times", "times"), Column("turns", "turns"))
+    rows = tuple(
+        row(each.said or "(nothing)", each.heard or "(nothing)", f"{each.times:,}", f"{each.turns:,}") for each in found
+    )
+    return [Table("Most confused words", columns, rows, "Said", "MOST CONFUSED WORDS", most=BRIEF_ROWS)]
 
 
 def _word_cut(name: str, cut: list[WordRow], not_shown: int | None) -> Table:

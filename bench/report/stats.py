@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Limits = tuple[float, float]
-Method = Literal["bootstrap over calls", "clustered by call (Woodruff)", "clustered by call (delta)"]
+Method = Literal[
+    "bootstrap over calls", "clustered by call (Woodruff)", "clustered by call (delta)", "Wilson (no error was seen)"
+]
 
 MIN_VALUES = 3
 MIN_CLUSTERS = 5
@@ -130,6 +132,19 @@ def pooled(numerators: Floats, denominators: Floats, clusters: Codes) -> tuple[E
     below = bottoms[draws].sum(axis=1)
     ratios = tops[draws].sum(axis=1)[below > 0] / below[below > 0]
     return Estimate(value, _inner95(np.sort(ratios))), "bootstrap over calls"
+
+
+def pooled_errors(errors: Floats, of: Floats, clusters: Codes) -> tuple[Estimate, Method | None]:
+    """`pooled` for a rate of errors, such as a WER.
+
+    Resampling calls without an error finds none, which would make 0 of 50 words as sure as 0 of 50,000: without any
+    error the upper limit is Wilson's, of the words.
+    """
+    found, method = pooled(errors, of, clusters)
+    if found.value != 0.0:
+        return found, method
+    limits = wilson(0, float(of.sum())).limits
+    return Estimate(0.0, limits), "Wilson (no error was seen)"
 
 
 def _bootstrap(ordered: Floats, codes: Codes, percents: Sequence[float]) -> dict[float, Limits]:

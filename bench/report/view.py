@@ -20,6 +20,8 @@ from bench.store.reader import Run
 
 Mask = NDArray[np.bool_]
 OWN = "harness"
+LOAD_BINS = 12
+"""Ranges of open calls in a chart or table."""
 """`error_kind` of what failed by a limit or a mistake of this side."""
 
 
@@ -121,6 +123,12 @@ def codes_of(column: pd.Series) -> tuple[Codes, list[str]]:
     """Each row's category as a code, and the categories by code; null is a category of its own, shown as "-"."""
     codes, names = pd.factorize(column, use_na_sentinel=False)
     return np.asarray(codes, dtype=np.intp), ["-" if pd.isna(name) else str(name) for name in names]
+
+
+def load_bins(open_calls: Floats) -> tuple[int, int, int]:
+    """Lowest and highest number of calls that were open, and the width of the at most `LOAD_BINS` ranges between."""
+    low, high = int(open_calls.min()), int(open_calls.max())
+    return low, high, max(1, -(-(high - low + 1) // LOAD_BINS))
 
 
 def counts(column: pd.Series) -> dict[str, int]:

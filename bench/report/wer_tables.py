@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.wer import alignment, comparable
+from bench.report.confusions import confusions
 from bench.report.findings import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.latency import interval
-from bench.report.stats import Codes, Estimate, Floats, Method, pooled
-from bench.report.view import Mask, View, codes_of, counts, text
+from bench.report.stats import Codes, Estimate, Floats, Method, pooled, pooled_errors
+from bench.report.view import Mask, View, codes_of, counts, equals, load_bins, text
 
 WORST_TURNS = 8
 MOST_ROWS = 40
@@ -34,6 +35,7 @@ def words(view: View) -> Words:
         expected=int(expected.sum()),
         scored=int(scored.sum()),
         failed=int((expected & turns["transcription_error"].notna().to_numpy(dtype=np.bool_)).sum()),
+        empty=int((scored & equals(turns, "hypothesis", "")).sum()),
     )
     if not scored.any():
         return found
@@ -52,7 +54,11 @@ def words(view: View) -> Words:
             found.cuts[cut] = rows
             if dropped:
                 found.not_shown[cut] = dropped
+    loads = _by_load(tally, view.turn["open_sessions"], scored)
+    if len(loads) > 1:
+        found.cuts["open calls"] = loads
     found.worst = _worst(view, scored, tally.errors)
+    found.confusions = confusions(view, scored, tally.errors)
     return found
 
 
@@ -69,7 +75,7 @@ def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[
     known = scored & ~np.isnan(tops) & ~np.isnan(bottoms)
     n, expected = int(known.sum()), int(asked.sum())
     said = [f"{n:,} of {expected:,} turns have a transcription"] if 0 < n < expected else []
-    return pooled(tops[known], bottoms[known], tally.calls[known])[0], n, said
+    return pooled_errors(tops[known], bottoms[known], tally.calls[known])[0], n, said
 
 
 def scored_words(view: View, part: Mask, name: str = "wer") -> tuple[Floats, Mask]:
@@ -96,6 +102,21 @@ def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow],
     present = [code for code in np.argsort(-wrong / np.maximum(reference, 1), kind="stable") if seen[code]]
     rows = [tally.row(names[code], scored & (codes == code))[0] for code in present[:MOST_ROWS]]
     return sorted(rows, key=lambda row: (-(row.wer or 0.0), row.name)), max(0, len(present) - MOST_ROWS)
+
+
+def _by_load(tally: _Tally, open_calls: Floats, scored: Mask) -> list[WordRow]:
+    """A row per range of calls that were open when the turn began, the fewest first."""
+    known = scored & ~np.isnan(open_calls)
+    if not known.any():
+        return []
+    low, high, width = load_bins(open_calls[known])
+    codes = np.floor((np.where(known, open_calls, low) - low) / width)
+    rows = []
+    for code in np.unique(codes[known]):
+        first = low + int(code) * width
+        last = min(high, first + width - 1)
+        rows.append(tally.row(f"{first}" if first == last else f"{first} to {last}", known & (codes == code))[0])
+    return rows
 
 
 class _Tally:
@@ -125,7 +146,7 @@ class _Tally:
         return (self.raw if name == "wer_raw" else self.whisper) * self.raw_words, self.raw_words
 
     def row(self, name: str, part: Mask) -> tuple[WordRow, Method | None]:
-        found, method = pooled(self.errors[part], self.reference[part], self.calls[part])
+        found, method = pooled_errors(self.errors[part], self.reference[part], self.calls[part])
         read = part & ~np.isnan(self.raw_words)
         spelt = part & ~np.isnan(self.chars) & ~np.isnan(self.char_errors)
         row = WordRow(

@@ -239,7 +239,7 @@ class LevelJudge:
 
     def _quota_ruling(self, need: Need) -> Ruling:
         kind: LimitKind = "tokens" if need.name == "tokens" else "requests"
-        return Ruling(False, need.surely_over, kind, self._said(f"it {need.sentence}"))
+        return Ruling(False, need.surely_over, kind, f"it {need.sentence}; {self._said()}")
 
     def _at_the_end(self, now_s: float) -> Ruling:
         counts, waiting = self.counts, self._waiting(now_s)

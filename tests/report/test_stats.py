@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.report import stats
-from bench.report.stats import percentile, percentiles, pooled, supported, wilson
+from bench.report.stats import percentile, percentiles, pooled, pooled_errors, supported, wilson
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
@@ -124,6 +124,18 @@ def test_pooled_is_total_over_total_not_a_mean_of_rates() -> None:
     assert (estimate.value, estimate.limits, method) == (0.01, None, None)
     assert pooled(np.array([]), np.array([]), np.array([], dtype=int))[0].value is None
     assert pooled(np.array([1.0]), np.array([0.0]), np.array([0]))[0].value is None
+
+
+def test_no_error_in_few_words_says_little() -> None:
+    calls, none = np.arange(20), np.zeros(20)
+    few, many = (pooled_errors(none, np.full(20, words), calls)[0] for words in (2.5, 2_500.0))
+    assert (few.value, many.value) == (0.0, 0.0)
+    assert few.limits is not None
+    assert many.limits is not None
+    assert few.limits == pytest.approx((0.0, 0.0714), abs=0.001)
+    assert many.limits == pytest.approx((0.0, 7.7e-5), abs=1e-6)
+    errors = np.eye(20)[0]
+    assert pooled_errors(errors, np.full(20, 9.0), calls) == pooled(errors, np.full(20, 9.0), calls)
 
 
 def test_pooled_methods_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,11 +135,12 @@ def test_wer_is_pooled_and_every_cut_adds_up(run: Run, summary: Summary) -> None
     assert overall is not None
     assert overall.wer == pytest.approx(errors / reference)
     assert overall.wer != pytest.approx(own["wer"].mean())
-    assert set(summary.words.cuts) == {"accent", "voice", "fixture"}
-    for rows in summary.words.cuts.values():
+    assert set(summary.words.cuts) == {"accent", "voice", "fixture", "open calls"}
+    for name, rows in summary.words.cuts.items():
         assert sum(row.turns for row in rows) == overall.turns
         assert sum(row.reference_words for row in rows) == overall.reference_words
-        assert [row.wer for row in rows] == sorted((row.wer for row in rows), reverse=True)
+        if name != "open calls":
+            assert [row.wer for row in rows] == sorted((row.wer for row in rows), reverse=True)
     worst = summary.words.worst[0]
     assert worst.errors == int((own["substitutions"] + own["deletions"] + own["insertions"]).max())
     assert any(part.op != "equal" for part in worst.alignment)
