@@ -102,6 +102,8 @@ class Headroom(Part):
     """The most that a response may say."""
     reserved_assumed: bool = False
     """The scenario does not say it: it is the most that is documented."""
+    run_peak: int | None = None
+    """The most calls that the run itself had open at once."""
     without_usage: int = 0
     refused: int = 0
     retry_after_s: float | None = None

@@ -20,6 +20,7 @@ from bench.report.consumption import Consumption, Matrix, consumption, times
 from bench.report.findings_headroom import Headroom, LimitRow, MinuteUse, NeedRow, Per
 from bench.report.findings_parts import Figure
 from bench.report.headroom_cautions import cautions_of
+from bench.report.health import peak_open
 from bench.report.parts import figure_of
 from bench.report.stats import Estimate
 from bench.report.view import Mask, View, equals
@@ -59,15 +60,20 @@ def peak_of(scenario: dict[str, Any]) -> Peak:
     return Peak(level, is_rate=isinstance(level, float), planned=True)
 
 
-def reserved_tokens(scenario: dict[str, Any]) -> int | None:
-    """The most that a response may say; None where the scenario sets no bound."""
-    most = (scenario.get("session") or {}).get("max_output_tokens")
-    return most if isinstance(most, int) and not isinstance(most, bool) else None
+def reserved_tokens(scenario: dict[str, Any], target: str | None = None) -> int | None:
+    """The most that a response of `target` may say; None where neither it nor the scenario sets a bound."""
+    own = (scenario.get("targets") or {}).get(target) if target else scenario.get("target")
+    for block in (own, scenario):
+        session = block.get("session") if isinstance(block, dict) else None
+        most = session.get("max_output_tokens") if isinstance(session, dict) else None
+        if most is not None:
+            return most if isinstance(most, int) and not isinstance(most, bool) else None
+    return None
 
 
 def _of_target(view: View, target: str | None, calls: Mask) -> Headroom:
     scenario = view.run.manifest.scenario
-    used, peak, bound = consumption(view, calls), peak_of(scenario), reserved_tokens(scenario)
+    used, peak, bound = consumption(view, calls), peak_of(scenario), reserved_tokens(scenario, target)
     reserve = bound if bound is not None else MOST_OUTPUT_TOKENS
     told = limits_told(view, calls)
     waits = view.call["retry_after_s"][calls]
@@ -79,6 +85,7 @@ def _of_target(view: View, target: str | None, calls: Mask) -> Headroom:
         peak_planned=peak.planned,
         reserved_tokens=reserve,
         reserved_assumed=bound is None,
+        run_peak=peak_open(view.call["started_at"][calls], view.call["ended_at"][calls]),
         retry_after_s=None if np.isnan(waits).all() else float(np.nanmax(waits)),
     )
     if used is not None:

@@ -29,6 +29,7 @@ def cautions_of(found: Headroom) -> list[str]:
         for each in found.limits
         if each.per == "unknown"
     ]
+    said += _about_the_run(found)
     if found.minutes:
         said.append(
             f"The calls came as far as minute {found.minutes[-1].minute}. Every response reads the whole call again, "
@@ -41,6 +42,18 @@ def cautions_of(found: Headroom) -> list[str]:
         turns = amount(found.refused, "turn")
         said.append(f"A limit refused {turns}: they count with what the others of their minute used.")
     return said
+
+
+def _about_the_run(found: Headroom) -> list[str]:
+    """Why a run may have had more calls open than a limit suffices for."""
+    first = found.binding
+    carried = first.calls_at_once.value if first is not None else None
+    if carried is None or found.run_peak is None or found.run_peak <= carried or found.refused:
+        return []
+    return [
+        f"The run had up to {amount(found.run_peak, 'call')} open at once, for which the limit does not suffice, and "
+        "no turn was refused: a limit begins full, so it takes a longer run to use it up."
+    ]
 
 
 def _about_reservation(found: Headroom) -> list[str]:

@@ -82,7 +82,7 @@ def _limits(found: Headroom, whose: str) -> Table:
         columns,
         tuple(_limit_row(each) for each in found.limits),
         "Limit",
-        heading=f"RATE LIMITS{whose.upper()}",
+        heading=f"RATE LIMITS{f' ({found.target})' if whose else ''}",
         notes=(CARRIED,),
     )
 
@@ -140,6 +140,7 @@ def _needs(found: Headroom, whose: str) -> Table:
         Column("with the reservation", "with the reservation"),
         Column("limit told", "told", brief=False),
     )
+    heading = f"LIMIT TO ASK FOR AT {peak_text(found).upper()}{f' ({found.target})' if whose else ''}"
     planned = "the planned peak of " if found.peak_planned else ""
     example = () if found.peak_planned else ("load.planned_peak in the scenario says what your own peak is.",)
     return Table(
@@ -147,7 +148,7 @@ def _needs(found: Headroom, whose: str) -> Table:
         columns,
         tuple(_need_row(each) for each in found.needs),
         "Limit a minute",
-        heading=f"LIMIT TO ASK FOR AT {peak_text(found).upper()}{whose.upper()}" if found.peak_planned else "",
+        heading=heading if found.peak_planned else "",
         notes=(ASK, *example),
     )
 

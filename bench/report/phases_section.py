@@ -17,6 +17,7 @@ SAID = (
     "column. What began in a warm-up phase is counted here and left out of everything else."
 )
 GOODPUT = "Goodput is the share of turns that were answered and kept the objectives of their phase: {}."
+TOGETHER = "Each row is of all targets together; a threshold with {target=NAME, phase=NAME} is about those of one."
 FOLLOWS = "finishing: calls that were open when the last phase ended."
 
 
@@ -25,7 +26,7 @@ def phases_section(summary: Summary) -> Section:
     found = summary.phases
     if found is None:
         return Section("phases", "Phases")
-    return Section("phases", "Phases", (_table(found),), (SAID,))
+    return Section("phases", "Phases", (_table(found),), (SAID, *([TOGETHER] if summary.targets else [])))
 
 
 def _table(found: PhasesReport) -> Table:

@@ -72,8 +72,11 @@ def _line(table: Table, row: Row) -> str:
 
 def _aligned(table: Table, title: str, values: list[str], limits: str) -> str:
     shown = [value for column, value in zip(table.columns, values, strict=True) if column.brief]
-    columns = f"{shown[0]:>7}" + "".join(f"{value:>9}" for value in shown[1:])
-    return f"{title:<{LABEL_WIDTH + 2}}{columns}   {limits}".rstrip()
+    widths = [max(9, len(column.title) + 2) for column in table.columns if column.brief]
+    columns = f"{shown[0]:>7}" + "".join(
+        f"{value:>{width}}" for value, width in zip(shown[1:], widths[1:], strict=True)
+    )
+    return f"{title:<{max(LABEL_WIDTH + 2, len(table.heading))}}{columns}   {limits}".rstrip()
 
 
 def _clean(text: str) -> str:

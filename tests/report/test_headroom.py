@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.measure.rate_limits import LimitTold, QuotaState, to_text, told_of
 from bench.report.findings_headroom import Headroom
-from bench.report.headroom import headroom, peak_of, rounded_up
+from bench.report.headroom import headroom, peak_of, reserved_tokens, rounded_up
 from bench.report.headroom_phrases import headroom_warnings
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
@@ -200,3 +200,30 @@ def test_a_run_of_an_older_version_has_no_limits(tmp_path: Path) -> None:
     run.sessions["rate_limits"] = None
     assert headroom(view_of(run))[0].limits == []
     assert LimitTold("tokens", "event", 1).counted_over_s == 60
+
+
+def test_a_run_too_short_to_use_a_limit_up_says_so(tmp_path: Path) -> None:
+    small = QuotaState("tokens", "event", 0, 550)
+    found = of(tmp_path / "r", small, calls=6)
+    assert found.run_peak == 3
+    assert any("3 calls open at once" in each and "begins full" in each for each in found.cautions)
+    assert not any("begins full" in each for each in of(tmp_path / "s", TOKENS, calls=6).cautions)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "target", "most"),
+    [
+        ({}, None, None),
+        ({"session": {"max_output_tokens": "inf"}}, None, None),
+        ({"session": {"max_output_tokens": 300}}, None, 300),
+        ({"session": {"max_output_tokens": 300}, "targets": {"a": {}, "b": {"session": {}}}}, "b", 300),
+        ({"session": {"max_output_tokens": 300}, "targets": {"a": {"session": {"max_output_tokens": 9}}}}, "a", 9),
+        (
+            {"session": {"max_output_tokens": 300}, "targets": {"a": {"session": {"max_output_tokens": "inf"}}}},
+            "a",
+            None,
+        ),
+    ],
+)
+def test_the_most_that_a_response_may_say(scenario: dict[str, Any], target: str | None, most: int | None) -> None:
+    assert reserved_tokens(scenario, target) == most
