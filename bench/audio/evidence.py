@@ -14,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.annotate import AGREEMENT_MS, SpeechSpan, heard_level, high_passed, vad_span
+from bench.audio.cut_short import cut_short
 from bench.audio.endings import endings
 from bench.audio.formats import to_pcm16
-from bench.audio.last_piece import last_piece
+from bench.audio.last_piece import last_piece, stray_bursts
 from bench.audio.level import to_float
 from bench.audio.look import Finding, Look
 from bench.audio.references import notes_in
+from bench.audio.rooms import echoes
 from bench.audio.speaking_rate import syllables_per_s
 from bench.audio.voicing import voicing
-from bench.audio.word_aligner import LastWord, last_word
+from bench.audio.word_aligner import LastWord, bursts_at_end, last_word
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a judgement may change: cached ones of another version are not used."""
 
 # Bounds. Over the 62 shipped recordings, clean, the worst value of each is in brackets.
@@ -34,6 +36,7 @@ EDGE_MS = 25.0  # [150]
 LEAST_AFTER_MS = 95.0  # [200] the closure before a final /t/ is shorter
 DOUBTFUL_VOICED = 0.2  # [0.51]
 TONE_SHARE = 0.85  # [0.71]
+SOFTER_DB, SOFTER_MS = 6.0, 45.0  # [32] by so much the end moves, were the threshold so much lower
 CLIPPED_SHARE = 0.0005  # [0]
 AFTER_WORDS_MS = 60.0  # [54] of sound after the last word
 WORD_AFTER_MS = 120.0  # [112] of the last word after the end of the sound
@@ -80,7 +83,9 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
     sharper, softer = (heard_level(pcm, rate_hz, raise_db=by_db) for by_db in (6.0, -10.0))
     end = heard.span.end_ms
     ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
-    found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *last_piece(look), *endings(look)]
+    found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *endings(look)]
+    found += last_piece(look) or stray_bursts(look, bursts_at_end(text, language))
+    found += [*cut_short(look), *echoes(look), *_sharpness(look)]
     word = last_word(filtered, rate_hz, text, heard.span, heard.peak_db, language)
     found += [*_last_word(look, word, ends[1]), *_rate(look), *_clipping(look), *_notes(text)]
     return Judgement(duration_ms, heard.span, model, tuple(found), ends, None if word is None else word.end_ms)
@@ -143,6 +148,19 @@ def _background(look: Look) -> list[Finding]:
             f"ending is lost in it, and the end at {look.span.end_ms:,.0f} ms may be some 100 ms early or late",
         )
     ]
+
+
+def _sharpness(look: Look) -> list[Finding]:
+    """Whether a soft sound after the end lies just under the threshold."""
+    softer = heard_level(look.pcm, look.rate_hz, raise_db=-SOFTER_DB)
+    later = 0.0 if softer is None else softer.span.end_ms - look.span.end_ms
+    background = look.background_db
+    if later <= SOFTER_MS or (background is not None and look.heard.threshold_db - SOFTER_DB < background + SOFTER_DB):
+        return []
+    said = (
+        f"a soft sound follows, up to {later:,.0f} ms after the end and less than {SOFTER_DB:.0f} dB under what counts"
+    )
+    return [Finding("doubt", f"{said} as speech: a last sound (such as a final /k/), or something else?")]
 
 
 def _last_word(look: Look, word: LastWord | None, softer_ms: float) -> list[Finding]:

@@ -19,6 +19,7 @@ SHORTEST_WORD_MS = 60.0
 LONG_PAUSE_MS = 450.0  # [300] a server that waits 500 ms takes it for the end of the turn
 KNOCK_MS = 300.0  # a piece this short, loudest at its very beginning, has pitch in half of it if it is a word
 KNOCK_ATTACK_MS = 30
+BURST_GAP_MS, BURST_VOICED, LONGEST_BURST_MS = 35.0, 0.25, 200.0  # [28]
 FLAT_DB, FLAT_APART_MS = 2.0, 200.0
 TONE_SHARE = 0.85  # [0.71]
 
@@ -37,6 +38,22 @@ def last_piece(look: Look) -> list[Finding]:
             )
             said += f"the rest and {found}; without it speech ends at {before.end_ms:,.0f} ms"
             return [Finding("doubt", said)]
+    return []
+
+
+def stray_bursts(look: Look, expected: int | None) -> list[Finding]:
+    """Bursts without pitch at the very end, more than the last sounds of the text have (one, where that is unknown)."""
+    pieces, count = look.heard.pieces, 0
+    for before, piece in zip(pieces[-2::-1], pieces[:0:-1], strict=True):
+        gap = piece.start_ms - before.end_ms
+        if gap < BURST_GAP_MS or look.part(look.voice.voiced, piece.start_ms, piece.end_ms) >= BURST_VOICED:
+            break
+        count += 2 if piece.end_ms - piece.start_ms > LONGEST_BURST_MS else 1
+        if count > (1 if expected is None else expected):
+            said = f"a burst without pitch comes {gap:,.0f} ms after the rest, at "
+            said += f"{piece.start_ms:,.0f} ms, and the text ends in "
+            said += "no such sound" if not expected else f"{expected} of them at most"
+            return [Finding("doubt", f"{said} (a knock?); without it speech ends at {before.end_ms:,.0f} ms")]
     return []
 
 
@@ -68,7 +85,7 @@ def _is_tone(look: Look, start_ms: float, end_ms: float) -> bool:
     # the frames at its edges are half silence
     inner = look.voice.within(start_ms + 20, max(end_ms - 20, start_ms + 30))
     levels = look.voice.level_db[inner]
-    return bool(look.voice.tonal[inner].mean() >= TONE_SHARE and len(levels) > 1 and np.ptp(levels) < 3.0)
+    return bool(len(levels) > 1 and look.voice.tonal[inner].mean() >= TONE_SHARE and np.ptp(levels) < 3.0)
 
 
 def _is_flat(look: Look, start_ms: float, end_ms: float) -> bool:

@@ -54,7 +54,8 @@ class Look:
         return float(np.percentile(outside, 75)) if len(outside) >= 5 else None
 
     def part(self, values: NDArray[np.bool_], start_ms: float, end_ms: float) -> float:
-        return float(values[self.voice.within(start_ms, end_ms)].mean())
+        inside = values[self.voice.within(start_ms, end_ms)]
+        return float(inside.mean()) if len(inside) else 0.0
 
     def loudest_db(self, start_ms: float, end_ms: float) -> float:
         return float(self.voice.level_db[self.voice.within(start_ms, end_ms)].max(initial=-120.0))

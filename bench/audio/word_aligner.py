@@ -40,6 +40,8 @@ _SOUNDS = {
     "w": "W", "x": "K S", "y": "IY", "z": "Z",
 }  # fmt: skip
 
+_BURSTS = frozenset(("P", "B", "T", "D", "K", "G", "CH", "JH"))
+
 
 @dataclass(frozen=True, slots=True)
 class LastWord:
@@ -83,6 +85,18 @@ def spoken_words(text: str) -> list[str]:
         else:
             return []
     return words
+
+
+def bursts_at_end(text: str, language: str = "") -> int | None:
+    """How many bursts (such as /t/ or /ch/) are in the last three sounds of an English text; None for other texts.
+
+    A burst may come after a gap of up to 100 ms and has no pitch, so it looks like a knock.
+    """
+    words = spoken_words(text)
+    if not words or not _is_english(language):
+        return None
+    sounds = (_decoder().lookup_word(words[-1]) or pronunciation(words[-1])).split()
+    return sum(sound in _BURSTS for sound in sounds[-3:])
 
 
 def _is_english(language: str) -> bool:

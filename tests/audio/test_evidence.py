@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.audio.catalogue import load_catalogue, shipped_catalogue
+from bench.audio.catalogue import BY_HAND, load_catalogue, shipped_catalogue
 from bench.audio.evidence import Judgement, judge
 from tests.support.recordings import KINDS, RATE_HZ, Take, beep, messy, take, voice
 
@@ -15,8 +15,8 @@ from .signals import joined, noise, silence, tone
 
 RIGHT_MS = 30.0
 FIXTURES = ("balance-rms", "appointment-kal16")
-# The end of what is heard is not that of what was said dry: an echo and a fade are told where they are long.
-UNTOLD = {"small room", "faded out"}
+# The end of what is heard is not that of what was said dry: a fade is told where it is long.
+UNTOLD = {"faded out"}
 UNTOUCHED = (
     "clean",
     "rumble at 30 dB",
@@ -99,7 +99,9 @@ def test_a_hiss_that_the_telephone_took_is_missed_in_words() -> None:
 
 
 def test_the_shipped_recordings_are_beyond_doubt() -> None:
-    for fixture in list(load_catalogue(shipped_catalogue()).fixtures.values())[::3]:
+    for fixture in [one for one in load_catalogue(shipped_catalogue()).fixtures.values() if one.annotated != BY_HAND][
+        ::3
+    ]:
         found = judge(fixture.load_pcm(RATE_HZ), RATE_HZ, fixture.text)
         assert (fixture.id, found.findings) == (fixture.id, ())
         assert found.level is not None

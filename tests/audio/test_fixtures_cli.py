@@ -47,7 +47,7 @@ def test_the_shipped_catalogue_holds_up() -> None:
     assert sum(fixture.file.stat().st_size for fixture in fixtures) < 20e6
     for fixture in fixtures:
         assert 100 <= fixture.speech_start_ms <= 200
-        assert 150 <= fixture.duration_ms - fixture.speech_end_ms <= 250
+        assert 90 <= fixture.duration_ms - fixture.speech_end_ms <= 250
     results = check_catalogue(shipped_catalogue())
     assert [(result.fixture_id, result.problems) for result in results if not result.ok] == []
     assert [row["id"] for row in list_fixtures(catalogue)] == [result.fixture_id for result in results]
