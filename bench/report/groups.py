@@ -1,6 +1,7 @@
 """Parts of a run side by side: for each value of a column, how fast, how well understood and how good its turns were.
 
 In: a `View` and a column of turns, such as `condition`. Out: rows in the order in which the values first came.
+Targets that were called in turn have rows of their own, next to each other in each part.
 Trap: each part has its own denominators; a part with few turns says "-" for a percentile, like the whole run.
 """
 
@@ -16,7 +17,7 @@ from bench.report.findings_groups import GroupRow, Groups
 from bench.report.findings_parts import Figure
 from bench.report.parts import figure_of, figure_of_rate, middle_and_tail
 from bench.report.shares import share
-from bench.report.view import Mask, View, codes_of
+from bench.report.view import Mask, View, codes_of, equals
 from bench.report.wer_tables import pooled_rate
 from bench.scenario.threshold_grammar import Objective
 
@@ -37,9 +38,19 @@ def groups(view: View, objectives: Sequence[Objective]) -> list[Groups]:
         parts = {name: codes == code for code, name in enumerate(names) if (codes == code)[~view.warmup].any()}
         if len(parts) < 2 or (column == "cell" and _same(view, parts)):
             continue
-        rows = [group_row(view, metric, name, part, objectives) for name, part in parts.items()]
+        rows = [group_row(view, metric, name, part, objectives) for name, part in _by_target(view, parts).items()]
         found.append(Groups(column=column, title=title, metric=metric.name, metric_title=metric.title, rows=rows))
     return found
+
+
+def _by_target(view: View, parts: dict[str, Mask]) -> dict[str, Mask]:
+    """The parts, or those of each target: turns of several targets together would be those of none."""
+    targets = view.run.manifest.interleaved
+    if not targets:
+        return parts
+    of = {target: equals(view.turns, "target", target) for target in targets}
+    found = {f"{name} / {target}": part & of[target] for name, part in parts.items() for target in targets}
+    return {name: part for name, part in found.items() if part[~view.warmup].any()}
 
 
 def _same(view: View, parts: dict[str, Mask]) -> bool:

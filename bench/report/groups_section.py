@@ -13,13 +13,10 @@ SAID = (
     "Ranges are 95 % intervals."
 )
 
-TOGETHER = "Each row is of all targets together; a threshold with {target=NAME} is about those of one."
-
 
 def groups_section(summary: Summary) -> Section:
     """A table for each column in which the run has parts."""
-    said = (SAID, *([TOGETHER] if summary.targets else []))
-    return Section("groups", "Conditions", tuple(_table(found) for found in summary.groups), said)
+    return Section("groups", "Conditions", tuple(_table(found) for found in summary.groups), (SAID,))
 
 
 def _table(found: Groups) -> Table:

@@ -8,7 +8,7 @@ shuffled deck of all cells, so that whatever drifts during a run meets every cel
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Any
@@ -76,11 +76,29 @@ class Matrix(Block):
     frame_ms: tuple[Annotated[DurationMs, AfterValidator(frame_size)], ...] = Field(
         default=(), alias="frame", description="Replaces session.frame.", examples=[["20ms", "100ms"]]
     )
+    target: tuple[Text, ...] = Field(
+        default=(),
+        description="Names of targets, which are called in turn (load.interleave); each cell is shown for each.",
+        examples=[["mini", "other"]],
+    )
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether calls to one target differ; targets alone are no cells."""
+        return bool(self.condition or self.snr or self.accent or self.frame_ms)
 
     def complaints(self) -> Iterator[Complaint]:
-        axes = {"condition": self.condition, "snr": self.snr, "accent": self.accent, "frame": self.frame_ms}
+        axes: dict[str, tuple[object, ...]] = {
+            "condition": self.condition,
+            "snr": self.snr,
+            "accent": self.accent,
+            "frame": self.frame_ms,
+            "target": self.target,
+        }
         if not any(axes.values()):
             yield Complaint((), f"no axis; allowed: one or more of {', '.join(axes)}")
+        if len(self.target) == 1:
+            yield Complaint(("target",), "found one name; allowed: two or more (--target NAME selects one)")
         for key, values in axes.items():
             if len(set(values)) < len(values):
                 yield Complaint((key,), "found a value twice; allowed: each once")
@@ -88,7 +106,7 @@ class Matrix(Block):
 
 def cells_of(matrix: Matrix | None, known: Mapping[str, Condition], use: str | Condition | None) -> list[Cell]:
     """The cells in the order of the axes; none without a matrix. `use` is the scenario's own condition."""
-    if matrix is None:
+    if matrix is None or not matrix.has_cells:
         return []
     names: tuple[str | Condition | None, ...] = matrix.condition or (use,)
     cells = []
@@ -102,6 +120,13 @@ def cells_of(matrix: Matrix | None, known: Mapping[str, Condition], use: str | C
             ]
             cells.append(Cell(" / ".join(part for part in parts if part), condition, label, accent, frame_ms))
     return cells
+
+
+def matrix_of_one_target(matrix: Matrix | None) -> Matrix | None:
+    """The matrix of calls to one target; None where nothing but the target differs."""
+    if matrix is None or not matrix.target:
+        return matrix
+    return matrix.model_copy(update={"target": ()}) if matrix.has_cells else None
 
 
 def condition_of(use: str | Condition | None, known: Mapping[str, Condition]) -> tuple[Condition, str] | None:
@@ -135,6 +160,19 @@ def cell_number(index: int, cells: int, seed: int) -> int:
     deck = list(range(cells))
     random.Random(f"cells:{seed}:{index // cells}").shuffle(deck)
     return deck[index % cells]
+
+
+def target_complaints(matrix: Matrix | None, targets: Sequence[str], *, interleave: bool) -> Iterator[Complaint]:
+    """Names of the matrix that are no targets, and targets that are not to be called in turn."""
+    named = matrix.target if matrix is not None else ()
+    for place, name in enumerate(named):
+        if name not in targets:
+            allowed = ", ".join(targets) or "none, as the scenario has no targets"
+            yield Complaint(
+                ("matrix", "target", place), f"no target '{name}'{nearest(name, targets)}; allowed: {allowed}"
+            )
+    if named and not interleave:
+        yield Complaint(("load", "interleave"), "found false with matrix.target; allowed: true, or leave it out")
 
 
 def unknown_names(uses: Mapping[tuple[str | int, ...], object], known: Mapping[str, Condition]) -> Iterator[Complaint]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from bench.audio.catalogue import shipped_catalogue
 from bench.audio.conditions import Condition
@@ -26,8 +26,10 @@ from bench.scenario.conditions import (
     Matrix,
     cells_of,
     condition_of,
+    matrix_of_one_target,
     noise_cut_off,
     same_labels,
+    target_complaints,
     unknown_names,
 )
 from bench.scenario.load_shapes import expected_calls
@@ -218,11 +220,35 @@ class Scenario(Block):
                 "session": merged(self.session, chosen.session),
                 "pricing": merged(self.pricing, chosen.pricing),
                 "load": self.load.model_copy(update={"interleave": False}),
+                "matrix": matrix_of_one_target(self.matrix),
                 "thresholds": tuple(each for each in self.thresholds if not others.intersection(each.parsed.tags)),
             }
         )
         found._target_name = name
         return found
+
+    @property
+    def called_in_turn(self) -> Scenario:
+        """The scenario with those of its targets that a run of several calls: all, or those of the matrix."""
+        named = self.matrix.target if self.matrix is not None else ()
+        if not named:
+            return self
+        others = {("target", name) for name in self.targets if name not in named}
+        return self.model_copy(
+            update={
+                "targets": {name: target for name, target in self.targets.items() if name in named},
+                "thresholds": tuple(each for each in self.thresholds if not others.intersection(each.parsed.tags)),
+            }
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _targets_of_a_matrix(cls, data: Any) -> Any:
+        """The targets that a matrix names are called in turn."""
+        matrix, load = (data.get("matrix"), data.get("load") or {}) if isinstance(data, dict) else (None, None)
+        if not isinstance(matrix, dict) or not matrix.get("target") or not isinstance(load, dict):
+            return data
+        return {**data, "load": {"interleave": True, **load}}
 
     def model_post_init(self, context: Any) -> None:
         """Take the source from the loader's validation context, if there is one."""
@@ -264,11 +290,19 @@ class Scenario(Block):
         for name, target in self.targets.items():
             for each in merged(self.session, target.session).complaints() if target.session is not None else ():
                 yield Complaint(("targets", name, "session", *each.loc), each.sentence)
-        if self.load.interleave:
+        wrong = list(target_complaints(self.matrix, list(self.targets), interleave=self.load.interleave))
+        yield from wrong
+        if self.load.interleave and not wrong:
             yield from self._complaints_of_interleaving()
 
+    @property
+    def _in_turn(self) -> int:
+        """How many targets a run calls in turn; 1 without interleaving."""
+        named = self.matrix.target if self.matrix is not None else ()
+        return len(named or self.targets) if self.load.interleave else 1
+
     def _complaints_of_interleaving(self) -> Iterator[Complaint]:
-        count = len(self.targets)
+        count = self._in_turn
         if count < 2:
             found = "target" if self.target is not None else f"{count or 'no'} target{'' if count == 1 else 's'}"
             sentence = f"found with {found}; allowed: with targets, a mapping of two or more names"
@@ -305,10 +339,11 @@ class Scenario(Block):
         if matrix.snr and not any(cell.condition and cell.condition.noise for cell in cells):
             yield Complaint(("matrix", "snr"), "no condition has noise whose ratio could change; give one a noise")
         sessions = self.load.sessions
-        if sessions is not None and sessions < len(cells):
+        if sessions is not None and sessions < len(cells) * self._in_turn:
+            of = f" of {self._in_turn} targets" if self._in_turn > 1 else ""
             yield Complaint(
                 ("matrix",),
-                f"{len(cells)} cells for {sessions} calls; allowed: at least one call each (load.sessions)",
+                f"{len(cells)} cells{of} for {sessions} calls; allowed: at least one call each (load.sessions)",
             )
 
 

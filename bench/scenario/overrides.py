@@ -109,8 +109,10 @@ def apply_url(document: Document, url: str, target_name: str | None) -> None:
     if isinstance(targets, dict) and targets:
         name = target_name or (next(iter(targets)) if len(targets) == 1 else None)
         if name is None or name not in targets:
-            load = document.data.get("load")
-            if name is None and isinstance(load, dict) and load.get("interleave") is True:
+            load, matrix = (document.data.get(key) for key in ("load", "matrix"))
+            asked = isinstance(load, dict) and load.get("interleave") is True
+            asked |= isinstance(matrix, dict) and bool(matrix.get("target"))
+            if name is None and asked:
                 allowed = f"--target with one of {', '.join(map(str, targets))}, or --set targets.NAME.url=URL"
                 document.problems.append(Problem(mark, (), f"found with interleaved targets; allowed: {allowed}"))
             return  # choosing the target will say so

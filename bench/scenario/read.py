@@ -145,6 +145,7 @@ def _with_target(scenario: Scenario, target_name: str | None, document: Document
             sentence = f"found '{target_name}'; allowed only for a scenario with targets, a mapping of names"
             document.problems.append(Problem(mark, (), sentence))
     elif scenario.load.interleave and target_name is None:
+        scenario = scenario.called_in_turn
         for name, each in scenario.targets.items():
             if each.url is None:
                 loc = ("targets", name)

@@ -11,6 +11,7 @@ from bench.report.html import render_html
 from bench.report.markdown import render_markdown
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
+from bench.store.manifest import CalledTarget
 from tests.report import build
 
 
@@ -51,3 +52,21 @@ def test_cells_are_shown_beside_conditions_when_they_are_more(tmp_path: Path) ->
 
 def test_a_run_of_one_part_has_no_table(tmp_path: Path) -> None:
     assert summarise(build.finished(tmp_path, *build.rows(calls=8, fails=0))).groups == []
+
+
+def test_targets_that_were_called_in_turn_have_rows_of_their_own(tmp_path: Path) -> None:
+    turns, calls = build.rows(calls=40, fails=0)
+    for row in [*turns, *calls]:
+        row.target = ("fast", "slow")[row.session_index % 2]
+        row.cell = ("20ms frames", "100ms frames")[row.session_index // 2 % 2]
+    for row in turns:
+        row.first_audible_ms = 1000.0 * (row.target == "slow") + 100 * (row.cell == "100ms frames") + 500
+    targets = [CalledTarget(name=name, url="ws://voice.example") for name in ("slow", "fast")]
+    (found,) = summarise(build.finished(tmp_path, turns, calls, targets=targets)).groups
+    assert {row.name: row.p50.value for row in found.rows} == {
+        "20ms frames / slow": 1500,
+        "20ms frames / fast": 500,
+        "100ms frames / slow": 1600,
+        "100ms frames / fast": 600,
+    }
+    assert sum(row.turns for row in found.rows) == 36 * 5

@@ -95,3 +95,47 @@ def test_every_round_has_each_cell_once(cells: int, seed: int, round_: int) -> N
 def test_the_order_changes_from_round_to_round() -> None:
     rounds = Counter(tuple(cell_number(4 * n + place, 4, 1) for place in range(4)) for n in range(200))
     assert len(rounds) == 24
+
+
+TARGETS = "targets:\n" + "".join(f"  {name}: {{url: 'ws://127.0.0.1:9/{name}'}}\n" for name in ("one", "two", "three"))
+IN_TURN = NAMED + TARGETS + "matrix: {target: [three, one], condition: [clean, cafe]}\n"
+
+
+def test_targets_of_a_matrix_are_called_in_turn_and_are_no_cells(load: Load) -> None:
+    found = load(IN_TURN + "load: {sessions: 8, callers: 4}\nthresholds: ['wer{target=two} < 5%', 'wer < 9%']\n")
+    assert found.load.interleave
+    assert list(found.targets) == ["one", "three"], "the others are not called, nor judged"
+    assert [each.parsed.text for each in found.thresholds] == ["wer < 9%"]
+    assert [cell.name for cell in found.cells] == ["clean", "cafe"]
+    parts = found.parts()
+    assert list(parts) == ["one", "three"]
+    assert [cell.name for cell in parts["one"].cells] == ["clean", "cafe"]
+    again = load(IN_TURN + "load: {sessions: 8, callers: 4}\n", target_name="two")
+    assert again.matrix is not None
+    assert (again.target_names, again.matrix.target, again.load.interleave) == (("two",), (), False)
+
+
+def test_a_matrix_of_targets_alone_has_no_cells(load: Load) -> None:
+    text = NAMED + TARGETS + "matrix: {target: [three, one]}\nload: {sessions: 2}\n"
+    assert (load(text).cells, len(load(text).parts())) == ([], 2)
+    assert load(text, target_name="one").matrix is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (IN_TURN + "load: {sessions: 3}\n", "matrix: 2 cells of 2 targets for 3 calls"),
+        (IN_TURN + "load: {sessions: 4, interleave: false}\n", "load.interleave: found false with matrix.target"),
+        (
+            IN_TURN.replace("three, one", "tree, one"),
+            "matrix.target.0: no target 'tree'; did you mean 'three'?",
+        ),
+        (IN_TURN.replace("three, one", "one"), "matrix.target: found one name; allowed: two or more"),
+        (
+            NAMED + "matrix: {target: [a, b]}\n",
+            "matrix.target.0: no target 'a'; allowed: none, as the scenario has no targets",
+        ),
+    ],
+)
+def test_mistakes_in_the_targets_of_a_matrix_are_named(problems: Problems, text: str, said: str) -> None:
+    assert said in "\n".join(problems(text))
