@@ -34,7 +34,8 @@ VERSION = 3
 REFUSED_MS = 300.0  # the detectors differ by more than any soft ending explains
 NEAR_BACKGROUND_DB = 45.5  # [46.5] with less between speech and background, a soft ending begins to drown
 EDGE_MS = 25.0  # [150]
-LEAST_AFTER_MS = 95.0  # [200] the closure before a final /t/ is shorter
+LEAST_AFTER_MS = 95.0  # [200] the closure before a final /t/ is shorter ...
+LEAST_AFTER_NO_BURST_MS = 45.0  # ... and an English text that ends in no such sound needs no more
 DOUBTFUL_VOICED = 0.2  # [0.51]
 TONE_SHARE = 0.85  # [0.71]
 SOFTER_DB, SOFTER_MS = 6.0, (45.0, 250.0)  # [32] by so much the end moves, were the threshold so much lower
@@ -87,8 +88,9 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
     sharper, softer = (heard_level(pcm, rate_hz, raise_db=by_db) for by_db in (6.0, -10.0))
     end = heard.span.end_ms
     ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
-    found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *endings(look)]
-    found += last_piece(look) or stray_bursts(look, bursts_at_end(text, language))
+    bursts = bursts_at_end(text, language)
+    found = [*_detectors(look), *_kind(look), *_edges(look, bursts), *_background(look), *endings(look)]
+    found += last_piece(look) or stray_bursts(look, bursts)
     found += [*cut_short(look), *echoes(look), *_sharpness(look), *few_bits(pcm, heard.peak_db)]
     word = last_word(filtered, rate_hz, text, heard.span, heard.peak_db, language)
     found += [*_last_word(look, word, ends[1]), *_rate(look), *_clipping(look), *_notes(text)]
@@ -129,12 +131,13 @@ def _kind(look: Look) -> list[Finding]:
     return []
 
 
-def _edges(look: Look) -> list[Finding]:
+def _edges(look: Look, bursts: int | None) -> list[Finding]:
     found = []
+    least_ms = LEAST_AFTER_NO_BURST_MS if bursts == 0 else LEAST_AFTER_MS
     left_ms = look.duration_ms - look.span.end_ms
     if left_ms <= EDGE_MS:
         found.append(f"speech runs to {left_ms:,.0f} ms before the end of the file: the last words may be cut off")
-    elif left_ms <= LEAST_AFTER_MS:
+    elif left_ms <= least_ms:
         found.append(f"only {left_ms:,.0f} ms of the file follow the end of speech: a last sound may be cut off")
     if look.span.start_ms <= EDGE_MS:
         found.append(f"speech begins {look.span.start_ms:,.0f} ms after the start of the file: it may be cut off")
