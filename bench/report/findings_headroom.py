@@ -96,6 +96,8 @@ class Headroom(Part):
     peak: float
     """Calls at once, or calls that begin per minute."""
     peak_is_rate: bool = False
+    peak_at_once: float | None = None
+    """Calls that are open at the peak; of a rate, with calls as long as those of the run."""
     peak_planned: bool = False
     """Whether the scenario says so (`load.planned_peak`); else it is an example."""
     reserved_tokens: int
