@@ -83,6 +83,8 @@ class Headroom(Part):
     """None in a run with one target."""
     calls: int
     """Calls that use is learned from; without one there are no figures of use."""
+    whole: bool = True
+    """Calls that came to their own end; False where there were too few, so that others are among them."""
     call_minutes: float | None = None
     """How long they were, on average."""
     tokens_per_call_minute: Figure = Field(default_factory=Figure)

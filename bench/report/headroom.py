@@ -91,7 +91,7 @@ def _of_target(view: View, target: str | None, calls: Mask) -> Headroom:
     uses = uses_of(used, {"tokens", "requests", *(each.name for each, _ in told)}, reserve)
     if used is not None:
         tokens, requests = uses["tokens"], uses["requests"]
-        found.call_minutes = used.minutes_per_call
+        found.whole, found.call_minutes = used.whole, used.minutes_per_call
         found.tokens_per_call_minute = figure_of(tokens.per_minute)
         found.requests_per_call_minute = figure_of(requests.per_minute)
         found.tokens_per_call, found.requests_per_call = figure_of(tokens.per_call), figure_of(requests.per_call)
