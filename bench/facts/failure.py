@@ -16,6 +16,7 @@ ErrorKind = Literal[
     "timeout",
     "protocol",
     "closed",
+    "cross_talk",
     "harness",
 ]
 Stage = Literal["connect", "upgrade", "ready", "turn", "transcription", "close"]

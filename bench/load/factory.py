@@ -8,7 +8,6 @@ encoding frames) happens in `prepare`, before the first call.
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from bench.facts.phases import MAIN, Phases
 from bench.facts.timeline import Labels
 from bench.load.voices import Voices
 from bench.scenario.conditions import Cell, cell_number
+from bench.scenario.draws import Draws
 from bench.scenario.interleaving import block_of, target_of
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
@@ -53,9 +53,9 @@ def fixtures_of(scenario: Scenario) -> dict[str, Fixture]:
     return found
 
 
-def draws_of(seed: int, index: int) -> random.Random:
+def draws_of(seed: int, index: int) -> Draws:
     """The random numbers of the call with run-wide number `index`."""
-    return random.Random(f"{seed}:{index}")
+    return Draws(seed, index)
 
 
 class CallFactory:

@@ -73,6 +73,8 @@ class TurnRecord:
     close_code: int | None = None
     stage: str | None = None
     client_late: bool = False
+    cross_talk_with: str | None = None
+    """The call whose words this turn holds; known once all rows of a run lie side by side."""
 
     # latency, ms
     endpoint_ms: float | None = None

@@ -472,6 +472,16 @@ class RecordingsReport(Part):
     early: list[EarlyEnd] = Field(default_factory=list)
 
 
+class CrossTalkTurn(Part):
+    """A turn that holds words of another call that was open at the same time."""
+
+    session_id: str
+    turn: int
+    other: str
+    part: str
+    """`transcript` or `reply`."""
+
+
 class Findings(Part):
     """All of a report but the verdict, which is decided from it."""
 
@@ -493,6 +503,9 @@ class Findings(Part):
     protocol: ProtocolFindings = Field(default_factory=ProtocolFindings)
     metrics: list[MetricRow]
     continuity: list[Rate]
+    cross_talk: list[CrossTalkTurn] = Field(default_factory=list)
+    """Turns that hold words of another call, the first few."""
+    cross_talk_turns: int = 0
     taking: list[Rate] = Field(default_factory=list)
     """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None

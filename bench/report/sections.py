@@ -103,6 +103,11 @@ def _turns(summary: Summary) -> Section:
         row("Turns, warm-up (left out)", "", f"{turns.warmup:,}"),
         row("Turns, late ourselves (left out)", "", f"{turns.client_late:,}"),
         *map(_rate, summary.rates),
+        *(
+            [row("Words of another call (cross-talk)", "", f"{summary.cross_talk_turns:,}")]
+            if summary.words.scored
+            else []
+        ),
     )
     table = Table("Turns, calls and error rates", _SHARE, rows, "What", "TURNS", (RANGES,))
     said = f"{amount(turns.total, 'turn')} in {amount(calls.total, 'call')}."

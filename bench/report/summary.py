@@ -19,7 +19,7 @@ from bench.measure.outcome import ANSWERED
 from bench.report.bill import bill
 from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
-from bench.report.findings import CallCounts, ErrorRow, Findings, LoadReport, Summary, TurnCounts
+from bench.report.findings import CallCounts, CrossTalkTurn, ErrorRow, Findings, LoadReport, Summary, TurnCounts
 from bench.report.goodput import broken_counts
 from bench.report.groups import groups
 from bench.report.headroom import headroom
@@ -44,6 +44,7 @@ from bench.store.manifest import Manifest
 from bench.store.reader import Run
 
 MOST_ERRORS = 20
+MOST_CROSS_TALK = 6
 TABLES = ("turns.parquet", "sessions.parquet")
 FILES = (
     "report.html",
@@ -82,6 +83,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         metrics=metric_rows(view),
         continuity=continuity(view),
         taking=turn_taking(view),
+        **_cross_talk(view),
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
         targets=targets_report(view),
@@ -179,6 +181,21 @@ def _errors(view: View) -> list[ErrorRow]:
                 )
             )
     return sorted(rows, key=lambda row: (-row.count, row.level, row.status, row.error_kind or ""))[:MOST_ERRORS]
+
+
+def _cross_talk(view: View) -> dict[str, Any]:
+    """Also of warm-up: words of another call are a fault at any time."""
+    rows = view.turns[view.turns["cross_talk_with"].notna()]
+    shown = [
+        CrossTalkTurn(
+            session_id=str(row["session_id"]),
+            turn=int(row["turn"]),
+            other=str(row["cross_talk_with"]),
+            part=str(row["error_code"]),
+        )
+        for _, row in rows.head(MOST_CROSS_TALK).iterrows()
+    ]
+    return {"cross_talk": shown, "cross_talk_turns": len(rows)}
 
 
 def _load(view: View) -> LoadReport:

@@ -133,6 +133,21 @@ OWN_REMEDIES = {
 }
 
 
+def _cross_talk(found: Findings) -> list[str]:
+    """Turns that hold words of another call: whatever the thresholds say, no answer of such a target can be trusted."""
+    if not found.cross_talk:
+        return []
+    said = [
+        f"{each.session_id} turn {each.turn + 1}: the {each.part} is that of {each.other}" for each in found.cross_talk
+    ]
+    more = found.cross_talk_turns - len(said)
+    return [
+        f"{amount(found.cross_talk_turns, 'turn')} with words of another call (cross-talk)",
+        *said,
+        *([f"and {more:,} more"] if more > 0 else []),
+    ]
+
+
 def _failed(found: Findings) -> list[str]:
     stopped = found.run.stop_sentence if found.run.stop_reason == "threshold" else None
     return [*([stopped] if stopped else []), *(each.sentence for each in found.thresholds if each.ok is False)]
@@ -223,6 +238,7 @@ RULES: tuple[tuple[Name, Rule], ...] = (
     ("invalid", _invalid),
     ("no data", _no_data),
     ("invalid", _own_ceiling),
+    ("failed", _cross_talk),
     ("failed", _ceiling_too_low),
     ("failed", _failed),
     ("budget", _budget),

@@ -27,6 +27,9 @@ from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.columns import schema_of
 from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 from bench.store.folder import RunFolder
+from bench.store.isolation import SESSION_COLUMNS as CALLS
+from bench.store.isolation import TURN_COLUMNS as WORDS
+from bench.store.isolation import marked, words_of_others
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.parquet import parquet_file, parquet_writer, read_table, rows_in
 from bench.store.reader import Run, read_run
@@ -53,6 +56,7 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
         _to_parquet(sorted(folder.spool.glob(f"*-{what}s.jsonl")), path, schema_of(record), damage)
         losses += damage.sentences(what)
     _join_workers(folder)
+    _mark_cross_talk(folder)
     write_csv(folder)
     manifest.losses = [*manifest.losses, *losses]
     manifest.ended_at = manifest.ended_at or datetime.now(UTC)
@@ -95,6 +99,7 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
     others = elsewhere([measured], [calls])
     if others is not None:
         measured = others.added_to(measured)
+    measured, calls = marked(measured, calls)
     for path, table in ((folder.turns_parquet, measured), (folder.sessions_parquet, calls)):
         with _replacing(path) as part, parquet_writer(part, table.schema) as writer:
             writer.write_table(table)
@@ -135,6 +140,16 @@ def _join_workers(folder: RunFolder) -> None:
     if others is not None:
         with parquet_file(turns) as table:
             _write_parquet(turns, table.schema_arrow, _joined(table, others))
+
+
+def _mark_cross_talk(folder: RunFolder) -> None:
+    """Turns with words of another call; the tables are read whole only where there are any."""
+    turns, sessions = folder.turns_parquet, folder.sessions_parquet
+    if not words_of_others(read_table(turns, WORDS), read_table(sessions, CALLS)):
+        return
+    tables = marked(read_table(turns), read_table(sessions))
+    for path, table in zip((turns, sessions), tables, strict=True):
+        _write_parquet(path, table.schema, [table])
 
 
 def _joined(table: pyarrow.parquet.ParquetFile, others: Elsewhere) -> Iterator[pa.Table]:

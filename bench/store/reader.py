@@ -22,6 +22,7 @@ from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.columns import RowClass, conform, schema_of, to_frame
 from bench.store.concurrency import spooled_turns
 from bench.store.folder import RunFolder
+from bench.store.isolation import marked
 from bench.store.manifest import Manifest, read_manifest
 from bench.store.older import read_timeline
 from bench.store.parquet import read_table
@@ -62,14 +63,17 @@ def read_run(path: Path, manifest: Manifest | None = None) -> Run:
         ("session", folder.sessions_parquet, SessionRecord),
     ):
         table, said = _table(folder, parquet, record, what, from_spool=from_spool)
-        tables[what] = to_frame(table)
+        tables[what] = table
         del table
         reasons += said
+    if from_spool:
+        tables["turn"], tables["session"] = marked(tables["turn"], tables["session"])
+    frames = {what: to_frame(tables.pop(what)) for what in list(tables)}
     reasons += manifest.losses
     if manifest.state == "finished":
-        reasons += _disagreements(manifest, tables["turn"], tables["session"])
-    reasons += _duplicates(tables["turn"], tables["session"])
-    return Run(folder, manifest, tables["turn"], tables["session"], bool(reasons), reasons)
+        reasons += _disagreements(manifest, frames["turn"], frames["session"])
+    reasons += _duplicates(frames["turn"], frames["session"])
+    return Run(folder, manifest, frames["turn"], frames["session"], bool(reasons), reasons)
 
 
 def reads_spool(folder: RunFolder, manifest: Manifest) -> bool:

@@ -200,7 +200,7 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
             "conversation.0: found 'yes-slt'; allowed: a mapping with one of: ",
         ),
         ("[yes-slt]", " (- say: yes-slt)"),
-        ("[{say: yes-slt, is: a}]", "conversation.0.is: unknown key; allowed: say, id"),
+        ("[{say: yes-slt, is: a}]", "conversation.0.is: unknown key; allowed: say, choose, id"),
         ("[{say: balanc-rms}]", "conversation.0.say: no fixture 'balanc-rms'; allowed: the "),
         (
             "[{say: balanc-rms}]",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from bench.audio.conditions import Condition
 from bench.config.block import Text, nearest, refusal
 from bench.scenario.conditions import ConditionUse
+from bench.scenario.draws import Draws
 from bench.scenario.steps.step import StepBlock, as_written
 
 
@@ -75,6 +76,11 @@ class Say(StepBlock):
         description="Fixture id to speak, or a list of ids of which each session draws one by the seed.",
         examples=["balance-rms", ["balance-rms", "balance-slt"]],
     )
+    choose: Literal["drawn", "in_turn"] = Field(
+        default="drawn",
+        description="Which fixture of a list a call speaks: one drawn by the seed, or call number n the n-th of "
+        "them, so that calls that are open at the same time differ.",
+    )
     id: Text | None = Field(default=None, description="A name for this step in reports.", examples=["ask-balance"])
 
     condition: ConditionUse | None = Field(
@@ -93,4 +99,8 @@ class Say(StepBlock):
 
     def draw(self, rng: random.Random, known: Collection[str] | None = None) -> str:
         """The fixture id that a session speaks, of those that are `known`; always takes one number from `rng`."""
-        return drawn(self.say, rng, known)
+        found = drawn(self.say, rng, known)
+        if self.choose == "drawn" or not isinstance(rng, Draws):
+            return found
+        among = self.say if known is None else [each for each in self.say if each in known]
+        return among[rng.number % len(among)]

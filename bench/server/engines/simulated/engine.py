@@ -61,6 +61,7 @@ class SimulatedEngine:
             limits.requests_per_min, limits.tokens_per_min, limits.reserve_tokens, told=limits.told
         )
         self.open_sessions = 0
+        self.sessions: list[SimulatedSession] = []
 
     async def start(self) -> None:
         """Everything was read before."""
@@ -99,6 +100,7 @@ class SimulatedSession(EngineSession):
         faults = session_faults(engine.profile.faults, engine.profile.seed, number)
         self.facts = {"faults": list(faults)}
         engine.open_sessions += 1
+        engine.sessions.append(self)
         if (fault := faults.get("expire")) is not None:
             self._in_ms(fault.delay_ms(1_000), lambda: handler.apply(handler.session.expire()))
 
@@ -122,6 +124,7 @@ class SimulatedSession(EngineSession):
 
     def close(self) -> None:
         self._engine.open_sessions -= 1
+        self._engine.sessions.remove(self)
         if self._turn is not None:
             self._log(self._turn)
 
@@ -295,6 +298,8 @@ class SimulatedSession(EngineSession):
         if self._splitting:
             return
         turn.committed, turn.commit_ns = True, now_ns
+        if "cross_talk" in turn.faults:
+            self._mix_up(turn)
         if audio.manual:
             if not turn.ended and audio.speaking:
                 self._recognise(turn)
@@ -305,6 +310,16 @@ class SimulatedSession(EngineSession):
             audio.detector.forget()
         if turn.transcribed:
             self._transcripts.schedule(turn, now_ns, self._engine.open_sessions)
+
+    def _mix_up(self, turn: Turn) -> None:
+        """Give the turn the words of another call that is open now and asks something else."""
+        for other in self._engine.sessions:
+            theirs = other._turn
+            if other is self or theirs is None or theirs.match is None or turn.match is None:
+                continue
+            if theirs.match.fixture.text != turn.match.fixture.text:
+                turn.words_of, turn.words_of_session = theirs.match, other._number
+                return
 
     # -- the reply
 
@@ -359,7 +374,8 @@ class SimulatedSession(EngineSession):
     def _plan(self, turn: Turn, request: ReplyRequest, now_ns: int) -> tuple[list[ScheduledAction], int]:
         """The actions of a reply and the instant that their times count from."""
         profile, plan = self._profile, turn.plan
-        own = profile.replies.get(turn.match.fixture.id) if turn.match is not None else None
+        match = turn.given("reply")
+        own = profile.replies.get(match.fixture.id) if match is not None else None
         if own is not None:
             length = own.length
             plan = replace(plan, text=own.text, reply_ms=plan.reply_ms if length is None else length.draw_ms(turn.rng))

@@ -33,6 +33,7 @@ TurnKind = Literal[
     "done",
     "error_event",
     "silent_reply",
+    "cross_talk",
 ]
 SESSION_KINDS: tuple[str, ...] = get_args(SessionKind)
 TURN_KINDS: tuple[str, ...] = get_args(TurnKind)
@@ -58,10 +59,12 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "done": ("status", "error_code"),
     "error_event": ("after", "error_code"),
     "silent_reply": (),
+    "cross_talk": ("how",),
 }
 HOW: dict[str, tuple[str, ...]] = {
     "refuse": ("reset", "not_listening"),
     "transcription": ("late", "after_done", "out_of_order", "never", "failed"),
+    "cross_talk": ("both", "transcript", "reply"),
 }
 STATUS: dict[str, tuple[int | str, ...]] = {
     "http": (503, 401, 403, 429),

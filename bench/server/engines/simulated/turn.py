@@ -44,6 +44,9 @@ class Turn:
     transcribed: list[str] = field(default_factory=list)
     """Those of `items` whose transcription was asked for."""
     transcript: Transcript | None = None
+    words_of: Match | None = None
+    """What another caller said, whose words this turn is given; a fault."""
+    words_of_session: int | None = None
     silence: bool = False
     """Nothing was said: the server took the silence in by itself."""
     spoken_into: SpokenInto | None = None
@@ -60,13 +63,21 @@ class Turn:
             length_ms = match.fixture.speech_end_ms - match.fixture.speech_start_ms
             self.start_ns = end_ns - round(length_ms * 1e6)
 
+    def given(self, part: str) -> Match | None:
+        """What the `transcript` or the `reply` is about: what was said, or by a fault what another caller said."""
+        fault = self.faults.get("cross_talk")
+        if self.words_of is None or fault is None or fault.form not in {"both", part}:
+            return self.match
+        return self.words_of
+
     def words(self, profile: Profile) -> Transcript:
         """The transcript with its errors, made once; empty for unknown audio."""
         if self.transcript is None:
-            if self.match is None:
+            match = self.given("transcript")
+            if match is None:
                 self.transcript = Transcript("", 0, 0, 0)
             else:
-                fixture, errors = self.match.fixture, profile.transcription.errors
+                fixture, errors = match.fixture, profile.transcription.errors
                 self.transcript = with_errors(fixture.text, rng=self.rng, **errors.model_dump())
         return self.transcript
 
@@ -96,6 +107,7 @@ class Turn:
                 for name in ("endpoint", "first_token", "first_audio", "leading_silence", "reply")
             },
             "faults": list(self.faults),
+            "words_of_session": self.words_of_session,
         }
 
 

@@ -114,6 +114,7 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("done", "status: cancelled", "yes-rms", lambda s: s.statuses() == ["cancelled"]),
     ("error_event", "", "yes-rms", lambda s: error_code(s) == "server_error" and not s.statuses()),
     ("silent_reply", "", "yes-rms", lambda s: s.statuses() == ["completed"] and not s.of(AUDIO)),
+    ("cross_talk", "", "yes-rms", lambda s: s.statuses() == ["completed"] and s.transcripts() not in [[], ["Yes."]]),
 ]
 PROFILE = """
 endpointing: 250ms
