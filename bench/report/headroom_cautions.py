@@ -35,6 +35,11 @@ def cautions_of(found: Headroom) -> list[str]:
             f"The calls came as far as minute {found.minutes[-1].minute}. Every response reads the whole call again, "
             "so longer calls use more a minute than any here."
         )
+    if not found.whole:
+        said.append(
+            "Too few calls came to their own end, so calls that were cut off are among those that use is learned from: "
+            "their last and dearest minutes are missing."
+        )
     if found.without_usage:
         turns = amount(found.without_usage, "turn")
         said.append(f"The server gave no count of {turns}: they count as the others of their minute.")

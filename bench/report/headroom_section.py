@@ -143,13 +143,16 @@ def _needs(found: Headroom, whose: str) -> Table:
     heading = f"LIMIT TO ASK FOR AT {peak_text(found).upper()}{f' ({found.target})' if whose else ''}"
     planned = "the planned peak of " if found.peak_planned else ""
     example = () if found.peak_planned else ("load.planned_peak in the scenario says what your own peak is.",)
+    rate: tuple[str, ...] = ()
+    if found.peak_is_rate and found.peak_at_once is not None:
+        rate = (f"{peak_text(found)} as long as those of the run are {number(found.peak_at_once)} calls at once.",)
     return Table(
         f"What {planned}{peak_text(found)} need{'s' if planned else ''}{whose}",
         columns,
         tuple(_need_row(each) for each in found.needs),
         "Limit a minute",
         heading=heading if found.peak_planned else "",
-        notes=(ASK, *example),
+        notes=(ASK, *rate, *example),
     )
 
 
