@@ -1,4 +1,4 @@
-"""What recording calls costs the loop that paces audio: pairs of runs, one that records every call and one that does not.
+"""What recording calls costs the loop that paces audio, in pairs of runs: every call recorded, and none.
 
     python -m tests.perf.recording_cost --calls 100 --pairs 3
 
