@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench.load.back_off import MOST_PAUSE_S
+from bench.load.back_off import backing_off
 from bench.load.factory import CallFactories, CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
@@ -30,19 +30,6 @@ from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 
 HANG_UP_GRACE_S = 5.0
-WAITED = "callers waited"
-
-
-def backing_off(pauses: int, paused_s: float) -> list[str]:
-    """What the report says of callers who waited; nothing when none did."""
-    if not pauses:
-        return []
-    return [
-        f"{WAITED} {pauses:,} times, {paused_s:,.0f} s in all, before they called again after a call that failed "
-        f"(1 to {MOST_PAUSE_S:.0f} s, longer each time): fewer calls were offered than by callers who never wait"
-    ]
-
-
 GC_THRESHOLDS = (20_000, 20, 20)
 """Calls make few cycles and many short-lived objects; at the interpreter's own thresholds pauses of 50 ms were seen."""
 

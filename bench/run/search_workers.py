@@ -15,11 +15,11 @@ from typing import Protocol
 
 import gevent
 
+from bench.load.back_off import WAITED
 from bench.load.health_probe import ProbeReadings, certificate_of, over_stretches
 from bench.load.progress import LiveCalls, Progress, Tally
 from bench.load.spec import Callee, RecordingCost, RunSpec, Stretch, WorkersFacts
 from bench.load.watchers import Watcher
-from bench.load.worker_run import WAITED
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.stats import clustered_wilson
 from bench.run.call_needs import CallNeeds

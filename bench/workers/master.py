@@ -19,12 +19,13 @@ import gevent
 from gevent.event import Event
 
 from bench.errors import BenchError, ExitCode
+from bench.load.back_off import backing_off
 from bench.load.health_probe import ProbeReadings, certificate_of
 from bench.load.progress import LiveCalls, Progress, Tally, WorkerState, progress_of
 from bench.load.spec import RecordingCost, RunSpec, WorkersFacts, Workforce
 from bench.load.tapes import tape_notes
 from bench.load.watchers import RowListener
-from bench.load.worker_run import HANG_UP_GRACE_S, backing_off
+from bench.load.worker_run import HANG_UP_GRACE_S
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.scenario.load_shapes import shape_of
 from bench.store.certificate import Arrivals
