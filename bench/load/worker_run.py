@@ -18,7 +18,8 @@ from bench.load.factory import CallFactories, CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
-from bench.load.spec import RunSpec, WorkersFacts
+from bench.load.spec import RecordingCost, RunSpec, WorkersFacts
+from bench.load.tapes import Tapes, tape_notes
 from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import wer
@@ -47,6 +48,8 @@ class WorkerReport:
     pauses: int
     """How often callers waited after a call that failed, and how long in all."""
     paused_s: float
+    tapes: tuple[int, float, int, str | None] = (0, 0.0, 0, None)
+    """Recordings written, seconds that took, recordings that failed, and why."""
 
 
 class WorkerRun:
@@ -76,7 +79,11 @@ class WorkerRun:
             wer.prepare(language)
         self.spool = SpoolWriter(spec.folder, self.name)
         books = {each.name: each.books for each in callees}
-        self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher(), by_target=books)
+        record = scenario.record
+        self._tapes = Tapes(spec.folder.recorded_calls, record.slowest) if record is not None else None
+        self.recorder = Recorder(
+            self.spool, self._clocks, spec.books, listener or Watcher(), by_target=books, tapes=self._tapes
+        )
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
         budget, stretch = scenario.budget, spec.stretch
@@ -189,6 +196,7 @@ class WorkerRun:
             self.spool.losses,
             schedule.pauses,
             schedule.paused_s,
+            self._tapes.told if self._tapes is not None else (0, 0.0, 0, None),
         )
 
     def facts(self) -> WorkersFacts:
@@ -206,6 +214,7 @@ class WorkerRun:
             {self.name: counts},
             report.losses,
             health,
-            backing_off(report.pauses, report.paused_s),
+            [*backing_off(report.pauses, report.paused_s), *tape_notes(*report.tapes[2:])],
             {self.name: report.readings},
+            RecordingCost(*report.tapes[:2]),
         )
