@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import Field
 
 from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.config.distributions import Delay, DelayField, constant
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
-from bench.server.engines.simulated.distributions import Delay, DelayField, constant
 from bench.server.engines.simulated.faults import Fault
 from bench.shipped import shipped
 
