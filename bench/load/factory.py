@@ -178,6 +178,7 @@ class CallFactory:
             transcription_model=transcription.model if transcription is not None else None,
             toolbox=self._toolbox,
             tool_seed=f"{scenario.seed}:{block_of(index, self._among)}",
+            record=scenario.record is not None and scenario.record.keeps(scenario.seed, index),
         )
 
 

@@ -54,6 +54,8 @@ class CallPlan:
     """What the agent's tools answer; None without tools."""
     tool_seed: str = ""
     """Of what is random in those answers."""
+    record: bool = False
+    """Whether the call is kept as sound."""
 
 
 @dataclass(slots=True)
