@@ -8,6 +8,7 @@ Trap: nothing here may start a thread or gevent's loop before it forks, and Locu
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -50,13 +51,19 @@ def _starter(calling: bool) -> socket.socket:
     """A process that waits for commands; it ends when this one does."""
     ours, theirs = socket.socketpair()
     with theirs:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.warm", str(theirs.fileno()), "calling" if calling else "reading"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             cwd=ROOT,
         )
+
+    def end() -> None:
+        ours.close()
+        process.wait(10)
+
+    atexit.register(end)
     return ours
 
 
@@ -87,7 +94,7 @@ def _import(calling: bool) -> None:
     import bench.report.terminal
     import bench.run.lifecycle
     import bench.run.recompute
-    import bench.run.screen  # noqa: F401
+    import bench.run.screen
 
     bench.report.html.environment().get_template("report.html.j2")
 
