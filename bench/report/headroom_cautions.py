@@ -10,7 +10,7 @@ from bench.report.phrases import amount, number, seconds
 
 SHARED = (
     "A limit belongs to an account or a deployment. Whatever else uses it counts as well: it is in what remained, and "
-    "not in the calls at 100 %."
+    "not in what the limits suffice for."
 )
 
 
