@@ -43,8 +43,10 @@ class _Stretch:
 class Player:
     """Plays one stream. Times given to `feed` that go back are taken as the latest so far (a stream is in order)."""
 
-    def __init__(self, *, rate_hz: int, buffer_ms: float) -> None:
+    def __init__(self, *, rate_hz: int, buffer_ms: float, after_ns: int = 0) -> None:
+        """`after_ns`: another stream is heard until then, and this one waits for its end."""
         self.rate_hz = rate_hz
+        self._after_ns = after_ns
         self._needed = ceil(buffer_ms * rate_hz / 1000)
         self._stretches: list[_Stretch] = []
         self._waiting_since_sample: int | None = 0
@@ -72,7 +74,7 @@ class Player:
 
     def _start(self) -> None:
         assert self._waiting_since_sample is not None
-        self._stretches.append(_Stretch(self._latest_ns, self._waiting_since_sample))
+        self._stretches.append(_Stretch(max(self._latest_ns, self._after_ns), self._waiting_since_sample))
         self._waiting_since_sample = None
 
     def _dry_ns(self) -> int:
@@ -120,6 +122,13 @@ class Player:
             return []
         return [(stretch.start_ns, end_ns) for stretch, end_ns in zip(self._stretches, [*ends, last_ns], strict=True)]
 
+    @property
+    def stretches(self) -> list[tuple[int, int, int]]:
+        """Each stretch of playback: when it begins (ns), its first sample, and the one after its last."""
+        until = self.received if self._waiting_since_sample is None else self._waiting_since_sample
+        ends = [*(each.first for each in self._stretches[1:]), until]
+        return [(each.start_ns, each.first, end) for each, end in zip(self._stretches, ends, strict=True)]
+
     def heard_at(self, sample: int) -> int | None:
         """When sample number `sample` (from 0) is heard, or None while that is not known."""
         if sample < 0:
@@ -152,9 +161,9 @@ class Player:
         return heard
 
 
-def played(chunks: Iterable[Chunk], *, rate_hz: int, buffer_ms: float) -> Player:
+def played(chunks: Iterable[Chunk], *, rate_hz: int, buffer_ms: float, after_ns: int = 0) -> Player:
     """A player that has heard all of `chunks`; the last one is taken as the end of the stream."""
-    player = Player(rate_hz=rate_hz, buffer_ms=buffer_ms)
+    player = Player(rate_hz=rate_hz, buffer_ms=buffer_ms, after_ns=after_ns)
     for chunk in chunks:
         player.feed(chunk.at_ns, chunk.samples)
     player.finish()

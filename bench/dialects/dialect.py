@@ -101,6 +101,14 @@ class Dialect(ABC):
         """Messages that tell the server how much was heard of an item of its reply; empty where nobody asks."""
         return ()
 
+    def tool_result(self, call_id: str, output: str) -> Sequence[WireMessage]:
+        """Messages that bring the result of a tool call; empty where the protocol has no tools."""
+        return ()
+
+    def reply_to_tools(self, turn: int | None) -> Sequence[WireMessage]:
+        """Messages that ask for the reply once all results are there; empty where the server goes on by itself."""
+        return ()
+
     def post(self, message: WireMessage) -> None:
         """Put `message` into the outbox."""
         self._outbox.append(message)
@@ -147,7 +155,11 @@ class Dialect(ABC):
         """What a call that was not acknowledged in time may lack, for its message."""
         return "the session was not acknowledged in time"
 
+    def audio_bytes(self, delta: AudioDelta) -> bytes:
+        """The audio of `delta` as it was sent, without any other wrapping; raises `ValueError` when it has none."""
+        data = delta.encoded or b""
+        return data if isinstance(data, bytes) else data.encode()
+
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
         """The samples of `delta`, in order of arrival; raises `ValueError` when they are not audio."""
-        data = delta.encoded or b""
-        return self.output_format.decode(data if isinstance(data, bytes) else data.encode())
+        return self.output_format.decode(self.audio_bytes(delta))

@@ -10,7 +10,7 @@ from bench.report.phrases import amount, number, seconds
 
 SHARED = (
     "A limit belongs to an account or a deployment. Whatever else uses it counts as well: it is in what remained, and "
-    "not in the calls at 100 %."
+    "not in what the limits suffice for."
 )
 
 
@@ -33,7 +33,8 @@ def cautions_of(found: Headroom) -> list[str]:
     if found.minutes:
         said.append(
             f"The calls came as far as minute {found.minutes[-1].minute}. Every response reads the whole call again, "
-            "so longer calls use more a minute than any here."
+            "so longer calls use more a minute than any here; bench cost RUN --minutes N --calls-per-day N "
+            "--peak-hour 12% projects them."
         )
     if not found.whole:
         said.append(

@@ -24,11 +24,14 @@ from bench.facts.signals import (
     Signal,
     SpeechStarted,
     TextDelta,
+    ToolCall,
 )
 from bench.facts.timeline import Timeline
 from bench.session.barge_in import BargeIn
 from bench.session.listener import Listener
 from bench.session.scrub import Scrubber
+from bench.session.tape import Tape
+from bench.session.tool_desk import ToolDesk
 from bench.session.tracker import Tracker
 
 _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
@@ -48,13 +51,17 @@ class Intake:
         listener: Listener,
         scrubber: Scrubber | None = None,
         barge_in: BargeIn | None = None,
+        tool_desk: ToolDesk | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self._timeline = timeline
         self._dialect = dialect
         self._tracker = tracker
         self._listener = listener
         self._scrubber = scrubber or Scrubber(Redactor(), timeline)
+        self._tape = tape
         self._barge_in = barge_in or BargeIn(timeline, listener, dialect)
+        self._tool_desk = tool_desk
         self.curious = False
         """Somebody waits for a moment of a reply: its deltas may end that wait."""
         self.ready = False
@@ -79,6 +86,8 @@ class Intake:
     def _hear(self, delta: AudioDelta, read_ns: int) -> None:
         response = self._tracker.feed(delta.elided(), read_ns)
         assert response is not None
+        if self._tape is not None:
+            self._tape.hear(response, delta)
         try:
             onset = self._listener.hear(response, delta)
         except ValueError as error:
@@ -90,6 +99,8 @@ class Intake:
 
     def _note(self, signal: Signal, read_ns: int) -> None:
         response = self._tracker.feed(signal, read_ns)
+        if response is not None and self._tool_desk is not None and isinstance(signal, ToolCall | ResponseEnded):
+            self._tool_desk.feed(signal, response)
         if isinstance(signal, _STOPPING):
             self._barge_in.feed(signal, response, read_ns)
         if response is not None and isinstance(signal, TextDelta):

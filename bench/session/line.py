@@ -28,6 +28,8 @@ from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.plan import CallPlan, Observer
 from bench.session.scrub import Scrubber
+from bench.session.tape import CallSound, Tape
+from bench.session.tool_desk import ToolDesk
 from bench.session.tracker import Tracker
 from bench.transport.channel import Channel, Closed, Media, TransportError
 from bench.transport.witness import gaps_since
@@ -63,10 +65,30 @@ class Line:
             self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn, refuses_reply=dialect.refuses_reply
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
+        self._tape = Tape() if plan.record else None
         self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
         self._barge_in = BargeIn(self.timeline, self._listener, dialect)
-        self._intake = Intake(self.timeline, dialect, self.tracker, self._listener, self._scrubber, self._barge_in)
         self._changed = Event()
+        self._tool_desk = ToolDesk(
+            self.timeline,
+            self.tracker,
+            dialect,
+            plan.toolbox,
+            send=self._tool_answered,
+            continues=self._listener.goes_on,
+            seed=plan.tool_seed,
+            open_sessions=lambda: observer.open_sessions,
+        )
+        self._intake = Intake(
+            self.timeline,
+            dialect,
+            self.tracker,
+            self._listener,
+            self._scrubber,
+            self._barge_in,
+            tool_desk=self._tool_desk,
+            tape=self._tape,
+        )
         self._messages_read = 0
         self._arrived_ns = 0
         self._gaps_noted_ns = time.monotonic_ns()
@@ -158,6 +180,15 @@ class Line:
             self._changed.set()
         self._send_posted()
 
+    def _tool_answered(self) -> None:
+        """A tool's result waits in the outbox."""
+        try:
+            if self._channel is not None and self._closed is None:
+                self._send_posted()
+        except TransportError as error:
+            self._fail(error.failure)
+        self._changed.set()
+
     def _send_posted(self) -> None:
         for message in self.dialect.data_to_send():
             self.send(message)
@@ -239,6 +270,14 @@ class Line:
             print(f"{where}{type(error).__name__}: {self._scrubber.text(said)}", file=sys.stderr)
         self._fail(Failure("harness", "turn", type(error).__name__, said))
         self._changed.set()
+
+    @property
+    def recording(self) -> CallSound | None:
+        """What the call sounded like, once it is over; None where it was not to be recorded, or never connected."""
+        line = self.timeline.connection
+        if self._tape is None or line.ready_ns is None or line.closed_ns is None:
+            return None
+        return CallSound(self._tape, self.dialect, self._listener.players, line.ready_ns, line.closed_ns)
 
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel

@@ -58,6 +58,11 @@ class Listener:
         self._dialect = dialect
         self._buffer_ms = jitter_buffer_ms
         self._ears: dict[int, _Ear] = {}
+        self._goes_on = False
+
+    def goes_on(self) -> None:
+        """The next response goes on with what is being heard: it is played after that, and not beside it."""
+        self._goes_on = True
 
     @property
     def end_ns(self) -> int:
@@ -118,6 +123,11 @@ class Listener:
             sample = ear.onset + (moment.after_ns or 0) * ear.player.rate_hz // NS_PER_S
         return None if sample is None else ear.player.heard_at(sample)
 
+    @property
+    def players(self) -> dict[int, Player]:
+        """How each response was heard, by number."""
+        return {number: ear.player for number, ear in self._ears.items()}
+
     def begun_since(self, at_ns: int) -> list[int]:
         """The responses whose first sound arrived at `at_ns` or later, by number."""
         return [number for number, ear in self._ears.items() if ear.first_ns is not None and ear.first_ns >= at_ns]
@@ -145,7 +155,8 @@ class Listener:
         ear = self._ears.get(response)
         if ear is None:
             rate_hz = self._dialect.output_format.rate_hz
-            player = Player(rate_hz=rate_hz, buffer_ms=self._buffer_ms)
+            after_ns, self._goes_on = self.end_ns if self._goes_on else 0, False
+            player = Player(rate_hz=rate_hz, buffer_ms=self._buffer_ms, after_ns=after_ns)
             ear = self._ears[response] = _Ear(player, OnsetDetector(rate_hz))
         return ear
 
