@@ -41,7 +41,7 @@ TONE_SHARE = 0.85  # [0.71]
 SOFTER_DB, SOFTER_MS = 6.0, (45.0, 250.0)  # [32] by so much the end moves, were the threshold so much lower
 CLIPPED_SHARE = 0.0005  # [0]
 AFTER_WORDS_MS = 60.0  # [54] of sound after the last word
-LAST_SOUND_SCORE = -60.0  # [-50; none lower over 114 of a human voice]
+LAST_SOUND_SCORE = -75.0  # [-66, where an accent says "mornin'"; above -50 over 114 of a human voice]
 WORD_AFTER_MS = 120.0  # [112] of the last word after the end of the sound
 TOO_FAST, FAST, SLOW = 12.0, 9.5, 0.3  # syllables a second [2.1 to 6.3]
 
