@@ -25,6 +25,12 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
+def test_preparing_a_run_leaves_the_standard_library_alone() -> None:
+    code = "import sys, bench.run.lifecycle; print('locust' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_help_names_every_verb() -> None:
     done = bench("--help")
     assert done.returncode == 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.audio.few_bits import smallest_step
 from bench.audio.formats import FULL_SCALE
 from bench.audio.level import SILENCE_DB, to_float
 from bench.audio.look import Finding, Look
@@ -34,7 +35,7 @@ def cut_short(look: Look) -> list[Finding]:
 
 
 def _to_silence(look: Look) -> list[Finding]:
-    silences, step = _silences(look.pcm, look.rate_hz), _step(look.pcm)
+    silences, step = _silences(look.pcm, look.rate_hz), smallest_step(look.pcm)
     per_ms = look.rate_hz / 1000
     at_end = (first for first, _ in silences if -BEFORE_MS <= first / per_ms - look.span.end_ms <= AFTER_MS)
     first = next(at_end, None)
@@ -135,9 +136,3 @@ def _before(samples: NDArray[np.float64], at: int, look: Look, step: float) -> f
     if rms < LEAST_STEPS * step:
         return None
     return float(20 * np.log10(rms / FULL_SCALE)) - look.heard.peak_db
-
-
-def _step(pcm: NDArray[np.int16]) -> float:
-    """The smallest step between two values that the recording holds: more than 1 with fewer bits than 16."""
-    values = np.unique(pcm)
-    return float(np.diff(values.astype(np.int32)).min()) if len(values) > 1 else 1.0

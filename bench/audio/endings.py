@@ -17,7 +17,7 @@ VOICED_AFTER_MS = 60.0
 NARROW_HZ, NARROW_SHARE = 3_900.0, 1e-5
 VOICELESS, VOICELESS_ENDS = "sfxzcktpß", ("ce", "se", "ze", "ch", "sh", "th", "ke", "te")
 VOICELESS_MS = 45.0  # of a sound without pitch at the end
-VOICED_ON_MS = 50.0  # [40]
+VOICED_ON_MS = 80.0  # [40; 70 over most of 130 of a human voice]
 FADES = ((10.0, 60.0), (15.0, 110.0))  # [50, 90] so many dB lower, the sound goes on so long
 DYING_MS = 100.0  # [90] of voice at more than 20 dB under the loudest, within the last 400 ms
 

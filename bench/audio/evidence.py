@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bench.audio.annotate import AGREEMENT_MS, SpeechSpan, heard_level, high_passed, vad_span
 from bench.audio.cut_short import cut_short
 from bench.audio.endings import endings
+from bench.audio.few_bits import few_bits
 from bench.audio.formats import to_pcm16
 from bench.audio.last_piece import last_piece, stray_bursts
 from bench.audio.level import to_float
@@ -33,10 +34,11 @@ VERSION = 3
 REFUSED_MS = 300.0  # the detectors differ by more than any soft ending explains
 NEAR_BACKGROUND_DB = 45.5  # [46.5] with less between speech and background, a soft ending begins to drown
 EDGE_MS = 25.0  # [150]
-LEAST_AFTER_MS = 95.0  # [200] the closure before a final /t/ is shorter
+LEAST_AFTER_MS = 95.0  # [200] the closure before a final /t/ is shorter ...
+LEAST_AFTER_NO_BURST_MS = 45.0  # ... and an English text that ends in no such sound needs no more
 DOUBTFUL_VOICED = 0.2  # [0.51]
 TONE_SHARE = 0.85  # [0.71]
-SOFTER_DB, SOFTER_MS = 6.0, 45.0  # [32] by so much the end moves, were the threshold so much lower
+SOFTER_DB, SOFTER_MS = 6.0, (45.0, 250.0)  # [32] by so much the end moves, were the threshold so much lower
 CLIPPED_SHARE = 0.0005  # [0]
 AFTER_WORDS_MS = 60.0  # [54] of sound after the last word
 WORD_AFTER_MS = 120.0  # [112] of the last word after the end of the sound
@@ -55,6 +57,9 @@ class Judgement:
     """Where level would put the end, were its threshold 6 dB higher and 10 dB lower: how sharp the end is."""
     last_word_ms: float | None = None
     """Where the last word of the text ends, good to some 50 ms; None when the text cannot be laid along the sound."""
+
+    loudest_db: float | None = None
+    """The loudest 30 ms of speech, in dBFS."""
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -83,12 +88,14 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
     sharper, softer = (heard_level(pcm, rate_hz, raise_db=by_db) for by_db in (6.0, -10.0))
     end = heard.span.end_ms
     ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
-    found = [*_detectors(look), *_kind(look), *_edges(look), *_background(look), *endings(look)]
-    found += last_piece(look) or stray_bursts(look, bursts_at_end(text, language))
-    found += [*cut_short(look), *echoes(look), *_sharpness(look)]
+    bursts = bursts_at_end(text, language)
+    found = [*_detectors(look), *_kind(look), *_edges(look, bursts), *_background(look), *endings(look)]
+    found += last_piece(look) or stray_bursts(look, bursts)
+    found += [*cut_short(look), *echoes(look), *_sharpness(look), *few_bits(pcm, heard.peak_db)]
     word = last_word(filtered, rate_hz, text, heard.span, heard.peak_db, language)
     found += [*_last_word(look, word, ends[1]), *_rate(look), *_clipping(look), *_notes(text)]
-    return Judgement(duration_ms, heard.span, model, tuple(found), ends, None if word is None else word.end_ms)
+    last_word_ms = None if word is None else word.end_ms
+    return Judgement(duration_ms, heard.span, model, tuple(found), ends, last_word_ms, heard.peak_db)
 
 
 def _notes(text: str) -> list[Finding]:
@@ -124,12 +131,13 @@ def _kind(look: Look) -> list[Finding]:
     return []
 
 
-def _edges(look: Look) -> list[Finding]:
+def _edges(look: Look, bursts: int | None) -> list[Finding]:
     found = []
+    least_ms = LEAST_AFTER_NO_BURST_MS if bursts == 0 else LEAST_AFTER_MS
     left_ms = look.duration_ms - look.span.end_ms
     if left_ms <= EDGE_MS:
         found.append(f"speech runs to {left_ms:,.0f} ms before the end of the file: the last words may be cut off")
-    elif left_ms <= LEAST_AFTER_MS:
+    elif left_ms <= least_ms:
         found.append(f"only {left_ms:,.0f} ms of the file follow the end of speech: a last sound may be cut off")
     if look.span.start_ms <= EDGE_MS:
         found.append(f"speech begins {look.span.start_ms:,.0f} ms after the start of the file: it may be cut off")
@@ -155,7 +163,9 @@ def _sharpness(look: Look) -> list[Finding]:
     softer = heard_level(look.pcm, look.rate_hz, raise_db=-SOFTER_DB)
     later = 0.0 if softer is None else softer.span.end_ms - look.span.end_ms
     background = look.background_db
-    if later <= SOFTER_MS or (background is not None and look.heard.threshold_db - SOFTER_DB < background + SOFTER_DB):
+    if not SOFTER_MS[0] < later < SOFTER_MS[1] or (
+        background is not None and look.heard.threshold_db - SOFTER_DB < background + SOFTER_DB
+    ):
         return []
     said = (
         f"a soft sound follows, up to {later:,.0f} ms after the end and less than {SOFTER_DB:.0f} dB under what counts"

@@ -36,6 +36,7 @@ from bench.audio.catalogue import (
 )
 from bench.audio.channels import channel_number
 from bench.audio.evidence import Judgement, judge
+from bench.audio.few_bits import few_bits
 from bench.audio.formats import AudioFormat, resample_float, to_pcm16
 from bench.audio.languages import NAMES_ALLOWED, language_of
 from bench.audio.wav import decode_audio, read_bytes, wav_bytes
@@ -143,6 +144,9 @@ def add_recording(
     samples, rate_hz = decode_audio(read_bytes(wav), wav, number)
     pcm, gain_db = to_pcm16(resample_float(samples, rate_hz, FIXTURE_RATE_HZ))
     judgement = judge(pcm, FIXTURE_RATE_HZ, text, language or UNKNOWN)
+    if judgement.loudest_db is not None and not any("bits a sample" in doubt for doubt in judgement.doubts):
+        own = few_bits(to_pcm16(samples)[0], judgement.loudest_db)  # resampling has hidden the steps
+        judgement = replace(judgement, findings=(*judgement.findings, *own))
     span = _marked(judgement, wav, _by_hand("--speech-start", speech_start), _by_hand("--speech-end", speech_end))
     data = wav_bytes(pcm, FIXTURE_RATE_HZ)
     provenance = (source or wav.name) + (f" (scaled by {gain_db:.2f} dB to avoid clipping)" if gain_db else "")

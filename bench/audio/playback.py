@@ -120,6 +120,13 @@ class Player:
             return []
         return [(stretch.start_ns, end_ns) for stretch, end_ns in zip(self._stretches, [*ends, last_ns], strict=True)]
 
+    @property
+    def stretches(self) -> list[tuple[int, int, int]]:
+        """Each stretch of playback: when it begins (ns), its first sample, and the one after its last."""
+        until = self.received if self._waiting_since_sample is None else self._waiting_since_sample
+        ends = [*(each.first for each in self._stretches[1:]), until]
+        return [(each.start_ns, each.first, end) for each, end in zip(self._stretches, ends, strict=True)]
+
     def heard_at(self, sample: int) -> int | None:
         """When sample number `sample` (from 0) is heard, or None while that is not known."""
         if sample < 0:

@@ -28,6 +28,7 @@ LOUD_DB = 15.0  # under the loudest
 FALL_DB = 26.0  # [29] the steepest fall within 60 ms
 TAIL_DB, TAIL_MS = (38.0, 50.0), 25.0  # from the last sound at the first of these levels to the last at the second
 TAIL_WITHIN_MS = 400
+LEAST_AFTER_MS = 120.0  # a tight cut does not show how the last sound falls
 
 
 def echoes(look: Look) -> list[Finding]:
@@ -63,6 +64,8 @@ def strongest_echo(samples: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _room(look: Look) -> list[Finding]:
+    if look.duration_ms - look.span.end_ms < LEAST_AFTER_MS:
+        return []
     hop = max(1, look.rate_hz // 1000)
     window = 10 * hop
     power = np.convolve(look.samples * look.samples, np.ones(window) / window, mode="same")[::hop]

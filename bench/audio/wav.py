@@ -103,7 +103,8 @@ def _check_size(sound: soundfile.SoundFile, path: Path) -> None:
     frames, channels, rate_hz = int(sound.frames), int(sound.channels), int(sound.samplerate)
     if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
         raise BenchError(
-            f"{path}: {rate_hz:,} samples a second; allowed are {RATES_HZ[0]:,} to {RATES_HZ[1]:,}", hint=_CONVERT
+            f"{path}: {rate_hz:,} samples a second; allowed are {RATES_HZ[0]:,} to {RATES_HZ[1]:,}",
+            hint="record or export it at 8,000 samples a second or more",
         )
     # a streamed file may not know its length; it is bounded by its bytes instead
     if frames < 1 << 40 and (frames > LONGEST_S * rate_hz or frames * channels > MOST_SAMPLES):

@@ -147,7 +147,11 @@ class Dialect(ABC):
         """What a call that was not acknowledged in time may lack, for its message."""
         return "the session was not acknowledged in time"
 
+    def audio_bytes(self, delta: AudioDelta) -> bytes:
+        """The audio of `delta` as it was sent, without any other wrapping; raises `ValueError` when it has none."""
+        data = delta.encoded or b""
+        return data if isinstance(data, bytes) else data.encode()
+
     def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
         """The samples of `delta`, in order of arrival; raises `ValueError` when they are not audio."""
-        data = delta.encoded or b""
-        return self.output_format.decode(data if isinstance(data, bytes) else data.encode())
+        return self.output_format.decode(self.audio_bytes(delta))

@@ -250,10 +250,12 @@ class OpenAIDialect(Dialect):
         # Until the session is ready nothing but its configuration was sent, so an error without an id is about that.
         return error.event_id in {SESSION_UPDATE_ID, None} and error.code not in _BENIGN_CODES
 
-    def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
+    def audio_bytes(self, delta: AudioDelta) -> bytes:
         raw = delta.encoded
-        if not isinstance(raw, bytes):
-            raw = pybase64.b64decode(raw or "", validate=True)
+        return raw if isinstance(raw, bytes) else pybase64.b64decode(raw or "", validate=True)
+
+    def decode_audio(self, delta: AudioDelta) -> NDArray[np.int16]:
+        raw = self.audio_bytes(delta)
         if self.output_format.encoding == "pcm16":
             raw = self._carry.pop(delta.response_id, b"") + raw
             if len(raw) % 2:

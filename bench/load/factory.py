@@ -173,6 +173,7 @@ class CallFactory:
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
             client_late_ms=scenario.health.client_late_ms,
             transcription_model=transcription.model if transcription is not None else None,
+            record=scenario.record is not None and scenario.record.keeps(scenario.seed, index),
         )
 
 

@@ -18,6 +18,7 @@ from gevent.threadpool import ThreadPool
 
 from bench.facts.timeline import Timeline, TurnFacts
 from bench.load.progress import Tally
+from bench.load.tapes import Tapes, slowness
 from bench.load.watchers import RowListener
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
@@ -25,6 +26,7 @@ from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_but_words, with_word_score
 from bench.pricing.book import Books
 from bench.session.call import Delays
+from bench.session.tape import CallSound
 from bench.store.spool import SpoolWriter
 
 T = TypeVar("T")
@@ -41,8 +43,9 @@ class Recorder:
         listener: RowListener,
         *,
         by_target: Mapping[str, Books] = MappingProxyType({}),
+        tapes: Tapes | None = None,
     ) -> None:
-        """`by_target`: the prices of each target, where they differ from `books`."""
+        """`by_target`: the prices of each target, where they differ from `books`. `tapes`: where recordings go."""
         self.open_sessions = 0
         self.talking_sessions = 0
         self.kernel_stamps: bool | None = None
@@ -53,6 +56,7 @@ class Recorder:
         self._books = books
         self._by_target = by_target
         self._listener = listener
+        self._tapes = tapes
         self._rows: dict[str, list[TurnRecord]] = {}
         self._writer = ThreadPool(1)
         self._unfinished = 0
@@ -77,11 +81,14 @@ class Recorder:
         self.tally.add_turn(row)
         self._beside_the_loop(partial(self._keep_turn, row), self._listener.turn)
 
-    def session_ended(self, timeline: Timeline) -> SessionRecord | None:
+    def session_ended(self, timeline: Timeline, sound: CallSound | None = None) -> SessionRecord | None:
         """Measure and keep one call with its raw events; None when a mistake of ours kept it from being measured."""
         rows = self._rows.pop(timeline.labels.session_id, [])
         # Some milliseconds of work on a finished call: in the loop it would hold up every other call's frames.
         self._beside_the_loop(partial(self._spool.timeline, timeline), None)
+        if sound is not None and self._tapes is not None:
+            name = f"call-{timeline.labels.session_index:06d}"
+            self._beside_the_loop(partial(self._tapes.keep, name, sound, slowness(rows)), None)
         try:
             row = measure_session(timeline, rows, self._anchor, book=self._books_of(timeline))
         except Exception as error:

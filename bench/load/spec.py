@@ -134,6 +134,14 @@ class RunSpec:
         return self.interleaved or (alone,)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingCost:
+    """Calls that were kept as sound, and the seconds that writing them took beside the calls."""
+
+    written: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(slots=True)
 class WorkersFacts:
     """What the manifest keeps of the workers."""
@@ -146,3 +154,4 @@ class WorkersFacts:
     """Lines for the reader that make nothing of the run doubtful."""
     readings: dict[str, ProbeReadings] = field(default_factory=dict)
     """What the certificate is made of, by worker."""
+    recordings: RecordingCost = field(default_factory=RecordingCost)

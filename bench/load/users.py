@@ -222,7 +222,7 @@ class CallSchedule:
         finally:
             self._calls.discard(call)
             self._ended_ns += _length_ns(call)
-        self._recorder.session_ended(timeline)
+        self._recorder.session_ended(timeline, call.recording)
         return timeline.failure is None
 
     def _sleep_until(self, at_ns: int) -> bool:

@@ -13,12 +13,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench.load.back_off import MOST_PAUSE_S
+from bench.load.back_off import backing_off
 from bench.load.factory import CallFactories, CallFactory, RunIdentity
 from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
-from bench.load.spec import RunSpec, WorkersFacts
+from bench.load.spec import RecordingCost, RunSpec, WorkersFacts
+from bench.load.tapes import Tapes, tape_notes
 from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import wer
@@ -29,19 +30,6 @@ from bench.store.manifest import WorkerAnchor, WorkerCounts
 from bench.store.spool import SpoolWriter
 
 HANG_UP_GRACE_S = 5.0
-WAITED = "callers waited"
-
-
-def backing_off(pauses: int, paused_s: float) -> list[str]:
-    """What the report says of callers who waited; nothing when none did."""
-    if not pauses:
-        return []
-    return [
-        f"{WAITED} {pauses:,} times, {paused_s:,.0f} s in all, before they called again after a call that failed "
-        f"(1 to {MOST_PAUSE_S:.0f} s, longer each time): fewer calls were offered than by callers who never wait"
-    ]
-
-
 GC_THRESHOLDS = (20_000, 20, 20)
 """Calls make few cycles and many short-lived objects; at the interpreter's own thresholds pauses of 50 ms were seen."""
 
@@ -60,6 +48,8 @@ class WorkerReport:
     pauses: int
     """How often callers waited after a call that failed, and how long in all."""
     paused_s: float
+    tapes: tuple[int, float, int, str | None] = (0, 0.0, 0, None)
+    """Recordings written, seconds that took, recordings that failed, and why."""
 
 
 class WorkerRun:
@@ -89,7 +79,11 @@ class WorkerRun:
             wer.prepare(language)
         self.spool = SpoolWriter(spec.folder, self.name)
         books = {each.name: each.books for each in callees}
-        self.recorder = Recorder(self.spool, self._clocks, spec.books, listener or Watcher(), by_target=books)
+        record = scenario.record
+        self._tapes = Tapes(spec.folder.recorded_calls, record.slowest) if record is not None else None
+        self.recorder = Recorder(
+            self.spool, self._clocks, spec.books, listener or Watcher(), by_target=books, tapes=self._tapes
+        )
         self._shape = shape_of(scenario.load)
         share = self._shape.share(scenario.seed, worker=worker, workers=spec.workforce.processes)
         budget, stretch = scenario.budget, spec.stretch
@@ -202,6 +196,7 @@ class WorkerRun:
             self.spool.losses,
             schedule.pauses,
             schedule.paused_s,
+            self._tapes.told if self._tapes is not None else (0, 0.0, 0, None),
         )
 
     def facts(self) -> WorkersFacts:
@@ -219,6 +214,7 @@ class WorkerRun:
             {self.name: counts},
             report.losses,
             health,
-            backing_off(report.pauses, report.paused_s),
+            [*backing_off(report.pauses, report.paused_s), *tape_notes(*report.tapes[2:])],
             {self.name: report.readings},
+            RecordingCost(*report.tapes[:2]),
         )

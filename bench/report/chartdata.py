@@ -7,6 +7,8 @@ are over every row. Nothing here is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from bench.measure.metrics import Metric, headline_latencies, milestones
@@ -151,7 +153,12 @@ def _by_load(view: View, metric: Metric) -> LoadChart | None:
 def _slowest(view: View, metric: Metric) -> list[SlowTurn]:
     values = view.turn[metric.name]
     rows = np.flatnonzero(view.answered & ~np.isnan(values))
-    rows = rows[np.lexsort((rows, -values[rows]))][:SLOWEST]
+    return slow_turns(view, metric, rows[np.lexsort((rows, -values[rows]))][:SLOWEST])
+
+
+def slow_turns(view: View, metric: Metric, rows: Iterable[int]) -> list[SlowTurn]:
+    """The milestones of the turns at `rows`, which all have the value of `metric`."""
+    values = view.turn[metric.name]
     passed = [(metric.name, mark.title, view.turn[metric.name]) for metric, mark in milestones()]
     load = view.turn["open_sessions"]
     slow = []

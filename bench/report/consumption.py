@@ -3,12 +3,13 @@
 In: turns and calls, as a `View` or as rows. Out: a `Consumption`, with pooled means per minute of a call, per call, and
 what a number of calls needs per minute, each with limits that resample whole calls.
 Trap: every response reads the whole call again, so a call uses more in each minute than in the one before. One mean is
-right for calls that begun at different times; calls that begin together are all in their dearest minute at once.
+right for calls that begun at different times; calls that begin together are all in their dearest minute at once. And a
+call that was cut off says too little, so whole calls alone are counted wherever there are enough of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,13 +42,13 @@ class Consumption:
     out_tokens: Matrix
     requests: Matrix
     """Responses; a response is a request."""
-    response_min: Matrix
-    """How long responses were under way."""
     turns: int
     without_usage: int
     """Turns with a response of which the server gave no count: they count as the others of their minute."""
     refused: int
     """Turns that a rate limit or a quota refused; they too."""
+    whole: bool
+    """Only calls that came to their own end are counted; False where there were too few of them."""
 
     @property
     def calls(self) -> int:
@@ -87,14 +88,18 @@ class Consumption:
         """Any of the amounts per call."""
         return _ratio(amounts.sum(axis=1), np.ones(self.calls))
 
+    def mean_per_call_minute(self, amounts: Matrix, minute: int | None = None) -> float | None:
+        """The value of `per_call_minute` alone, which is found much sooner than its limits."""
+        part = slice(None) if minute is None else slice(minute, minute + 1)
+        mean = amounts[:, part].sum() / self.exposure_min[:, part].sum()
+        return None if np.isnan(mean) else float(mean)
+
     def dearest_minute(self, amounts: Matrix) -> int | None:
         """The minute of a call, counted from 0, in which most is used; None where that is not known."""
         enough = min(ENOUGH_CALLS, self.calls)
         known = [minute for minute in range(self.minutes) if self.calls_in(minute) >= enough]
-        used = [(self.per_call_minute(amounts, minute).value, minute) for minute in known]
-        if any(value is None for value, _ in used) or not used:
-            return None
-        return max(used, key=lambda pair: pair[0] or 0.0)[1]
+        used = [(mean, minute) for minute in known if (mean := self.mean_per_call_minute(amounts, minute)) is not None]
+        return max(used)[1] if used and len(used) == len(known) else None
 
 
 def times(each: Estimate, factor: float) -> Estimate:
@@ -117,10 +122,11 @@ def consumption_of_rows(turns: Iterable[TurnRecord], sessions: Iterable[SessionR
 
 def consumption_of(turns: pd.DataFrame, sessions: pd.DataFrame) -> Consumption | None:
     """Of tables with the columns of turns and calls; None where no call has a length."""
+    ended = equals(sessions, "status", "ok")
+    whole = int(ended.sum()) >= ENOUGH_CALLS or bool(ended.all())
+    sessions = sessions[ended] if whole else sessions
     begun, length_s = _floats(sessions, "started_at"), _floats(sessions, "duration_ms") / 1000
-    names = sessions["session_id"]
-    # A call that was stopped lost the turn that it was in, so that its last part counts neither way.
-    place = {name: at for at, name in enumerate(names)}
+    place = {name: at for at, name in enumerate(sessions["session_id"])}
     call = np.array([place.get(name, -1) for name in turns["session_id"]], dtype=np.intp)
     turns, call = turns[call >= 0], call[call >= 0]
     length_s = _until_last_turn(sessions, length_s, call, _floats(turns, "ended_at"), begun)
@@ -138,16 +144,25 @@ def consumption_of(turns: pd.DataFrame, sessions: pd.DataFrame) -> Consumption |
     responses = np.nan_to_num(_floats(turns, "responses"))
     known, refused = _known(turns, responses), turns["error_kind"].isin(REFUSED).to_numpy(dtype=np.bool_)
     other = sessions[kept]
-    none = np.nan_to_num(_floats(other, "other_responses")) == 0
+    other_responses = np.nan_to_num(_floats(other, "other_responses"))
+
+    def tokens_of(count: Callable[..., Floats]) -> Matrix:
+        amounts = count(turns)
+        said = float(responses[known].sum())
+        each = float(np.nan_to_num(amounts[known]).sum()) / said if said else np.nan
+        beside = count(other, "other_")
+        beside = np.where(np.isnan(beside), other_responses * each, beside)
+        return used.laid_out(amounts, known) + used.spread(np.where(other_responses > 0, beside, 0.0))
+
     found = Consumption(
         exposure_min=exposure,
-        in_tokens=used.laid_out(_input(turns), known) + used.spread(np.where(none, 0.0, _input(other, "other_"))),
-        out_tokens=used.laid_out(_output(turns), known) + used.spread(np.where(none, 0.0, _output(other, "other_"))),
-        requests=used.summed(responses) + used.spread(np.nan_to_num(_floats(other, "other_responses"))),
-        response_min=used.summed(np.nan_to_num(_response_min(turns))),
+        in_tokens=tokens_of(_input),
+        out_tokens=tokens_of(_output),
+        requests=used.summed(responses) + used.spread(other_responses),
         turns=len(turns),
         without_usage=int((~known & ~refused).sum()),
         refused=int(refused.sum()),
+        whole=whole,
     )
     return _without_a_stub(found)
 
@@ -209,14 +224,8 @@ def _tokens(frame: pd.DataFrame, prefix: str, names: tuple[str, ...], instead: s
     return np.where(np.isnan(parts).all(axis=1) & np.isnan(total), np.nan, tokens)
 
 
-def _response_min(turns: pd.DataFrame) -> Floats:
-    """How long the response of each turn was under way, in minutes; NaN where the server did not say."""
-    spent: Floats = (_floats(turns, "response_done_ms") - _floats(turns, "response_created_ms")) / 60_000
-    return np.maximum(spent, 0.0)
-
-
 def _until_last_turn(sessions: pd.DataFrame, length_s: Floats, call: Codes, ended_at: Floats, begun: Floats) -> Floats:
-    """Lengths of the calls, those of stopped ones to the end of their last turn."""
+    """Lengths of the calls, those of stopped ones to the end of their last turn: the turn they were in is lost."""
     last = np.full(len(begun), -np.inf)
     np.maximum.at(last, call, np.where(np.isnan(ended_at), -np.inf, ended_at))
     heard_s = last - begun
@@ -238,10 +247,10 @@ def _without_a_stub(found: Consumption) -> Consumption:
         in_tokens=joined(found.in_tokens),
         out_tokens=joined(found.out_tokens),
         requests=joined(found.requests),
-        response_min=joined(found.response_min),
         turns=found.turns,
         without_usage=found.without_usage,
         refused=found.refused,
+        whole=found.whole,
     )
 
 
@@ -259,8 +268,8 @@ def _floats(frame: pd.DataFrame, name: str) -> Floats:
 
 
 _OF_TURNS = (
-    "session_id", "started_at", "ended_at", "speech_ms", "responses", "error_kind", "response_created_ms",
-    "response_done_ms", "in_text", "in_audio", "in_image", "in_total", "out_text", "out_audio", "out_total",
+    "session_id", "started_at", "ended_at", "speech_ms", "responses", "error_kind", "in_text", "in_audio", "in_image",
+    "in_total", "out_text", "out_audio", "out_total",
 )  # fmt: skip
 _OF_CALLS = (
     "session_id", "started_at", "duration_ms", "status", "other_responses", "other_in_text", "other_in_audio",

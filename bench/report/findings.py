@@ -456,6 +456,19 @@ class Charts(Part):
     slowest: list[SlowTurn]
 
 
+class RecordedCall(Part):
+    """A call that was kept as sound, with the milestones of its turns."""
+
+    file: str
+    """Within the run folder, such as `calls/call-000012.wav`."""
+    session_id: str
+    turns: int
+    answered: int
+    slowest_ms: float | None
+    """The slowest first audible; None without an answered turn."""
+    marks: list[SlowTurn] = Field(default_factory=list)
+
+
 class EarlyEnd(Part):
     """Turns of one recording in which the server called the speech over before its annotated end."""
 
@@ -524,6 +537,9 @@ class Findings(Part):
     load: LoadReport
     health: Health
     recordings: RecordingsReport = Field(default_factory=RecordingsReport)
+    recorded: list[RecordedCall] = Field(default_factory=list)
+    """Calls that can be listened to, those with the slowest replies first; the first few."""
+    recorded_calls: int = 0
     calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]

@@ -83,6 +83,8 @@ class Headroom(Part):
     """None in a run with one target."""
     calls: int
     """Calls that use is learned from; without one there are no figures of use."""
+    whole: bool = True
+    """Calls that came to their own end; False where there were too few, so that others are among them."""
     call_minutes: float | None = None
     """How long they were, on average."""
     tokens_per_call_minute: Figure = Field(default_factory=Figure)
@@ -96,6 +98,8 @@ class Headroom(Part):
     peak: float
     """Calls at once, or calls that begin per minute."""
     peak_is_rate: bool = False
+    peak_at_once: float | None = None
+    """Calls that are open at the peak; of a rate, with calls as long as those of the run."""
     peak_planned: bool = False
     """Whether the scenario says so (`load.planned_peak`); else it is an example."""
     reserved_tokens: int

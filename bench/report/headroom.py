@@ -9,9 +9,9 @@ what was not used sooner or later; so the figures stand once by use alone and on
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -88,16 +88,21 @@ def _of_target(view: View, target: str | None, calls: Mask) -> Headroom:
         run_peak=peak_open(view.call["started_at"][calls], view.call["ended_at"][calls]),
         retry_after_s=None if np.isnan(waits).all() else float(np.nanmax(waits)),
     )
+    uses = uses_of(used, {"tokens", "requests", *(each.name for each, _ in told)}, reserve)
     if used is not None:
-        found.call_minutes = used.minutes_per_call
-        found.tokens_per_call_minute = figure_of(used.tokens_per_call_minute())
-        found.requests_per_call_minute = figure_of(used.requests_per_call_minute())
-        found.tokens_per_call = figure_of(used.per_call(used.tokens))
-        found.requests_per_call = figure_of(used.per_call(used.requests))
+        tokens, requests = uses["tokens"], uses["requests"]
+        found.whole, found.call_minutes = used.whole, used.minutes_per_call
+        found.tokens_per_call_minute = figure_of(tokens.per_minute)
+        found.requests_per_call_minute = figure_of(requests.per_minute)
+        found.tokens_per_call, found.requests_per_call = figure_of(tokens.per_call), figure_of(requests.per_call)
         found.minutes = [_minute(used, minute) for minute in range(used.minutes)]
         found.without_usage, found.refused = used.without_usage, used.refused
-        found.needs = [_need(used, name, peak, reserve, told) for name in ("tokens", "requests")]
-    found.limits = _with_binding([_limit(used, each, sources, peak, reserve) for each, sources in told])
+        found.needs = [_need("tokens", tokens, peak, told), _need("requests", requests, peak, told)]
+    if used is not None or not peak.is_rate:
+        found.peak_at_once = peak.level * (used.minutes_per_call if used is not None and peak.is_rate else 1)
+    found.limits = _with_binding(
+        [_limit(each, how, uses.get(each.name), peak, found.peak_at_once) for each, how in told]
+    )
     found.cautions = cautions_of(found)
     return found
 
@@ -129,10 +134,43 @@ def _minute(used: Consumption, minute: int) -> MinuteUse:
     return MinuteUse(
         minute=minute + 1,
         calls=used.calls_in(minute),
-        in_tokens=used.per_call_minute(used.in_tokens, minute).value,
-        out_tokens=used.per_call_minute(used.out_tokens, minute).value,
+        in_tokens=used.mean_per_call_minute(used.in_tokens, minute),
+        out_tokens=used.mean_per_call_minute(used.out_tokens, minute),
         tokens=figure_of(used.tokens_per_call_minute(minute)),
         requests=figure_of(used.requests_per_call_minute(minute)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What calls use of one limit. `dearest`: per minute, in the minute of a call in which most is used."""
+
+    per_minute: Estimate
+    per_call: Estimate
+    dearest: float | None
+    reserved_per_minute: float | None
+    """Each response with the most that it may say; None where nothing is set aside."""
+    minutes_per_call: float
+
+    @property
+    def reserved_per_call(self) -> float | None:
+        return None if self.reserved_per_minute is None else self.reserved_per_minute * self.minutes_per_call
+
+
+def uses_of(used: Consumption | None, names: Iterable[str], reserve: int) -> dict[str, Use]:
+    """Of each limit by its name; limits of which nothing is known, such as of images, are left out."""
+    known = {name: amounts for name in names if used and (amounts := amounts_of(used, name)) is not None}
+    return {name: _use(used, name, amounts, reserve) for name, amounts in known.items() if used is not None}
+
+
+def _use(used: Consumption, name: str, amounts: Matrix, reserve: int) -> Use:
+    dearest, reserved = used.dearest_minute(amounts), with_reservation(used, name, reserve)
+    return Use(
+        per_minute=used.per_call_minute(amounts),
+        per_call=used.per_call(amounts),
+        dearest=None if dearest is None else used.mean_per_call_minute(amounts, dearest),
+        reserved_per_minute=None if reserved is None else used.mean_per_call_minute(reserved),
+        minutes_per_call=used.minutes_per_call,
     )
 
 
@@ -162,13 +200,13 @@ def is_of_calls(name: str) -> bool:
     return name.endswith(("sessions", "connections"))
 
 
-def _limit(used: Consumption | None, told: LimitTold, source: str, peak: Peak, reserve: int) -> LimitRow:
-    window_s = told.counted_over_s
+def _limit(told: LimitTold, source: str, use: Use | None, peak: Peak, at_once: float | None) -> LimitRow:
+    """`at_once`: the calls that are open at the peak."""
     row = LimitRow(
         name=told.name,
         source=source,
         told=told.told,
-        per="at once" if is_of_calls(told.name) else _PER.get(window_s or 0.0, "unknown"),
+        per="at once" if is_of_calls(told.name) else _PER.get(told.counted_over_s or 0.0, "unknown"),
         limit=told.limit,
         lowest=told.lowest,
         longest_reset_s=told.longest_reset_s,
@@ -178,29 +216,24 @@ def _limit(used: Consumption | None, told: LimitTold, source: str, peak: Peak, r
     row.used_share = None if told.lowest is None else max(0.0, 1 - told.lowest / told.limit)
     if row.per == "at once":
         row.calls_at_once = Figure(value=told.limit)
-        at_once = peak.level * (used.minutes_per_call if used and peak.is_rate else 1)
-        row.peak_share = at_once / told.limit if used or not peak.is_rate else None
-    elif used is not None and (amounts := amounts_of(used, told.name)) is not None:
-        _carried(row, used, amounts, with_reservation(used, told.name, reserve), peak)
+        row.peak_share = None if at_once is None else at_once / told.limit
+    elif use is not None:
+        _carried(row, told.limit, use, peak)
     return row
 
 
-def _carried(row: LimitRow, used: Consumption, amounts: Matrix, reserved: Matrix | None, peak: Peak) -> None:
+def _carried(row: LimitRow, limit: float, use: Use, peak: Peak) -> None:
     """How many calls the limit carries; one of an hour or a day bounds how many begin, not how many are open."""
-    limit = row.limit or 0.0
-    per_minute, per_call = used.per_call_minute(amounts), used.per_call(amounts)
-    row.per_call_minute = figure_of(per_minute)
+    row.per_call_minute = figure_of(use.per_minute)
     if row.per == "unknown":
         return
-    row.calls_begun = figure_of(_calls(limit, per_call))
+    row.calls_begun = figure_of(_calls(limit, use.per_call))
     if row.per != "minute":
         return
-    row.calls_at_once = figure_of(_calls(limit, per_minute))
-    dearest = used.dearest_minute(amounts)
-    row.calls_together = None if dearest is None else _calls(limit, used.per_call_minute(amounts, dearest)).value
-    if reserved is not None:
-        row.calls_reserved = _calls(limit, used.per_call_minute(reserved)).value
-    each = (per_call if peak.is_rate else per_minute).value
+    row.calls_at_once = figure_of(_calls(limit, use.per_minute))
+    row.calls_together = limit / use.dearest if use.dearest else None
+    row.calls_reserved = limit / use.reserved_per_minute if use.reserved_per_minute else None
+    each = (use.per_call if peak.is_rate else use.per_minute).value
     row.peak_share = None if each is None else peak.level * each / limit
 
 
@@ -220,26 +253,19 @@ def _with_binding(rows: list[LimitRow]) -> list[LimitRow]:
     return rows
 
 
-def _need(used: Consumption, name: str, peak: Peak, reserve: int, told: Sequence[tuple[LimitTold, str]]) -> NeedRow:
-    amounts, reserved = amounts_of(used, name), with_reservation(used, name, reserve)
-    assert amounts is not None
-    each = used.per_call(amounts) if peak.is_rate else used.per_call_minute(amounts)
-    total = times(each, peak.level)
-    dearest = None if peak.is_rate else used.dearest_minute(amounts)
-    together = None if dearest is None else times(used.per_call_minute(amounts, dearest), peak.level).value
+def _need(name: Literal["tokens", "requests"], use: Use, peak: Peak, told: Sequence[tuple[LimitTold, str]]) -> NeedRow:
+    total = times(use.per_call if peak.is_rate else use.per_minute, peak.level)
+    together = None if peak.is_rate or use.dearest is None else use.dearest * peak.level
+    reserved = use.reserved_per_call if peak.is_rate else use.reserved_per_minute
     ends = [total.value, total.limits[1] if total.limits else None, together]
     known = [end for end in ends if end is not None]
-    with_all = None
-    if reserved is not None and known:
-        whole = used.per_call(reserved) if peak.is_rate else used.per_call_minute(reserved)
-        with_all = times(whole, peak.level).value
     limits = [each for each, _ in told if each.name == name and each.counted_over_s == MINUTE_S]
     return NeedRow(
-        name="tokens" if name == "tokens" else "requests",
+        name=name,
         used=figure_of(total),
         together=together,
         ask=rounded_up(max(known)) if known else None,
-        ask_reserved=None if with_all is None else rounded_up(max(*known, with_all)),
+        ask_reserved=rounded_up(max(*known, reserved * peak.level)) if known and reserved is not None else None,
         limit=limits[0].limit if limits else None,
     )
 

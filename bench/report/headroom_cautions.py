@@ -10,7 +10,7 @@ from bench.report.phrases import amount, number, seconds
 
 SHARED = (
     "A limit belongs to an account or a deployment. Whatever else uses it counts as well: it is in what remained, and "
-    "not in the calls at 100 %."
+    "not in what the limits suffice for."
 )
 
 
@@ -34,6 +34,11 @@ def cautions_of(found: Headroom) -> list[str]:
         said.append(
             f"The calls came as far as minute {found.minutes[-1].minute}. Every response reads the whole call again, "
             "so longer calls use more a minute than any here."
+        )
+    if not found.whole:
+        said.append(
+            "Too few calls came to their own end, so calls that were cut off are among those that use is learned from: "
+            "their last and dearest minutes are missing."
         )
     if found.without_usage:
         turns = amount(found.without_usage, "turn")

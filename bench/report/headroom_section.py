@@ -18,9 +18,10 @@ from bench.report.phrases import MISSING, amount, capital, number, percent, seco
 TITLE = "Rate limits and headroom"
 NOTHING = "The server told of no rate limit, neither by an event nor by a header."
 CARRIED = (
-    "Calls at 100 % of a limit are those that its tokens or requests suffice for, rounded down, of calls that began at "
-    "different times. Ranges are 95 % intervals over calls."
+    "Calls at once are those that 100 % of a limit suffices for, rounded down, of calls that began at different times. "
+    "Ranges are 95 % intervals over calls."
 )
+RESERVED = "With the reservation, each response counts with the most that it may say."
 USE = (
     "Tokens in and out, cached ones too, and responses, per minute of calls. A response counts in the minute in which "
     "the caller stopped speaking."
@@ -72,18 +73,20 @@ def _tables(found: Headroom, *, several: bool) -> list[Table]:
 def _limits(found: Headroom, whose: str) -> Table:
     columns = (
         Column("limit"),
-        Column("calls at 100 %", "calls at 100 %"),
-        Column("with the reservation", "with the reservation"),
+        Column("calls at once", "calls at once"),
         Column("begun together", brief=False),
+        Column("with the reservation", "with the reservation"),
+        Column("calls that begin", "begin"),
         Column(f"used by {peak_text(found)}", f"used by {number(found.peak)}", brief=found.peak_planned),
     )
     return Table(
-        f"What the limits suffice for{whose}",
+        f"What 100 % of each limit suffices for{whose}",
         columns,
         tuple(_limit_row(each) for each in found.limits),
         "Limit",
-        heading=f"RATE LIMITS{f' ({found.target})' if whose else ''}",
+        heading=f"RATE LIMITS{f' ({found.target})' if whose else ''} (what 100 % of each suffices for)",
         notes=(CARRIED,),
+        footnotes=(RESERVED,) if any(each.calls_reserved is not None for each in found.limits) else (),
     )
 
 
@@ -92,9 +95,10 @@ def _limit_row(each: LimitRow) -> Row:
     return row(
         _named(each),
         number(each.limit),
-        _begun(each) if each.per in {"hour", "day"} else Cell(_down(at_once), _range(at_once)),
-        _least(each),
+        Cell(_down(at_once), _range(at_once)),
         MISSING if each.calls_together is None else number(math.floor(each.calls_together + 1e-9)),
+        _least(each),
+        _begun(each),
         Cell(percent(share, 0), bad=share is not None and share > 1),
     )
 
@@ -125,11 +129,13 @@ def _told(found: Headroom, whose: str) -> Table:
     return Table(f"What the server told of its limits{whose}", columns, tuple(rows), "Limit")
 
 
-def _begun(each: LimitRow) -> Cell:
-    """Of a longer time: how many calls may begin in it."""
-    if each.calls_begun.value is None:
-        return Cell(MISSING)
-    return Cell(f"{_down(each.calls_begun)} begun {UNITS[each.per]}", _range(each.calls_begun))
+def _begun(each: LimitRow) -> str:
+    """How many calls may begin in the time that the limit is counted over."""
+    value = each.calls_begun.value
+    if value is None:
+        return MISSING
+    shown = f"{math.floor(10 * value + 1e-9) / 10:.1f}" if value < 20 else number(math.floor(value + 1e-9))
+    return f"{shown} {UNITS[each.per]}"
 
 
 def _needs(found: Headroom, whose: str) -> Table:
@@ -143,13 +149,16 @@ def _needs(found: Headroom, whose: str) -> Table:
     heading = f"LIMIT TO ASK FOR AT {peak_text(found).upper()}{f' ({found.target})' if whose else ''}"
     planned = "the planned peak of " if found.peak_planned else ""
     example = () if found.peak_planned else ("load.planned_peak in the scenario says what your own peak is.",)
+    rate: tuple[str, ...] = ()
+    if found.peak_is_rate and found.peak_at_once is not None:
+        rate = (f"{peak_text(found)} as long as those of the run are {number(found.peak_at_once)} calls at once.",)
     return Table(
         f"What {planned}{peak_text(found)} need{'s' if planned else ''}{whose}",
         columns,
         tuple(_need_row(each) for each in found.needs),
         "Limit a minute",
         heading=heading if found.peak_planned else "",
-        notes=(ASK, *example),
+        notes=(ASK, *rate, *example),
     )
 
 

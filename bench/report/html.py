@@ -34,8 +34,11 @@ SHOWN = frozenset({"loop_lag_ms", "frame_late_ms", "recv_lag_ms", "workers", "dr
 Card = tuple[str, str, str]
 
 
-def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> str:
-    """The whole page; the same text each time the same summary is given. `pictures` of recordings are data URIs."""
+def render_html(summary: Summary, pictures: Mapping[str, str] | None = None, folder: str = "") -> str:
+    """The whole page; the same text each time the same summary is given.
+
+    `pictures` of recordings are data URIs; `folder` is where the run folder lies from the page, such as `../run/`.
+    """
     charts = summary.charts
     tone, symbol = LOOKS.get(summary.verdict.name, DOUBTFUL)
     page = (
@@ -55,6 +58,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None) -> 
             by_target=geometry.by_target(charts.by_target, charts.metric_title or ""),
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
+            recorded=[(folder + each.file, each, geometry.waterfall(each.marks)) for each in summary.recorded],
             ceiling=ceiling_plots(summary.ceiling),
             price_history=price_history(summary.bill.history),
             scenario=_readable(summary.run.scenario),

@@ -7,7 +7,9 @@ killed one keeps the manifest it left behind.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from bench.errors import BenchError, ExitCode
 from bench.report.findings import Summary
@@ -64,11 +66,17 @@ def _write(run: Run, summary: Summary, into: RunFolder, *, priced_again: bool) -
     write_atomic(into.report_md, render_markdown(summary))
     write_atomic(into.junit_xml, render_junit(summary))
     write_atomic(into.step_summary_md, render_step_summary(summary))
-    write_atomic(into.report_html, render_html(summary, pictures_of(run.folder.root)))
+    write_atomic(into.report_html, render_html(summary, pictures_of(run.folder.root), _way(into, run.folder)))
     if priced_again:
         write_frame_csv(run.turns, into.turns_csv)
     elif into is not run.folder or run.manifest.state == "running" or not into.turns_csv.exists():
         write_csv(run.folder, from_spool=reads_spool(run.folder, run.manifest), into=into.turns_csv)
+
+
+def _way(page: RunFolder, run: RunFolder) -> str:
+    """The path from the folder of a page to that of the run, as an address; empty where they are one."""
+    way = Path(os.path.relpath(run.root.resolve(), page.root.resolve())).as_posix()
+    return "" if way == "." else f"{quote(way)}/"
 
 
 def _enter_verdict(run: Run, summary: Summary) -> None:

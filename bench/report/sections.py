@@ -30,6 +30,7 @@ from bench.report.phrases import (
     percent,
     seconds,
 )
+from bench.report.recorded_section import recorded_section
 from bench.report.targets_section import targets_section
 from bench.report.thresholds_section import thresholds_section
 
@@ -72,6 +73,7 @@ def sections(summary: Summary) -> list[Section]:
         _turns(summary),
         _latency(summary),
         _slowest(summary),
+        recorded_section(summary),
         Section("connect", "Connecting", _percentiles(summary, "connect"), (CONNECTING,)),
         _taking(summary),
         _speech(summary),

@@ -29,6 +29,7 @@ from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.phases import phases_report
 from bench.report.protocol import protocol
+from bench.report.recorded_section import recorded
 from bench.report.recordings import recordings_report
 from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
@@ -84,6 +85,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         continuity=continuity(view),
         taking=turn_taking(view),
         **_cross_talk(view),
+        **recorded(view),
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
         targets=targets_report(view),

@@ -41,6 +41,7 @@ from bench.run.conduct import (
     server_lives,
 )
 from bench.run.estimate import estimate
+from bench.run.kept_calls import keep_slowest
 from bench.run.plan import exposures_of
 from bench.run.search_workers import SearchWorkers
 from bench.run.server_process import ServerProcess, embedded_target
@@ -228,7 +229,12 @@ def finish(run: PreparedRun, stop_reason: str) -> Run:
     manifest.workers, manifest.counts.workers = facts.anchors, facts.counts
     manifest.losses, manifest.health = [*manifest.losses, *facts.losses], facts.health
     manifest.notes = [*manifest.notes, *facts.notes]
-    return finish_or_keep(run.spec.folder, manifest)
+    manifest.calls_recorded, manifest.recording_s = facts.recordings.written, round(facts.recordings.seconds, 3)
+    finished = finish_or_keep(run.spec.folder, manifest)
+    record = run.spec.scenario.record
+    if record is not None and record.slowest is not None:
+        keep_slowest(finished, record.slowest)
+    return finished
 
 
 def _conducted(run: PreparedRun, guards: Sequence[Guard], dogs: Sequence[Watchdog], watching: Watchers) -> str:

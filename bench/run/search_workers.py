@@ -15,11 +15,11 @@ from typing import Protocol
 
 import gevent
 
+from bench.load.back_off import WAITED
 from bench.load.health_probe import ProbeReadings, certificate_of, over_stretches
 from bench.load.progress import LiveCalls, Progress, Tally
-from bench.load.spec import Callee, RunSpec, Stretch, WorkersFacts
+from bench.load.spec import Callee, RecordingCost, RunSpec, Stretch, WorkersFacts
 from bench.load.watchers import Watcher
-from bench.load.worker_run import WAITED
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.stats import clustered_wilson
 from bench.run.call_needs import CallNeeds
@@ -91,6 +91,7 @@ class _Totals:
     arrivals: list[Arrivals | None] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    recordings: RecordingCost = field(default_factory=RecordingCost)
 
 
 class SearchWorkers(Watcher):
@@ -329,6 +330,9 @@ class SearchWorkers(Watcher):
         totals.arrivals.append(facts.health.arrivals)
         totals.losses = list(dict.fromkeys([*totals.losses, *facts.losses]))
         self._note(facts.notes)
+        totals.recordings = RecordingCost(
+            totals.recordings.written + facts.recordings.written, totals.recordings.seconds + facts.recordings.seconds
+        )
         return facts
 
     # the interface of workers
@@ -393,6 +397,7 @@ class SearchWorkers(Watcher):
             losses=totals.losses,
             health=certificate_of(readings, totals.arrivals),
             notes=totals.notes,
+            recordings=totals.recordings,
             readings=readings,
         )
 

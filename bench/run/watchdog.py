@@ -7,17 +7,19 @@ longer is done on every n-th question only.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from bench.load.progress import Progress
 from bench.load.watchers import Watcher
 from bench.run.conduct import Stop
 
 
-class Watchdog(Watcher):
+class Watchdog(Watcher, ABC):
     """A watcher that may end the run; it is a `Guard` as it stands."""
 
+    @abstractmethod
     def __call__(self, progress: Progress) -> Stop | None:
         """Why the run must stop now; None to let it go on."""
-        raise NotImplementedError
 
     def seen(self, progress: Progress) -> Progress:
         """The progress with what this watchdog knows besides, as screens show it."""

@@ -34,6 +34,7 @@ from bench.scenario.conditions import (
 )
 from bench.scenario.load_shapes import expected_calls
 from bench.scenario.phase_config import objectives_by_phase
+from bench.scenario.record_config import RecordConfig
 from bench.scenario.run_config import HealthConfig, ListenerConfig, LoadConfig, Pricing, Timeouts, TransportConfig
 from bench.scenario.steps import Step
 from bench.scenario.steps.step import KINDS
@@ -128,6 +129,11 @@ class Scenario(Block):
     )
     estimate: EstimateConfig = Field(
         default_factory=EstimateConfig, description="What an estimate of the cost assumes of the server."
+    )
+    record: RecordConfig | None = Field(
+        default=None,
+        description="Calls that are kept as sound: stereo WAV files, linked from the report.",
+        examples=[{"share": "5%"}, {"slowest": 10}],
     )
     listener: ListenerConfig = Field(default_factory=ListenerConfig, description="The simulated listener.")
     transport: TransportConfig = Field(

@@ -9,45 +9,17 @@ scenario the program's own are used, and named.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import Field
 
-from bench.config.block import Block, Complaint, DurationMs, LongerMs, refusal
+from bench.config.block import Block, Complaint, DurationMs, LongerMs
 from bench.config.units import format_rate
 from bench.scenario.load_level import Level
+from bench.scenario.share import Share
 
 DEFAULT_MOST = 256
 """Callers, or calls per minute, beyond which nobody asked to look."""
-
-
-def _share(value: object) -> float:
-    allowed = "allowed: a share between 0 and 100 %, such as 95%"
-    number: object = value
-    if isinstance(value, str):
-        try:
-            number = float(value.strip().removesuffix("%")) / (100 if value.strip().endswith("%") else 1)
-        except ValueError:
-            raise refusal(f"found '{value}'; {allowed}") from None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < 1:
-        raise refusal(f"found {value!r}; {allowed}")
-    return float(number)
-
-
-Share = Annotated[
-    float,
-    PlainValidator(_share),
-    PlainSerializer(lambda share: f"{round(100 * share, 6):g}%", when_used="json"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^\d+(\.\d+)?%$"},
-                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-            ]
-        }
-    ),
-]
-"""A share above 0 and below 1; written as `95%`."""
 
 
 class SearchConfig(Block):

@@ -29,6 +29,7 @@ from bench.facts.timeline import Timeline
 from bench.session.barge_in import BargeIn
 from bench.session.listener import Listener
 from bench.session.scrub import Scrubber
+from bench.session.tape import Tape
 from bench.session.tracker import Tracker
 
 _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
@@ -48,12 +49,14 @@ class Intake:
         listener: Listener,
         scrubber: Scrubber | None = None,
         barge_in: BargeIn | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self._timeline = timeline
         self._dialect = dialect
         self._tracker = tracker
         self._listener = listener
         self._scrubber = scrubber or Scrubber(Redactor(), timeline)
+        self._tape = tape
         self._barge_in = barge_in or BargeIn(timeline, listener, dialect)
         self.curious = False
         """Somebody waits for a moment of a reply: its deltas may end that wait."""
@@ -79,6 +82,8 @@ class Intake:
     def _hear(self, delta: AudioDelta, read_ns: int) -> None:
         response = self._tracker.feed(delta.elided(), read_ns)
         assert response is not None
+        if self._tape is not None:
+            self._tape.hear(response, delta)
         try:
             onset = self._listener.hear(response, delta)
         except ValueError as error:

@@ -28,6 +28,7 @@ from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.plan import CallPlan, Observer
 from bench.session.scrub import Scrubber
+from bench.session.tape import CallSound, Tape
 from bench.session.tracker import Tracker
 from bench.transport.channel import Channel, Closed, Media, TransportError
 from bench.transport.witness import gaps_since
@@ -63,9 +64,12 @@ class Line:
             self.timeline, plan.bounds, refuses_turn=dialect.refuses_turn, refuses_reply=dialect.refuses_reply
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
+        self._tape = Tape() if plan.record else None
         self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
         self._barge_in = BargeIn(self.timeline, self._listener, dialect)
-        self._intake = Intake(self.timeline, dialect, self.tracker, self._listener, self._scrubber, self._barge_in)
+        self._intake = Intake(
+            self.timeline, dialect, self.tracker, self._listener, self._scrubber, self._barge_in, self._tape
+        )
         self._changed = Event()
         self._messages_read = 0
         self._arrived_ns = 0
@@ -239,6 +243,14 @@ class Line:
             print(f"{where}{type(error).__name__}: {self._scrubber.text(said)}", file=sys.stderr)
         self._fail(Failure("harness", "turn", type(error).__name__, said))
         self._changed.set()
+
+    @property
+    def recording(self) -> CallSound | None:
+        """What the call sounded like, once it is over; None where it was not to be recorded, or never connected."""
+        line = self.timeline.connection
+        if self._tape is None or line.ready_ns is None or line.closed_ns is None:
+            return None
+        return CallSound(self._tape, self.dialect, self._listener.players, line.ready_ns, line.closed_ns)
 
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel

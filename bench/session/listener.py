@@ -118,6 +118,11 @@ class Listener:
             sample = ear.onset + (moment.after_ns or 0) * ear.player.rate_hz // NS_PER_S
         return None if sample is None else ear.player.heard_at(sample)
 
+    @property
+    def players(self) -> dict[int, Player]:
+        """How each response was heard, by number."""
+        return {number: ear.player for number, ear in self._ears.items()}
+
     def begun_since(self, at_ns: int) -> list[int]:
         """The responses whose first sound arrived at `at_ns` or later, by number."""
         return [number for number, ear in self._ears.items() if ear.first_ns is not None and ear.first_ns >= at_ns]

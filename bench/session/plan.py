@@ -49,6 +49,8 @@ class CallPlan:
     client_late_ms: float
     transcription_model: str | None
     """None when the server was not asked to transcribe the caller."""
+    record: bool = False
+    """Whether the call is kept as sound."""
 
 
 @dataclass(slots=True)

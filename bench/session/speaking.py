@@ -88,6 +88,8 @@ class Speaking(Line):
         not_before_ns = None if onset_ns is None else onset_ns - utterance.speech_start_ns
         t0_ns = self._microphone.speak(utterance, time.monotonic_ns(), not_before_ns=not_before_ns)
         self._in_turn = False
+        if self._tape is not None:
+            self._tape.say(fixture, t0_ns, utterance.duration_ns)
         return utterance, t0_ns
 
     def await_reply(self, turn: TurnFacts) -> None:

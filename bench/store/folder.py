@@ -62,6 +62,11 @@ class RunFolder:
         return self.root / "events"
 
     @property
+    def recorded_calls(self) -> Path:
+        """Calls that were kept as sound, `call-000012.wav` for call number 12."""
+        return self.root / "calls"
+
+    @property
     def summary_json(self) -> Path:
         return self.root / "summary.json"
 

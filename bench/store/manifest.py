@@ -154,6 +154,10 @@ class Manifest(StoredPart):
     """None in a run of an older version."""
     budget: BudgetUsed | None = None
     """None in a run without one."""
+    calls_recorded: int = 0
+    """Recordings that were written, those included that slower calls took the place of."""
+    recording_s: float = 0.0
+    """What writing them took, beside the calls."""
     search: SearchRecord | None = None
     """None in a run that is no search for a ceiling."""
     verdict: str | None = None

@@ -19,11 +19,13 @@ import gevent
 from gevent.event import Event
 
 from bench.errors import BenchError, ExitCode
+from bench.load.back_off import backing_off
 from bench.load.health_probe import ProbeReadings, certificate_of
 from bench.load.progress import LiveCalls, Progress, Tally, WorkerState, progress_of
-from bench.load.spec import RunSpec, WorkersFacts, Workforce
+from bench.load.spec import RecordingCost, RunSpec, WorkersFacts, Workforce
+from bench.load.tapes import tape_notes
 from bench.load.watchers import RowListener
-from bench.load.worker_run import HANG_UP_GRACE_S, backing_off
+from bench.load.worker_run import HANG_UP_GRACE_S
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.scenario.load_shapes import shape_of
 from bench.store.certificate import Arrivals
@@ -397,6 +399,14 @@ class Master:
         said = [member.flushed["pauses"] for member in self._members.values() if member.flushed is not None]
         return backing_off(sum(pauses for pauses, _ in said), sum(paused_s for _, paused_s in said))
 
+    def _recorded(self) -> tuple[RecordingCost, list[str]]:
+        """Recordings of all workers together, and those that are missing."""
+        said = [member.flushed.get("tapes") for member in self._members.values() if member.flushed is not None]
+        known = [each for each in said if each]
+        why = next((each[3] for each in known if each[3]), None)
+        cost = RecordingCost(sum(each[0] for each in known), sum(each[1] for each in known))
+        return cost, tape_notes(sum(each[2] for each in known), why)
+
     def _strangers(self) -> list[str]:
         """What reached the master's port and was no worker of this run."""
         said = []
@@ -410,7 +420,12 @@ class Master:
         readings: dict[str, ProbeReadings] = {}
         arrivals: list[Arrivals | None] = []
         is_open = shape_of(self._spec.scenario.load).is_open
-        facts = WorkersFacts(losses=list(self._losses), notes=[*self._strangers(), *self._pauses()])
+        recordings, missing = self._recorded()
+        facts = WorkersFacts(
+            losses=list(self._losses),
+            notes=[*self._strangers(), *self._pauses(), *missing],
+            recordings=recordings,
+        )
         for member in self._in_order():
             if member.spool is not None:
                 facts.losses += member.spool.losses

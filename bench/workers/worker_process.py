@@ -189,6 +189,7 @@ class WorkerProcess:
                 "left": self._left,
                 "losses": report.losses,
                 "pauses": [report.pauses, report.paused_s],
+                "tapes": list(report.tapes),
             },
         )
         self._flushed = True

@@ -13,7 +13,7 @@ from tests.support.degraded import dtx, faded, gated, lost_packets
 from tests.support.degraded_families import FAMILIES
 from tests.support.recordings import RATE_HZ, Take, at, both, cut, noise, take
 
-FIXTURES = ("balance-rms", "appointment-kal16", "hours-friday-awb", "order-status-slt")
+FIXTURES = ("balance-rms", "order-status-slt")
 
 
 def doubts(made: Take) -> str:
@@ -81,7 +81,9 @@ def test_steady_noise_and_a_fade_are_no_cut() -> None:
         assert "digital silence" not in doubts(made)
 
 
-def test_few_bits_are_no_gate() -> None:
+def test_few_bits_are_told_and_are_no_gate() -> None:
     made = take("balance-rms")
     made.samples = np.round(made.samples * 127) / 127
     assert "digital silence" not in doubts(made)
+    assert "it has only 8 bits a sample" in doubts(made)
+    assert "bits" not in doubts(take("balance-rms"))

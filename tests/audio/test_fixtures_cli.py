@@ -82,6 +82,18 @@ def test_add_makes_a_catalogue_that_passes_its_own_check(tmp_path: Path, recordi
     assert [result.problems for result in check_catalogue(target, house_format=True)] == [()]
 
 
+def test_add_tells_of_few_bits_though_it_resamples(tmp_path: Path, recording: Path) -> None:
+    samples, rate_hz = soundfile.read(recording)
+    coarse = tmp_path / "coarse.wav"
+    soundfile.write(coarse, samples[:: max(1, rate_hz // 8_000)], 8_000, subtype="PCM_U8")
+    (warning,) = (
+        words
+        for words in add_recording(coarse, "Tuesday morning.", catalogue=tmp_path / "c.yaml").warnings
+        if "bits" in words
+    )
+    assert "only 8 bits a sample" in warning
+
+
 @pytest.mark.parametrize(
     "existing",
     [

@@ -111,6 +111,24 @@ def test_a_call_that_was_stopped_counts_to_the_end_of_its_last_turn() -> None:
     assert found.minutes_per_call == pytest.approx(0.5)
 
 
+def test_calls_that_were_cut_off_are_left_out_where_there_are_enough_whole_ones() -> None:
+    turns = [said(number, place, use(10 * (place + 1)), 15 + 60 * place) for number in range(6) for place in range(2)]
+    cut = [said(number, 0, use(10), 15) for number in range(6, 9)]
+    whole = [call(number, 2, duration_ms=120_000.0) for number in range(6)]
+    stopped = [call(number, 2, duration_ms=30_000.0, status="stopped") for number in range(6, 9)]
+    found = learned([*turns, *cut], [*whole, *stopped])
+    assert (found.whole, found.calls, found.tokens_per_call_minute().value) == (True, 6, 15)
+    few = learned([*turns[:4], *cut], [*whole[:2], *stopped])
+    assert (few.whole, few.calls) == (False, 5)
+
+
+def test_a_response_of_no_turn_without_a_count_is_as_the_others() -> None:
+    unknown = call(0, 4, duration_ms=120_000.0, other_responses=2)
+    found = learned(TWO_MINUTES, [unknown])
+    assert found.per_call(found.tokens).value == pytest.approx(1100 + 2 * 1100 / 4)
+    assert found.per_call(found.requests).value == 6
+
+
 def test_calls_that_never_began_teach_nothing() -> None:
     refused = call(0, 1, session_ready_ms=None, status="failed", duration_ms=300.0)
     assert consumption_of_rows([], [refused]) is None

@@ -71,7 +71,9 @@ def test_what_to_ask_for(tmp_path: Path) -> None:
 
 
 def test_a_peak_in_calls_a_minute_needs_whole_calls(tmp_path: Path) -> None:
-    tokens, requests = of(tmp_path / "r", scenario={"load": {"planned_peak": "50/min"}}).needs
+    found = of(tmp_path / "r", QuotaState("sessions", "header", 0, 80), scenario={"load": {"planned_peak": "50/min"}})
+    tokens, requests = found.needs
+    assert (found.peak_at_once, found.limits[0].peak_share) == (100, 1.25)
     assert (tokens.used.value, tokens.together, tokens.ask) == (55_000, None, 55_000)
     assert requests.used.value == 200
 

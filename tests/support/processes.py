@@ -32,7 +32,7 @@ def cued_server() -> Iterator[str]:
 
 @contextmanager
 def simulated_server(
-    profile: Path, *, truth_log: Path | None = None, nagle: bool = False, dialect: str = "openai"
+    profile: Path | None, *, truth_log: Path | None = None, nagle: bool = False, dialect: str = "openai"
 ) -> Iterator[str]:
     """The project's simulated server under `profile`; gives its URL."""
     options = ServeOptions(

@@ -66,6 +66,10 @@ def probability(value: float | None) -> str:
     return "< 0.001" if value < NEVER_P else f"{value:.3f}"
 
 
+def _equal(said: str) -> str:
+    return said if said.startswith("<") else f"= {said}"
+
+
 def named(row: GateRow) -> str:
     """`first audible p50`."""
     return f"{row.title}{f' {row.fold}' if row.fold else ''}"
@@ -84,7 +88,7 @@ def regression_sentence(row: GateRow) -> str:
     beyond = "over" if row.worse == "higher" else "under"
     return (
         f"{named(row)} = {with_unit(row, row.value)}, {change(row)} against {usual}; "
-        f"alarm {beyond} {with_unit(row, row.bound)}; p = {probability(row.p_adjusted)}"
+        f"alarm {beyond} {with_unit(row, row.bound)}; p {_equal(probability(row.p_adjusted))}"
     )
 
 
