@@ -43,8 +43,10 @@ class _Stretch:
 class Player:
     """Plays one stream. Times given to `feed` that go back are taken as the latest so far (a stream is in order)."""
 
-    def __init__(self, *, rate_hz: int, buffer_ms: float) -> None:
+    def __init__(self, *, rate_hz: int, buffer_ms: float, after_ns: int = 0) -> None:
+        """`after_ns`: another stream is heard until then, and this one waits for its end."""
         self.rate_hz = rate_hz
+        self._after_ns = after_ns
         self._needed = ceil(buffer_ms * rate_hz / 1000)
         self._stretches: list[_Stretch] = []
         self._waiting_since_sample: int | None = 0
@@ -72,7 +74,7 @@ class Player:
 
     def _start(self) -> None:
         assert self._waiting_since_sample is not None
-        self._stretches.append(_Stretch(self._latest_ns, self._waiting_since_sample))
+        self._stretches.append(_Stretch(max(self._latest_ns, self._after_ns), self._waiting_since_sample))
         self._waiting_since_sample = None
 
     def _dry_ns(self) -> int:
@@ -159,9 +161,9 @@ class Player:
         return heard
 
 
-def played(chunks: Iterable[Chunk], *, rate_hz: int, buffer_ms: float) -> Player:
+def played(chunks: Iterable[Chunk], *, rate_hz: int, buffer_ms: float, after_ns: int = 0) -> Player:
     """A player that has heard all of `chunks`; the last one is taken as the end of the stream."""
-    player = Player(rate_hz=rate_hz, buffer_ms=buffer_ms)
+    player = Player(rate_hz=rate_hz, buffer_ms=buffer_ms, after_ns=after_ns)
     for chunk in chunks:
         player.feed(chunk.at_ns, chunk.samples)
     player.finish()

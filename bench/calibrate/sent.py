@@ -37,6 +37,8 @@ class SentResponse:
     done: Record | None = None
     words_ns: int | None = None
     audio: list[Record] = field(default_factory=list)
+    calls: list[Record] = field(default_factory=list)
+    """Its complete tool calls."""
 
     @property
     def first_output_ns(self) -> int | None:
@@ -121,6 +123,27 @@ def responses_of(events: Sequence[Record], all_events: Sequence[Record]) -> list
             response.audio.append(event)
         elif kind.endswith((".output_audio_transcript.delta", ".output_text.delta")) and event.get("text"):
             response.words_ns = response.words_ns if response.words_ns is not None else event["at_ns"]
+        elif kind == "response.function_call_arguments.done":
+            response.calls.append(event)
         elif kind == "response.done" and response.done is None:
             response.done = event
     return list(found.values())
+
+
+def with_results(responses: Sequence[SentResponse], events: Sequence[Record]) -> SentResponse | None:
+    """The responses from the first whose tool call got a result on, as one answer; None where there is none."""
+    results = {event["result_of"] for event in events if "result_of" in event}
+    first = next(
+        (place for place, each in enumerate(responses) if any(call["call_id"] in results for call in each.calls)), None
+    )
+    if first is None:
+        return None
+    chain = [each for each in responses[first:] if each.status != "cancelled"]
+    return SentResponse(
+        chain[-1].response_id,
+        chain[0].created_ns,
+        chain[-1].done,
+        min((each.words_ns for each in chain if each.words_ns is not None), default=None),
+        [event for each in chain for event in each.audio],
+        [call for each in chain for call in each.calls],
+    )

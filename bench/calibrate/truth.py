@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.calibrate.sent import Record, SentResponse, TrueSession, responses_of
+from bench.calibrate.sent import Record, SentResponse, TrueSession, responses_of, with_results
 from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run
 
@@ -89,7 +89,9 @@ def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session
     responses = responses_of(asked, session.events)
     split = any(len(record["items"]) > 1 for record in heard)
     whole_ns = next((at_ns for at_ns in _stops_ns(events) if at_ns >= turn.speech_end_ns), None) if split else None
-    answer = _answer(responses, turn.speech_end_ns, audio_expected=timeline.audio_expected, whole_ns=whole_ns)
+    answer = with_results(responses, events) or _answer(
+        responses, turn.speech_end_ns, audio_expected=timeline.audio_expected, whole_ns=whole_ns
+    )
     truth: dict[str, Any] = {"reason": None if heard or responses else "the server heard and sent nothing in this turn"}
     truth |= _true_latencies(timeline, turn, events, answer)
     truth["status"] = _status(timeline, answer, responses, turn, split=split)

@@ -101,6 +101,14 @@ class Dialect(ABC):
         """Messages that tell the server how much was heard of an item of its reply; empty where nobody asks."""
         return ()
 
+    def tool_result(self, call_id: str, output: str) -> Sequence[WireMessage]:
+        """Messages that bring the result of a tool call; empty where the protocol has no tools."""
+        return ()
+
+    def reply_to_tools(self, turn: int | None) -> Sequence[WireMessage]:
+        """Messages that ask for the reply once all results are there; empty where the server goes on by itself."""
+        return ()
+
     def post(self, message: WireMessage) -> None:
         """Put `message` into the outbox."""
         self._outbox.append(message)

@@ -210,6 +210,10 @@ class OpenAIDialect(Dialect):
             body["audio"]["output"]["voice"] = config.voice.wire
         if config.instructions is not None:
             body["instructions"] = config.instructions
+        if config.tools:
+            body["tools"] = [tool.wire for tool in config.tools]
+        if config.tool_choice is not None:
+            body["tool_choice"] = config.tool_choice
         if config.max_output_tokens is not None:
             body["max_output_tokens"] = config.max_output_tokens
         return body
@@ -237,14 +241,21 @@ class OpenAIDialect(Dialect):
         event = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms}
         return (orjson.dumps(event).decode(),)
 
+    def tool_result(self, call_id: str, output: str) -> Sequence[str]:
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        return (orjson.dumps({"type": "conversation.item.create", "item": item}).decode(),)
+
+    def reply_to_tools(self, turn: int | None) -> Sequence[str]:
+        return (f'{{"type":"response.create","event_id":"{_after_tools(turn)}"}}',)
+
     def refuses_turn(self, error: ErrorInfo, turn: int) -> bool:
         if error.code in _BENIGN_CODES:
             return False
-        return error.event_id in {f"bench-{turn}-commit", f"bench-{turn}-response", ANSWER_ID}
+        return error.event_id in {f"bench-{turn}-commit", f"bench-{turn}-response", _after_tools(turn), ANSWER_ID}
 
     def refuses_reply(self, error: ErrorInfo, turn: int) -> bool:
         # A commit that is refused as empty does not stop the response that was asked for after it.
-        return error.event_id in {f"bench-{turn}-response", ANSWER_ID}
+        return error.event_id in {f"bench-{turn}-response", _after_tools(turn), ANSWER_ID}
 
     def refuses_session(self, error: ErrorInfo) -> bool:
         # Until the session is ready nothing but its configuration was sent, so an error without an id is about that.
@@ -482,6 +493,11 @@ class OpenAIDialect(Dialect):
     def _error(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         error = parse_error(message.get("error"))
         return (ServerError(at_ns, error, benign=error.code in _BENIGN_CODES, fatal=error.code in _FATAL_CODES),)
+
+
+def _after_tools(turn: int | None) -> str:
+    """Id of our request for the reply that follows the results of tools."""
+    return f"bench-{'call' if turn is None else turn}-tools"
 
 
 def _merged(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

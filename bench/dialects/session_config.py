@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema
 from bench.config.block import Block, Complaint, DurationMs, Text, nearest, raise_all, refusal
 from bench.config.secrets import looks_like_key
 from bench.dialects import DEFAULT_DIALECT, dialect_names, voices_of
+from bench.dialects.tools import ToolChoice, Tools
 
 AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
 DEFAULT_TRANSCRIPTION_MODEL = "gpt-4o-mini-transcribe"
@@ -248,6 +249,8 @@ KEEPS: dict[tuple[str, ...], str] = {
     ("audio", "input", "format"): "session.input_format",
     ("audio", "input", "transcription"): "session.transcription",
     ("audio", "output", "format"): "session.output_format",
+    ("tools",): "session.tools",
+    ("tool_choice",): "session.tool_choice",
 }
 """Keys of the server's session that decide how a call is played and measured, and where a scenario says them."""
 
@@ -304,6 +307,22 @@ class SessionConfig(Block):
         examples=[1024, "inf"],
         json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "inf"}, {"type": "null"}]},
     )
+    tools: Tools = Field(
+        default=(),
+        description="Functions that the agent may call, in the shape of Chat Completions or of the Realtime protocol, "
+        "each with what it answers.",
+        examples=[[{"type": "function", "name": "store_hours", "answer": "Open from nine to six."}]],
+    )
+    tool_choice: ToolChoice = Field(
+        default=None,
+        description="Whether the agent calls a tool: auto, none, required, or one tool; absent: the server's own.",
+        examples=["auto", {"type": "function", "name": "lookup_order"}],
+    )
+    tool_rounds: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
+        default=8,
+        description="How often in one turn the agent may call tools and get answers; one more is too_many_calls.",
+        examples=[8],
+    )
     noise_reduction: Literal["near_field", "far_field"] | None = Field(
         default=None, description="The server's noise reduction for the caller; null is off."
     )
@@ -325,6 +344,14 @@ class SessionConfig(Block):
 
     def complaints(self) -> Iterator[Complaint]:
         """Settings that another setting makes meaningless."""
+        names = [tool.name for tool in self.tools]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                yield Complaint(("tools", place, "name"), f"found '{name}' a second time; allowed: one tool of a name")
+        if not self.tools and self.tool_choice is not None:
+            yield Complaint(("tool_choice",), "found without tools; allowed: with session.tools")
+        if isinstance(self.tool_choice, dict) and self.tools and self.tool_choice["name"] not in names:
+            yield Complaint(("tool_choice",), f"no tool '{self.tool_choice['name']}'; allowed: {', '.join(names)}")
         if self.output == "text":
             for key in ("voice", "output_format"):
                 if key in self.model_fields_set and getattr(self, key) not in {None, "pcm16"}:

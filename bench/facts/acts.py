@@ -71,3 +71,29 @@ class Sound:
     """Number of the response that was heard."""
     turn: int | None
     """The turn that it replies to; None for a greeting."""
+
+
+ToolError = Literal["unknown_tool", "bad_arguments", "tool_timeout", "tool_failed", "too_many_calls"]
+"""What went wrong with a tool call: there is no such tool, the arguments break its schema, it took too long, our
+function raised, or the agent went on calling. An answer that the scenario gives as an error is none of these."""
+
+
+@dataclass(slots=True)
+class ToolUse:
+    """One tool call of the agent, and what became of it."""
+
+    call_id: str
+    name: str
+    response: int
+    """Number of the response that held it."""
+    turn: int | None
+    called_ns: int
+    """Arrival of the complete call."""
+    error: ToolError | None = None
+    detail: str | None = None
+    decided_ns: int | None = None
+    """When `error` was known; None without one."""
+    sent_ns: int | None = None
+    """When its result was sent; None while the tool is at work, and for a call that got none."""
+    asked_ns: int | None = None
+    """When we asked for the reply to the results of its response."""

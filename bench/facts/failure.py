@@ -17,6 +17,7 @@ ErrorKind = Literal[
     "protocol",
     "closed",
     "cross_talk",
+    "tool",
     "harness",
 ]
 Stage = Literal["connect", "upgrade", "ready", "turn", "transcription", "close"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from bench.facts.acts import Cut, Listening, Sound, cut_from_dict
+from bench.facts.acts import Cut, Listening, Sound, ToolUse, cut_from_dict
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.facts.gaps import Gap
@@ -126,6 +126,8 @@ class Timeline:
     """What the caller made heard while it listened, in order."""
     cuts: list[Cut] = field(default_factory=list)
     """When our playback of a response was stopped, in order."""
+    tools: list[ToolUse] = field(default_factory=list)
+    """Tool calls that we answered, in order of arrival."""
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
     close_code: int | None = None
@@ -169,6 +171,7 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     data["gaps"] = [asdict(gap) for gap in timeline.gaps]
     data["sounds"] = [asdict(sound) for sound in timeline.sounds]
     data["cuts"] = [asdict(cut) for cut in timeline.cuts]
+    data["tools"] = [asdict(use) for use in timeline.tools]
     data["listenings"] = [asdict(each) for each in timeline.listenings]
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
     data["failure"] = asdict(timeline.failure) if timeline.failure else None
@@ -202,6 +205,7 @@ def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
     values["gaps"] = [Gap(**gap) for gap in data.get("gaps", ())]
     values["sounds"] = [Sound(**sound) for sound in data.get("sounds", ())]
     values["cuts"] = [cut_from_dict(cut) for cut in data.get("cuts", ())]
+    values["tools"] = [ToolUse(**use) for use in data.get("tools", ())]
     values["listenings"] = [Listening(**each) for each in data.get("listenings", ())]
     values["failure"] = _failure(data.get("failure"))
     return Timeline(**values)

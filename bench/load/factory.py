@@ -27,6 +27,7 @@ from bench.scenario.target import Target
 from bench.session.call import CallPlan, pack_audio
 from bench.session.frames import FrameBank
 from bench.session.steps import step_of
+from bench.session.tools import Toolbox
 from bench.session.tracker import Bounds
 from bench.transport import transport_for
 from bench.transport.channel import ConnectOptions
@@ -106,6 +107,8 @@ class CallFactory:
         self._voices = Voices(scenario, fixtures_of(scenario))
         self._release_ms = detection.release_ms if detection.type == "manual" else None
         self._pack = partial(pack_audio, self._transport, packer)
+        tools = scenario.session.tools
+        self._toolbox = Toolbox(tools, base=scenario.base) if tools else None
         self._banks: dict[tuple[int, str | None], FrameBank] = {}
 
     def prepare(self) -> None:
@@ -173,6 +176,8 @@ class CallFactory:
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
             client_late_ms=scenario.health.client_late_ms,
             transcription_model=transcription.model if transcription is not None else None,
+            toolbox=self._toolbox,
+            tool_seed=f"{scenario.seed}:{block_of(index, self._among)}",
             record=scenario.record is not None and scenario.record.keeps(scenario.seed, index),
         )
 

@@ -26,9 +26,10 @@ def cut_of(timeline: Timeline, turn: TurnFacts, reply: Reply) -> Cut | None:
 def heard(timeline: Timeline, turn: TurnFacts, reply: Reply) -> Player:
     """The playback of `reply` as the caller heard it, as far as the row of `turn` knows."""
     rate_hz, buffer_ms, cut = timeline.output_rate_hz, timeline.jitter_buffer_ms, cut_of(timeline, turn, reply)
+    after_ns = _after_ns(timeline, turn, reply)
     if cut is None:
-        return played(reply.chunks, rate_hz=rate_hz, buffer_ms=buffer_ms)
-    player = Player(rate_hz=rate_hz, buffer_ms=buffer_ms)
+        return played(reply.chunks, rate_hz=rate_hz, buffer_ms=buffer_ms, after_ns=after_ns)
+    player = Player(rate_hz=rate_hz, buffer_ms=buffer_ms, after_ns=after_ns)
     for chunk in reply.chunks:
         if chunk.at_ns <= cut.at_ns:
             player.feed(chunk.at_ns, chunk.samples)
@@ -36,6 +37,20 @@ def heard(timeline: Timeline, turn: TurnFacts, reply: Reply) -> Player:
         player.finish()
     player.cut(cut.at_ns)
     return player
+
+
+def _after_ns(timeline: Timeline, turn: TurnFacts, reply: Reply) -> int:
+    """Until when what was said before a tool is heard, where `reply` goes on after its result; else 0."""
+    begun_ns, number = reply.begun_ns, reply.number
+    if not timeline.tools or begun_ns is None or number is None:
+        return 0
+    asked = [use.response for use in timeline.tools if use.asked_ns is not None and use.asked_ns <= begun_ns]
+    before = max((each for each in asked if each < number), default=None)
+    if before is None or before != number - 1:
+        return 0
+    known = timeline.entries[: turn.entries_measured]
+    (said,) = collect_replies(entry for entry in known if entry.response == before)
+    return heard(timeline, turn, said).end_ns or 0
 
 
 def talk_over_ms(timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply]) -> float | None:

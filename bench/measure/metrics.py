@@ -152,6 +152,12 @@ _LATENCY = (
     ),
     _latency("leading_silence_ms", "leading silence", "first reply audio byte -> first audible reply sample"),
     _latency("tool_ms", "tool call", "end of the caller's speech -> a complete tool call has arrived"),
+    _latency(
+        "tool_answer_ms",
+        "our tools",
+        "a complete tool call has arrived -> we sent its result, the slowest of a turn",
+        worse=None,
+    ),
     _latency("tool_resume_ms", "after the tool", "tool result sent -> next audible reply sample"),
     _latency(
         "reply_heard_ms",
@@ -440,6 +446,11 @@ _RATES = (
         "talk_over_rate",
         "turns with talk-over",
         "turns in which a reply was audible while the caller spoke / turns that ended",
+    ),
+    _share(
+        "tool_error_rate",
+        "tool calls gone wrong",
+        "turns with a tool call that was of an unknown tool, broke its schema, timed out or failed / turns with one",
     ),
     _share("ok_rate", "answered", "turns with status `ok` / turns that ended", worse="lower"),
     _share("stall_rate", "replies with a stall", "turns with at least one stall / turns with reply audio"),

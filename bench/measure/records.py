@@ -104,7 +104,20 @@ class TurnRecord:
     false_barge_in: bool | None = None
     """Whether the reply stopped for one of them."""
     tool_ms: float | None = None
+    tool_answer_ms: float | None = None
+    """How long the slowest of our own tools took; what the server waited for, and no delay of its own."""
     tool_resume_ms: float | None = None
+    tool_calls: int | None = None
+    """Tool calls of the turn; null without any."""
+    tool_rounds: int | None = None
+    """How often the agent got results and was asked to go on."""
+    tools_called: str | None = None
+    """The calls as JSON: a list of `{name, arguments, error, detail}`."""
+    tool_error: str | None = None
+    """What went wrong with the first call that did: unknown_tool, bad_arguments, tool_timeout, tool_failed or
+    too_many_calls; null where all went well."""
+    preamble: bool | None = None
+    """Whether the agent spoke before it had the first result."""
 
     # reply delivery
     responses: int = 0

@@ -28,6 +28,7 @@ from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.splits import is_split, whole_ns
+from bench.measure.tool_chains import chain_of, joined, tool_columns, uses_of, with_tool_errors
 from bench.measure.transcript import Heard, entries_of_row, heard_in
 from bench.measure.wer import WordScore, score_words, too_long
 from bench.pricing.book import NO_BOOKS, Books
@@ -61,12 +62,18 @@ def measure_but_words(
     replies = collect_replies(entries)
     cut_into = timeline.cut_into(turn)
     split = is_split(timeline, turn, entries, replies)
-    answer = next((reply for reply in replies if reply.number == cut_into), None) or answer_of(
-        replies,
-        speech_end_ns=turn.speech_end_ns,
-        audio_expected=timeline.audio_expected,
-        whole_ns=whole_ns(turn, entries) if split else None,
-    )
+    uses = uses_of(timeline, turn)
+    answer = next((reply for reply in replies if reply.number == cut_into), None)
+    parts = chain_of(replies, uses) if answer is None else []
+    if parts:
+        answer = joined(parts)
+    elif answer is None:
+        answer = answer_of(
+            replies,
+            speech_end_ns=turn.speech_end_ns,
+            audio_expected=timeline.audio_expected,
+            whole_ns=whole_ns(turn, entries) if split else None,
+        )
     interruption = interruption_columns(timeline, turn, entries)
     outcome = judge(
         timeline,
@@ -79,6 +86,7 @@ def measure_but_words(
         split=bool(split),
         talked_over=interruption["talk_over_ms"] is not None,
     )
+    outcome = with_tool_errors(outcome, turn, uses)
     heard = heard_in(entries, turn, expected=timeline.transcription_expected)
     spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
@@ -86,7 +94,8 @@ def measure_but_words(
         **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
-        **_delivery(timeline, turn, replies, answer),
+        **_delivery(timeline, turn, replies, answer, parts or ([answer] if answer else [])),
+        **tool_columns(timeline, uses, replies),
         **interruption,
         **backchannel_columns(timeline, turn),
         split_turn=split,
@@ -192,27 +201,36 @@ def _between_ms(start_ns: int | None, end_ns: int | None) -> float | None:
     return None if start_ns is None or end_ns is None else (end_ns - start_ns) / NS_PER_MS
 
 
-def _delivery(timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply], answer: Reply | None) -> Columns:
-    """How the answer came, and how a listener with a jitter buffer hears it."""
+def _delivery(
+    timeline: Timeline, turn: TurnFacts, replies: Sequence[Reply], answer: Reply | None, parts: Sequence[Reply]
+) -> Columns:
+    """How the answer came, and how a listener with a jitter buffer hears it.
+
+    `parts`: the responses that it consists of, more than one where it went on after a tool. Speeds are those of the
+    last one that brought anything: the wait for a tool is no delivery.
+    """
     if answer is None:
         return {"responses": len(replies)}
-    rate_hz, chunks, usage = timeline.output_rate_hz, answer.chunks, answer.usage
+    rate_hz = timeline.output_rate_hz
+    last = next((part for part in reversed(parts) if part.first_output_ns is not None), answer)
+    usage = last.usage
     columns: Columns = {
         "responses": len(replies),
         "reply_text": answer.wording,
         "text_deltas": len(answer.text),
         "audio_deltas": len(answer.audio),
-        "text_tokens_per_s": _per_second(_said_tokens(usage), answer.text),
-        "audio_tokens_per_s": _per_second(usage.out_audio_tokens if usage else None, answer.audio),
-        "audio_rtf": _per_second(answer.samples / rate_hz, answer.audio),
-        "underrun_ms": underrun_ms(chunks, rate_hz),
+        "text_tokens_per_s": _per_second(_said_tokens(usage), last.text),
+        "audio_tokens_per_s": _per_second(usage.out_audio_tokens if usage else None, last.audio),
+        "audio_rtf": _per_second(last.samples / rate_hz, last.audio),
+        "underrun_ms": underrun_ms(last.chunks, rate_hz),
     }
-    if chunks:
-        player = heard_reply(timeline, turn, answer)
-        stalls_ns = [stall.length_ns for stall in player.stalls]
+    if answer.audio:
+        players = [heard_reply(timeline, turn, part) for part in parts if part.audio]
+        stalls_ns = [stall.length_ns for player in players for stall in player.stalls]
+        ends_ns = [player.end_ns for player in players if player.end_ns is not None]
         columns |= {
             "reply_audio_ms": answer.samples / rate_hz * 1000,
-            "reply_heard_ms": _between_ms(turn.speech_end_ns, player.end_ns),
+            "reply_heard_ms": _between_ms(turn.speech_end_ns, max(ends_ns, default=None)),
             "stalls": len(stalls_ns),
             "stall_ms": sum(stalls_ns) / NS_PER_MS,
             "longest_stall_ms": max(stalls_ns, default=0) / NS_PER_MS,

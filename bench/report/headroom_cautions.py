@@ -33,7 +33,8 @@ def cautions_of(found: Headroom) -> list[str]:
     if found.minutes:
         said.append(
             f"The calls came as far as minute {found.minutes[-1].minute}. Every response reads the whole call again, "
-            "so longer calls use more a minute than any here."
+            "so longer calls use more a minute than any here; bench cost RUN --minutes N --calls-per-day N "
+            "--peak-hour 12% projects them."
         )
     if not found.whole:
         said.append(

@@ -24,7 +24,7 @@ from bench.scenario.threshold_grammar import Objective
 CONTINUITY_MS = (50, 100, 200)
 OF_CALLS = ("connect_error_rate", "session_error_rate", "no_greeting_rate")
 
-_ONLY_WHERE_KNOWN = frozenset({"no_greeting_rate", "split_turn"})
+_ONLY_WHERE_KNOWN = frozenset({"no_greeting_rate", "split_turn", "tool_error_rate"})
 """Shares that say nothing of a conversation without such a step, or of push to talk."""
 
 
@@ -56,7 +56,8 @@ def share(view: View, name: str, objectives: Sequence[Objective] = ()) -> Share:
 def error_rates(view: View) -> list[Rate]:
     """Connecting, turns and whole calls apart: they must not be mixed into one error rate."""
     rates = [
-        share(view, name).rate() for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate", "split_turn")
+        share(view, name).rate()
+        for name in (*OF_CALLS, "error_rate", "no_reply_rate", "early_rate", "split_turn", "tool_error_rate")
     ]
     return [rate for rate in rates if rate.n or rate.name not in _ONLY_WHERE_KNOWN]
 
@@ -135,6 +136,11 @@ def _talk_over(view: View) -> tuple[Mask, Mask]:
     return view.measured, view.turn["talk_over_ms"] > 0
 
 
+def _tool_errors(view: View) -> tuple[Mask, Mask]:
+    called = view.turn["tool_calls"] > 0
+    return view.measured & called, view.turns["tool_error"].notna().to_numpy(dtype=np.bool_)
+
+
 def _tasks(view: View) -> tuple[Mask, Mask]:
     passed = view.turn["expect_pass"]
     return view.measured & ~np.isnan(passed), passed > 0
@@ -152,6 +158,7 @@ _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "stall_free": _stall_free,
     "task_success": _tasks,
     "split_turn": _splits,
+    "tool_error_rate": _tool_errors,
     "barge_in_rate": _barge_ins,
     "false_barge_in": _false_barge_ins,
     "talk_over_rate": _talk_over,

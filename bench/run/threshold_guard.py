@@ -182,6 +182,7 @@ _SHARES: dict[str, Callable[[TurnRecord], bool | None]] = {
     "stall_free": _stall_free,
     "task_success": lambda row: row.expect_pass,
     "split_turn": lambda row: row.split_turn,
+    "tool_error_rate": lambda row: None if not row.tool_calls else row.tool_error is not None,
     "barge_in_rate": lambda row: row.barge_in,
     "false_barge_in": lambda row: row.false_barge_in,
     "talk_over_rate": lambda row: row.talk_over_ms is not None,

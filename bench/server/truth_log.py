@@ -77,6 +77,10 @@ class TruthLog:
         for key, short in (("response_id", "response"), ("item_id", "item"), ("transcript", "transcript")):
             if key in event:
                 record[short] = event[key]
+        if kind == "response.function_call_arguments.done":
+            record |= {key: event[key] for key in ("call_id", "name", "arguments")}
+        elif kind == "conversation.item.added" and event["item"]["type"] == "function_call_output":
+            record |= {"item": event["item"]["id"], "result_of": event["item"]["call_id"]}
         if kind.startswith("response.") and "response" in event:
             response = event["response"]
             record["response"] = response["id"]

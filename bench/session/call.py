@@ -67,6 +67,7 @@ class Call(Conversation):
         A step that fails is shown as our own mistake and does not keep the next from being taken.
         """
         self._set_talking(False)
+        self._tool_desk.close()
         if self._pacer is not None:
             self._pacer.stop()
         try:
@@ -83,7 +84,7 @@ class Call(Conversation):
         self.timeline.phase_ended = self._plan.phases.at(closed_ns or time.monotonic_ns()).name
         # These know the call: a cycle each, which the collector would have to find among thousands.
         self._pacer, self._frames = None, self._plan.frames
-        del self._ended_turns
+        del self._ended_turns, self._tool_desk
         self._observer.open_sessions -= 1
 
     def _await_ready(self) -> bool:

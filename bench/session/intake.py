@@ -24,12 +24,14 @@ from bench.facts.signals import (
     Signal,
     SpeechStarted,
     TextDelta,
+    ToolCall,
 )
 from bench.facts.timeline import Timeline
 from bench.session.barge_in import BargeIn
 from bench.session.listener import Listener
 from bench.session.scrub import Scrubber
 from bench.session.tape import Tape
+from bench.session.tool_desk import ToolDesk
 from bench.session.tracker import Tracker
 
 _DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
@@ -49,6 +51,7 @@ class Intake:
         listener: Listener,
         scrubber: Scrubber | None = None,
         barge_in: BargeIn | None = None,
+        tool_desk: ToolDesk | None = None,
         tape: Tape | None = None,
     ) -> None:
         self._timeline = timeline
@@ -58,6 +61,7 @@ class Intake:
         self._scrubber = scrubber or Scrubber(Redactor(), timeline)
         self._tape = tape
         self._barge_in = barge_in or BargeIn(timeline, listener, dialect)
+        self._tool_desk = tool_desk
         self.curious = False
         """Somebody waits for a moment of a reply: its deltas may end that wait."""
         self.ready = False
@@ -95,6 +99,8 @@ class Intake:
 
     def _note(self, signal: Signal, read_ns: int) -> None:
         response = self._tracker.feed(signal, read_ns)
+        if response is not None and self._tool_desk is not None and isinstance(signal, ToolCall | ResponseEnded):
+            self._tool_desk.feed(signal, response)
         if isinstance(signal, _STOPPING):
             self._barge_in.feed(signal, response, read_ns)
         if response is not None and isinstance(signal, TextDelta):

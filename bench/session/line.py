@@ -29,6 +29,7 @@ from bench.session.listener import Listener
 from bench.session.plan import CallPlan, Observer
 from bench.session.scrub import Scrubber
 from bench.session.tape import CallSound, Tape
+from bench.session.tool_desk import ToolDesk
 from bench.session.tracker import Tracker
 from bench.transport.channel import Channel, Closed, Media, TransportError
 from bench.transport.witness import gaps_since
@@ -67,10 +68,27 @@ class Line:
         self._tape = Tape() if plan.record else None
         self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
         self._barge_in = BargeIn(self.timeline, self._listener, dialect)
-        self._intake = Intake(
-            self.timeline, dialect, self.tracker, self._listener, self._scrubber, self._barge_in, self._tape
-        )
         self._changed = Event()
+        self._tool_desk = ToolDesk(
+            self.timeline,
+            self.tracker,
+            dialect,
+            plan.toolbox,
+            send=self._tool_answered,
+            continues=self._listener.goes_on,
+            seed=plan.tool_seed,
+            open_sessions=lambda: observer.open_sessions,
+        )
+        self._intake = Intake(
+            self.timeline,
+            dialect,
+            self.tracker,
+            self._listener,
+            self._scrubber,
+            self._barge_in,
+            tool_desk=self._tool_desk,
+            tape=self._tape,
+        )
         self._messages_read = 0
         self._arrived_ns = 0
         self._gaps_noted_ns = time.monotonic_ns()
@@ -161,6 +179,15 @@ class Line:
         if self._intake.take(signals, read_ns):
             self._changed.set()
         self._send_posted()
+
+    def _tool_answered(self) -> None:
+        """A tool's result waits in the outbox."""
+        try:
+            if self._channel is not None and self._closed is None:
+                self._send_posted()
+        except TransportError as error:
+            self._fail(error.failure)
+        self._changed.set()
 
     def _send_posted(self) -> None:
         for message in self.dialect.data_to_send():

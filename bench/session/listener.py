@@ -58,6 +58,11 @@ class Listener:
         self._dialect = dialect
         self._buffer_ms = jitter_buffer_ms
         self._ears: dict[int, _Ear] = {}
+        self._goes_on = False
+
+    def goes_on(self) -> None:
+        """The next response goes on with what is being heard: it is played after that, and not beside it."""
+        self._goes_on = True
 
     @property
     def end_ns(self) -> int:
@@ -150,7 +155,8 @@ class Listener:
         ear = self._ears.get(response)
         if ear is None:
             rate_hz = self._dialect.output_format.rate_hz
-            player = Player(rate_hz=rate_hz, buffer_ms=self._buffer_ms)
+            after_ns, self._goes_on = self.end_ns if self._goes_on else 0, False
+            player = Player(rate_hz=rate_hz, buffer_ms=self._buffer_ms, after_ns=after_ns)
             ear = self._ears[response] = _Ear(player, OnsetDetector(rate_hz))
         return ear
 

@@ -14,6 +14,7 @@ from bench.dialects.dialect import Dialect
 from bench.facts.phases import Phases
 from bench.facts.timeline import Labels, Timeline, TurnFacts
 from bench.session.frames import FrameBank
+from bench.session.tools import Toolbox
 from bench.session.tracker import Bounds
 from bench.transport.channel import ConnectOptions, Transport
 
@@ -49,6 +50,10 @@ class CallPlan:
     client_late_ms: float
     transcription_model: str | None
     """None when the server was not asked to transcribe the caller."""
+    toolbox: Toolbox | None = None
+    """What the agent's tools answer; None without tools."""
+    tool_seed: str = ""
+    """Of what is random in those answers."""
     record: bool = False
     """Whether the call is kept as sound."""
 

@@ -31,6 +31,7 @@ EARLY_SETTLE_NS = 3_000_000_000
 """How long a caller whom the server cut off waits for the real answer before taking the early one for all."""
 MOST_NOISE = 500
 """Signals of no consequence that one session stores; a server may repeat an error for every audio frame."""
+_NO_END_NS = 2**62
 _TAKEN = (SpeechStarted, SpeechStopped, InputCommitted)
 _NOISE = (ServerError, Unrecognised, Malformed, RateLimits)
 
@@ -199,6 +200,9 @@ class Tracker:
             if response.ended_ns is None:
                 over = now_ns >= max(self.said_by_ns(response.number), turn.speech_end_ns)
                 return ("error" if refused else "response_timeout") if over else None
+        owed_ns = self._tools_until_ns(turn, mine)
+        if owed_ns is not None and not refused:
+            return None if now_ns < owed_ns else "reply_timeout"
         if refused:
             return "error" if mine or now_ns >= (self._refused_ns or 0) + self._settle_ns else None
         ended = [response for response in mine if (response.ended_ns or 0) >= turn.speech_end_ns]
@@ -211,6 +215,16 @@ class Tracker:
             last_ns = max(turn.speech_end_ns, *(response.ended_ns or 0 for response in ended), 0)
             return "completed" if now_ns >= last_ns + EARLY_SETTLE_NS else None
         return "completed"
+
+    def _tools_until_ns(self, turn: TurnFacts, mine: Sequence[ResponseState]) -> int | None:
+        """Until when the reply to the results of tools is waited for; None when none is owed."""
+        uses = [use for use in self._timeline.tools if use.turn == turn.index]
+        if any(use.sent_ns is None and use.error != "too_many_calls" for use in uses):
+            return _NO_END_NS  # each tool has a bound of its own
+        asked_ns = max((use.asked_ns for use in uses if use.asked_ns is not None), default=None)
+        if asked_ns is None or any(response.first_ns >= asked_ns for response in mine):
+            return None
+        return asked_ns + self._bounds.reply_ns
 
     @property
     def _settle_ns(self) -> int:
@@ -249,6 +263,9 @@ class Tracker:
                 marks.append(response.ended_ns + self._settle_ns)
         if self._last_commit_ns is not None:
             marks += [self._last_commit_ns + self._bounds.reply_ns, self._last_commit_ns + self._settle_ns]
+        asked = [use.asked_ns for use in self._timeline.tools if use.turn == turn.index and use.asked_ns is not None]
+        if asked:
+            marks.append(max(asked) + self._bounds.reply_ns)
         if self._refused_ns is not None:
             marks.append(self._refused_ns + self._settle_ns)
         ahead = [mark for mark in marks if mark > now_ns]

@@ -17,6 +17,7 @@ import yaml
 from bench.load.factory import fixtures_of
 from bench.load.spec import Callee, RunSpec, Stretch, Workforce
 from bench.pricing.book import Books
+from bench.scenario.model import Scenario
 from bench.scenario.read import expanded, scenario_from_dict
 from bench.scenario.target import Target
 from bench.store.folder import RunFolder
@@ -24,7 +25,7 @@ from bench.store.folder import RunFolder
 
 def pack(spec: RunSpec) -> dict[str, Any]:
     """Everything of the run that does not depend on the worker."""
-    body = expanded(spec.scenario)
+    body = expanded(_with_files_read(spec.scenario))
     for key in ("target", "targets", "fixtures", "pricing"):
         body.pop(key, None)
     return {
@@ -39,6 +40,13 @@ def pack(spec: RunSpec) -> dict[str, Any]:
         ],
         "stretch": asdict(spec.stretch) if spec.stretch is not None else None,
     }
+
+
+def _with_files_read(scenario: Scenario) -> Scenario:
+    """The scenario with what its tools answer from files in the place of their paths."""
+    tools = tuple(tool.model_copy(update={"answer": tool.answer.read()}) for tool in scenario.session.tools)
+    session = scenario.session.model_copy(update={"tools": tools}) if tools else scenario.session
+    return scenario.model_copy(update={"session": session})
 
 
 def _packed(callee: Callee, target: Target) -> dict[str, Any]:

@@ -24,6 +24,8 @@ NOT_METRICS = {
         "reference_chars",
         "frames",
         "backchannels",
+        "tool_calls",
+        "tool_rounds",
     ),
     *(f"rate_limit_{name}_{what}" for name in ("requests", "tokens") for what in ("limit", "remaining", "reset_s")),
 }

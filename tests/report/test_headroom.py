@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure.rate_limits import LimitTold, QuotaState, to_text, told_of
+from bench.report.bill_learned import learn
+from bench.report.bill_projection import Launch, project
 from bench.report.findings_headroom import Headroom
 from bench.report.headroom import headroom, peak_of, reserved_tokens, rounded_up
 from bench.report.headroom_phrases import headroom_warnings
@@ -76,6 +78,20 @@ def test_a_peak_in_calls_a_minute_needs_whole_calls(tmp_path: Path) -> None:
     assert (found.peak_at_once, found.limits[0].peak_share) == (100, 1.25)
     assert (tokens.used.value, tokens.together, tokens.ask) == (55_000, None, 55_000)
     assert requests.used.value == 200
+
+
+def test_a_projected_launch_needs_the_same(tmp_path: Path) -> None:
+    """3,000 calls an hour are 50 a minute: what `bench cost RUN` says of them is what the peak needs."""
+    view = view_of(stored(tmp_path / "r", scenario={"load": {"planned_peak": "50/min"}}))
+    learned = learn(view)
+    assert learned is not None
+    projected = project(learned, Launch(calls_per_day=30_000, peak_share=0.1))
+    tokens, requests = headroom(view)[0].needs
+    assert projected.peak_tokens_per_min is not None
+    assert projected.peak_responses_per_min is not None
+    assert projected.peak_tokens_per_min.value == pytest.approx(tokens.used.value)
+    assert projected.peak_responses_per_min.value == pytest.approx(requests.used.value)
+    assert projected.peak_calls_at_once == pytest.approx(headroom(view)[0].peak_at_once)
 
 
 def test_without_a_word_of_limits_use_and_needs_are_told(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.audio.formats import AudioFormat
@@ -31,6 +32,14 @@ logger = logging.getLogger(__name__)
 
 class EngineError(Exception):
     """The engine could not do its work; the client sees a failed response or transcription, the session lives on."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A call of one of the client's functions; `arguments` is JSON."""
+
+    name: str
+    arguments: str
 
 
 class Handler(Protocol):
@@ -144,8 +153,8 @@ class StreamingSession(EngineSession):
         """What was said in committed audio; raises `EngineError`."""
 
     @abstractmethod
-    def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes, None]:
-        """The answer as it comes: words (`str`) and audio in the request's `output_format` (`bytes`)."""
+    def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes | FunctionCall, None]:
+        """The answer as it comes: words (`str`), audio in the request's `output_format` (`bytes`), and calls."""
 
     def commit_input(self, item_id: str, *, transcribe: bool) -> None:
         if transcribe:
@@ -176,6 +185,8 @@ class StreamingSession(EngineSession):
                 async for piece in pieces:
                     if isinstance(piece, str):
                         self.handler.apply(session.reply_text(response_id, piece))
+                    elif isinstance(piece, FunctionCall):
+                        self.handler.apply(session.reply_call(response_id, piece.name, piece.arguments))
                     else:
                         samples = len(piece) // request.output_format.bytes_per_sample
                         self.handler.apply(session.reply_audio(response_id, piece), (samples, None))

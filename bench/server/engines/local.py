@@ -18,7 +18,7 @@ from typing import Any
 from bench.audio.formats import AudioFormat
 from bench.server.allowance import Allowance
 from bench.server.engines.agent import Agent
-from bench.server.engines.base import EngineError, Handler, StreamingSession
+from bench.server.engines.base import EngineError, FunctionCall, Handler, StreamingSession
 from bench.server.engines.pacing import ReplyPacer
 from bench.server.engines.pool import Recognition, WorkerPool
 from bench.server.protocol.commands import ReplyRequest
@@ -101,7 +101,7 @@ class LocalSession(StreamingSession):
             raise EngineError("this audio was never heard")
         return await recognition.text()
 
-    async def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes, None]:
+    async def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes | FunctionCall, None]:
         answer = await self._answer(request)
         if request.modality == "text":
             for word in words(answer):

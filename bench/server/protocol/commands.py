@@ -7,6 +7,7 @@ that an engine can listen while the caller is still speaking.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,8 @@ class ContextItem:
     item_id: str
     role: str
     text: str | None
+    call_id: str | None = None
+    """Of a function call, and of its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,15 @@ class ReplyRequest:
     voice: str
     speed: float
     max_output_tokens: int | None
+    tools: tuple[dict[str, Any], ...] = ()
+    """Functions that the response may call; none where `tool_choice` is "none"."""
+    tool_choice: str | dict[str, Any] = "auto"
+
+    @property
+    def tool_results(self) -> tuple[ContextItem, ...]:
+        """The results of tools that the newest items of the context are; none where something else came last."""
+        found = list(itertools.takewhile(lambda item: item.role == "function_call_output", reversed(self.context)))
+        return tuple(reversed(found))
 
 
 @dataclass(frozen=True, slots=True)

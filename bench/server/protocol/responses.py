@@ -9,7 +9,7 @@ Trap: reply audio arrives here already encoded for the wire; its duration is its
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,8 @@ class Response:
     new_event: NewEvent
     out_text_tokens: int = 0
     _item: Item | None = None
+    _output: list[dict[str, Any]] = field(default_factory=list)
+    """Items of the response that are complete, as they were shown."""
     _audio: bytearray = field(default_factory=bytearray)
     _audio_bytes: int = 0
 
@@ -120,13 +122,49 @@ class Response:
 
     def ended(self, ending: Ending, ledger: UsageLedger) -> list[Event]:
         """The closing events, `response.done` last."""
-        events: list[Event] = []
-        output: list[dict[str, Any]] = []
-        if self._item is not None:
-            output, events = self._closed(self._item, complete=ending.status == "completed")
+        events = self._end_message(complete=ending.status == "completed")
+        output = self._output
         usage = ledger.usage(self.context, out_text_tokens=self.out_text_tokens, out_audio_tokens=self.out_audio_tokens)
         response = self._wire(ending.status, ending.details(), output, usage)
         return [*events, self.new_event("response.done", response=response)]
+
+    def call(self, name: str, arguments: str, *, item_id: str, call_id: str, pieces: Sequence[str]) -> list[Event]:
+        """A complete call of the function `name`; what was being said is closed before it.
+
+        `pieces`: the arguments as they are streamed.
+        """
+        events = self._end_message(complete=True)
+        fields = {"name": name, "call_id": call_id, "arguments": ""}
+        item = Item(item_id, "function_call", status="in_progress", fields=fields)
+        place = {"response_id": self.id, "output_index": len(self._output)}
+        shown = item.wire()
+        events.append(self.new_event("response.output_item.added", **place, item=shown))
+        if self.conversation is not None:
+            previous = self.conversation.insert(item, None)
+            events.append(self.new_event("conversation.item.added", previous_item_id=previous, item=shown))
+        kind, about = "response.function_call_arguments", {**place, "item_id": item_id, "call_id": call_id}
+        events += [self.new_event(f"{kind}.delta", **about, delta=piece) for piece in pieces]
+        events.append(self.new_event(f"{kind}.done", **about, name=name, arguments=arguments))
+        item.fields["arguments"], item.status = arguments, "completed"
+        self.out_text_tokens += text_tokens(name) + text_tokens(arguments)
+        return events + self._shown_whole(item)
+
+    def _end_message(self, *, complete: bool) -> list[Event]:
+        """Close what is being said, if anything is; what is said after that is another item."""
+        if self._item is None:
+            return []
+        item, self._item = self._item, None
+        return self._closed(item, complete=complete)
+
+    def _shown_whole(self, item: Item) -> list[Event]:
+        """The closing events of an item, which is then part of the response's output."""
+        shown, place = item.wire(), len(self._output)
+        self._output.append(shown)
+        events = [self.new_event("response.output_item.done", response_id=self.id, output_index=place, item=shown)]
+        if self.conversation is not None:
+            previous = self.conversation.before(item)
+            events.append(self.new_event("conversation.item.done", previous_item_id=previous, item=shown))
+        return events
 
     def _opened(self) -> tuple[Item, list[Event]]:
         if self._item is not None:
@@ -136,7 +174,9 @@ class Response:
         shown = item.wire()
         item.parts.append(Part(kind, text=""))
         events = [
-            self.new_event("response.output_item.added", response_id=self.id, output_index=0, item=shown),
+            self.new_event(
+                "response.output_item.added", response_id=self.id, output_index=len(self._output), item=shown
+            ),
         ]
         if self.conversation is not None:
             previous = self.conversation.insert(item, None)
@@ -144,7 +184,7 @@ class Response:
         events.append(self._part_event("response.content_part.added", part=self._part_wire("")))
         return item, events
 
-    def _closed(self, item: Item, *, complete: bool) -> tuple[list[dict[str, Any]], list[Event]]:
+    def _closed(self, item: Item, *, complete: bool) -> list[Event]:
         part = item.parts[0]
         item.status = "completed" if complete else "incomplete"
         text = part.text or ""
@@ -156,20 +196,16 @@ class Response:
                 self._part_event("response.output_audio_transcript.done", transcript=text),
             ]
         events.append(self._part_event("response.content_part.done", part=self._part_wire(text)))
-        shown = item.wire()
-        events.append(self.new_event("response.output_item.done", response_id=self.id, output_index=0, item=shown))
         if self.conversation is not None:
             self.conversation.keep_reply(item, bytes(self._audio))
-            previous = self.conversation.before(item)
-            events.append(self.new_event("conversation.item.done", previous_item_id=previous, item=shown))
-        return [shown], events
+        return events + self._shown_whole(item)
 
     def _part_wire(self, text: str) -> dict[str, str]:
         return {"type": "text", "text": text} if self.modality == "text" else {"type": "audio", "transcript": text}
 
     def _part_event(self, kind: str, **fields: Any) -> Event:
         return self.new_event(
-            kind, response_id=self.id, item_id=self.item_id, output_index=0, content_index=0, **fields
+            kind, response_id=self.id, item_id=self.item_id, output_index=len(self._output), content_index=0, **fields
         )
 
     def _wire(
@@ -257,6 +293,8 @@ class Responses:
             voice=voice if isinstance(voice, str) else voice["id"],
             speed=float(output["speed"]),
             max_output_tokens=response.max_tokens,
+            tools=tuple(settings["tools"]) if settings["tool_choice"] != "none" else (),
+            tool_choice=settings["tool_choice"],
         )
         return response, request, new_items
 

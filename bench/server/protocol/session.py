@@ -184,6 +184,14 @@ class Session:
         self._has_spoken = True
         return self._said(response, response.audio(data, in_base64))
 
+    def reply_call(self, response_id: str, name: str, arguments: str) -> Actions:
+        """The engine calls a function of the client's; nothing once the response has ended."""
+        response = self._responses.get(response_id)
+        if response is None:
+            return Actions()
+        ids = {"item_id": self._new_id("item"), "call_id": self._new_id("call")}
+        return self._said(response, response.call(name, arguments, **ids, pieces=words(arguments)))
+
     def reply_ended(self, response_id: str, ending: Ending) -> Actions:
         """The engine is finished with this response; nothing if it had ended before."""
         actions = Actions()

@@ -27,6 +27,7 @@ from bench.server.engines.simulated.reactions import AGAIN_MS, spoken_into
 from bench.server.engines.simulated.reply_plan import ScheduledAction, reply_actions, with_faults
 from bench.server.engines.simulated.scheduled_reply import ScheduledReply
 from bench.server.engines.simulated.simulated_input import SimulatedInput
+from bench.server.engines.simulated.tool_calls import answering_plan, calling_actions, has_tools
 from bench.server.engines.simulated.transcripts import Transcripts
 from bench.server.engines.simulated.turn import Turn, greeting, new_turn, unasked_greeting
 from bench.server.protocol.commands import Event, ReplyRequest
@@ -343,7 +344,8 @@ class SimulatedSession(EngineSession):
             self._replies[response_id] = ScheduledReply(self.handler, response_id, [], now_ns)
             return
         turn = self._turn
-        if self._greeting is not None or turn is None or turn.done or not turn.committed:
+        goes_on = bool(request.tool_results) and turn is not None and turn.rounds > 0
+        if self._greeting is not None or turn is None or (turn.done and not goes_on) or not turn.committed:
             turn = self._greeting or greeting(self._profile, self._number, open_sessions=self._engine.open_sessions)
             turn.end_ns = now_ns
         reserved, refusal = self.allowance.reserve(request.max_output_tokens)
@@ -379,7 +381,18 @@ class SimulatedSession(EngineSession):
         if own is not None:
             length = own.length
             plan = replace(plan, text=own.text, reply_ms=plan.reply_ms if length is None else length.draw_ms(turn.rng))
-        actions = reply_actions(plan, request.output_format, spoken=request.modality == "audio")
+        spoken = request.modality == "audio"
+        goes_on = turn.rounds > 0 and bool(request.tool_results)
+        calls = turn.tools is not None and has_tools(request.tools) and turn.rounds < turn.tools.rounds
+        if turn.tools is not None and calls:
+            actions = calling_actions(plan, turn.tools, request.output_format, done=turn.rounds, spoken=spoken)
+            turn.rounds += 1
+        else:
+            if turn.tools is not None and goes_on:
+                plan = answering_plan(plan, turn.tools)
+            actions = reply_actions(plan, request.output_format, spoken=spoken)
+        if goes_on:
+            return actions, now_ns
         base_ns = turn.end_ns
         if "early_reply" in turn.faults and not turn.ended:
             base_ns = now_ns - round(min(plan.first_token_ms, plan.first_audio_ms) * NS_PER_MS)

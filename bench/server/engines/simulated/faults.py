@@ -33,6 +33,8 @@ TurnKind = Literal[
     "done",
     "error_event",
     "silent_reply",
+    "unknown_tool",
+    "bad_arguments",
     "cross_talk",
 ]
 SESSION_KINDS: tuple[str, ...] = get_args(SessionKind)
@@ -59,10 +61,13 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "done": ("status", "error_code"),
     "error_event": ("after", "error_code"),
     "silent_reply": (),
+    "unknown_tool": (),
+    "bad_arguments": ("how",),
     "cross_talk": ("how",),
 }
 HOW: dict[str, tuple[str, ...]] = {
     "refuse": ("reset", "not_listening"),
+    "bad_arguments": ("schema", "json"),
     "transcription": ("late", "after_done", "out_of_order", "never", "failed"),
     "cross_talk": ("both", "transcript", "reply"),
 }

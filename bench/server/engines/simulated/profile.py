@@ -16,10 +16,11 @@ from typing import Literal
 from pydantic import Field
 
 from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioPath, Text
+from bench.config.distributions import Delay, DelayField, constant
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
-from bench.server.engines.simulated.distributions import Delay, DelayField, constant
 from bench.server.engines.simulated.faults import Fault
+from bench.server.engines.simulated.tool_calls import ToolsProfile
 from bench.shipped import shipped
 
 _HINT = "docs/simulator.md lists every key; bench scenarios lists the profiles that are shipped"
@@ -160,6 +161,7 @@ class Profile(Block):
     reply_length: DelayField = Field(default=constant(2000), description="Length of the reply's audio.")
     replies: dict[str, FixtureReply] = Field(default={}, description="Replies by fixture id.")
     barge_in: BargeIn = Field(default=BargeIn(), description="Reaction to a caller who speaks into a reply.")
+    tools: ToolsProfile | None = Field(default=None, description="Tools that it calls before it answers.")
     greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")

@@ -41,6 +41,14 @@ class WordsDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallMade:
+    """A complete call of a function; `arguments` as they are sent."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawMessage:
     """Bytes sent as a text message, whatever they are."""
 
@@ -63,7 +71,7 @@ class Disconnect:
     reset: bool = False
 
 
-Action = WordsDelta | AudioChunk | Ending | RawMessage | ExtraEvent | Disconnect
+Action = WordsDelta | AudioChunk | ToolCallMade | Ending | RawMessage | ExtraEvent | Disconnect
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bench.server.engines.simulated.reply_plan import (
     ExtraEvent,
     RawMessage,
     ScheduledAction,
+    ToolCallMade,
     WordsDelta,
 )
 from bench.server.protocol.responses import Ending
@@ -83,6 +84,8 @@ class ScheduledReply:
                 self.heard_until_ns = max(self.heard_until_ns, time.monotonic_ns()) + length_ns
             case WordsDelta(delta):
                 handler.apply(session.reply_text(self._response_id, delta))
+            case ToolCallMade(name, arguments):
+                handler.apply(session.reply_call(self._response_id, name, arguments))
             case Ending():
                 handler.apply(session.reply_ended(self._response_id, action))
             case RawMessage(data, what):

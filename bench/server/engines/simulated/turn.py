@@ -17,6 +17,7 @@ from bench.server.engines.simulated.faults import Faults, turn_faults
 from bench.server.engines.simulated.profile import Profile
 from bench.server.engines.simulated.reactions import SpokenInto
 from bench.server.engines.simulated.reply_plan import ReplyPlan
+from bench.server.engines.simulated.tool_calls import ToolPlan, tool_plan
 from bench.server.engines.simulated.word_errors import Transcript, with_errors
 
 GAPS = 64  # drawn chunk gaps; a longer reply repeats the last
@@ -30,6 +31,9 @@ class Turn:
     rng: random.Random
     plan: ReplyPlan
     faults: Faults = field(default_factory=dict)
+    tools: ToolPlan | None = None
+    rounds: int = 0
+    """Rounds of tool calls that it has made."""
     onset: int = 0
     asked: tuple[int, bool, bool] | None = None
     """Up to where, and how thoroughly, its audio was compared last."""
@@ -106,6 +110,7 @@ class Turn:
                 name: getattr(plan, f"{name}_ms")
                 for name in ("endpoint", "first_token", "first_audio", "leading_silence", "reply")
             },
+            "tools": None if self.tools is None else self.tools.record(),
             "faults": list(self.faults),
             "words_of_session": self.words_of_session,
         }
@@ -120,13 +125,9 @@ def new_turn(
     if eagerness is not None:
         own = random.Random(f"{profile.seed}/{session}/{number}/semantic")
         plan = plan.ended_after(profile.semantic.of(eagerness).draw_ms(own, open_sessions))
-    return Turn(
-        number,
-        rng,
-        plan,
-        turn_faults(profile.faults, profile.seed, session, number),
-        onset,
-    )
+    faults = turn_faults(profile.faults, profile.seed, session, number)
+    tools = tool_plan(profile.tools, profile.seed, session, number, faults, open_sessions=open_sessions)
+    return Turn(number, rng, plan, faults, tools, onset=onset)
 
 
 def greeting(profile: Profile, session: int, *, open_sessions: int) -> Turn:

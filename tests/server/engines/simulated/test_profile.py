@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.config.block import Block
+from bench.config.distributions import Delay, Gamma, Growth, Lognormal, Mixture
 from bench.errors import BenchError
-from bench.server.engines.simulated.distributions import Delay, Gamma, Growth, Lognormal, Mixture
 from bench.server.engines.simulated.faults import Fault, session_faults, turn_faults
 from bench.server.engines.simulated.profile import (
     Errors,
