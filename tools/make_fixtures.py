@@ -26,15 +26,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.annotate import speech_span
-from bench.audio.catalogue import Fixture, load_catalogue
-from bench.audio.fixtures_cli import FIXTURE_RATE_HZ, SHIPPED_CATALOGUE, entry_text
+from bench.audio.catalogue import Fixture, load_catalogue, shipped_catalogue
+from bench.audio.fixtures_cli import FIXTURE_RATE_HZ, entry_text
 from bench.audio.formats import resample_float, to_pcm16
-from bench.audio.level import sliding_rms, to_float
-from bench.audio.wav import read_audio, wav_bytes
+from bench.audio.level import sliding_rms
+from bench.audio.wav import decode_audio, read_bytes, wav_bytes
 
 ACCENTS = {"rms": "us", "slt": "us", "awb": "scottish", "kal16": "us"}
 VOICES = {"rms": "cmu_us_rms", "slt": "cmu_us_slt", "awb": "cmu_us_awb", "kal16": "cmu_us_kal16"}
+SHIPPED_CATALOGUE = shipped_catalogue()
 LICENCE = "CMU Flite (permissive, see README.md)"
+
+OTHERS_MARK = "# Written by tools/make_languages.py.\n"  # its entries follow, and stay
 
 LEAD_MS = 150  # quiet before speech
 TAIL_MS = 200  # quiet after it
@@ -128,7 +131,8 @@ def make_all(folder: Path) -> int:
         "# Written by tools/make_fixtures.py; times are milliseconds from the first sample of the file.\nfixtures:\n"
     )
     body = "\n".join(entry_text(fixture, folder) for fixture in fixtures)
-    (folder / SHIPPED_CATALOGUE.name).write_text(header + body, encoding="utf-8")
+    others = OTHERS_MARK + SHIPPED_CATALOGUE.read_text(encoding="utf-8").partition(OTHERS_MARK)[2]
+    (folder / SHIPPED_CATALOGUE.name).write_text(f"{header}{body}\n{others}", encoding="utf-8")
     unnamed = sorted({path.name for path in folder.glob("*.wav")} - {fixture.file.name for fixture in fixtures})
     total_mb = sum(fixture.file.stat().st_size for fixture in fixtures) / 1e6
     print(f"{len(fixtures)} fixtures, {total_mb:.1f} MB" + (f"; not in the catalogue: {unnamed}" if unnamed else ""))
@@ -177,14 +181,14 @@ def synthesise(text: str, voice: str) -> NDArray[np.float64]:
         done = subprocess.run(
             ["flite", "-voice", voice, "-psdur", "-t", text, "-o", str(wav)], capture_output=True, text=True, check=True
         )
-        pcm, rate_hz = read_audio(wav)
+        samples, rate_hz = decode_audio(read_bytes(wav), wav)
     ends = [(name, float(end)) for name, _, end in (word.partition(":") for word in done.stdout.split())]
     spoken = [index for index, (name, _) in enumerate(ends) if name != "pau"]
     begin_s = (ends[spoken[0] - 1][1] if spoken[0] else 0.0) - MARGIN_S
     end_s = ends[spoken[-1]][1] + MARGIN_S
-    at_s = np.arange(len(pcm)) / rate_hz
+    at_s = np.arange(len(samples)) / rate_hz
     gate = np.clip((at_s - begin_s + FADE_S) / FADE_S, 0, 1) * np.clip((end_s + FADE_S - at_s) / FADE_S, 0, 1)
-    return resample_float(to_float(pcm) * gate, rate_hz, FIXTURE_RATE_HZ)
+    return resample_float(samples * gate, rate_hz, FIXTURE_RATE_HZ)
 
 
 def level(samples: NDArray[np.float64]) -> NDArray[np.float64]:

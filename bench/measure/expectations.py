@@ -19,6 +19,7 @@ from bench.measure.records import TurnRecord
 from bench.measure.words.normaliser import normalise
 
 MOST_SHOWN = 120
+_FIGURES = re.compile(r"(?<![\w.,-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])", re.ASCII)
 
 
 def graded(row: TurnRecord) -> TurnRecord:
@@ -86,7 +87,16 @@ def names_number(text: str, value: float, tolerance: float, language: str) -> bo
 
 
 def numbers_in(text: str, language: str) -> list[float]:
-    """The numbers that are named in `text`, in digits or in words, those that are spoken digit by digit too."""
+    """The numbers that are named in `text`, in digits or in words, those that are spoken digit by digit too.
+
+    A sum of money in digits counts as it is written, and in its parts.
+    """
+    figures = _FIGURES.findall(text) if language_of(language).code == "en" else []
+    written = [float(each.replace(",", "")) for each in figures]
+    return list(dict.fromkeys([*written, *_spoken_numbers(text, language)]))
+
+
+def _spoken_numbers(text: str, language: str) -> list[float]:
     found: list[float] = []
     tokens = [*_normal(text, language).split(), ""]
     digits, negative, before = "", False, ""

@@ -49,8 +49,9 @@ class Synthesiser:
         self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, text: str, *, voice: str, speed: float) -> NDArray[np.int16]:
-        """Samples of `text` at `rate_hz`; an unknown voice is spoken by the default one."""
-        self._library.espeak_SetVoiceByName(VOICES.get(voice, DEFAULT_VOICE).encode())
+        """Samples of `text` at `rate_hz`, by a voice of `VOICES` or of espeak-ng; an unknown one is the default."""
+        if self._library.espeak_SetVoiceByName(VOICES.get(voice, voice).encode()):
+            self._library.espeak_SetVoiceByName(DEFAULT_VOICE.encode())
         words_per_minute = min(max(round(WORDS_PER_MINUTE * speed), RATE_LIMITS[0]), RATE_LIMITS[1])
         self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
         encoded = text.encode() + b"\0"

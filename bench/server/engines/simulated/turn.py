@@ -82,7 +82,9 @@ class Turn:
                 self.transcript = Transcript("", 0, 0, 0)
             else:
                 fixture, errors = match.fixture, profile.transcription.errors
-                self.transcript = with_errors(fixture.text, rng=self.rng, **errors.model_dump())
+                self.transcript = with_errors(
+                    fixture.text, rng=self.rng, language=fixture.language, **errors.model_dump()
+                )
         return self.transcript
 
     def record(self, detector: LevelDetector, profile: Profile) -> dict[str, Any]:

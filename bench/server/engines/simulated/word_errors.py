@@ -13,6 +13,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.audio.languages import language_of
+
 # Words that no normaliser touches and no catalogue is likely to hold.
 STRANGERS = ("zebra", "lantern", "pickle", "marble", "walnut", "trumpet", "cactus", "velvet", "meadow", "pepper")
 # Words that a scorer may read as a part of a number, a time or an amount, or write in another way.
@@ -22,8 +24,12 @@ seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninet
 second third fourth fifth sixth seventh eighth ninth tenth double triple half quarter past point percent and dollar
 dollars cent cents pound pounds pence euro euros degrees degree minus plus dot dash slash underscore the not okay
 alright gonna wanna gotta kinda yes cannot mister missus doctor street saint road avenue
+cuatro cinco siete nueve uno quatre cinq sept neuf vier fünf sieben neun eins quattro cinque sette nove quatro sete um
+sexta
+零 一 二 三 四 五 六 七 八 九 〇 两 十 百 千 万 亿 半 点 分 年 月 日 号
 """
 _NOT_PLAIN = frozenset(_NOT_PLAIN_WORDS.split())
+STRANGE_CHARACTERS = ("鹿", "桥", "雪", "琴", "茶", "竹", "鱼", "灯", "伞", "梨")
 _SHORTEST_PLAIN = 2
 _ATTEMPTS = 12
 _ERROR = 1000  # cost of an error in an alignment; a hit costs 1 or -1
@@ -48,32 +54,40 @@ def count(asked: float, words: int, rng: random.Random) -> int:
 
 
 def with_errors(
-    text: str, *, substitutions: float, deletions: float, insertions: float, rng: random.Random
+    text: str, *, substitutions: float, deletions: float, insertions: float, rng: random.Random, language: str = "en"
 ) -> Transcript:
-    """`text` with errors put in; where the text is too short for what was asked, with as many as fit."""
-    words = text.split()
-    places = _places(words)
+    """`text` with errors put in; where the text is too short for what was asked, with as many as fit.
+
+    In a language without spaces between words each character counts as a word.
+    """
+    spaced = language_of(language).has_spaces
+    words = text.split() if spaced else [char for char in text if not char.isspace()]
+    between = " " if spaced else ""
+    places = _places(words, shortest=_SHORTEST_PLAIN if spaced else 1)
     wanted = [count(asked, len(words), rng) for asked in (substitutions, deletions, insertions)]
-    strangers = [word for word in STRANGERS if word not in _plain(text)] or list(STRANGERS)
+    own = STRANGERS if spaced else STRANGE_CHARACTERS
+    strangers = [word for word in own if word not in _plain(words)] or list(own)
     for attempt in range(_ATTEMPTS if any(wanted) else 0):
         fewer = attempt // 4  # a text that repeats itself gets less rather than something inexact
         fitted = _fitted(wanted, len(places) - fewer)
         made = _made(words, places, fitted, strangers, rng)
-        if _is_exact(_plain(text), _plain(" ".join(made)), fitted):
-            return Transcript(" ".join(made), *fitted)
+        if _is_exact(_plain(words), _plain(made), fitted):
+            return Transcript(between.join(made), *fitted)
     return Transcript(text, 0, 0, 0)
 
 
-def _plain(text: str) -> list[str]:
-    """The words of `text` in lower case, without the punctuation round them."""
-    return [word.strip(".,;:!?\"'()").lower() for word in text.split()]
+def _plain(words: Sequence[str]) -> list[str]:
+    """Words in lower case, without the punctuation round them; what is punctuation alone is no word."""
+    return [word for each in words if (word := _bare(each))]
 
 
-def _places(words: Sequence[str]) -> list[int]:
+def _bare(word: str) -> str:
+    return word.strip(".,;:!?\"'()¿¡，。？！、").lower()
+
+
+def _places(words: Sequence[str], *, shortest: int) -> list[int]:
     """Where an error may go: every other one of the plain words between plain words."""
-    plain = [
-        len(word) >= _SHORTEST_PLAIN and word.isalpha() and word not in _NOT_PLAIN for word in _plain(" ".join(words))
-    ]
+    plain = [len(word) >= shortest and word.isalpha() and word not in _NOT_PLAIN for word in map(_bare, words)]
     found: list[int] = []
     for place in range(len(words)):
         if all(plain[max(0, place - 1) : place + 2]) and (not found or place - found[-1] > 1):

@@ -9,29 +9,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.audio.catalogue import load_catalogue
-from bench.measure.wer import score_words
+from bench.audio.languages import language_of
+from bench.measure.wer import WordScore, score_words
 from bench.scenario.model import shipped_catalogue
-from bench.server.engines.simulated.word_errors import count, with_errors
+from bench.server.engines.simulated.word_errors import Transcript, count, with_errors
 
 PIECES = ["balance", "please", "four", "22", "I", "Hello,", "order", "the", "$5", "is", "?"]
-TEXTS = sorted({fixture.text for fixture in load_catalogue(shipped_catalogue()).fixtures.values()})
+SHIPPED = sorted({(each.text, each.language) for each in load_catalogue(shipped_catalogue()).fixtures.values()})
+TEXTS = [text for text, language in SHIPPED if language == "en"]
+
+
+def check(score: WordScore, made: Transcript, language: str) -> None:
+    """Word by word, or in all by characters where words have no spaces."""
+    put_in = (made.substitutions, made.deletions, made.insertions)
+    if language_of(language).has_spaces:
+        assert (score.substitutions, score.deletions, score.insertions) == put_in, made.text
+    else:
+        assert score.char_errors == sum(put_in), made.text
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    text=st.sampled_from(TEXTS),
+    said=st.sampled_from(SHIPPED),
     wanted=st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)),
     seed=st.integers(0, 10_000),
 )
-def test_the_scorer_finds_what_was_put_in(text: str, wanted: tuple[int, int, int], seed: int) -> None:
-    made = with_errors(
-        text, substitutions=wanted[0], deletions=wanted[1], insertions=wanted[2], rng=random.Random(seed)
-    )
-    score = score_words(text, made.text, "en")
+def test_the_scorer_finds_what_was_put_in(said: tuple[str, str], wanted: tuple[int, int, int], seed: int) -> None:
+    text, language = said
+    asked = {"substitutions": wanted[0], "deletions": wanted[1], "insertions": wanted[2]}
+    made = with_errors(text, **asked, rng=random.Random(seed), language=language)
+    score = score_words(text, made.text, language)
     assert score is not None
-    found = (score.substitutions, score.deletions, score.insertions)
-    assert found == (made.substitutions, made.deletions, made.insertions)
-    assert all(given <= asked for given, asked in zip(found, wanted, strict=True)), "never more than was asked for"
+    check(score, made, language)
+    given_ = (made.substitutions, made.deletions, made.insertions)
+    assert all(each <= most for each, most in zip(given_, wanted, strict=True)), "never more than was asked for"
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,6 +61,22 @@ def test_any_text_gives_counts_that_are_true(text: str, seed: int) -> None:
         made.deletions,
         made.insertions,
     )
+
+
+@pytest.mark.parametrize("language", sorted({language for _, language in SHIPPED}))
+def test_every_shipped_language_can_be_misheard(language: str) -> None:
+    """Ten drawn transcripts of each text: some have errors, and the scorer finds exactly those."""
+    put_in = 0
+    for text in [text for text, each in SHIPPED if each == language]:
+        for seed in range(10):
+            made = with_errors(
+                text, substitutions=1, deletions=1, insertions=0, rng=random.Random(seed), language=language
+            )
+            score = score_words(text, made.text, language)
+            assert score is not None
+            check(score, made, language)
+            put_in += made.substitutions + made.deletions
+    assert put_in > 0
 
 
 def test_the_same_seed_gives_the_same_words() -> None:
