@@ -421,6 +421,9 @@ def serve(
         str,
         typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
     ] = "local",
+    dialect: Annotated[
+        str, typer.Option("--dialect", metavar="NAME", help="The protocol that it speaks, as target.dialect names it.")
+    ] = "openai",
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
@@ -460,6 +463,7 @@ def serve(
     serve_forever(
         ServeOptions(
             engine=engine,
+            dialect=dialect,
             host=host,
             port=port,
             api_key=secret_option("--api-key", api_key),

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from bench.dialects.dialect import Dialect
 
 DEFAULT_DIALECT = "openai"
-_SHIPPED = {"openai": "bench.dialects.openai:OpenAIDialect"}
+_SHIPPED = {
+    "openai": "bench.dialects.openai:OpenAIDialect",
+    "openai-beta": "bench.dialects.openai_beta:OpenAIBetaDialect",
+}
 _known: dict[str, type[Dialect]] = {}
 
 

@@ -237,6 +237,8 @@ class SearchWorkers(Watcher):
         self._workers.wait(seconds)
         ruling = self._judge.ruling(self._level_s()) if self._judge is not None else None
         if self._workers.finished:
+            # The last calls are over; their last rows may not be written yet.
+            self._workers.drain()
             self._end(None)
         elif ruling is not None and not self._stopping:
             # What the calls say that are hung up now is no word on the level.

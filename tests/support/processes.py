@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.run.server_process import ServerProcess
 from bench.server.options import ServeOptions
+from tests.support.warm import warm_bench
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,9 +32,13 @@ def cued_server() -> Iterator[str]:
 
 
 @contextmanager
-def simulated_server(profile: Path | None, *, truth_log: Path | None = None, nagle: bool = False) -> Iterator[str]:
+def simulated_server(
+    profile: Path | None, *, truth_log: Path | None = None, nagle: bool = False, dialect: str = "openai"
+) -> Iterator[str]:
     """The project's simulated server under `profile`; gives its URL."""
-    options = ServeOptions(engine="simulated", profile=profile, port=0, truth_log=truth_log, nagle=nagle)
+    options = ServeOptions(
+        engine="simulated", profile=profile, port=0, truth_log=truth_log, nagle=nagle, dialect=dialect
+    )
     server = ServerProcess(options, what="the simulated server")
     try:
         yield server.url
@@ -63,6 +68,8 @@ def _server(name: str, options: dict[str, Any]) -> Iterator[str]:
 
 
 def bench(*words: str | Path, timeout_s: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the `bench` command as a user would, in a process of its own."""
+    """Run the `bench` command in a process of its own: with `options` of `subprocess.run` a fresh one as a user's."""
+    if words and not options:
+        return warm_bench(list(map(str, words)), timeout_s)
     command = [sys.executable, "-m", "bench", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, **options)
