@@ -33,6 +33,7 @@ from bench.report.phrases import (
 )
 from bench.report.recorded_section import recorded_section
 from bench.report.targets_section import targets_section
+from bench.report.tasks_section import tasks_section
 from bench.report.thresholds_section import thresholds_section
 
 BRIEF_ROWS = 8
@@ -79,6 +80,7 @@ def sections(summary: Summary) -> list[Section]:
         _taking(summary),
         _speech(summary),
         _words(summary),
+        tasks_section(summary),
         groups_section(summary),
         cost_section(summary),
         headroom_section(summary),

@@ -35,6 +35,7 @@ from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
 from bench.report.targets import targets_report
+from bench.report.tasks import tasks
 from bench.report.thresholds import bounds_of, judge, objectives_of
 from bench.report.verdict import decide
 from bench.report.view import View, counts, text, total, view_of
@@ -90,6 +91,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         **recorded(view),
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
+        tasks=tasks(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),
