@@ -12,6 +12,7 @@ from bench.audio.conditions import Condition
 from bench.config.block import Text, nearest, refusal
 from bench.scenario.conditions import ConditionUse
 from bench.scenario.draws import Draws
+from bench.scenario.steps.expect import Expect
 from bench.scenario.steps.step import StepBlock, as_written
 
 
@@ -82,6 +83,11 @@ class Say(StepBlock):
         "them, so that calls that are open at the same time differ.",
     )
     id: Text | None = Field(default=None, description="A name for this step in reports.", examples=["ask-balance"])
+    expect: Expect | None = Field(
+        default=None,
+        description="What must be true of the reply; task success counts the turns in which all of it is.",
+        examples=[{"contains": "on its way"}],
+    )
 
     condition: ConditionUse | None = Field(
         default=None,

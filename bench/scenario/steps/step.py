@@ -34,6 +34,12 @@ class StepBlock(Block):
         return None
 
     @property
+    def tools_wanted(self) -> tuple[str, ...]:
+        """Names of the tools that the agent is expected to call."""
+        expect = getattr(self, "expect", None)
+        return () if expect is None else tuple(each.name for each in expect.tool)
+
+    @property
     def fixture_ids(self) -> tuple[str, ...]:
         """Every fixture that the step may speak."""
         return ()
