@@ -67,11 +67,7 @@ ANSWER_ID = "bench-answer"
 """Of our request for a response, where the server does not answer by itself."""
 _REMEMBERED_IDS = 4096
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
-_WIRE_FORMATS: dict[AudioFormat, dict[str, Any]] = {
-    AudioFormat.PCM16: {"type": "audio/pcm", "rate": 24000},
-    AudioFormat.PCMU: {"type": "audio/pcmu"},
-    AudioFormat.PCMA: {"type": "audio/pcma"},
-}
+_FORMAT_TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
 _BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
 _FATAL_CODES = {
     "session_expired",
@@ -193,7 +189,7 @@ class OpenAIDialect(Dialect):
             "output_modalities": [config.output],
             "audio": {
                 "input": {
-                    "format": _WIRE_FORMATS[self.input_format],
+                    "format": _wire_format(self.input_format),
                     "turn_detection": None
                     if detection.type == "manual"
                     else detection.model_dump(exclude_none=True, by_alias=True),
@@ -201,7 +197,7 @@ class OpenAIDialect(Dialect):
                     if transcription is None
                     else transcription.model_dump(exclude_none=True, by_alias=True),
                 },
-                "output": {"format": _WIRE_FORMATS[self.output_format]},
+                "output": {"format": _wire_format(self.output_format)},
             },
         }
         if config.noise_reduction is not None:
@@ -498,6 +494,11 @@ class OpenAIDialect(Dialect):
 def _after_tools(turn: int | None) -> str:
     """Id of our request for the reply that follows the results of tools."""
     return f"bench-{'call' if turn is None else turn}-tools"
+
+
+def _wire_format(audio: AudioFormat) -> dict[str, Any]:
+    rate = {"rate": audio.rate_hz} if audio.encoding == "pcm16" else {}
+    return {"type": _FORMAT_TYPES[audio.encoding], **rate}
 
 
 def _merged(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

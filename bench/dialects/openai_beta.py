@@ -24,17 +24,21 @@ class OpenAIBetaDialect(OpenAIDialect):
     """The client side of one session in the beta shape."""
 
     name = "openai-beta"
-    voices = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
+    voices: ClassVar[tuple[str, ...]] = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
     _handlers: ClassVar[Mapping[str, str]] = {
         BETA_NAMES.get(kind, kind): name for kind, name in OpenAIDialect._handlers.items()
     }
     _unused = OpenAIDialect._unused | frozenset(BETA_NAMES.values())
     _shape = "beta"
+    asks_by_header: ClassVar[bool] = True
+    """Some vendors speak this shape and no other, and want no header for it."""
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
         """As for the GA shape, with the header that asks for this one unless the scenario says it itself."""
         found = super().endpoint(address)
+        if not cls.asks_by_header:
+            return found
         own = {} if BETA_HEADER.lower() in {name.lower() for name in found.headers} else {BETA_HEADER: BETA_VALUE}
         return Endpoint(found.url, {**found.headers, **own}, found.subprotocols)
 

@@ -42,7 +42,8 @@ _BETA_KEYS = frozenset(
 )
 _GA_KEYS = frozenset({"audio", "output_modalities"})
 _BETA_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
-_GA_FORMATS = {beta: ga for ga, beta in _BETA_FORMATS.items()}
+_GA_FORMATS = {beta: ga for ga, beta in _BETA_FORMATS.items()} | {"pcm": "audio/pcm", "pcm24": "audio/pcm"}
+"""DashScope says `pcm`, or `pcm24` for 24 kHz."""
 _INPUT_KEYS = {
     "turn_detection": "turn_detection",
     "input_audio_transcription": "transcription",
@@ -81,10 +82,11 @@ def flat(session: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nested(session: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A flat session as GA writes it, its flat keys over nested ones; another session as it is."""
-    if shape_of_session(session) != "beta":
+    """A session with flat keys as GA writes it, those over nested ones; one without them as it is."""
+    moved = {*_BETA_KEYS, *_INPUT_KEYS, *_OUTPUT_KEYS}
+    if moved.isdisjoint(session):
         return session
-    moved = {*_BETA_KEYS, *_INPUT_KEYS, *_OUTPUT_KEYS, "audio"}
+    moved.add("audio")
     out: dict[str, Any] = {key: value for key, value in session.items() if key not in moved}
     if "modalities" in session:
         out["output_modalities"] = session["modalities"]

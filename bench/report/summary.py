@@ -47,6 +47,8 @@ from bench.store.reader import Run
 
 MOST_ERRORS = 20
 MOST_CROSS_TALK = 6
+LEAST_S = 5.0
+"""A shorter run says nothing of how much happens in a minute."""
 TABLES = ("turns.parquet", "sessions.parquet")
 FILES = (
     "report.html",
@@ -205,7 +207,7 @@ def _cross_talk(view: View) -> dict[str, Any]:
 def _load(view: View) -> LoadReport:
     call, manifest = view.call, view.run.manifest
     elapsed = _elapsed_s(view)
-    minutes = elapsed / 60 if elapsed else None
+    minutes = elapsed / 60 if elapsed and elapsed >= LEAST_S else None
     open_calls = [peak_open(call["started_at"], call["ended_at"]), _peak(view.turn["open_sessions"])]
     caller, reply = total(call["caller_audio_ms"]), total(call["reply_audio_ms"])
     return LoadReport(

@@ -49,7 +49,7 @@ CONFIGS: list[dict[str, Any]] = [
     {"output": "text", "max_output_tokens": "inf"},
     {"input_format": "pcmu", "output_format": "pcma", "instructions": "Be brief.", "voice": "ash"},
     {"noise_reduction": "near_field", "turn_detection": {"type": "semantic_vad", "eagerness": "low"}},
-    {"extra": {"temperature": 0.8, "tools": []}},
+    {"extra": {"temperature": 0.8}},
 ]
 
 

@@ -54,6 +54,20 @@ def test_a_beta_server_is_measured_as_it_was(tmp_path: Path, mode: str) -> None:
     assert {truth.facts["dialect"] for truth in seen.truth.values()} == {"openai-beta"}
 
 
+SLOW_VARIANTS = [pytest.param(name, marks=pytest.mark.slow) for name in ("azure-voice-live", "xai")]
+
+
+@pytest.mark.parametrize("dialect", ["qwen-omni", *SLOW_VARIANTS])
+def test_a_variant_is_measured_as_it_was(tmp_path: Path, dialect: str) -> None:
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=4, dialect=dialect)
+    assert seen.code == 0, seen.out
+    table = checked(seen)
+    for name in ("first_audio_ms", "first_audible_ms", "endpoint_ms"):
+        within(table[f"{name}_error"])
+    assert (seen.run.turns["wer"] == 0).all()
+    assert seen.run.turns["out_audio"].notna().all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["server_vad", "manual"])
 def test_fifty_calls_of_a_beta_server(tmp_path: Path, mode: str) -> None:

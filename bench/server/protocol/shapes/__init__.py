@@ -15,6 +15,9 @@ DEFAULT_SHAPE = "openai"
 _SHIPPED = {
     "openai": "bench.server.protocol.shapes.shape:Shape",
     "openai-beta": "bench.server.protocol.shapes.openai_beta:BetaShape",
+    "azure-voice-live": "bench.server.protocol.shapes.variants:VoiceLiveShape",
+    "qwen-omni": "bench.server.protocol.shapes.variants:QwenShape",
+    "xai": "bench.server.protocol.shapes.variants:XaiShape",
 }
 
 
