@@ -16,6 +16,7 @@ from bench.cli_compare import compare
 from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
+from bench.cli_quality import quality_app
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
 
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(fixtures_app, name="fixtures")
+app.add_typer(quality_app, name="quality")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
@@ -421,6 +423,9 @@ def serve(
         str,
         typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
     ] = "local",
+    dialect: Annotated[
+        str, typer.Option("--dialect", metavar="NAME", help="The protocol that it speaks, as target.dialect names it.")
+    ] = "openai",
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
@@ -460,6 +465,7 @@ def serve(
     serve_forever(
         ServeOptions(
             engine=engine,
+            dialect=dialect,
             host=host,
             port=port,
             api_key=secret_option("--api-key", api_key),

@@ -17,7 +17,7 @@ from bench.audio.look import Finding, Look
 
 SILENT_MS = 10.0  # of equal samples are digital silence: no microphone gives them
 BEFORE_MS, AFTER_MS = 25.0, 100.0  # where it begins, from the end that was heard; the high-pass smears an end
-RINGING_STEPS, RINGING_MS = 3, 15.0
+RINGING_STEPS, RINGING_MS = 3, 25.0
 RINGING_DB, RINGING_STEP_MS = 25.0, 0.5  # the ringing lies this much under what was cut
 LEVEL_MS = (2.5, 5.0)  # before the silence; a deep voice has a pulse each 10 ms
 AT_END_DB = -47.0  # [-49] against the loudest speech
@@ -89,7 +89,7 @@ def _steepest_fall(look: Look, samples: NDArray[np.float64]) -> tuple[float, flo
 
     def level_db(from_ms: float, to_ms: float) -> float:
         part = samples[max(0, int(from_ms * look.rate_hz / 1000)) : int(to_ms * look.rate_hz / 1000)]
-        return 10 * float(np.log10(max(1e-12, float((part * part).mean())))) if len(part) else SILENCE_DB
+        return 10 * float(np.log10(max(1e-12, float(part.var())))) if len(part) else SILENCE_DB
 
     steepest, at_ms = 0.0, 0.0
     for place in np.arange(look.span.end_ms + FALL_FROM_MS, look.span.end_ms + FALL_TO_MS, 0.5):

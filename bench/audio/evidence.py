@@ -27,7 +27,7 @@ from bench.audio.speaking_rate import syllables_per_s
 from bench.audio.voicing import voicing
 from bench.audio.word_aligner import LastWord, bursts_at_end, last_word
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a judgement may change: cached ones of another version are not used."""
 
 # Bounds. Over the 62 shipped recordings, clean, the worst value of each is in brackets.
@@ -41,6 +41,7 @@ TONE_SHARE = 0.85  # [0.71]
 SOFTER_DB, SOFTER_MS = 6.0, (45.0, 250.0)  # [32] by so much the end moves, were the threshold so much lower
 CLIPPED_SHARE = 0.0005  # [0]
 AFTER_WORDS_MS = 60.0  # [54] of sound after the last word
+LAST_SOUND_SCORE = -75.0  # [-66, where an accent says "mornin'"; above -50 over 114 of a human voice]
 WORD_AFTER_MS = 120.0  # [112] of the last word after the end of the sound
 TOO_FAST, FAST, SLOW = 12.0, 9.5, 0.3  # syllables a second [2.1 to 6.3]
 
@@ -181,6 +182,9 @@ def _last_word(look: Look, word: LastWord | None, softer_ms: float) -> list[Find
     if word.end_ms is None:
         said = f"the words of the text do not fit the {end - look.span.start_ms:,.0f} ms of sound: "
         return [Finding("doubt", f"{said}is {word.word!r} really the last one, and all of it in the recording?")]
+    if word.last_sound_score is not None and word.last_sound_score < LAST_SOUND_SCORE:
+        said = f"the last sound of {word.word!r} does not fit what is heard there (score {word.last_sound_score:.0f}; "
+        return [Finding("doubt", f"{said}whole words are above {LAST_SOUND_SCORE:.0f}): it may be cut off")]
     late = end - word.end_ms
     if late > AFTER_WORDS_MS:
         said = (

@@ -72,7 +72,7 @@ class LevelDetector:
 
     def feed(self, data: bytes, at_ns: int) -> Activity:
         """One frame as it came off the wire."""
-        if self.format is AudioFormat.PCM16:
+        if self.format.encoding == "pcm16":
             if self._odd or len(data) & 1:
                 data = self._odd + data
                 self._odd = data[len(data) & ~1 :]

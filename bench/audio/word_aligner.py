@@ -49,6 +49,8 @@ class LastWord:
 
     word: str
     end_ms: float | None
+    last_sound_score: float | None = None
+    """How well the last sound fits what is heard there, by frame: mostly -20 to 0, under -60 where it is cut off."""
 
 
 def last_word(
@@ -65,12 +67,13 @@ def last_word(
     noise = np.random.default_rng(1).standard_normal(len(samples)) * amplitude(peak_db - NOISE_UNDER_PEAK_DB)
     offset_ms = start * 1000 / rate_hz
     end_ms = _aligned(samples + noise, rate_hz, words)
+    score = None if end_ms is None else _last_sound_score(samples + noise, rate_hz)
     if end_ms is not None and abs(offset_ms + end_ms - BIAS_MS - sound.end_ms) <= 2 * STEP_MS:
-        return LastWord(words[-1], offset_ms + end_ms - BIAS_MS)
+        return LastWord(words[-1], offset_ms + end_ms - BIAS_MS, score)
     # a single alignment now and then goes astray: the one that lies nearer to the sound's end is believed
     plain_ms = _aligned(samples, rate_hz, words)
     ends = [offset_ms + found - BIAS_MS for found in (end_ms, plain_ms) if found is not None]
-    return LastWord(words[-1], min(ends, key=lambda at: abs(at - sound.end_ms), default=None))
+    return LastWord(words[-1], min(ends, key=lambda at: abs(at - sound.end_ms), default=None), score)
 
 
 def spoken_words(text: str) -> list[str]:
@@ -138,12 +141,30 @@ def _aligned(samples: NDArray[np.float64], rate_hz: int, words: list[str]) -> fl
     """When the last word ends, in milliseconds of `samples`; None when the words do not fit them."""
     decoder = _decoder()
     decoder.set_align_text(" ".join(words))
-    decoder.start_utt()
-    decoder.process_raw(
-        to_pcm16(resample_float(samples, rate_hz, MODEL_RATE_HZ))[0].astype("<i2").tobytes(), False, True
-    )
-    decoder.end_utt()
+    _hear(decoder, samples, rate_hz)
     if decoder.hyp() is None:
         return None
     ends = [part.end_frame for part in decoder.seg() if re.match(r"[a-z]", part.word)]
     return float((ends[-1] + 1) * STEP_MS) if ends else None
+
+
+def _last_sound_score(samples: NDArray[np.float64], rate_hz: int) -> float | None:
+    """After `_aligned`: the sounds of the words are laid along the samples in a second pass.
+
+    Trap: `hyp()` and `seg()` crash the process after it, until the next `set_align_text`.
+    """
+    decoder = _decoder()
+    try:
+        decoder.set_alignment()
+        _hear(decoder, samples, rate_hz)
+        sounds = [sound for word in decoder.get_alignment() if re.match(r"[a-z]", word.name) for sound in word]
+    except RuntimeError:
+        return None
+    return float(sounds[-1].score / sounds[-1].duration) if sounds and sounds[-1].duration else None
+
+
+def _hear(decoder: Any, samples: NDArray[np.float64], rate_hz: int) -> None:
+    decoder.start_utt()
+    pcm = to_pcm16(resample_float(samples, rate_hz, MODEL_RATE_HZ))[0].astype("<i2")
+    decoder.process_raw(pcm.tobytes(), False, True)
+    decoder.end_utt()

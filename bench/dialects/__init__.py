@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from bench.dialects.dialect import Dialect
 
 DEFAULT_DIALECT = "openai"
-_SHIPPED = {"openai": "bench.dialects.openai:OpenAIDialect"}
+_SHIPPED = {
+    "openai": "bench.dialects.openai:OpenAIDialect",
+    "openai-beta": "bench.dialects.openai_beta:OpenAIBetaDialect",
+    "azure-voice-live": "bench.dialects.azure_voice_live:AzureVoiceLiveDialect",
+    "qwen-omni": "bench.dialects.qwen_omni:QwenOmniDialect",
+    "xai": "bench.dialects.xai:XaiDialect",
+}
 _known: dict[str, type[Dialect]] = {}
 
 

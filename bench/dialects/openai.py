@@ -33,6 +33,7 @@ from bench.dialects.openai_fields import (
     text,
 )
 from bench.dialects.openai_session import differences
+from bench.dialects.openai_shapes import DIALECT_OF, SHAPE_TITLES, Shape, shape_of_event, shape_of_session
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -66,11 +67,7 @@ ANSWER_ID = "bench-answer"
 """Of our request for a response, where the server does not answer by itself."""
 _REMEMBERED_IDS = 4096
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
-_WIRE_FORMATS: dict[AudioFormat, dict[str, Any]] = {
-    AudioFormat.PCM16: {"type": "audio/pcm", "rate": 24000},
-    AudioFormat.PCMU: {"type": "audio/pcmu"},
-    AudioFormat.PCMA: {"type": "audio/pcma"},
-}
+_FORMAT_TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
 _BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
 _FATAL_CODES = {
     "session_expired",
@@ -118,7 +115,9 @@ class OpenAIDialect(Dialect):
     """The client side of one Realtime session."""
 
     name = "openai"
-    voices = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
+    voices: ClassVar[tuple[str, ...]] = (
+        "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar",
+    )  # fmt: skip
     _handlers: ClassVar[Mapping[str, str]] = {
         "response.output_audio.delta": "_audio_delta",
         "response.output_audio_transcript.delta": "_transcript_delta",
@@ -141,6 +140,8 @@ class OpenAIDialect(Dialect):
         "error": "_error",
     }
     """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
+    _unused: ClassVar[frozenset[str]] = _UNUSED
+    _shape: ClassVar[Shape] = "ga"
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
@@ -165,6 +166,8 @@ class OpenAIDialect(Dialect):
         self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._received_bytes: dict[str | None, int] = {}
         self._carry: dict[str | None, bytes] = {}
+        self._shape_seen = False
+        """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
 
     # intents -> messages
 
@@ -173,7 +176,11 @@ class OpenAIDialect(Dialect):
         return (orjson.dumps(update).decode(),)
 
     def session_body(self) -> dict[str, Any]:
-        """The GA session object of this scenario; only what the scenario says, with VAD and transcription explicit."""
+        """The session object of this scenario as it is sent."""
+        return _merged(self._session(), self.config.extra)
+
+    def _session(self) -> dict[str, Any]:
+        """The GA session object: only what the scenario says, with VAD and transcription explicit."""
         config = self.config
         detection = config.turn_detection
         transcription = config.transcription
@@ -182,7 +189,7 @@ class OpenAIDialect(Dialect):
             "output_modalities": [config.output],
             "audio": {
                 "input": {
-                    "format": _WIRE_FORMATS[self.input_format],
+                    "format": _wire_format(self.input_format),
                     "turn_detection": None
                     if detection.type == "manual"
                     else detection.model_dump(exclude_none=True, by_alias=True),
@@ -190,7 +197,7 @@ class OpenAIDialect(Dialect):
                     if transcription is None
                     else transcription.model_dump(exclude_none=True, by_alias=True),
                 },
-                "output": {"format": _WIRE_FORMATS[self.output_format]},
+                "output": {"format": _wire_format(self.output_format)},
             },
         }
         if config.noise_reduction is not None:
@@ -205,7 +212,7 @@ class OpenAIDialect(Dialect):
             body["tool_choice"] = config.tool_choice
         if config.max_output_tokens is not None:
             body["max_output_tokens"] = config.max_output_tokens
-        return _merged(body, config.extra)
+        return body
 
     def audio_message(self, payload: bytes) -> str:
         encoded = binascii.b2a_base64(payload, newline=False).decode("ascii")
@@ -275,8 +282,13 @@ class OpenAIDialect(Dialect):
         if not isinstance(kind, str):
             return (Malformed(at_ns, "an object without a `type`"),)
         name = self._handlers.get(kind)
+        shape = shape_of_event(kind)
+        if shape is not None and not self._shape_seen:
+            if shape != self._shape:
+                return self._other_shape(shape, at_ns)
+            self._shape_seen = True
         if name is None:
-            return () if kind in _UNUSED else (Unrecognised(at_ns, kind[:120]),)
+            return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
@@ -303,8 +315,18 @@ class OpenAIDialect(Dialect):
         if identity is not None:
             self._once.pop((what, identity), None)
 
+    def _other_shape(self, shape: Shape, at_ns: int) -> Sequence[Signal]:
+        """The server speaks the protocol's other shape: nothing that it says about a reply would be understood."""
+        said = f"this server speaks {SHAPE_TITLES[shape]}; use dialect: {DIALECT_OF[shape]}"
+        return (
+            ServerError(at_ns, ErrorInfo("wrong_dialect", "wrong_dialect", said, error_kind="protocol"), fatal=True),
+        )
+
     def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
+        shape = shape_of_session(session)
+        if shape is not None and shape != self._shape:
+            return self._other_shape(shape, at_ns)
         created = SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))
         return (created, SessionReady(at_ns)) if self.config.acknowledge == "created" else (created,)
 
@@ -472,6 +494,11 @@ class OpenAIDialect(Dialect):
 def _after_tools(turn: int | None) -> str:
     """Id of our request for the reply that follows the results of tools."""
     return f"bench-{'call' if turn is None else turn}-tools"
+
+
+def _wire_format(audio: AudioFormat) -> dict[str, Any]:
+    rate = {"rate": audio.rate_hz} if audio.encoding == "pcm16" else {}
+    return {"type": _FORMAT_TYPES[audio.encoding], **rate}
 
 
 def _merged(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

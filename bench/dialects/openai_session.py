@@ -10,31 +10,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.dialects.openai_shapes import nested
+
 _ABSENT = object()
-_BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
-_COMPARED: tuple[tuple[tuple[str, ...], str | None], ...] = (
-    (("audio", "input", "format", "type"), "input_audio_format"),
-    (("audio", "input", "format", "rate"), None),
-    (("audio", "output", "format", "type"), "output_audio_format"),
-    (("audio", "output", "format", "rate"), None),
-    (("audio", "input", "turn_detection"), "turn_detection"),
-    (("audio", "input", "turn_detection", "type"), None),
-    (("audio", "input", "turn_detection", "threshold"), None),
-    (("audio", "input", "turn_detection", "prefix_padding_ms"), None),
-    (("audio", "input", "turn_detection", "silence_duration_ms"), None),
-    (("audio", "input", "turn_detection", "idle_timeout_ms"), None),
-    (("audio", "input", "turn_detection", "eagerness"), None),
-    (("audio", "input", "turn_detection", "create_response"), None),
-    (("audio", "input", "turn_detection", "interrupt_response"), None),
-    (("audio", "input", "transcription"), "input_audio_transcription"),
-    (("audio", "input", "transcription", "model"), None),
-    (("audio", "input", "noise_reduction", "type"), None),
-    (("audio", "output", "voice"), "voice"),
-    (("output_modalities",), "modalities"),
-    (("instructions",), "instructions"),
-    (("max_output_tokens",), "max_response_output_tokens"),
+_COMPARED: tuple[tuple[str, ...], ...] = (
+    ("audio", "input", "format", "type"),
+    ("audio", "input", "format", "rate"),
+    ("audio", "output", "format", "type"),
+    ("audio", "output", "format", "rate"),
+    ("audio", "input", "turn_detection"),
+    ("audio", "input", "turn_detection", "type"),
+    ("audio", "input", "turn_detection", "threshold"),
+    ("audio", "input", "turn_detection", "prefix_padding_ms"),
+    ("audio", "input", "turn_detection", "silence_duration_ms"),
+    ("audio", "input", "turn_detection", "idle_timeout_ms"),
+    ("audio", "input", "turn_detection", "eagerness"),
+    ("audio", "input", "turn_detection", "create_response"),
+    ("audio", "input", "turn_detection", "interrupt_response"),
+    ("audio", "input", "transcription"),
+    ("audio", "input", "transcription", "model"),
+    ("audio", "input", "noise_reduction", "type"),
+    ("audio", "output", "voice"),
+    ("output_modalities",),
+    ("instructions",),
+    ("max_output_tokens",),
 )
-"""Keys of the GA session that are compared, and the key of the beta session that says the same."""
+"""Keys of the GA session that are compared."""
 _PRESENCE = {"turn_detection", "transcription"}
 """Objects of which only this is compared: whether there is one. Their parts are compared by themselves."""
 _DECISIVE = {
@@ -61,11 +62,10 @@ class Difference:
 
 def differences(asked: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
     """The keys in which `got` differs from `asked`, those first that make measuring wrong."""
+    asked, got = nested(asked), nested(got)
     found = []
-    for path, beta in _COMPARED:
+    for path in _COMPARED:
         mine, theirs = _at(asked, path), _at(got, path)
-        if theirs is _ABSENT and beta is not None and beta in got:
-            theirs = _BETA_FORMATS.get(str(got[beta]), got[beta])
         if mine is _ABSENT or theirs is _ABSENT:
             continue
         same = (mine is None) == (theirs is None) if path[-1] in _PRESENCE else _same(mine, theirs)

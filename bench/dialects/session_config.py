@@ -62,7 +62,8 @@ def _voice(value: object, info: ValidationInfo) -> Voice:
     if isinstance(value, Voice):
         return value
     known = voices_of((info.context or {}).get("dialect", DEFAULT_DIALECT))
-    allowed = f"allowed: {', '.join(known)}; for any other voice {{name: ...}} or {{id: ...}}"
+    other = "{name: ...} or {id: ...}"
+    allowed = f"allowed: {', '.join(known)}; for any other voice {other}" if known else f"allowed: {other}"
     if isinstance(value, str):
         if value in known:
             return Voice("listed", value)

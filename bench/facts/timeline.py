@@ -75,6 +75,8 @@ class TurnFacts:
     ended_ns: int | None = None
     end: TurnEnd | None = None
     failure: Failure | None = None
+    expect: dict[str, Any] | None = None
+    """What the step expects of the reply; None for nothing."""
     interrupts: bool = False
     """The step was to cut into the reply before it."""
     cuts_into: int | None = None

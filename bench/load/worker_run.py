@@ -22,7 +22,7 @@ from bench.load.spec import RecordingCost, RunSpec, WorkersFacts
 from bench.load.tapes import Tapes, tape_notes
 from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
-from bench.measure import wer
+from bench.measure import expectations, wer
 from bench.measure.records import WallAnchor
 from bench.scenario.load_shapes import shape_of
 from bench.store.certificate import Arrivals
@@ -77,6 +77,8 @@ class WorkerRun:
         # A normaliser takes a second to build; the first turn to end must not stop every call for it.
         for language in {fixture.language for fixture in spec.fixtures.values()}:
             wer.prepare(language)
+        if any(step.all_expected for step in scenario.conversation):
+            expectations.prepare()
         self.spool = SpoolWriter(spec.folder, self.name)
         books = {each.name: each.books for each in callees}
         record = scenario.record

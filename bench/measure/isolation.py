@@ -21,8 +21,9 @@ from typing import Literal
 from bench.measure.wer import score_words
 from bench.measure.words.normaliser import normalise
 
-FAR, NEAR = 0.5, 0.2
-"""Word error rates: at least so far from what was said here, at most so far from what was said there."""
+FAR, NEAR, APART = 0.5, 0.34, 0.4
+"""Word error rates: at least so far from what was said here, at most so far from what was said there, and at least so
+much nearer to that: two words of six may be misheard as well."""
 LEAST_WORDS = 3
 """A shorter transcription, such as "yes", is nobody's."""
 LEAST_DIGITS = 3
@@ -85,7 +86,7 @@ def _transcripts(turns: Sequence[SaidTurn]) -> list[CrossTalk]:
             if language == turn.language
             and text not in own[turn.session]
             and (there := rate(text, heard, language)) is not None
-            and there <= NEAR
+            and there <= min(NEAR, turn.wer - APART)
         )
         for _, speakers in sorted(others, key=lambda pair: pair[0]):
             if (other := _open_with(turn, speakers)) is not None:

@@ -150,8 +150,12 @@ class TurnRecord:
     """Name and version of the text normaliser behind the counts."""
     transcription_ms: float | None = None
     transcription_error: str | None = None
+    expectations: str | None = None
+    """What the step expects of the reply, as JSON; null for nothing."""
     expect_pass: bool | None = None
     """Whether every expectation of the step was met; null for a step without any."""
+    expect_failed: str | None = None
+    """The expectations that were not met, each with what was found instead."""
 
     # usage and money
     in_text: int | None = None

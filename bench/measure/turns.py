@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import orjson
+
 from bench.audio.playback import NS_PER_MS, underrun_ms
 from bench.facts.signals import (
     AudioDelta,
@@ -20,6 +22,7 @@ from bench.facts.signals import (
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.backchannels import backchannel_columns
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.expectations import graded
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
 from bench.measure.listening import heard as heard_reply
@@ -163,6 +166,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "ended_at": None if turn.ended_ns is None else anchor.wall(turn.ended_ns),
         "speech_ms": (turn.speech_end_ns - turn.speech_start_ns) / NS_PER_MS,
         "reference": turn.reference,
+        "expectations": orjson.dumps(turn.expect).decode() if turn.expect is not None else None,
     }
 
 
@@ -262,7 +266,14 @@ def _words(turn: TurnFacts, heard: Heard) -> Columns:
 
 
 def with_word_score(row: TurnRecord) -> TurnRecord:
-    """`row` with its words compared; a text that is too long to be compared is named in `transcription_error`."""
+    """`row` with its words compared and its expectations graded.
+
+    A text that is too long to be compared is named in `transcription_error`.
+    """
+    return graded(_scored(row))
+
+
+def _scored(row: TurnRecord) -> TurnRecord:
     if row.reference is None or row.hypothesis is None:
         return row
     if too_long(row.reference, row.hypothesis):

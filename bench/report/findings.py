@@ -20,6 +20,7 @@ from bench.report.findings_headroom import Headroom
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
+from bench.report.findings_tasks import Tasks
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
 from bench.store.certificate import Arrivals, Spread, WorkerFigures
@@ -523,6 +524,7 @@ class Findings(Part):
     """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None
     groups: list[Groups] = Field(default_factory=list)
+    tasks: Tasks = Field(default_factory=Tasks)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
     ceiling: CeilingReport | None = None

@@ -7,7 +7,7 @@ would look fast; for tokens per second the bad tail is the low one, so p95 gives
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
-CUTS = ("target", "accent", "voice", "language", "condition")
+CUTS = ("step", "target", "accent", "voice", "language", "condition")
+IN_ORDER = ("step",)
+"""Cuts whose rows stand in their own order; others begin with the slowest."""
 MOST_CUT_ROWS = 20
 
 
@@ -40,6 +42,8 @@ def latency_cuts(view: View, metric: Metric | None) -> LatencyCuts | None:
     found = LatencyCuts(metric=metric.name, title=metric.title, cuts={})
     for cut in CUTS:
         codes, names = codes_of(view.turns[cut])
+        if cut == "step":
+            names = [step_name(view.run.manifest.scenario, name) for name in names]
         asked = np.bincount(codes[view.measured], minlength=len(names))
         if int((asked > 0).sum()) < 2:
             continue
@@ -58,11 +62,27 @@ def latency_cuts(view: View, metric: Metric | None) -> LatencyCuts | None:
                     p95_interval=interval(bad),
                 )
             )
-        rows.sort(key=lambda row: (row.p50 is None, -(row.p50 or 0.0), row.name))
+        if cut in IN_ORDER:
+            places = {name: place for place, name in zip(view.turns[cut], [names[code] for code in codes], strict=True)}
+            rows.sort(key=lambda row: places[row.name])
+        else:
+            rows.sort(key=lambda row: (row.p50 is None, -(row.p50 or 0.0), row.name))
         found.cuts[cut] = rows[:MOST_CUT_ROWS]
         if len(rows) > MOST_CUT_ROWS:
             found.not_shown[cut] = len(rows) - MOST_CUT_ROWS
     return found if found.cuts else None
+
+
+def step_name(scenario: dict[str, Any], place: str) -> str:
+    """`3. ask-balance`: the step at `place` (from 0) by its own `id`, or its kind, and its place from 1 on."""
+    steps = scenario.get("conversation") or []
+    if not place.isdigit() or int(place) >= len(steps):
+        return place
+    step = steps[int(place)]
+    named = step.get("id") or next(iter(step), "step")
+    if isinstance(step.get("say"), str) and not step.get("id"):
+        named = f"say {step['say']}"
+    return f"{int(place) + 1}. {named}"
 
 
 def interval(estimate: Estimate) -> Interval | None:

@@ -14,6 +14,7 @@ from bench.report.findings_parts import Interval, Rate
 from bench.report.groups_section import groups_section
 from bench.report.headroom_section import headroom_section
 from bench.report.health_text import calibration_section, trust_section
+from bench.report.latency import IN_ORDER
 from bench.report.phases_section import phases_section
 from bench.report.phrases import (
     MISSING,
@@ -32,6 +33,7 @@ from bench.report.phrases import (
 )
 from bench.report.recorded_section import recorded_section
 from bench.report.targets_section import targets_section
+from bench.report.tasks_section import tasks_section
 from bench.report.thresholds_section import thresholds_section
 
 BRIEF_ROWS = 8
@@ -78,6 +80,7 @@ def sections(summary: Summary) -> list[Section]:
         _taking(summary),
         _speech(summary),
         _words(summary),
+        tasks_section(summary),
         groups_section(summary),
         cost_section(summary),
         headroom_section(summary),
@@ -219,7 +222,7 @@ def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -
         for each in cuts
     )
     return Table(
-        f"{capital(title)} by {name}, ms, slowest median first",
+        f"{capital(title)} by {name}, ms{'' if name in IN_ORDER else ', slowest median first'}",
         (Column("p50"), Column("p95"), Column("n"), Column("unanswered")),
         barred(rows, [each.p50 for each in cuts]),
         capital(name),

@@ -35,6 +35,7 @@ from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
 from bench.report.targets import targets_report
+from bench.report.tasks import tasks
 from bench.report.thresholds import bounds_of, judge, objectives_of
 from bench.report.verdict import decide
 from bench.report.view import View, counts, text, total, view_of
@@ -46,6 +47,8 @@ from bench.store.reader import Run
 
 MOST_ERRORS = 20
 MOST_CROSS_TALK = 6
+LEAST_S = 5.0
+"""A shorter run says nothing of how much happens in a minute."""
 TABLES = ("turns.parquet", "sessions.parquet")
 FILES = (
     "report.html",
@@ -88,6 +91,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         **recorded(view),
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
+        tasks=tasks(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),
@@ -203,7 +207,7 @@ def _cross_talk(view: View) -> dict[str, Any]:
 def _load(view: View) -> LoadReport:
     call, manifest = view.call, view.run.manifest
     elapsed = _elapsed_s(view)
-    minutes = elapsed / 60 if elapsed else None
+    minutes = elapsed / 60 if elapsed and elapsed >= LEAST_S else None
     open_calls = [peak_open(call["started_at"], call["ended_at"]), _peak(view.turn["open_sessions"])]
     caller, reply = total(call["caller_audio_ms"]), total(call["reply_audio_ms"])
     return LoadReport(

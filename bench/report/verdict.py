@@ -40,6 +40,8 @@ CLIENT_LATE_BOUND = 0.05
 LEAST_LATE_TURNS = 3
 """One late frame in a run of a few turns is a hiccup of the machine, not an overload; unless all turns are late."""
 MOST_COST_NOTES = 3
+WRONG_DIALECT = "wrong_dialect"
+"""The code of a call whose server was heard to speak another protocol."""
 
 
 def decide(found: Findings) -> VerdictInfo:
@@ -181,7 +183,16 @@ def _unreachable(found: Findings) -> list[str]:
     ready = found.calls.ready if found.calls.measured else found.calls.ready_in_warmup
     if not _calls(found) or ready:
         return []
-    return [f"none of {amount(_calls(found), 'call')} became ready{_most_often(found, 'call')}"]
+    none_ready = f"none of {amount(_calls(found), 'call')} became ready"
+    if (advice := _other_dialect(found)) is not None:
+        return [advice, none_ready]
+    return [f"{none_ready}{_most_often(found, 'call')}"]
+
+
+def _other_dialect(found: Findings) -> str | None:
+    """What a dialect says of a server that speaks another one: the cause of everything else, so the first line."""
+    rows = (row for row in found.errors if row.level == "call" and row.error_code == WRONG_DIALECT)
+    return next((row.message for row in rows if row.message), None)
 
 
 def _targets_unreachable(found: Findings) -> list[str]:
@@ -227,7 +238,10 @@ def _no_data(found: Findings) -> list[str]:
         return [f"no turn was spoken in {amount(_calls(found), 'call')} after warm-up"]
     late = found.turns.client_late
     left_out = f" ({late} left out: the generator itself was late)" if late else ""
-    return [f"none of {amount(spoken, 'turn')} was answered{left_out}{_most_often(found, 'turn')}"]
+    unanswered = f"none of {amount(spoken, 'turn')} was answered{left_out}"
+    if (advice := _other_dialect(found)) is not None:
+        return [advice, unanswered]
+    return [f"{unanswered}{_most_often(found, 'turn')}"]
 
 
 RULES: tuple[tuple[Name, Rule], ...] = (

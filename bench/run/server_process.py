@@ -67,4 +67,4 @@ class ServerProcess:
 
 def embedded_target(server: ServerProcess) -> Target:
     """The target that a scenario without one gets."""
-    return Target(dialect="openai", url=server.url, model=EMBEDDED_MODEL, provider="embedded")
+    return Target(url=server.url, model=EMBEDDED_MODEL, provider="embedded")

@@ -280,6 +280,11 @@ class Scenario(Block):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
                 yield Complaint(("conversation", place), f"no reply to cut into; allowed: right after {replies}")
+            for name in step.tools_wanted:
+                tools = [tool.name for tool in self.session.tools]
+                if name not in tools:
+                    allowed = f"allowed: {', '.join(tools)}" if tools else "session.tools has none"
+                    yield Complaint(("conversation", place, "expect", "tool"), f"no tool '{name}'; {allowed}")
             if step.NEEDS_OPEN_MICROPHONE and self.session.manual:
                 sentence = f"{step.KIND} means nothing in push to talk: the microphone is shut while the caller listens"
                 yield Complaint(("conversation", place), f"{sentence}; allowed: with another session.turn_detection")

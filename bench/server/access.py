@@ -134,18 +134,6 @@ def offered_subprotocols(headers: RequestHeaders) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
 
 
-def late_refusal(headers: RequestHeaders) -> ProtocolError | None:
-    """What the vendor refuses only once the socket is open.
-
-    It also refuses a query without `model`; here the engine's own model answers then, so that `--url` with nothing
-    but an address works.
-    """
-    if "realtime=v1" in headers.get("OpenAI-Beta", "") or "openai-beta.realtime-v1" in offered_subprotocols(headers):
-        message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
-        return ProtocolError(message, code="beta_api_shape_disabled")
-    return None
-
-
 def accepted_subprotocols(headers: RequestHeaders) -> tuple[str, ...]:
     """One of the offered ones is echoed, or a browser drops the connection; never the one that holds the key."""
     offered = [name for name in offered_subprotocols(headers) if not name.startswith(KEY_SUBPROTOCOL)]

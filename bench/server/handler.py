@@ -16,6 +16,7 @@ from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.protocol import commands, config
 from bench.server.protocol.session import Session
+from bench.server.protocol.shapes.shape import Shape
 from bench.server.truth_log import LoggedAudio, TruthLog
 
 
@@ -34,6 +35,7 @@ class SessionHandler:
         *,
         number: int,
         peer: str,
+        shape: Shape,
         model: str,
         settings: config.Json,
         model_open: bool,
@@ -45,9 +47,11 @@ class SessionHandler:
         self._deadlines = deadlines
         self._timers: set[Deadline] = set()
         self._idle: Deadline | None = None
+        self._shape = shape
         self._engine = engine.session(self, number)
         self.session = Session(
             model=model,
+            shape=shape,
             created_at_s=int(time.time()),
             settings=settings,
             model_open=model_open,
@@ -58,8 +62,8 @@ class SessionHandler:
         )
         now_ns = time.monotonic_ns()
         self.later(now_ns + round(lifetime_s * 1e9), lambda: self.apply(self.session.expire()))
-        facts = {"at_ns": now_ns, "peer": peer, "number": number, "model": model, **self._engine.facts}
-        truth.add("session", self.session.id, **facts)
+        facts = {"at_ns": now_ns, "peer": peer, "number": number, "dialect": shape.name, "model": model}
+        truth.add("session", self.session.id, **facts, **self._engine.facts)
 
     # -- in
 
@@ -97,10 +101,12 @@ class SessionHandler:
         """Write one event; the stamp is taken right before the write."""
         facts = audio if event["type"] == "response.output_audio.delta" else None
         for sent in self._engine.outgoing(event):
-            data = orjson.dumps(sent)
+            messages = [orjson.dumps(message) for message in self._shape.outgoing(sent)]
             at_ns = time.monotonic_ns()
-            self._send_text(data)
-            self.truth.event(self.session.id, at_ns, len(data), sent, facts)
+            for data in messages:
+                self._send_text(data)
+            if messages:
+                self.truth.event(self.session.id, at_ns, sum(map(len, messages)), sent, facts)
 
     def send_raw(self, data: bytes, what: str) -> None:
         """Write a text message that is no event; `what` names it in the truth log."""

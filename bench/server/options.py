@@ -27,6 +27,8 @@ class ServeOptions(BaseModel):
     host: str = "127.0.0.1"
     port: int = 8765
     """0 takes any free port; the printed line says which."""
+    dialect: str = "openai"
+    """The wire protocol that it speaks: one of `bench.server.protocol.shapes`."""
     engine: str = "local"
     profile: Path | None = None
     """A file of settings; only for the engine `simulated`."""
@@ -70,7 +72,7 @@ def start_server(options: ServeOptions, **popen: Any) -> subprocess.Popen[str]:
     return process
 
 
-def listening_line(host: str, port: int, *, tls: bool = False) -> str:
+def listening_line(host: str, port: int, *, tls: bool = False, path: str = REALTIME_PATH) -> str:
     """The one line on standard output that tells a parent process the address."""
     shown = f"[{host}]" if ":" in host else host
-    return f"{LISTENING_PREFIX}{'wss' if tls else 'ws'}://{shown}:{port}{REALTIME_PATH}"
+    return f"{LISTENING_PREFIX}{'wss' if tls else 'ws'}://{shown}:{port}{path}"

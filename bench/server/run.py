@@ -18,6 +18,7 @@ from bench.errors import BenchError, ExitCode
 from bench.server.engines.base import Engine, EngineError
 from bench.server.listening import bound_socket, tls_context
 from bench.server.options import ENGINES, ServeOptions, listening_line
+from bench.server.protocol.shapes import shape_of
 from bench.server.server_connection import ServerConnection, Service
 from bench.server.truth_log import TruthLog
 
@@ -48,6 +49,7 @@ def serve(options: ServeOptions, *, until_stdin_ends: bool = False) -> None:
             raise BenchError(f"{_option(name)} {value}: a limit is a whole number, 1 or more", hint="or leave it out")
     if options.engine not in ENGINES:
         raise BenchError(f"--engine {options.engine}: unknown engine", hint=f"available: {', '.join(ENGINES)}")
+    shape_of(options.dialect)
     make = _make_local if options.engine == "local" else _make_simulated
     asyncio.run(_until_stopped(make(options), until_stdin_ends=until_stdin_ends))
 
@@ -104,7 +106,7 @@ def _service(engine: Engine, connect: Connect | None, options: ServeOptions) -> 
                     lambda: connect(service), sock=listener, backlog=BACKLOG, ssl=context
                 )
             host, port = listener.getsockname()[:2]
-            print(listening_line(host, port, tls=context is not None), flush=True)
+            print(listening_line(host, port, tls=context is not None, path=service.shape.paths[0]), flush=True)
             await stop.wait()
         finally:
             if server is not None:

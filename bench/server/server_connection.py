@@ -26,7 +26,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from bench.server.access import Access, Grant, accepted_subprotocols, late_refusal, unauthorized
+from bench.server.access import Access, Grant, accepted_subprotocols, unauthorized
 from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.handler import SessionHandler
@@ -35,6 +35,7 @@ from bench.server.options import REALTIME_PATH, ServeOptions
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.session import MAX_APPEND_BYTES
+from bench.server.protocol.shapes import shape_of
 from bench.server.truth_log import TruthLog
 from bench.server.websocket_frames import (
     BINARY,
@@ -77,6 +78,7 @@ class Service:
         self.connections: set[ServerConnection] = set()
         self.open_sessions = 0
         self.nagle = options.nagle
+        self.shape = shape_of(options.dialect)
         self._started_at_s = time.monotonic()
         self._step = options.processes
         self._next_number = options.process or 0
@@ -91,6 +93,7 @@ class Service:
         """The body of `GET /healthz`."""
         return {
             "status": "ok",
+            "dialect": self.shape.name,
             "engine": self.engine.name,
             "model": self.engine.default_model,
             "open_sessions": self.open_sessions,
@@ -251,7 +254,7 @@ class ServerConnection(asyncio.Protocol):
     def _route(self, request: HttpRequest) -> None:
         routes: dict[str, tuple[tuple[str, ...], Callable[[HttpRequest], None]]] = {
             "/healthz": (("GET", "HEAD"), self._health),
-            REALTIME_PATH: (("GET",), self._handshake),
+            **dict.fromkeys(self.service.shape.paths, (("GET",), self._handshake)),
             f"{REALTIME_PATH}/client_secrets": (("POST",), self._client_secrets),
         }
         methods, serve = routes.get(request.path, ((), None))
@@ -325,7 +328,7 @@ class ServerConnection(asyncio.Protocol):
 
     def late_refusal(self, request: HttpRequest) -> LateRefusal | None:
         """What is refused only once the socket is open."""
-        problem = late_refusal(request.headers)
+        problem = self.service.shape.refusal(request.headers)
         return None if problem is None else (problem, REFUSED, f"{problem.kind}.{problem.code}")
 
     def _begin(self, request: HttpRequest, grant: Grant) -> None:
@@ -333,14 +336,16 @@ class ServerConnection(asyncio.Protocol):
         service.open_sessions += 1
         assert self._transport is not None
         peer = self._transport.get_extra_info("peername")
-        named = request.query("model") or grant.model
-        settings = grant.settings or wanted_session(request, service.engine.default_model)
+        shape = service.shape()
+        named = shape.model_of(request) or grant.model
+        settings = grant.settings or shape.settings(wanted_session(request, service.engine.default_model))
         if named and settings["type"] == config.REALTIME:
             settings = {**settings, "model": named}
         self._handler = SessionHandler(
             self.send_text, self.close, self.drop, self.reset, service.engine, service.deadlines, service.truth,
             number=self.number,
             peer=f"{peer[0]}:{peer[1]}" if peer else "",
+            shape=shape,
             model=named or service.engine.default_model,
             settings=settings,
             model_open=named is None,

@@ -102,7 +102,7 @@ def test_the_shipped_recordings_are_beyond_doubt() -> None:
     for fixture in [one for one in load_catalogue(shipped_catalogue()).fixtures.values() if one.annotated != BY_HAND][
         ::3
     ]:
-        found = judge(fixture.load_pcm(RATE_HZ), RATE_HZ, fixture.text)
+        found = judge(fixture.load_pcm(RATE_HZ), RATE_HZ, fixture.text, fixture.language)
         assert (fixture.id, found.findings) == (fixture.id, ())
         assert found.level is not None
         assert found.level.end_ms == pytest.approx(fixture.speech_end_ms, abs=9)

@@ -41,13 +41,13 @@ def test_the_shipped_catalogue_holds_up() -> None:
     fixtures = catalogue.fixtures.values()
     assert len(fixtures) >= 44
     assert {"balance-rms", "order-status-slt"} <= set(catalogue.fixtures)
-    assert {fixture.voice for fixture in fixtures} == {"rms", "slt", "awb", "kal16"}
-    assert {fixture.accent for fixture in fixtures} == {"us", "scottish"}
+    assert {fixture.voice for fixture in fixtures} >= {"rms", "slt", "awb", "kal16"}
+    assert {fixture.accent for fixture in fixtures} >= {"us", "scottish"}
     assert max(fixture.duration_ms for fixture in fixtures) >= 12_000
     assert sum(fixture.file.stat().st_size for fixture in fixtures) < 20e6
     for fixture in fixtures:
-        assert 100 <= fixture.speech_start_ms <= 200
-        assert 90 <= fixture.duration_ms - fixture.speech_end_ms <= 250
+        assert 50 <= fixture.speech_start_ms <= 250
+        assert 90 <= fixture.duration_ms - fixture.speech_end_ms <= 350
     results = check_catalogue(shipped_catalogue())
     assert [(result.fixture_id, result.problems) for result in results if not result.ok] == []
     assert [row["id"] for row in list_fixtures(catalogue)] == [result.fixture_id for result in results]

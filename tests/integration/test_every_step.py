@@ -20,9 +20,16 @@ CONVERSATION: list[dict[str, Any]] = [
     {"backchannel": "mm-hm", "after": "500ms"},
     {"interrupt": {"after": "1500ms", "say": "plan-prices-rms"}},
     {"pause": "300ms"},
-    {"say": "balance-rms"},
+    {"say": "balance-rms", "expect": {"tool": "lookup_balance", "one_of": ["account", "calling"], "latency": "9s"}},
 ]
-PROFILE = {"reply_length": "3s", "barge_in": {"shortest": "700ms"}}
+ACCOUNT = {"type": "object", "properties": {"account": {"type": "string"}}}
+BALANCE = {"value": "3 dollars.", "delay": "50ms"}
+SESSION = {"tools": [{"name": "lookup_balance", "parameters": ACCOUNT, "answer": BALANCE}]}
+PROFILE = {
+    "reply_length": "3s",
+    "barge_in": {"shortest": "700ms"},
+    "tools": {"calls": [{"name": "lookup_balance"}]},
+}
 
 
 @contextmanager
@@ -41,7 +48,8 @@ def test_every_kind_of_step(name: str, tmp_path: Path) -> None:
     assert {next(kind for kind in KINDS if kind in step) for step in CONVERSATION} == set(KINDS), "add the new kind"
     scenario = tmp_path / "scenario.yaml"
     catalogue = str(ROOT / "fixtures" / "audio" / "catalogue.yaml")
-    body = {"name": "steps", "fixtures": catalogue, "conversation": CONVERSATION, "health": {"client_late": "10s"}}
+    body = {"name": "steps", "fixtures": catalogue, "conversation": CONVERSATION, "session": SESSION}
+    body |= {"health": {"client_late": "10s"}}
     scenario.write_text(yaml.safe_dump(body))
     assert bench("validate", scenario).returncode == 0
     out = tmp_path / "run"
@@ -56,6 +64,8 @@ def test_every_kind_of_step(name: str, tmp_path: Path) -> None:
     turns = turns.sort_values("turn").reset_index(drop=True)
     assert list(turns["step"]) == [1, 3, 5]
     assert list(turns["barge_in"].dropna()) in ([True], [False]), "one turn was to cut in"
+    assert turns["tool_calls"][2] == 1
+    assert turns["expect_pass"].notna().tolist() == [False, False, True]
     assert sessions["greeting_ms"].notna().all()
     if name == "simulated":
         assert done.returncode == 0, done.stdout + done.stderr

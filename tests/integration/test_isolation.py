@@ -21,12 +21,14 @@ PROFILE: dict[str, Any] = {
     "transcription": {"delay": "50ms", "errors": {"substitutions": 0.1, "deletions": 0.05}},
 }
 
+UNDERSTOOD = {"transcription": {"delay": "50ms"}}
+
 
 def played(
-    folder: Path, faults: list[dict[str, Any]], load: dict[str, Any], asked: list[str], *words: str
+    folder: Path, faults: list[dict[str, Any]], load: dict[str, Any], asked: list[str], *words: str, well: bool = False
 ) -> tuple[Run, int, str]:
     folder.mkdir(exist_ok=True)
-    (folder / "profile.yaml").write_text(yaml.safe_dump({**PROFILE, "faults": faults}))
+    (folder / "profile.yaml").write_text(yaml.safe_dump({**PROFILE, "faults": faults, **(UNDERSTOOD if well else {})}))
     body = {
         "name": "isolation",
         "fixtures": str(ROOT / "fixtures" / "audio" / "catalogue.yaml"),

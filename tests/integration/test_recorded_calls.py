@@ -110,6 +110,6 @@ def test_a_share_is_the_same_calls_every_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codec", ["pcmu", "pcma"])
 def test_telephone_calls_are_recorded_too(tmp_path: Path, codec: str) -> None:
     run, _ = played(
-        tmp_path, {"share": "100%"}, 3, session={"transcription": None, "input": codec, "output_format": codec}
+        tmp_path, {"share": "100%"}, 3, session={"transcription": None, "input_format": codec, "output_format": codec}
     )
     assert check(run) == 3

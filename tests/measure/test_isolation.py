@@ -51,7 +51,8 @@ def test_the_spelling_of_a_number_does_not_matter(heard: str) -> None:
 
 
 def test_a_few_words_of_it_may_be_misheard() -> None:
-    assert pairs(turn("a", ORDER, "When do you close on Fry day?"), turn("b", HOURS)) == []
+    assert pairs(turn("a", ORDER, "When do you close on Fry day?"), turn("b", HOURS)) == [(0, "b", "transcript")]
+    assert pairs(turn("a", ORDER, "When did you clothe Fry day?"), turn("b", HOURS)) == []
     assert pairs(turn("a", ORDER, "I forgot my password and need to reset it"), turn("b", RESET)) == [
         (0, "b", "transcript")
     ]

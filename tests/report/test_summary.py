@@ -12,6 +12,7 @@ from bench.measure.metrics import METRICS, Metric, Milestone
 from bench.report import phrases
 from bench.report.findings import Summary
 from bench.report.html import render_html
+from bench.report.latency import step_name
 from bench.report.markdown import render_markdown
 from bench.report.phrases import headline
 from bench.report.render import write_reports
@@ -155,8 +156,14 @@ def test_wer_is_pooled_and_every_cut_adds_up(run: Run, summary: Summary) -> None
 def test_latency_by_voice_is_that_of_its_own_turns(run: Run, summary: Summary) -> None:
     found = summary.latency_cuts
     assert found is not None
-    assert (found.metric, list(found.cuts)) == ("first_audible_ms", ["accent", "voice"]), "one language is no cut"
+    assert (found.metric, list(found.cuts)) == ("first_audible_ms", ["step", "accent", "voice"]), (
+        "one language is no cut"
+    )
     own = run.turns[~run.turns["warmup"] & ~run.turns["client_late"]]
+    steps = found.cuts.pop("step")
+    for step, row in zip(sorted(own["step"].unique()), steps, strict=True):
+        part = own[(own["step"] == step) & (own["status"] == "ok")]
+        assert (row.n, row.p50) == (len(part), pytest.approx(part["first_audible_ms"].median()))
     for cut, rows in found.cuts.items():
         assert sum(row.n + row.unanswered for row in rows) == summary.turns.measured
         for row in rows:
@@ -343,3 +350,9 @@ def test_what_failed_turns_cost(tmp_path: Path) -> None:
     cost = summarise(build.finished(tmp_path, turns, sessions)).cost
     assert (cost.failed_turns, cost.failed_usd, cost.at_least) == (1, 0.0, False)
     assert cost.per_turn_usd is not None
+
+
+def test_steps_are_named_as_the_scenario_names_them() -> None:
+    steps = [{"say": "balance-rms", "id": "ask"}, {"pause": "1s"}, {"say": "yes-rms"}, {"say": ["a", "b"]}]
+    names = [step_name({"conversation": steps}, place) for place in ("0", "1", "2", "3", "9", "-")]
+    assert names == ["1. ask", "2. pause", "3. say yes-rms", "4. say", "9", "-"]

@@ -192,3 +192,41 @@ def test_a_client_secret_made_by_the_sdk_opens_a_session_with_its_configuration(
     assert made.value.startswith("ek_")
     assert made.session.type == "realtime"
     assert events[0]["session"]["instructions"] == "Baked in."
+
+
+def test_a_tool_round_trip(server: str) -> None:
+    parameters = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
+    tool: dict[str, Any] = {"type": "function", "name": "lookup_order", "parameters": parameters}
+
+    async def run() -> list[dict[str, Any]]:
+        async with client(server).realtime.connect(model="local-pipeline") as connection:
+            session: Any = {"type": "realtime", "output_modalities": ["text"], "tools": [tool], "tool_choice": "auto"}
+            await connection.session.update(session={**session, "audio": {"input": {"turn_detection": None}}})
+            events = await until(connection, "session.updated")
+            for audio in turn("order-number-rms"):
+                await connection.input_audio_buffer.append(audio=audio)
+            await connection.input_audio_buffer.commit()
+            await connection.response.create()
+            called = await until(connection, "response.done", "rate_limits.updated")
+            done = next(event for event in called if event["type"] == "response.function_call_arguments.done")
+            output = json.dumps({"status": "on its way"})
+            await connection.conversation.item.create(
+                item={"type": "function_call_output", "call_id": done["call_id"], "output": output}
+            )
+            await connection.response.create()
+            return events + called + await until(connection, "response.done", "rate_limits.updated")
+
+    events = asyncio.run(run())
+    responses = [event["response"] for event in events if event["type"] == "response.done"]
+    said, call = responses[0]["output"]
+    assert said["content"][0]["text"].startswith("One moment")
+    assert (call["type"], call["name"], json.loads(call["arguments"])) == (
+        "function_call",
+        "lookup_order",
+        {"order_id": "45791"},
+    )
+    pieces = [event["delta"] for event in events if event["type"] == "response.function_call_arguments.delta"]
+    assert "".join(pieces) == call["arguments"]
+    places = [event["output_index"] for event in events if event["type"] == "response.output_item.done"]
+    assert places == [0, 1, 0]
+    assert responses[1]["output"][0]["content"][0]["text"] == "Order four five seven nine one is on its way."

@@ -239,9 +239,9 @@ def test_the_cause_is_that_of_the_last_turn_though_an_earlier_one_is_measured_la
 WAITED = {
     "announced": ([created("r1", 50)], "the response was announced", "no_reply"),
     "begun": ([created("r1", 50), words("r1"), sound("r1")], "its end never came", "failed"),
-    "beta events": (
-        [event("response.audio.delta", response_id="r1", delta=""), event("response.text.delta", delta="a")],
-        "the server sent response.audio.delta, response.text.delta",
+    "events of another protocol": (
+        [event("response.speech.delta", response_id="r1", delta=""), event("response.words.delta", delta="a")],
+        "the server sent response.speech.delta, response.words.delta",
         "no_reply",
     ),
     "broken": ([raw("{broken")], "not JSON", "no_reply"),
@@ -264,10 +264,10 @@ def test_a_server_that_never_hears_the_caller_gets_a_hint(server: str, tmp_path:
 
 
 def test_events_that_are_not_understood_are_named_and_counted(server: str, tmp_path: Path) -> None:
-    lines = [*[event("response.audio.delta", delta="") for _ in range(3)], event("x" * 500), *reply("r1")]
+    lines = [*[event("response.speech.delta", delta="") for _ in range(3)], event("x" * 500), *reply("r1")]
     found = one(server, tmp_path, lines)
     assert found.turns[0].status == "ok"
-    assert (found.call.unrecognised_events or "").startswith("response.audio.delta x 3; xxx")
+    assert (found.call.unrecognised_events or "").startswith("response.speech.delta x 3; xxx")
     assert len(found.call.unrecognised_events or "") < 300
 
 

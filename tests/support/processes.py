@@ -32,9 +32,13 @@ def cued_server() -> Iterator[str]:
 
 
 @contextmanager
-def simulated_server(profile: Path | None, *, truth_log: Path | None = None, nagle: bool = False) -> Iterator[str]:
+def simulated_server(
+    profile: Path | None, *, truth_log: Path | None = None, nagle: bool = False, dialect: str = "openai"
+) -> Iterator[str]:
     """The project's simulated server under `profile`; gives its URL."""
-    options = ServeOptions(engine="simulated", profile=profile, port=0, truth_log=truth_log, nagle=nagle)
+    options = ServeOptions(
+        engine="simulated", profile=profile, port=0, truth_log=truth_log, nagle=nagle, dialect=dialect
+    )
     server = ServerProcess(options, what="the simulated server")
     try:
         yield server.url

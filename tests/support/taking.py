@@ -36,12 +36,19 @@ def wire_events(seen: Seen, kind: str) -> int:
     return sum(event["type"] == kind for session in seen.truth.values() for event in session.events)
 
 
-def run_of(folder: Path, profile: dict[str, Any], *steps: dict[str, Any], calls: int = CALLS, **blocks: Any) -> Seen:
+def run_of(
+    folder: Path,
+    profile: dict[str, Any],
+    *steps: dict[str, Any],
+    calls: int = CALLS,
+    dialect: str = "openai",
+    **blocks: Any,
+) -> Seen:
     """`calls` calls at once of `steps` against a simulated server; rows are the same when measured again."""
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile))
     scenario = {
         "name": "taking",
-        "target": {"url": "ws://127.0.0.1:9/v1/realtime", "model": "simulated"},
+        "target": {"dialect": dialect, "url": "ws://127.0.0.1:9/v1/realtime", "model": "simulated"},
         "fixtures": str(ROOT / "fixtures" / "audio" / "catalogue.yaml"),
         "conversation": list(steps),
         "load": {"callers": calls, "sessions": calls, "ramp": "1s"},
@@ -51,7 +58,7 @@ def run_of(folder: Path, profile: dict[str, Any], *steps: dict[str, Any], calls:
     }
     (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
     out = folder / "run"
-    with simulated_server(folder / "profile.yaml", truth_log=folder / "truth.jsonl") as url:
+    with simulated_server(folder / "profile.yaml", truth_log=folder / "truth.jsonl", dialect=dialect) as url:
         done = bench("run", folder / "scenario.yaml", "--url", url, "--out", out)
     truth = read_truth(log_files(folder / "truth.jsonl"))
     seen = Seen(read_run(out), truth, out, done.returncode, done.stdout + done.stderr)

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from bench.config.block import Block, Complaint, Count, LongerMs, Text
+from bench.scenario.steps.expect import Expect
 from bench.scenario.steps.say import FixtureChoice, drawn
 from bench.scenario.steps.step import StepBlock
 
@@ -56,6 +57,15 @@ class Interrupt(StepBlock):
         examples=[{"after": "900ms", "say": "no-wrong-kal16"}],
     )
     id: Text | None = Field(default=None, description="A name for this step in reports.", examples=["cut-in"])
+    expect: Expect | None = Field(
+        default=None,
+        description="What must be true of the reply; task success counts the turns in which all of it is.",
+        examples=[{"contains": "on its way"}],
+    )
+
+    @property
+    def all_expected(self) -> tuple[Expect, ...]:
+        return (self.expect,) if self.expect else ()
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:

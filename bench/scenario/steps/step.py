@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bench.audio.conditions import Condition
 from bench.config.block import Block, nearest, refusal
+from bench.scenario.steps.expect import Expect
 
 
 class StepBlock(Block):
@@ -32,6 +33,16 @@ class StepBlock(Block):
     def condition_use(self) -> str | Condition | None:
         """The condition under which this step alone is spoken, or its name; None for that of the scenario."""
         return None
+
+    @property
+    def all_expected(self) -> tuple[Expect, ...]:
+        """Everything that may be expected of the reply."""
+        return ()
+
+    @property
+    def tools_wanted(self) -> tuple[str, ...]:
+        """Names of the tools that the agent is expected to call."""
+        return tuple(dict.fromkeys(each.name for expect in self.all_expected for each in expect.tool))
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:

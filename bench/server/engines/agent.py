@@ -25,6 +25,7 @@ from bench.server.engines.knowledge import (
     Intent,
     Order,
 )
+from bench.server.engines.lookups import Lookup
 
 _DIGITS = {
     "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "to": "2", "too": "2", "three": "3", "four": "4",
@@ -95,6 +96,7 @@ class Agent:
     last_item: str | None = None
     last_answer: str = ""
     slot: int = 0
+    lookup: Lookup | None = None  # what the last answer could be looked up for, where a tool knows it
 
     def greeting(self) -> str:
         return "Hello, thank you for calling. How can I help you today?"
@@ -103,6 +105,7 @@ class Agent:
         """The reply to one thing the caller said; asked again about the same item, the same reply."""
         if item_id != self.last_item:
             self.last_item = item_id
+            self.lookup = None
             self.last_answer = self._reply(text)
         return self.last_answer
 
@@ -156,6 +159,7 @@ class Agent:
     def _balance(self, text: str) -> str:
         credit = "card" in text or "credit" in text
         account = "savings" if "savings" in text else "credit card" if credit else "checking"
+        self.lookup = Lookup("balance", {"account": account}, f"The balance of your {account} account")
         amount, due = ACCOUNTS[account]
         return f"The balance of your {account} account is {amount}. {due}"
 
@@ -163,6 +167,7 @@ class Agent:
         if not self.order:
             self.waiting_for = "order"
             return "I can look that up. What is your order number, please?"
+        self.lookup = Lookup("order", {"number": self.order}, f"Order {spoken_digits(self.order)}")
         order = self._known_order()
         return f"Order {spoken_digits(self.order)} is {order.state}. {order.detail}"
 
@@ -177,6 +182,7 @@ class Agent:
     def _appointment(self, text: str) -> str:
         self.offered = "appointment"
         wanted = next((day for day in DAYS if day in text), None)
+        self.lookup = Lookup("appointment", {"day": wanted} if wanted else {}, "The next free time")
         matching = [at for at, (day, _) in enumerate(APPOINTMENT_SLOTS) if wanted in (None, day.lower())]
         self.slot = next((index for index in matching if index > self.slot), matching[0] if matching else 0)
         day, hour = APPOINTMENT_SLOTS[self.slot]

@@ -19,6 +19,7 @@ from bench.audio.formats import AudioFormat
 from bench.server.allowance import Allowance
 from bench.server.engines.agent import Agent
 from bench.server.engines.base import EngineError, FunctionCall, Handler, StreamingSession
+from bench.server.engines.lookups import MOMENT, call_for, spoken_results
 from bench.server.engines.pacing import ReplyPacer
 from bench.server.engines.pool import Recognition, WorkerPool
 from bench.server.protocol.commands import ReplyRequest
@@ -102,7 +103,14 @@ class LocalSession(StreamingSession):
         return await recognition.text()
 
     async def reply(self, request: ReplyRequest) -> AsyncGenerator[str | bytes | FunctionCall, None]:
-        answer = await self._answer(request)
+        answer, call = await self._answer(request)
+        async for piece in self._said(answer, request):
+            yield piece
+        if call is not None:
+            yield call
+
+    async def _said(self, answer: str, request: ReplyRequest) -> AsyncGenerator[str | bytes | FunctionCall, None]:
+        """`answer` in words and, where it is spoken, in sound."""
         if request.modality == "text":
             for word in words(answer):
                 yield word
@@ -133,13 +141,21 @@ class LocalSession(StreamingSession):
         for item_id in list(self._heard):
             self.drop_input(item_id)
 
-    async def _answer(self, request: ReplyRequest) -> str:
-        """What the agent says to the newest of the caller's items, after hearing every earlier one."""
+    async def _answer(self, request: ReplyRequest) -> tuple[str, FunctionCall | None]:
+        """What the agent says to the newest of the caller's items, after hearing every earlier one.
+
+        Where one of the client's tools knows it, the agent asks for a moment and calls that.
+        """
+        if request.tool_results:
+            return spoken_results(self._agent.lookup, [item.text or "" for item in request.tool_results]), None
         latest = next((item for item in reversed(request.context) if item.role == "user"), None)
         if latest is None:
-            return self._agent.greeting()
+            return self._agent.greeting(), None
         heard = latest.text if latest.text is not None else await self.transcript(latest.item_id)
-        return self._agent.answer(latest.item_id, heard)
+        answer = self._agent.answer(latest.item_id, heard)
+        lookup = self._agent.lookup
+        call = call_for(lookup, request.tools) if lookup is not None else None
+        return (answer, None) if call is None else (MOMENT, call)
 
     def _log_turn(self, item_id: str) -> None:
         """A turn in the truth log, without what only an engine that knows its callers could say."""

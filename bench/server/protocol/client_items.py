@@ -119,8 +119,8 @@ def decode_base64(value: str, param: str, audio_format: AudioFormat) -> bytes:
     try:
         return pybase64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
-        is_pcm = audio_format is AudioFormat.PCM16
-        kind = "mono PCM16 at 24kHz" if is_pcm else f"mono G.711 {audio_format.encoding} at 8kHz"
+        name = "PCM16" if audio_format.encoding == "pcm16" else f"G.711 {audio_format.encoding}"
+        kind = f"mono {name} at {audio_format.rate_hz // 1000}kHz"
         raise ProtocolError(
             f"Invalid '{param}'. Expected base64-encoded audio bytes ({kind}) but got an invalid value.",
             code="invalid_value",

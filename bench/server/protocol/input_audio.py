@@ -88,7 +88,7 @@ class InputAudio:
 
     def configure(self, audio_format: AudioFormat, turn_detection: Mapping[str, Any] | None) -> None:
         """Apply a session update; a new format starts from an empty buffer, the session's time goes on."""
-        if audio_format is not self.format:
+        if audio_format != self.format:
             self._base_ms = self._ms(self._detector.position)
             self.format = audio_format
             self._detector = SpeechDetector(audio_format.rate_hz)
@@ -118,7 +118,7 @@ class InputAudio:
         if self._odd:
             data = self._odd + data
             self._odd = b""
-        if self.format is AudioFormat.PCM16 and len(data) % 2:
+        if self.format.encoding == "pcm16" and len(data) % 2:
             self._odd = data[-1:]
             data = data[:-1]
         self._buffer += data
@@ -169,7 +169,7 @@ class InputAudio:
         width = self.format.bytes_per_sample
         piece = bytes(self._buffer[(self._fed_to - self._start) * width : (to_sample - self._start) * width])
         self._fed_to = to_sample
-        if self.format is not AudioFormat.PCM16:
+        if self.format.encoding != "pcm16":
             piece = AudioFormat.PCM16.encode(self.format.decode(piece))
         found.append(SpeechAudio(piece))
 

@@ -32,6 +32,7 @@ from bench.server.protocol.input_audio import (
 from bench.server.protocol.item_requests import ItemRequests
 from bench.server.protocol.items import RETAINED_AUDIO_BYTES, Conversation, Item, Part
 from bench.server.protocol.responses import Ending, Response, Responses
+from bench.server.protocol.shapes.shape import Shape
 from bench.server.protocol.usage import transcription_usage, words
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
@@ -48,6 +49,7 @@ class Session:
         *,
         model: str,
         created_at_s: int,
+        shape: Shape | None = None,
         settings: config.Json | None = None,
         model_open: bool = False,
         lifetime_s: int = LIFETIME_S,
@@ -57,6 +59,7 @@ class Session:
         retained_audio_bytes: int = RETAINED_AUDIO_BYTES,
     ) -> None:
         """`model_open`: the caller named no model, so that its first update may."""
+        self._shape = shape or Shape()
         self._id_base = seed if seed is not None else secrets.token_hex(6)
         self._counter = itertools.count(1)
         self.id = self._new_id("sess")
@@ -104,7 +107,22 @@ class Session:
         except orjson.JSONDecodeError as error:
             message = f"We could not parse the JSON of your event: {error}."
             return self.error(ProtocolError(message, code="invalid_json"))
-        return self.handle(event)
+        return self.read(event)
+
+    def read(self, message: object) -> Actions:
+        """One decoded message of this connection's shape."""
+        try:
+            events = list(self._shape.incoming(message))
+        except ProtocolError as problem:
+            given_id = message.get("event_id") if isinstance(message, dict) else None
+            event_id = given_id if isinstance(given_id, str) else None
+            return Actions([self._event("error", error=problem.body(event_id))])
+        actions = Actions()
+        for event in events:
+            found = self.handle(event)
+            actions.events += found.events
+            actions.commands += found.commands
+        return actions
 
     def handle(self, event: object) -> Actions:
         """One decoded client event."""
@@ -235,7 +253,7 @@ class Session:
         update = event["session"]
         self.settings = config.merged(self.settings, update, voice_locked=self._has_spoken, model_open=self._model_open)
         self._model_open = self._model_open and update.get("model") is None
-        if self.input.format is not self._input_format:
+        if self.input.format != self._input_format:
             self._drop_speech(actions)
         self.input.configure(self._input_format, self._turn_detection)
         actions.events.append(self._event("session.updated", session=self._effective()))
@@ -378,7 +396,7 @@ class Session:
 
     @property
     def _input_format(self) -> AudioFormat:
-        return config.audio_format(self.settings["audio"]["input"]["format"])
+        return config.audio_format(self.settings["audio"]["input"]["format"], self._shape.pcm_in_hz)
 
     def _audio_formats(self) -> tuple[AudioFormat, AudioFormat]:
         """Of the caller's audio, and of the assistant's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bench.audio.catalogue import Fixture
 from bench.scenario.steps import Interrupt
@@ -22,6 +23,7 @@ class InterruptStep:
     fixture: Fixture
     moment: Moment
     by_client: bool | None
+    expect: dict[str, Any] | None = None
     turns: int = 1
     cuts_in: bool = True
 
@@ -30,7 +32,8 @@ class InterruptStep:
         cut = block.interrupt
         after_ns = None if cut.after_ms is None else cut.after_ms * NS_PER_MS
         by_client = None if cut.by is None else cut.by == "client"
-        return cls(place, fixtures[block.draw(draw, fixtures)], Moment(after_ns, cut.words), by_client)
+        moment, expect = Moment(after_ns, cut.words), block.expect.facts if block.expect else None
+        return cls(place, fixtures[block.draw(draw, fixtures)], moment, by_client, expect)
 
     def play(self, call: Call) -> None:
         lead_ns = round(self.fixture.speech_start_ms * NS_PER_MS)
@@ -39,4 +42,5 @@ class InterruptStep:
             return
         by_client = not call.dialect.speech_interrupts if self.by_client is None else self.by_client
         turn = call.interrupt(self.fixture, step=self.place, heard=heard, by_client=by_client)
+        turn.expect = self.expect
         call.hear_reply(turn)

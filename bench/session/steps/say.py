@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bench.audio.catalogue import Fixture
 from bench.scenario.steps import Say
@@ -17,12 +18,17 @@ class SayStep:
 
     place: int
     fixture: Fixture
+    expect: dict[str, Any] | None = None
     turns: int = 1
 
     @classmethod
     def of(cls, place: int, block: Say, fixtures: Mapping[str, Fixture], draw: random.Random) -> SayStep:
         """The fixture is drawn here, once a call."""
-        return cls(place, fixtures[block.draw(draw, fixtures)])
+        name = block.draw(draw, fixtures)
+        expect = block.expects(name)
+        return cls(place, fixtures[name], None if expect is None else expect.facts)
 
     def play(self, call: Call) -> None:
-        call.hear_reply(call.say(self.fixture, step=self.place))
+        turn = call.say(self.fixture, step=self.place)
+        turn.expect = self.expect
+        call.hear_reply(turn)

@@ -43,7 +43,7 @@ class SimulatedInput(InputAudio):
 
     def configure(self, audio_format: AudioFormat, turn_detection: Mapping[str, Any] | None) -> None:
         """Apply a session update; a new format starts with nothing heard, the session's time goes on."""
-        if audio_format is not self.format:
+        if audio_format != self.format:
             self._offset_ms = self.ms(self.detector.position)
             self.format = audio_format
             self.detector = LevelDetector(audio_format, self._ask_ms)

@@ -1,0 +1,64 @@
+"""How a session looks on the wire: messages of a client in, events of the session out, and back.
+
+The session (`bench.server.protocol.session`) speaks the GA shape inside. A `Shape` stands between it and one socket;
+this one changes nothing. The truth log names events as the session does, in every shape.
+Trap: one event may become several messages, or none: what a shape has no word for is not sent and not logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from bench.server.access import RequestHeaders, offered_subprotocols
+from bench.server.http_requests import HttpRequest
+from bench.server.protocol import config
+from bench.server.protocol.client_errors import ProtocolError
+from bench.server.protocol.commands import Event
+
+
+class Shape:
+    """The GA shape, and what another one may change of it. One object serves one connection."""
+
+    name: ClassVar[str] = "openai"
+    paths: ClassVar[tuple[str, ...]] = ("/v1/realtime",)
+    """Where sockets of this shape are opened; the first is the one that the server prints."""
+    model_keys: ClassVar[tuple[str, ...]] = ("model",)
+    """Parameters of the URL that name the model."""
+    pcm_in_hz = 24_000
+    """Rate of the caller's PCM; a shape may change it while it reads a message."""
+
+    @classmethod
+    def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
+        """What is refused only once the socket is open, as the vendor does with its old shape.
+
+        It also refuses a query without `model`; here the engine's own model answers then, so that `--url` with
+        nothing but an address works.
+        """
+        if asks_for_beta(headers):
+            message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
+            return ProtocolError(message, code="beta_api_shape_disabled")
+        return None
+
+    @classmethod
+    def model_of(cls, request: HttpRequest) -> str | None:
+        """The model that the URL names."""
+        return next((found for key in cls.model_keys if (found := request.query(key))), None)
+
+    def settings(self, default: config.Json) -> config.Json:
+        """The configuration of a new session, where this shape's own defaults differ."""
+        return default
+
+    def incoming(self, message: object) -> Iterable[object]:
+        """A client's message as events of the session. Raises `ProtocolError` for what cannot be translated."""
+        return (message,)
+
+    def outgoing(self, event: Event) -> Iterable[Mapping[str, Any]]:
+        """An event of the session as this shape's messages."""
+        return (event,)
+
+
+def asks_for_beta(headers: RequestHeaders) -> bool:
+    """Whether a handshake asks for the shape of 2024, by header or subprotocol."""
+    by_header = "realtime=v1" in headers.get("OpenAI-Beta", "")
+    return by_header or "openai-beta.realtime-v1" in offered_subprotocols(headers)

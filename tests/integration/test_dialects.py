@@ -1,0 +1,102 @@
+"""Every dialect against the server's side of it: errors against the truth, typed faults, rows measured again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.calibrate.truth import check_turns
+from bench.store.reader import iter_timelines
+from tests.support.processes import bench, simulated_server
+from tests.support.taking import Seen, run_of, within
+
+PROFILE = {
+    "seed": 4,
+    "endpointing": "300ms",
+    "first_audio": {"gamma": {"mean": "300ms", "shape": 40}},
+    "leading_silence": "60ms",
+    "reply_length": "400ms",
+}
+FAULTS = [
+    {"kind": "cut", "sessions": [0]},
+    {"kind": "done", "status": "failed", "sessions": [1]},
+    {"kind": "no_reply", "sessions": [2]},
+    {"kind": "missing_usage", "sessions": [3]},
+    {"kind": "silent_reply", "sessions": [4]},
+    {"kind": "http", "status": 429, "sessions": [5]},
+]
+SHORT = {"timeouts": {"reply": "2s", "transcription": "1s"}}
+
+
+def checked(seen: Seen) -> pd.DataFrame:
+    """The run's turns beside the truth: every one is known to the server, and judged alike."""
+    table = check_turns(seen.run, iter_timelines(seen.folder), seen.truth)
+    assert table["matched"].all()
+    assert (table["status"] == table["true_status"]).all(), table[["status", "true_status"]]
+    return table
+
+
+@pytest.mark.parametrize("mode", ["server_vad", "manual"])
+def test_a_beta_server_is_measured_as_it_was(tmp_path: Path, mode: str) -> None:
+    session = {"turn_detection": mode}
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=6, dialect="openai-beta", session=session)
+    assert seen.code == 0, seen.out
+    table = checked(seen)
+    for name in ("first_audio_ms", "first_audible_ms"):
+        within(table[f"{name}_error"])
+    turns = seen.run.turns
+    assert turns["endpoint_ms"].notna().all() == (mode == "server_vad")
+    assert turns["out_audio"].notna().all()
+    assert turns["in_cached_audio"].isna().all() if "in_cached_audio" in turns else True
+    assert (turns["wer"] == 0).all()
+    assert {truth.facts["dialect"] for truth in seen.truth.values()} == {"openai-beta"}
+
+
+SLOW_VARIANTS = [pytest.param(name, marks=pytest.mark.slow) for name in ("azure-voice-live", "xai")]
+
+
+@pytest.mark.parametrize("dialect", ["qwen-omni", *SLOW_VARIANTS])
+def test_a_variant_is_measured_as_it_was(tmp_path: Path, dialect: str) -> None:
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=4, dialect=dialect)
+    assert seen.code == 0, seen.out
+    table = checked(seen)
+    for name in ("first_audio_ms", "first_audible_ms", "endpoint_ms"):
+        within(table[f"{name}_error"])
+    assert (seen.run.turns["wer"] == 0).all()
+    assert seen.run.turns["out_audio"].notna().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["server_vad", "manual"])
+def test_fifty_calls_of_a_beta_server(tmp_path: Path, mode: str) -> None:
+    session = {"turn_detection": mode}
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect="openai-beta", session=session)
+    table = checked(seen)
+    for name in ("first_audio_ms", "first_audible_ms"):
+        within(table[f"{name}_error"], 2)
+
+
+def test_faults_of_a_beta_server_are_told_by_their_types(tmp_path: Path) -> None:
+    profile = {**PROFILE, "faults": FAULTS}
+    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=7, dialect="openai-beta", **SHORT)
+    turns = seen.run.turns
+    assert sorted(turns["status"]) == ["failed", "failed", "no_reply", "no_reply", "ok", "ok"]
+    assert turns["out_audio"].isna().sum() >= 1, "usage that was not given is unknown"
+    assert "rate_limit" in set(seen.run.sessions["error_kind"].dropna())
+
+
+@pytest.mark.parametrize(("spoken", "used"), [("openai-beta", "openai"), ("openai", "openai-beta")])
+def test_the_wrong_shape_is_the_first_line_of_the_report(tmp_path: Path, spoken: str, used: str) -> None:
+    (tmp_path / "profile.yaml").write_text("reply_length: 400ms\n")
+    with simulated_server(tmp_path / "profile.yaml", dialect=spoken) as url:
+        done = bench(
+            "run", "quickstart", "--url", url, "--set", f"target.dialect={used}", "--set", "load.sessions=2",
+            "--set", "load.callers=2", "--out", tmp_path / "run",
+        )  # fmt: skip
+    assert done.returncode == 8
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    verdict = next(place for place, line in enumerate(lines) if "UNREACHABLE" in line)
+    shape = {"openai": "the GA shape", "openai-beta": "the beta shape"}[spoken]
+    assert lines[verdict + 1] == f"this server speaks {shape}; use dialect: {spoken}"
