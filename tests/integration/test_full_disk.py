@@ -47,7 +47,7 @@ def test_a_full_disk_ends_the_run_and_loses_no_row(scenario: Path, tmp_path: Pat
         env = {**os.environ, "DISK": str(disk), "LOG": str(log), "SCENARIO": str(scenario), "URL": url}
         command = ["unshare", "-rm", "sh", "-c", RUN]
         env["BENCH"] = f"{sys.executable} -m bench"
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=90, check=False)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200, check=False)
     texts = {path.stem: path.read_text() for path in log.glob("*.txt")}
     assert done.returncode == 0, done.stderr
     codes = {path.stem: int(path.read_text()) for path in log.glob("*.rc")}
