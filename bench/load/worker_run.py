@@ -77,7 +77,7 @@ class WorkerRun:
         # A normaliser takes a second to build; the first turn to end must not stop every call for it.
         for language in {fixture.language for fixture in spec.fixtures.values()}:
             wer.prepare(language)
-        if any(getattr(step, "expect", None) is not None for step in scenario.conversation):
+        if any(step.all_expected for step in scenario.conversation):
             expectations.prepare()
         self.spool = SpoolWriter(spec.folder, self.name)
         books = {each.name: each.books for each in callees}

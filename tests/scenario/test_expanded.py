@@ -57,7 +57,14 @@ def test_it_is_what_the_yaml_says_with_every_default(load: Load, tmp_path: Path)
     assert data["timeouts"]["response"] == "1m"
     assert data["load"]["schedule"] == [{"at": "0ms", "rate": "7/h"}, {"at": "1m", "rate": "0/min"}]
     assert "callers" not in data["load"]
-    said = {"say": ["yes-slt", "yes-rms"], "choose": "drawn", "id": "q", "expect": None, "condition": None}
+    said = {
+        "say": ["yes-slt", "yes-rms"],
+        "choose": "drawn",
+        "id": "q",
+        "expect": None,
+        "expect_each": {},
+        "condition": None,
+    }
     assert data["conversation"] == [said, {"pause": "1s500ms"}]
 
 

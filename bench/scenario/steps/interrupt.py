@@ -64,6 +64,10 @@ class Interrupt(StepBlock):
     )
 
     @property
+    def all_expected(self) -> tuple[Expect, ...]:
+        return (self.expect,) if self.expect else ()
+
+    @property
     def fixture_ids(self) -> tuple[str, ...]:
         return self.interrupt.say
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from bench.audio.conditions import Condition
-from bench.config.block import Text, nearest, refusal
+from bench.config.block import Complaint, Text, nearest, refusal
 from bench.scenario.conditions import ConditionUse
 from bench.scenario.draws import Draws
 from bench.scenario.steps.expect import Expect
@@ -88,6 +88,11 @@ class Say(StepBlock):
         description="What must be true of the reply; task success counts the turns in which all of it is.",
         examples=[{"contains": "on its way"}],
     )
+    expect_each: dict[str, Expect] = Field(
+        default_factory=dict,
+        description="The same by fixture id, in the place of `expect`, where a list of fixtures asks different things.",
+        examples=[{"balance-rms": {"number": 246}}],
+    )
 
     condition: ConditionUse | None = Field(
         default=None,
@@ -98,6 +103,22 @@ class Say(StepBlock):
     @property
     def fixture_ids(self) -> tuple[str, ...]:
         return self.say
+
+    def complaints(self) -> Iterator[Complaint]:
+        for name in self.expect_each:
+            if name not in self.say:
+                sentence = (
+                    f"not among the fixtures of this step; allowed: {', '.join(self.say[:8])}{nearest(name, self.say)}"
+                )
+                yield Complaint(("expect_each", name), sentence)
+
+    def expects(self, fixture: str) -> Expect | None:
+        """What is expected of the reply to `fixture`."""
+        return self.expect_each.get(fixture, self.expect)
+
+    @property
+    def all_expected(self) -> tuple[Expect, ...]:
+        return (*((self.expect,) if self.expect else ()), *self.expect_each.values())
 
     @property
     def condition_use(self) -> str | Condition | None:

@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bench.audio.conditions import Condition
 from bench.config.block import Block, nearest, refusal
+from bench.scenario.steps.expect import Expect
 
 
 class StepBlock(Block):
@@ -34,10 +35,14 @@ class StepBlock(Block):
         return None
 
     @property
+    def all_expected(self) -> tuple[Expect, ...]:
+        """Everything that may be expected of the reply."""
+        return ()
+
+    @property
     def tools_wanted(self) -> tuple[str, ...]:
         """Names of the tools that the agent is expected to call."""
-        expect = getattr(self, "expect", None)
-        return () if expect is None else tuple(each.name for each in expect.tool)
+        return tuple(dict.fromkeys(each.name for expect in self.all_expected for each in expect.tool))
 
     @property
     def fixture_ids(self) -> tuple[str, ...]:

@@ -24,7 +24,9 @@ class SayStep:
     @classmethod
     def of(cls, place: int, block: Say, fixtures: Mapping[str, Fixture], draw: random.Random) -> SayStep:
         """The fixture is drawn here, once a call."""
-        return cls(place, fixtures[block.draw(draw, fixtures)], block.expect.facts if block.expect else None)
+        name = block.draw(draw, fixtures)
+        expect = block.expects(name)
+        return cls(place, fixtures[name], None if expect is None else expect.facts)
 
     def play(self, call: Call) -> None:
         turn = call.say(self.fixture, step=self.place)

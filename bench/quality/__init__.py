@@ -1,0 +1,1 @@
+"""Spoken questions with known answers: from a file to recordings and a scenario that `bench run` plays."""
