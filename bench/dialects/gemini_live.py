@@ -20,7 +20,8 @@ import pybase64
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint
 from bench.dialects.lenient_json import loads
-from bench.dialects.openai_fields import Counts, mapping, name_of, parse_error, text
+from bench.dialects.openai_fields import Counts, mapping, name_of, text
+from bench.facts.failure import ErrorKind
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -47,6 +48,7 @@ PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateCo
 INPUT_HZ = 16_000
 _UNUSED = frozenset({"goAway", "sessionResumptionUpdate", "voiceActivity", "toolCallCancellation"})
 _NORMAL = {None, "", "TURN_COMPLETE_REASON_UNSPECIFIED"}
+_KINDS: dict[int, ErrorKind] = {401: "auth", 403: "auth", 429: "rate_limit"}
 _MODALITIES = {"TEXT": "text", "AUDIO": "audio", "IMAGE": "image"}
 
 
@@ -187,7 +189,7 @@ class GeminiLiveDialect(Dialect):
         if "serverContent" in message:
             out += self._content(mapping(message["serverContent"]), at_ns)
         if "error" in message:
-            out.append(ServerError(at_ns, parse_error(message["error"]), fatal=False))
+            out.append(ServerError(at_ns, _error(message["error"])))
         known = {"setupComplete", "usageMetadata", "toolCall", "serverContent", "error", *_UNUSED}
         out += [Unrecognised(at_ns, str(key)[:120]) for key in message if key not in known]
         return out
@@ -267,6 +269,14 @@ class GeminiLiveDialect(Dialect):
         """The words of the caller so far, as one whole transcript."""
         words, self._heard = "".join(self._heard), []
         return [InputTranscript(at_ns, None, words, final=True)] if words else []
+
+
+def _error(raw: Any) -> ErrorInfo:
+    """An error as Google's services write it: a number in the manner of HTTP, and a word for it."""
+    told = mapping(raw)
+    code, status = told.get("code"), name_of(told.get("status"))
+    kind: ErrorKind = "server" if not isinstance(code, int) or code >= 500 else _KINDS.get(code, "protocol")
+    return ErrorInfo(status, status, text(told.get("message")), error_kind=kind)
 
 
 def parse_usage(raw: Any) -> Usage | None:

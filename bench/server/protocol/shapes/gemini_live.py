@@ -18,6 +18,7 @@ from bench.server.protocol.commands import Event
 from bench.server.protocol.shapes.shape import Shape
 
 _PATH = "/ws/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
+_URL_SAFE = str.maketrans("-_", "+/")
 _HUMP = re.compile(r"_([a-z])")
 _FREE = frozenset({"response", "args", "parameters"})
 """Objects of the caller's own, whose keys are nobody's to change."""
@@ -62,7 +63,10 @@ class GeminiShape(Shape):
     def _input(self, body: Mapping[str, Any]) -> Iterable[object]:
         audio = body.get("audio")
         if isinstance(audio, dict):
-            yield {"type": "input_audio_buffer.append", "audio": audio.get("data")}
+            data = audio.get("data")
+            # Google's own client writes base64 in the alphabet of URLs; the protocol takes either.
+            standard = data.translate(_URL_SAFE) if isinstance(data, str) else data
+            yield {"type": "input_audio_buffer.append", "audio": standard}
         if "activityStart" in body and self._replying:
             yield {"type": "response.cancel"}
         if "activityEnd" in body:
@@ -95,7 +99,8 @@ class GeminiShape(Shape):
                 self._replying = False
                 return self._done(event["response"])
             case "error":
-                return ({"error": {"code": event["error"]["code"], "message": event["error"]["message"]}},)
+                said = event["error"]["message"]
+                return ({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": said}},)
             case "response.weather.delta":
                 return ({"weather": {}},)
         return ()
