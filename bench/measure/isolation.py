@@ -2,7 +2,8 @@
 
 In: what was said, heard and answered in each turn, with its place in time. Out: the turns that hold words of another
 call that was open at the same time.
-A transcription is another's when it is far from what was said here and is, nearly word by word, what was said there. A
+A transcription is another's when it is far from what was said here and is, nearly word by word, what was said there and
+in no turn of this call. A
 reply is another's when it names a number that was said there and never here, such as the order number of that caller.
 Trap: two callers who say the same cannot be told apart; and a number that many replies name, such as the telephone
 number of the shop, is nobody's.
@@ -67,9 +68,12 @@ def cross_talk(turns: Sequence[SaidTurn]) -> list[CrossTalk]:
 
 def _transcripts(turns: Sequence[SaidTurn]) -> list[CrossTalk]:
     by_text: dict[tuple[str, str], list[SaidTurn]] = defaultdict(list)
+    own: dict[str, set[str]] = defaultdict(set)
     for each in turns:
         if each.reference:
             by_text[each.language, each.reference].append(each)
+            # A server that hears an earlier turn of this call once more mixes up turns, not calls.
+            own[each.session].add(each.reference)
     rate = _rates()
     found = []
     for place, turn in enumerate(turns):
@@ -80,7 +84,7 @@ def _transcripts(turns: Sequence[SaidTurn]) -> list[CrossTalk]:
             (there, speakers)
             for (language, text), speakers in by_text.items()
             if language == turn.language
-            and text != turn.reference
+            and text not in own[turn.session]
             and (there := rate(text, heard, language)) is not None
             and there <= min(NEAR, turn.wer - APART)
         )

@@ -84,7 +84,8 @@ def test_wer_is_jiwers_and_whispers_stands_beside_it(scenario: Path, tmp_path: P
         entry["text"] = text
     catalogue.write_text(yaml.safe_dump(body))
     with voice_server(transcript=heard) as url:
-        assert bench("run", scenario, "--url", url, "--out", out).returncode == 0
+        done = bench("run", scenario, "--url", url, "--out", out)
+    assert done.returncode == 0, done.stdout + done.stderr
     whisper = EnglishTextNormalizer()
     turns = turns_of(out)
 

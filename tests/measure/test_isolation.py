@@ -66,6 +66,7 @@ def test_a_few_words_of_it_may_be_misheard() -> None:
         ("nothing heard", [turn("a", ORDER, ""), turn("b", HOURS)]),
         ("one word", [turn("a", ORDER, "Yes."), turn("b", "Yes.")]),
         ("not at the same time", [turn("a", ORDER, HOURS), turn("b", HOURS, at_s=60)]),
+        ("an earlier turn of this call", [turn("a", HOURS), turn("a", ORDER, HOURS), turn("b", HOURS)]),
         ("the same sentence", [turn("a", HOURS), turn("b", HOURS)]),
         ("misheard and said again", [turn("a", ORDER, "My order is 3806.", "3806?"), turn("b", LAST)]),
         ("a short number", [turn("a", HOURS, reply="At 18."), turn("b", "It costs eighteen dollars.")]),
