@@ -20,6 +20,7 @@ _SHIPPED = {
     "openai-beta": "bench.dialects.openai_beta:OpenAIBetaDialect",
     "azure-voice-live": "bench.dialects.azure_voice_live:AzureVoiceLiveDialect",
     "qwen-omni": "bench.dialects.qwen_omni:QwenOmniDialect",
+    "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
     "xai": "bench.dialects.xai:XaiDialect",
 }
 _known: dict[str, type[Dialect]] = {}

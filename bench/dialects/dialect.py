@@ -85,6 +85,10 @@ class Dialect(ABC):
     def audio_message(self, payload: bytes) -> WireMessage:
         """The message that carries one frame of caller audio."""
 
+    def start_of_turn(self, turn: int) -> Sequence[WireMessage]:
+        """Messages that open the caller's turn `turn`, before its first audio; empty where the audio says it."""
+        return ()
+
     def end_of_turn(self, turn: int) -> Sequence[WireMessage]:
         """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
         return ()

@@ -105,8 +105,7 @@ class SessionHandler:
             at_ns = time.monotonic_ns()
             for data in messages:
                 self._send_text(data)
-            if messages:
-                self.truth.event(self.session.id, at_ns, sum(map(len, messages)), sent, facts)
+            self.truth.event(self.session.id, at_ns, sum(map(len, messages)), sent, facts)
 
     def send_raw(self, data: bytes, what: str) -> None:
         """Write a text message that is no event; `what` names it in the truth log."""

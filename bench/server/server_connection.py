@@ -194,7 +194,7 @@ class ServerConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self._closed_how is not None or transport.is_closing():
             return
-        transport.write(frame(TEXT, data))
+        transport.write(frame(BINARY if self.service.shape.binary else TEXT, data))
         if transport.get_write_buffer_size() > MAX_QUEUED_BYTES:
             self.reset()
 

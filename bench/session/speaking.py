@@ -78,6 +78,8 @@ class Speaking(Line):
         )
         self.tracker.begin(turn)
         self._barge_in.turn_begins(turn)
+        for message in self.dialect.start_of_turn(turn.index):
+            self.send(message)
         self._pacer.resume()
         return turn
 

@@ -68,19 +68,35 @@ def test_a_variant_is_measured_as_it_was(tmp_path: Path, dialect: str) -> None:
     assert seen.run.turns["out_audio"].notna().all()
 
 
+@pytest.mark.parametrize("mode", ["server_vad", "manual"])
+def test_gemini_live_is_measured_as_it_was(tmp_path: Path, mode: str) -> None:
+    session = {"turn_detection": mode}
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=4, dialect="gemini-live", session=session)
+    assert seen.code == 0, seen.out
+    table = checked(seen)
+    for name in ("first_audio_ms", "first_audible_ms"):
+        within(table[f"{name}_error"])
+    turns = seen.run.turns
+    assert turns["endpoint_ms"].isna().all(), "the server never says when it heard the caller stop"
+    assert (turns["wer"] == 0).all()
+    assert turns["out_audio"].notna().all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["server_vad", "manual"])
-def test_fifty_calls_of_a_beta_server(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("dialect", ["openai-beta", "gemini-live"])
+def test_fifty_calls_at_once(tmp_path: Path, mode: str, dialect: str) -> None:
     session = {"turn_detection": mode}
-    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect="openai-beta", session=session)
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect=dialect, session=session)
     table = checked(seen)
     for name in ("first_audio_ms", "first_audible_ms"):
         within(table[f"{name}_error"], 2)
 
 
-def test_faults_of_a_beta_server_are_told_by_their_types(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dialect", ["openai-beta", "gemini-live"])
+def test_faults_are_told_by_their_types(tmp_path: Path, dialect: str) -> None:
     profile = {**PROFILE, "faults": FAULTS}
-    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=7, dialect="openai-beta", **SHORT)
+    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=7, dialect=dialect, **SHORT)
     turns = seen.run.turns
     assert sorted(turns["status"]) == ["failed", "failed", "no_reply", "no_reply", "ok", "ok"]
     assert turns["out_audio"].isna().sum() >= 1, "usage that was not given is unknown"

@@ -17,6 +17,7 @@ _SHIPPED = {
     "openai-beta": "bench.server.protocol.shapes.openai_beta:BetaShape",
     "azure-voice-live": "bench.server.protocol.shapes.variants:VoiceLiveShape",
     "qwen-omni": "bench.server.protocol.shapes.variants:QwenShape",
+    "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
     "xai": "bench.server.protocol.shapes.variants:XaiShape",
 }
 

@@ -2,7 +2,7 @@
 
 The session (`bench.server.protocol.session`) speaks the GA shape inside. A `Shape` stands between it and one socket;
 this one changes nothing. The truth log names events as the session does, in every shape.
-Trap: one event may become several messages, or none: what a shape has no word for is not sent and not logged.
+Trap: one event may become several messages, or none: what a shape has no word for is logged with no bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Shape:
     """Where sockets of this shape are opened; the first is the one that the server prints."""
     model_keys: ClassVar[tuple[str, ...]] = ("model",)
     """Parameters of the URL that name the model."""
+    binary: ClassVar[bool] = False
+    """Messages to the client go in binary frames, though they are JSON."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 

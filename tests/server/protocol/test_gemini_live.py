@@ -1,0 +1,66 @@
+"""The server's side of Gemini Live: keys in either case are understood, and no message of a client breaks it."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import orjson
+
+from bench.server.protocol.config import default_session
+from bench.server.protocol.session import Session
+from bench.server.protocol.shapes.gemini_live import GeminiShape
+
+
+def opened() -> tuple[GeminiShape, Session]:
+    shape = GeminiShape()
+    return shape, Session(model="m", created_at_s=0, shape=shape, settings=shape.settings(default_session("m")))
+
+
+def said(shape: GeminiShape, session: Session, message: bytes) -> list[Any]:
+    actions = session.handle_text(message)
+    return [json.loads(orjson.dumps(each)) for event in actions.events for each in shape.outgoing(event)]
+
+
+SETUPS: list[dict[str, Any]] = [
+    {"setup": {"model": "models/m", "realtimeInputConfig": {"automaticActivityDetection": {"silenceDurationMs": 300}}}},
+    {"setup": {"model": "m", "realtime_input_config": {"automatic_activity_detection": {"silence_duration_ms": 300}}}},
+]
+
+
+def test_a_setup_in_either_case() -> None:
+    for setup in SETUPS:
+        shape, session = opened()
+        (done,) = said(shape, session, orjson.dumps(setup))
+        assert set(done) == {"setupComplete"}
+        assert session.settings["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 300
+        assert session.input.format.rate_hz == 16_000
+
+
+def test_two_thousand_spoiled_messages_crash_nothing() -> None:
+    draw = random.Random(5)
+    odd: list[Any] = [None, True, -1, 1e308, "", [], {}, [[]], {"parts": [{}]}, "x" * 300]
+    healthy: list[dict[str, Any]] = [
+        *SETUPS,
+        {"realtimeInput": {"audio": {"data": "AAAA", "mimeType": "audio/pcm;rate=16000"}}},
+        {"realtime_input": {"activity_start": {}}},
+        {"realtimeInput": {"activityEnd": {}}},
+        {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "Hi"}]}], "turnComplete": True}},
+        {"toolResponse": {"functionResponses": [{"id": "c", "name": "n", "response": {}}]}},
+    ]
+    errors = 0
+    for _ in range(20):
+        shape, session = opened()
+        for _ in range(100):
+            message = json.loads(json.dumps(draw.choice(healthy)))
+            owner: Any = message
+            while (inner := [value for value in owner.values() if isinstance(value, dict)]) and draw.random() < 0.6:
+                owner = draw.choice(inner)
+            if draw.random() < 0.7:
+                owner[draw.choice([*owner, "odd"])] = draw.choice(odd)
+            data = orjson.dumps(message)
+            at = draw.randrange(len(data))
+            data = data[:at] if draw.random() < 0.1 else data
+            errors += sum("error" in each for each in said(shape, session, data))
+    assert 0 < errors < 2_000
