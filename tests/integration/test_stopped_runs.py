@@ -47,7 +47,7 @@ def test_ctrl_c_finishes_open_calls_and_writes_the_report(scenario: Path, tmp_pa
 
 def test_time_ends_a_run_and_every_ended_turn_is_in(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    # A call takes five seconds: those that begin late in the ramp are open when the grace ends, however busy it is here.
+    # A call takes five seconds: those that begin late in the ramp are open when the grace ends, on any machine.
     load = ["--set", "load={callers: 30, ramp: 3s, duration: 6s}"]
     with voice_server() as url:
         done = bench(
