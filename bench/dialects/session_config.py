@@ -357,3 +357,11 @@ class SessionConfig(Block):
             for key in ("voice", "output_format"):
                 if key in self.model_fields_set and getattr(self, key) not in {None, "pcm16"}:
                     yield Complaint((key,), "has no effect with output: text; remove one of them")
+
+
+def with_files_read(session: SessionConfig) -> SessionConfig:
+    """The session with what its tools answer from files in the place of their paths."""
+    if not session.tools:
+        return session
+    tools = tuple(tool.model_copy(update={"answer": tool.answer.read()}) for tool in session.tools)
+    return session.model_copy(update={"tools": tools})

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from bench.dialects.session_config import with_files_read
 from bench.load.factory import fixtures_of
 from bench.load.spec import Callee, RunSpec, Stretch, Workforce
 from bench.pricing.book import Books
@@ -44,14 +45,14 @@ def pack(spec: RunSpec) -> dict[str, Any]:
 
 def _with_files_read(scenario: Scenario) -> Scenario:
     """The scenario with what its tools answer from files in the place of their paths."""
-    tools = tuple(tool.model_copy(update={"answer": tool.answer.read()}) for tool in scenario.session.tools)
-    session = scenario.session.model_copy(update={"tools": tools}) if tools else scenario.session
-    return scenario.model_copy(update={"session": session})
+    return scenario.model_copy(update={"session": with_files_read(scenario.session)})
 
 
 def _packed(callee: Callee, target: Target) -> dict[str, Any]:
     """A target as the scenario has it, with what it changes for itself; its prices travel as books."""
     ca_file = target.ca_file
+    if target.session is not None:
+        target = target.model_copy(update={"session": with_files_read(target.session)})
     return {
         "name": callee.name,
         "target": target.model_dump(mode="json", by_alias=True, exclude={"ca_file", "pricing"}),

@@ -8,6 +8,7 @@ import msgpack
 import pytest
 
 from bench.audio.catalogue import load_catalogue
+from bench.dialects.session_config import SessionConfig, with_files_read
 from bench.load.factory import fixtures_of
 from bench.load.spec import RunSpec, Workforce, callees_of
 from bench.pricing.book import books_for
@@ -90,3 +91,13 @@ def test_a_secret_never_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     wire = msgpack.packb(pack(spec_of("quickstart", tmp_path, "target.api_key=env:A_KEY")))
     assert b"very-secret-value" not in wire
     assert b"env:A_KEY" in wire
+
+
+def test_what_tools_answer_from_files_travels_with_the_run(tmp_path: Path) -> None:
+    (tmp_path / "order.json").write_text('{"status": "shipped"}')
+    session = SessionConfig.model_validate({"tools": [{"name": "t", "answer": {"file": str(tmp_path / "order.json")}}]})
+    (tool,) = with_files_read(session).tools
+    assert (tool.answer.value, tool.answer.file) == ('{"status": "shipped"}', None)
+    assert SessionConfig.model_validate(with_files_read(session).model_dump(mode="json", by_alias=True)).tools == (
+        tool,
+    )
