@@ -153,7 +153,7 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
         ("tags: {build: [12]}", "tags.build: found a list; allowed: a text"),
         ("tags: {build: null}", "tags.build: found nothing; allowed: a text"),
         ("seed: -1", "seed: found -1; allowed: 0 or more"),
-        ("target: {dialect: openay}", "target.dialect: found 'openay'; allowed: openai; did you mean 'openai'?"),
+        ("target: {dialect: openay}", "xai; did you mean 'openai'?"),
         ("target: {model: x}", "target: no url; add url: wss://..., or give --url"),
         ("target: {url: host/v1}", "target.url: the URL's scheme is none; allowed: wss://host/path"),
         ("target: {url: 'ftp://host'}", "target.url: the URL's scheme is 'ftp'; allowed: wss://host/path"),
