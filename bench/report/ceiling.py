@@ -130,6 +130,8 @@ def _headroom(report: CeilingReport) -> str | None:
             f"planned peak {planned}: headroom {most}{100 * (report.headroom or 0):.0f} % "
             f"({report.ceiling - peak:,.4g} more)"
         )
+    if report.limit == "generator":
+        return f"planned peak {planned}: not reached, for this machine could not offer more than {report.ceiling:,.4g}"
     return (
         f"planned peak {planned}: the ceiling is {most}{report.ceiling:,.4g}, {peak - report.ceiling:,.4g} too few "
         f"({100 * report.ceiling / peak:.0f} % of it)"

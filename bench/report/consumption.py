@@ -1,7 +1,7 @@
 """What calls use of a quota, by the minute of the call: tokens and requests, learned from the rows of a run.
 
-In: turns and calls, as a `View` or as rows. Out: a `Consumption`, with pooled means per minute of a call, per call, and
-what a number of calls needs per minute, each with limits that resample whole calls.
+In: turns and calls, as a `View` or as tables. Out: a `Consumption`, with pooled means per minute of a call, per call,
+and what a number of calls needs per minute, each with limits that resample whole calls.
 Trap: every response reads the whole call again, so a call uses more in each minute than in the one before. One mean is
 right for calls that begun at different times; calls that begin together are all in their dearest minute at once. And a
 call that was cut off says too little, so whole calls alone are counted wherever there are enough of them.
@@ -9,14 +9,13 @@ call that was cut off says too little, so whole calls alone are counted wherever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.stats import Codes, Estimate, Floats, pooled
 from bench.report.view import Mask, View, equals
 
@@ -112,12 +111,6 @@ def consumption(view: View, calls: Mask | None = None) -> Consumption | None:
     """Of the calls of a stored run that became ready, of `calls` if given, warm-up left out; None without such."""
     good = view.calls_measured & view.calls_ready
     return consumption_of(view.turns, view.sessions[good if calls is None else good & calls])
-
-
-def consumption_of_rows(turns: Iterable[TurnRecord], sessions: Iterable[SessionRecord]) -> Consumption | None:
-    """The same of rows as they come, such as those of one level of a search; calls without a row are left out."""
-    calls = [row for row in sessions if row.session_ready_ms is not None]
-    return consumption_of(_frame(turns, _OF_TURNS), _frame(calls, _OF_CALLS))
 
 
 def consumption_of(turns: pd.DataFrame, sessions: pd.DataFrame) -> Consumption | None:
@@ -265,21 +258,3 @@ def _ratio(amounts: Floats, over: Floats) -> Estimate:
 def _floats(frame: pd.DataFrame, name: str) -> Floats:
     values: Floats = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return values
-
-
-_OF_TURNS = (
-    "session_id", "started_at", "ended_at", "speech_ms", "responses", "error_kind", "in_text", "in_audio", "in_image",
-    "in_total", "out_text", "out_audio", "out_total",
-)  # fmt: skip
-_OF_CALLS = (
-    "session_id", "started_at", "duration_ms", "status", "other_responses", "other_in_text", "other_in_audio",
-    "other_in_image", "other_in_total", "other_out_text", "other_out_audio", "other_out_total",
-)  # fmt: skip
-_TEXTS = ("session_id", "error_kind", "status")
-
-
-def _frame(rows: Iterable[TurnRecord] | Iterable[SessionRecord], names: tuple[str, ...]) -> pd.DataFrame:
-    found = list(rows)
-    columns = {name: [getattr(row, name) for row in found] for name in names}
-    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
-    return frame.astype({name: "string" if name in _TEXTS else "float64" for name in names})

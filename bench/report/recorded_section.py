@@ -60,7 +60,6 @@ def recorded_section(summary: Summary) -> Section:
     made = summary.run.calls_recorded
     cost = f"Writing took {1000 * summary.run.recording_s / made:,.0f} ms for each, beside the calls." if made else ""
     notes = (f"{more:,} more lie in the folder calls/.",) if more > 0 else ()
-    table = Table(
-        "Recordings", columns, rows, "File", "RECORDED CALLS", most=8, notes=(cost,) if cost else (), footnotes=notes
-    )
+    said = (cost,) if cost else ()
+    table = Table("Recordings", columns, rows, "File", "RECORDED CALLS", said, footnotes=notes, most=MOST_PRINTED)
     return Section("recorded", "Recorded calls", (table,), (SAID,))

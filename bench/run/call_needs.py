@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.measure.records import SessionRecord, TurnRecord
+from bench.report.consumption import times
 from bench.report.stats import Z95, Estimate
 
 MOST_CALLS = 2_000
@@ -108,7 +109,7 @@ class CallNeeds:
         for name, quota in self.quotas.items():
             each = per_call(self.calls, name) if rated else per_call_minute(self.calls, name)
             if quota.limit and each.value is not None:
-                found.append(Need(name, _times(each, level), quota.limit))
+                found.append(Need(name, times(each, level), quota.limit))
         return sorted(found, key=lambda need: -need.share)
 
     def refill_s(self) -> float | None:
@@ -153,8 +154,3 @@ def per_call(calls: Sequence[CallUse], name: str) -> Estimate:
         return Estimate(mean)
     spread = Z95 * math.sqrt(sum((amount - mean) ** 2 for amount in used) / (n - 1) / n)
     return Estimate(mean, (max(0.0, mean - spread), mean + spread))
-
-
-def _times(each: Estimate, factor: float) -> Estimate:
-    low_high = None if each.limits is None else (each.limits[0] * factor, each.limits[1] * factor)
-    return Estimate(None if each.value is None else each.value * factor, low_high)

@@ -62,7 +62,6 @@ def record_of(spec: RunSpec) -> SearchRecord:
         confidence=search.confidence,
         objectives=[objective.text for objective in objectives],
         default_objectives=not scenario.objectives,
-        turns_per_call=scenario.turns,
         planned_peak=load.planned_peak,
     )
 

@@ -113,15 +113,3 @@ def _rounded(bounds: SearchBounds, level: float) -> float:
     if bounds.whole:
         return float(int(level))
     return round(level / bounds.unit) * bounds.unit
-
-
-def perfect_calls(bounds: SearchBounds, ceiling: float) -> float:
-    """Callers that plain halving between 0 and `most` would start if it were told the truth at each level."""
-    low, high, calls = 0.0, bounds.most, 0.0
-    if ceiling >= bounds.most:
-        return bounds.most
-    while not narrow(bounds, Bracket(low, high, low, high)):
-        level = _between(bounds, low, high)
-        calls += level
-        low, high = (level, high) if level <= ceiling else (low, level)
-    return calls

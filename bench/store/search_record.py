@@ -107,7 +107,6 @@ class SearchRecord(StoredPart):
     objectives: list[str]
     default_objectives: bool = False
     """The scenario names none: they are the program's own."""
-    turns_per_call: int | None = None
     planned_peak: float | None = None
     levels: list[LevelPlayed] = Field(default_factory=list)
     finished: bool = False

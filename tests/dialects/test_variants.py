@@ -100,4 +100,6 @@ bodies = st.dictionaries(st.sampled_from(["id", "usage", "audio", "voice", "turn
 @pytest.mark.parametrize("name", VARIANTS)
 @given(kind=st.sampled_from(["session.created", "session.updated", "response.done", "error"]), fields=bodies)
 def test_no_message_can_raise(name: str, kind: str, fields: dict[str, Any]) -> None:
-    dialect(name).receive(json.dumps({**fields, "type": kind, "session": fields, "response": fields}), 7)
+    found = dialect(name).receive(json.dumps({**fields, "type": kind, "session": fields, "response": fields}), 7)
+    assert found, "a message that is understood or not is a fact"
+    assert all(signal.at_ns == 7 for signal in found)

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 import yaml
 
-from bench.scenario.ceiling_search import SearchBounds, perfect_calls
+from bench.scenario.ceiling_search import SearchBounds
 from tests.support.bursts import RATE, noise_burst
+from tests.support.perfect_search import perfect_calls
 from tests.support.processes import bench, simulated_server
 
 FAST: dict[str, Any] = {

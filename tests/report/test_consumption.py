@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.report.consumption import Consumption, consumption, consumption_of_rows, times
+from bench.report.consumption import Consumption, consumption, consumption_of, times
 from bench.report.stats import Estimate
 from bench.report.view import view_of
+from bench.store.columns import schema_of, to_frame
 from tests.report import build
 from tests.report.bills import call, stored, turn
 
@@ -30,8 +34,19 @@ def said(number: int, place: int, counts: dict[str, Any], at_s: float, **changes
     return turn(number, place, counts, **{"started_at": begun, "ended_at": begun + 10, **changes})
 
 
+def tables(rows: list[Any], record: type) -> pd.DataFrame:
+    """Rows as the tables of a stored run have them."""
+    return to_frame(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema_of(record)))
+
+
+def learned_of(turns: list[TurnRecord], calls: list[SessionRecord]) -> Consumption | None:
+    """Of the calls that became ready."""
+    ready = [row for row in calls if row.session_ready_ms is not None]
+    return consumption_of(tables(turns, TurnRecord), tables(ready, SessionRecord))
+
+
 def learned(turns: list[TurnRecord], calls: list[SessionRecord]) -> Consumption:
-    found = consumption_of_rows(turns, calls)
+    found = learned_of(turns, calls)
     assert found is not None
     return found
 
@@ -131,9 +146,9 @@ def test_a_response_of_no_turn_without_a_count_is_as_the_others() -> None:
 
 def test_calls_that_never_began_teach_nothing() -> None:
     refused = call(0, 1, session_ready_ms=None, status="failed", duration_ms=300.0)
-    assert consumption_of_rows([], [refused]) is None
-    assert consumption_of_rows([], []) is None
-    assert consumption_of_rows([turn(7, 0, use(1))], [call(0, 1)]) is not None  # a turn of a call that goes on
+    assert learned_of([], [refused]) is None
+    assert learned_of([], []) is None
+    assert learned_of([turn(7, 0, use(1))], [call(0, 1)]) is not None  # a turn of a call that goes on
 
 
 def test_limits_resample_calls() -> None:

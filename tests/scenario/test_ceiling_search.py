@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.scenario.ceiling_search import Bracket, Played, SearchBounds, bracket, next_step, perfect_calls
+from bench.scenario.ceiling_search import Bracket, Played, SearchBounds, bracket, next_step
+from tests.support.perfect_search import perfect_calls
 
 BOUNDS = SearchBounds(first=4, most=256, precision=0.05)
 

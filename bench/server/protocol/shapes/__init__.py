@@ -11,7 +11,6 @@ from importlib import import_module
 from bench.errors import BenchError
 from bench.server.protocol.shapes.shape import Shape
 
-DEFAULT_SHAPE = "openai"
 _SHIPPED = {
     "openai": "bench.server.protocol.shapes.shape:Shape",
     "openai-beta": "bench.server.protocol.shapes.openai_beta:BetaShape",
@@ -20,11 +19,6 @@ _SHIPPED = {
     "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
     "xai": "bench.server.protocol.shapes.variants:XaiShape",
 }
-
-
-def shape_names() -> tuple[str, ...]:
-    """Every name that `--dialect` may have."""
-    return tuple(_SHIPPED)
 
 
 def shape_of(name: str) -> type[Shape]:
