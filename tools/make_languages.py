@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from make_fixtures import LONGEST_PAUSE_MS, framed, level, pauses
+from make_fixtures import LEAD_MS, LONGEST_PAUSE_MS, TAIL_MS, level, pauses, sounding
 from numpy.typing import NDArray
 
 from bench.audio.annotate import speech_span
@@ -115,8 +115,7 @@ def one(
     synthesiser: Synthesiser, folder: Path, name: str, text: str, language: str, accent: str, voice: str
 ) -> Fixture:
     """Speak, frame with quiet, level, annotate and write one fixture."""
-    spoken = framed(level(said(synthesiser, text, voice)))
-    spoken = spoken + ROOM * np.random.default_rng(len(text)).standard_normal(len(spoken))
+    spoken = in_a_room(level(said(synthesiser, text, voice)), seed=len(text))
     longest_ms = max((end - start for start, end in pauses(spoken)), default=0)
     if longest_ms > LONGEST_PAUSE_MS:
         sys.exit(f"{name}: a pause of {longest_ms} ms; allowed {LONGEST_PAUSE_MS}")
@@ -141,6 +140,15 @@ def one(
         source=f"espeak-ng voice {voice}, spoken by tools/make_languages.py",
         licence=LICENCE,
     )
+
+
+def in_a_room(speech: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
+    """`speech` amid quiet noise, cut to the usual quiet before and after what is heard of it then."""
+    quiet = np.zeros(FIXTURE_RATE_HZ)
+    samples = np.concatenate((quiet, speech, quiet))
+    samples = samples + ROOM * np.random.default_rng(seed).standard_normal(len(samples))
+    begin, end = sounding(samples)
+    return samples[begin - LEAD_MS * FIXTURE_RATE_HZ // 1000 : end + TAIL_MS * FIXTURE_RATE_HZ // 1000]
 
 
 def said(synthesiser: Synthesiser, text: str, voice: str) -> NDArray[np.float64]:

@@ -36,18 +36,26 @@ def recording(tmp_path: Path) -> Path:
     return folder / "Ça va, Tuesday.flac"
 
 
+ENGLISH = {"us", "scottish", "received-pronunciation", "lancaster", "caribbean", "new-york"}
+SHORT_TAILS_MS = {"password-login-kal16": 138, "long-bill-kal16": 90}
+"""Ends that were corrected by hand: a soft last sound is later than the level detector has it."""
+
+
 def test_the_shipped_catalogue_holds_up() -> None:
     catalogue = load_catalogue(shipped_catalogue())
     fixtures = catalogue.fixtures.values()
     assert len(fixtures) >= 44
     assert {"balance-rms", "order-status-slt"} <= set(catalogue.fixtures)
-    assert {fixture.voice for fixture in fixtures} >= {"rms", "slt", "awb", "kal16"}
-    assert {fixture.accent for fixture in fixtures} >= {"us", "scottish"}
+    voices = {fixture.voice for fixture in fixtures}
+    assert {voice for voice in voices if not voice.startswith("espeak-")} == {"rms", "slt", "awb", "kal16"}
+    assert {fixture.accent for fixture in fixtures if fixture.language == "en"} == ENGLISH
+    assert {fixture.language for fixture in fixtures} == {"en", "es", "fr", "de", "it", "pt", "zh"}
     assert max(fixture.duration_ms for fixture in fixtures) >= 12_000
     assert sum(fixture.file.stat().st_size for fixture in fixtures) < 20e6
     for fixture in fixtures:
-        assert 50 <= fixture.speech_start_ms <= 250
-        assert 90 <= fixture.duration_ms - fixture.speech_end_ms <= 350
+        assert 100 <= fixture.speech_start_ms <= 200
+        shortest = SHORT_TAILS_MS.get(fixture.id, 150)
+        assert shortest <= fixture.duration_ms - fixture.speech_end_ms <= 250, fixture.id
     results = check_catalogue(shipped_catalogue())
     assert [(result.fixture_id, result.problems) for result in results if not result.ok] == []
     assert [row["id"] for row in list_fixtures(catalogue)] == [result.fixture_id for result in results]
