@@ -1,7 +1,7 @@
 """Good turns: those that were answered and kept every objective.
 
-In: a `View` and objectives. Out: masks over the turns. Trap: a value that was not measured keeps no objective, as in
-`bench.scenario.thresholds.broken_objective`, which says the same of a single row.
+In: a `View` and objectives. Out: masks over the turns. Trap: a value that was not measured keeps no objective
+but `task_success`, as in `bench.scenario.thresholds.broken_objective`, which says the same of a single row.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def good_turns(view: View, objectives: Sequence[Objective]) -> Mask:
 
 def kept(view: View, objective: Objective) -> Mask:
     """Which turns have the value and keep the bound; those of phases that it is not about do."""
-    values = view.turn[objective.metric.name]
-    inside: Mask = ~np.isnan(values) & objective.within(np.nan_to_num(values))
+    values = view.turn[objective.column]
+    missing: Mask = np.isnan(values)
+    inside: Mask = np.where(missing, objective.kept_without, objective.within(np.nan_to_num(values)))
     return inside if objective.phase is None else inside | ~equals(view.turns, "phase", objective.phase)
 
 

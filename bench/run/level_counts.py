@@ -23,7 +23,7 @@ _NAMED_LIMITS: dict[str, LimitKind] = {
     "session_limit_reached": "sessions",
 }
 """Codes of errors that say of which limit they are."""
-_BY_METRIC: dict[str, LimitKind] = {"wer": "words", "cer": "words", "wer_raw": "words", "expect_pass": "tasks"}
+_BY_METRIC: dict[str, LimitKind] = {"wer": "words", "cer": "words", "wer_raw": "words", "task_success": "tasks"}
 _BY_GROUP: dict[str, LimitKind] = {"taking": "turn_taking", "delivery": "stalls", "rates": "stalls"}
 
 

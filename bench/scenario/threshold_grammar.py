@@ -56,12 +56,14 @@ _TEXT = re.compile(
 )
 _PERCENTILE = re.compile(r"p\(?\s*(\d{1,2}(?:\.\d+)?)\s*\)?")
 _NUMBER = r"-?\d+(?:\.\d+)?"
+TASK = "task_success"
+"""Of one turn: 100 % where all of its expectations were met, else 0 %."""
 _SHAPE = "metric{tag=value}: p95 < 800ms"
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What one turn must keep; a turn without the value does not keep it."""
+    """What one turn must keep; a turn without the value does not keep it, but for `TASK`, which not every turn has."""
 
     metric: Metric
     op: Operator
@@ -71,9 +73,19 @@ class Objective:
     phase: str | None = None
     """The only phase whose turns have to keep it; None for all."""
 
+    @property
+    def column(self) -> str:
+        """The column of a turn's row that holds its value."""
+        return "expect_pass" if self.metric.name == TASK else self.metric.name
+
+    @property
+    def kept_without(self) -> bool:
+        """Whether a turn that has no value keeps it: a step without expectations has no task to fail."""
+        return self.metric.name == TASK
+
     def kept(self, value: float | None) -> bool:
         """Whether `value` of one turn is within the bound."""
-        return value is not None and bool(self.within(value))
+        return self.kept_without if value is None else bool(self.within(value))
 
     def within(self, values: Any) -> Any:
         """The comparison itself, of a number or of an array of numbers."""
@@ -150,7 +162,7 @@ def parse_objective(text: str) -> Objective:
     """The objective that `text` says; ValueError says what is wrong with it."""
     parts = _parts(text)
     metric = _metric(parts["metric"], text)
-    if metric.scope != "turn" or metric.unit in {"USD", "tokens", "words"}:
+    if metric.name != TASK and (metric.scope != "turn" or metric.unit in {"USD", "tokens", "words"}):
         raise ValueError(
             f"'{metric.name}' is not a property of one turn's quality; allowed: {_listed(objective_metrics())}"
         )
@@ -165,7 +177,7 @@ def parse_objective(text: str) -> Objective:
 def objective_metrics() -> list[str]:
     """The metrics that an objective may bound."""
     shown = {"latency", "taking", "delivery", "rates"}
-    own = {"wer", "cer"}
+    own = {"wer", "cer", TASK}
     return [metric.name for metric in METRICS.values() if metric.scope == "turn" and metric.group in shown] + sorted(
         own
     )

@@ -207,13 +207,13 @@ def unknown_tag_values(blocks: tuple[ThresholdBlock, ...], known: Mapping[str, A
 def broken_objective(row: TurnRecord, objectives: tuple[Objective, ...]) -> str | None:
     """Why `row` is not a good turn: its status, or the first objective that it did not keep; None for a good one.
 
-    A value that was not measured keeps no objective.
+    A value that was not measured keeps no objective, but for `task_success` of a step without expectations.
     """
     if row.status not in ANSWERED:
         return row.status
     for objective in objectives:
         if objective.phase not in {None, row.phase}:
             continue
-        if not objective.kept(getattr(row, objective.metric.name)):
+        if not objective.kept(getattr(row, objective.column)):
             return objective.text
     return None

@@ -10,6 +10,8 @@ from bench.report.html import render_html
 from bench.report.markdown import render_markdown
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
+from bench.scenario.threshold_grammar import parse_objective
+from bench.scenario.thresholds import broken_objective
 from tests.report import build
 
 
@@ -46,3 +48,16 @@ def test_a_run_without_expectations_says_nothing_of_tasks(graded: bool, tmp_path
     summary = summarise(build.finished(tmp_path, turns, calls))
     assert (summary.tasks.overall is not None) == graded
     assert ("TASK SUCCESS" in render_terminal(summary)) == graded
+
+
+def test_goodput_counts_turns_whose_task_failed_and_not_those_without_one(tmp_path: Path) -> None:
+    """Three turns in a row: met, not met, nothing expected; rows and the single-row rule say the same."""
+    turns, calls = build.rows(calls=12, turns=3, fails=0.0, warm=0)
+    for place, row in enumerate(turns):
+        row.expect_pass = (True, False, None)[place % 3]
+    body = {"name": "t", "conversation": [{"say": "balance-rms"}], "objectives": ["task_success >= 100%"]}
+    summary = summarise(build.finished(tmp_path, turns, calls, scenario=body))
+    good = next(rate for rate in summary.rates if rate.name == "goodput")
+    assert (good.events, good.n) == (24, 36)
+    kept = [broken_objective(row, (parse_objective("task_success >= 100%"),)) is None for row in turns]
+    assert sum(kept) == 24

@@ -78,6 +78,7 @@ def test_bad_turns_end_a_level_early_and_name_what_they_are_bad_by(kind: str) ->
     [
         ("wer <= 10%", {"wer": 0.4}, "words"),
         ("stalls <= 0", {"stalls": 2}, "stalls"),
+        ("task_success >= 100%", {"expect_pass": False}, "tasks"),
         ("ttft_ms < 900ms", {"ttft_ms": 950.0}, "latency"),
         ("ttft_ms < 900ms", {"ttft_ms": None}, "latency"),
     ],
@@ -87,6 +88,14 @@ def test_objectives_are_told_apart(objective: str, broken: dict[str, Any], kind:
     ruling, _ = play(judge, lambda caller, n: turn_row(caller, **broken))
     assert ruling is not None
     assert (ruling.held, ruling.reason) == (False, kind)
+
+
+@pytest.mark.parametrize("met", [True, None])
+def test_a_task_that_was_done_or_that_nobody_set_is_no_failure(met: bool | None) -> None:
+    judge = LevelJudge(replace(ASKED, objectives=(parse_objective("task_success >= 100%"),)))
+    ruling, _ = play(judge, lambda caller, n: turn_row(caller, expect_pass=met))
+    assert ruling is not None
+    assert ruling.held
 
 
 def test_few_bad_turns_are_within_what_is_asked() -> None:
