@@ -52,3 +52,8 @@ def dialect_of(name: str) -> type[Dialect]:
 def voices_of(name: str) -> tuple[str, ...]:
     """Voices of dialect `name` that a scenario may give as a plain word; empty when it lists none."""
     return tuple(dialect_of(name).voices)
+
+
+def formats_of(name: str) -> tuple[str, ...]:
+    """Audio formats that a scenario may ask for in dialect `name`."""
+    return tuple(dialect_of(name).formats)

@@ -52,6 +52,8 @@ class Dialect(ABC):
     name: ClassVar[str]
     voices: ClassVar[tuple[str, ...]] = ()
     """Voices that a scenario may give as a plain word."""
+    formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
+    """Audio formats that a scenario may ask for, in either direction."""
     shares_frames: ClassVar[bool] = True
     """`audio_message` depends on the payload alone, so that one packed frame serves every call."""
 

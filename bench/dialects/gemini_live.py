@@ -56,6 +56,7 @@ class GeminiLiveDialect(Dialect):
     """The client side of one Live session."""
 
     name = "gemini-live"
+    formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     voices: ClassVar[tuple[str, ...]] = ("Aoede", "Charon", "Fenrir", "Kore", "Puck")
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:

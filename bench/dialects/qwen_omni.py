@@ -25,13 +25,13 @@ class QwenOmniDialect(OpenAIBetaDialect):
 
     name = "qwen-omni"
     voices = ()
+    formats = ("pcm16",)
     asks_by_header = False
     _unused = OpenAIBetaDialect._unused | {"session.finished"}
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
-        if self.input_format.encoding == "pcm16":
-            self.input_format = AudioFormat("pcm16", INPUT_HZ)
+        self.input_format = AudioFormat("pcm16", INPUT_HZ)
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:

@@ -27,7 +27,7 @@ from pydantic_core import CoreSchema
 
 from bench.config.block import Block, Complaint, DurationMs, Text, nearest, raise_all, refusal
 from bench.config.secrets import looks_like_key
-from bench.dialects import DEFAULT_DIALECT, dialect_names, voices_of
+from bench.dialects import DEFAULT_DIALECT, dialect_names, formats_of, voices_of
 from bench.dialects.tools import ToolChoice, Tools
 
 AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
@@ -73,6 +73,15 @@ def _voice(value: object, info: ValidationInfo) -> Voice:
         if key in {"id", "name"} and isinstance(text, str) and text:
             return Voice("id" if key == "id" else "named", text)
     raise refusal(f"not a voice; {allowed}")
+
+
+def _spoken(value: str, info: ValidationInfo) -> str:
+    """A format that the dialect knows: one that it ignores would not be what is measured."""
+    name = (info.context or {}).get("dialect", DEFAULT_DIALECT)
+    known = formats_of(name)
+    if value not in known:
+        raise refusal(f"found '{value}'; dialect {name} has no such format; allowed: {', '.join(known)}")
+    return value
 
 
 class _VoiceSchema:
@@ -290,10 +299,10 @@ class SessionConfig(Block):
         default_factory=Transcription,
         description="Transcription of the caller by the server; null turns it off, and WER is then not measured.",
     )
-    input_format: AudioFormatName = Field(
+    input_format: Annotated[AudioFormatName, AfterValidator(_spoken)] = Field(
         default="pcm16", description="Audio sent: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
     )
-    output_format: AudioFormatName = Field(
+    output_format: Annotated[AudioFormatName, AfterValidator(_spoken)] = Field(
         default="pcm16", description="Audio asked for: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
     )
     frame_ms: Annotated[DurationMs, AfterValidator(frame_size)] = Field(
