@@ -158,7 +158,7 @@ def _name_prices(folder: RunFolder, manifest: Manifest) -> None:
     """The books that rows were priced with, where only the server said which model it is."""
     served = served_models(read_table(folder.sessions_parquet, SERVED_COLUMNS))
     with suppress(BenchError):  # a book that went away since: then those that were known before the run stay
-        found = RunPrices.wanted(manifest).used(manifest, served)
+        found = RunPrices.wanted(manifest).used_as_served(manifest, served)
         manifest.price_books += [each for each in found if each not in manifest.price_books]
 
 

@@ -70,22 +70,24 @@ class RunPrices:
         return self.by_target.get(target or "", self.shared)
 
     def used(self, manifest: Manifest, served: Iterable[tuple[str | None, str]] = ()) -> list[UsedPriceBook]:
-        """The books in which the models of a run have their prices.
+        """The books in which the models of a run have their prices: those asked for, and `used_as_served`."""
+        targets = manifest.targets or [manifest.target]
+        asked = [book for each in targets for book in self._used(each.name, each.model)]
+        return _once([*asked, *self.used_as_served(manifest, served)])
 
-        `served` are the models that servers named, each with its target: where no book lists the model that was asked
-        for, that one's prices count.
-        """
-        found: list[UsedPriceBook] = []
-        unlisted = []
-        for target in manifest.targets or [manifest.target]:
-            books = self.of_call(target.name)
-            used = UsedPriceBook.used(books.price_as or target.model, books)
-            found += [each for each in used if each not in found]
-            unlisted += [] if used else [target.name]
-        for name, model in served:
-            if name in unlisted:
-                found += [each for each in UsedPriceBook.used(model, self.of_call(name)) if each not in found]
-        return found
+    def used_as_served(self, manifest: Manifest, served: Iterable[tuple[str | None, str]]) -> list[UsedPriceBook]:
+        """The books of the models that servers named (each with its target), where no book lists the one asked for."""
+        targets = manifest.targets or [manifest.target]
+        unlisted = {each.name for each in targets if not self._used(each.name, each.model)}
+        return _once([book for name, model in served if name in unlisted for book in self._used(name, model)])
+
+    def _used(self, target: str | None, model: str | None) -> list[UsedPriceBook]:
+        books = self.of_call(target)
+        return UsedPriceBook.used(books.price_as or model, books)
+
+
+def _once(books: list[UsedPriceBook]) -> list[UsedPriceBook]:
+    return [book for place, book in enumerate(books) if book not in books[:place]]
 
 
 def _each(manifest: Manifest, choose: _Choose) -> RunPrices:

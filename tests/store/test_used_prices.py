@@ -18,7 +18,7 @@ from bench.store.spool import SpoolWriter
     [
         (None, "simulated", ["example-embedded"], [True]),
         (None, "gpt-realtime-mini", ["openai-2026-11"], [False]),
-        ("gpt-realtime-mini", "simulated", ["openai-2026-11"], [False]),
+        ("gpt-realtime-mini", "simulated", [], []),  # that book is named before the run
         ("my-deployment", "gpt-realtime-mini", ["openai-2026-11"], [False]),
         (None, "a-model-of-nobody", [], []),
         (None, None, [], []),
