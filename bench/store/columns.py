@@ -22,7 +22,7 @@ _ARROW: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.
 
 
 _SCHEMAS: dict[RowClass, pa.Schema] = {}
-"""Made once: the types of a hundred columns take ten milliseconds to be worked out, and runs are read by the thousand."""
+"""Made once: working out the types takes ten milliseconds, and runs are read by the thousand."""
 
 
 def schema_of(record: RowClass) -> pa.Schema:
