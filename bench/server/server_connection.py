@@ -317,7 +317,8 @@ class ServerConnection(asyncio.Protocol):
         else:
             problem, code, reason = refusal
             event = {"type": "error", "event_id": "event_refused", "error": problem.body()}
-            self.send_text(orjson.dumps(event))
+            for message in self.service.shape().outgoing(event):
+                self.send_text(orjson.dumps(message))
             self.close(code, reason)
         if early := self._request.partition(b"\r\n\r\n")[2]:
             self.data_received(early)
@@ -338,9 +339,11 @@ class ServerConnection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername")
         shape = service.shape()
         named = shape.model_of(request) or grant.model
-        settings = grant.settings or shape.settings(wanted_session(request, service.engine.default_model))
+        settings = grant.settings or wanted_session(request, service.engine.default_model)
         if named and settings["type"] == config.REALTIME:
             settings = {**settings, "model": named}
+        if grant.settings is None:
+            settings = shape.settings(settings)
         self._handler = SessionHandler(
             self.send_text, self.close, self.drop, self.reset, service.engine, service.deadlines, service.truth,
             number=self.number,

@@ -27,6 +27,8 @@ class Shape:
     """Parameters of the URL that name the model."""
     binary: ClassVar[bool] = False
     """Messages to the client go in binary frames, though they are JSON."""
+    beat_ms: ClassVar[int | None] = None
+    """How often `beat` is asked what to send by itself; None: never."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 
@@ -50,6 +52,14 @@ class Shape:
     def settings(self, default: config.Json) -> config.Json:
         """The configuration of a new session, where this shape's own defaults differ."""
         return default
+
+    def settled(self, settings: config.Json) -> config.Json:
+        """The configuration after an update, where this shape knows more of it than the update could say."""
+        return settings
+
+    def beat(self) -> Iterable[Mapping[str, Any]]:
+        """What is sent each `beat_ms`, whatever the session does. Raises `ProtocolError` to end the connection."""
+        return ()
 
     def incoming(self, message: object) -> Iterable[object]:
         """A client's message as events of the session. Raises `ProtocolError` for what cannot be translated."""
