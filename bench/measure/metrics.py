@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s"]
+Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s", "words/min"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
 Group = Literal["latency", "connect", "taking", "delivery", "rates", "harness"]
@@ -241,6 +241,20 @@ _TAKING = (
         "talk-over",
         "time in which a reply was audible while the caller spoke; null for a turn in which that did not happen",
     ),
+    _taking(
+        "dead_air_ms",
+        "dead air",
+        "silence on the line from the end of the caller's speech until the reply has been heard to its end: the wait "
+        "for it, its stalls, and the waits between its parts",
+        of_answered=True,
+    ),
+    _taking(
+        "longest_dead_air_ms",
+        "longest dead air",
+        "length of the longest of those silences",
+        of_answered=True,
+        detail=True,
+    ),
 )
 
 _DELIVERY = (
@@ -265,6 +279,13 @@ _DELIVERY = (
     ),
     _delivery(
         "reply_audio_ms", "reply length", "length of the reply's audio at the output rate", worse=None, detail=True
+    ),
+    _delivery(
+        "reply_words_per_min",
+        "speech rate",
+        "words of the reply's transcript / minutes of its audio from the first audible sample on",
+        unit="words/min",
+        worse=None,
     ),
 )
 

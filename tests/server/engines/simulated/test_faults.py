@@ -117,9 +117,9 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("cross_talk", "", "yes-rms", lambda s: s.statuses() == ["completed"] and s.transcripts() not in [[], ["Yes."]]),
 ]
 OF_TOOLS = {"unknown_tool", "bad_arguments"}
-OF_SECRETS = {"secret_http", "dead_secret"}
-"""Seen in `tests/integration/test_ephemeral.py`: no call is made."""
 """Seen in a session with tools (tests/integration/test_tools.py)."""
+OF_SECRETS = {"secret_http", "dead_secret"}
+"""No call is made with them (tests/integration/test_ephemeral.py)."""
 PROFILE = """
 endpointing: 250ms
 first_token: 300ms
