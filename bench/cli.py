@@ -16,6 +16,7 @@ from bench.cli_compare import compare
 from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
+from bench.cli_history import history_app
 from bench.cli_quality import quality_app
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(fixtures_app, name="fixtures")
 app.add_typer(quality_app, name="quality")
+app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)

@@ -20,7 +20,7 @@ import pybase64
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
 from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import (
     mapping,
@@ -33,9 +33,11 @@ from bench.dialects.openai_fields import (
     parse_usage,
     text,
 )
+from bench.dialects.openai_keys import address_with, secret_in, secret_request
 from bench.dialects.openai_session import differences
 from bench.dialects.openai_shapes import DIALECT_OF, SHAPE_TITLES, Shape, shape_of_event, shape_of_session
 from bench.dialects.recognition import wrong_dialect
+from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -144,6 +146,7 @@ class OpenAIDialect(Dialect):
     """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
     _unused: ClassVar[frozenset[str]] = _UNUSED
     _shape: ClassVar[Shape] = "ga"
+    gives_short_keys = True
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
@@ -157,6 +160,18 @@ class OpenAIDialect(Dialect):
             headers=dict(address.headers),
             subprotocols=address.subprotocols,
         )
+
+    @classmethod
+    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+        return secret_request(address, lifetime_s=lifetime_s, url=url)
+
+    @classmethod
+    def short_key(cls, body: bytes) -> ShortKey:
+        return secret_in(body)
+
+    @classmethod
+    def endpoint_with(cls, address: Address, key: ShortKey) -> Endpoint:
+        return cls.endpoint(address_with(address, key))
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import orjson
 
 from bench.audio.playback import NS_PER_MS, underrun_ms
+from bench.audio.speaking_rate import words_per_min
 from bench.facts.signals import (
     AudioDelta,
     SpeechStopped,
@@ -22,10 +23,12 @@ from bench.facts.signals import (
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.backchannels import backchannel_columns
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.dead_air import dead_air_columns
 from bench.measure.expectations import graded
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
 from bench.measure.listening import heard as heard_reply
+from bench.measure.listening import replies_around
 from bench.measure.outcome import Outcome, judge
 from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
@@ -77,7 +80,8 @@ def measure_but_words(
             audio_expected=timeline.audio_expected,
             whole_ns=whole_ns(turn, entries) if split else None,
         )
-    interruption = interruption_columns(timeline, turn, entries)
+    around = replies_around(timeline, turn)
+    interruption = interruption_columns(timeline, turn, entries, around)
     outcome = judge(
         timeline,
         turn,
@@ -98,6 +102,7 @@ def measure_but_words(
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
         **_delivery(timeline, turn, replies, answer, parts or ([answer] if answer else [])),
+        **dead_air_columns(timeline, turn, parts or ([answer] if answer else []), around),
         **tool_columns(timeline, uses, replies),
         **interruption,
         **backchannel_columns(timeline, turn),
@@ -234,12 +239,26 @@ def _delivery(
         ends_ns = [player.end_ns for player in players if player.end_ns is not None]
         columns |= {
             "reply_audio_ms": answer.samples / rate_hz * 1000,
+            "reply_words_per_min": _words_per_min(answer, parts, rate_hz),
             "reply_heard_ms": _between_ms(turn.speech_end_ns, max(ends_ns, default=None)),
             "stalls": len(stalls_ns),
             "stall_ms": sum(stalls_ns) / NS_PER_MS,
             "longest_stall_ms": max(stalls_ns, default=0) / NS_PER_MS,
         }
     return columns
+
+
+def _words_per_min(answer: Reply, parts: Sequence[Reply], rate_hz: int) -> float | None:
+    """How fast the agent spoke, without the silence before it; None for a reply that was not sent whole."""
+    spoken = [part for part in parts if part.audio]
+    if not spoken or answer.wording is None:
+        return None
+    if any(part.ended is None or part.ended.status not in {"completed", "unknown"} for part in parts):
+        return None
+    if any(part.onset is None or part.onset.sample < 0 for part in spoken):
+        return None
+    samples = sum(part.samples - part.onset.sample for part in spoken if part.onset is not None)
+    return words_per_min(answer.wording, samples / rate_hz * 1000)
 
 
 def _said_tokens(usage: Usage | None) -> int | None:

@@ -129,12 +129,12 @@ class _Tally:
         self.calls: Codes = view.calls_of_turns
         self.raw, self.whisper = view.turn["wer_raw"], view.turn["wer_whisper"]
         self.chars, self.char_errors = view.turn["reference_chars"], view.turn["char_errors"]
-        self._references = view.turns["reference"]
+        self._view = view
 
     @cached_property
     def raw_words(self) -> Floats:
         """Words of each reference as it is written; counted when first asked for, since a large run takes seconds."""
-        spoken = self._references.str.count(r"\S+")
+        spoken = self._view.turns["reference"].str.count(r"\S+")
         return np.asarray(spoken.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
     def parts(self, name: str) -> tuple[Floats, Floats]:

@@ -50,7 +50,7 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
         if not kept.exists():
             shutil.copy2(table, kept)
     replace_tables(run.folder, turns, sessions)
-    _note(run, prices)
+    _note(run, prices, sessions)
     return read_run(path)
 
 
@@ -73,10 +73,11 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
     return WallAnchor(monotonic_ns=anchor.monotonic_ns, unix_s=anchor.unix_s)
 
 
-def _note(run: Run, prices: RunPrices) -> None:
+def _note(run: Run, prices: RunPrices, sessions: list[SessionRecord]) -> None:
     manifest = run.manifest
     manifest.metric_versions = metric_versions()
-    manifest.price_books = prices.used(manifest.targets or [manifest.target]) or manifest.price_books
+    served = {(row.target, row.server_model) for row in sessions if row.server_model}
+    manifest.price_books = prices.used(manifest, sorted(served, key=str)) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

@@ -6,6 +6,7 @@ lives. Trap: browsers cannot set headers, so the key may also arrive as an offer
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 import time
@@ -41,6 +42,8 @@ class Grant:
     model: str | None = None
     """The model that the secret was made for; None: it named none."""
     is_secret: bool = False
+    secret: str | None = None
+    """The digest of the client secret that was shown; None: it was the key, or none was needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,18 @@ class Access:
             secret = self._secret_of(token)
             if secret is None or secret.expires_at_s < time.time():
                 return None
-            return Grant(secret.settings, secret.model, is_secret=True)
+            return Grant(secret.settings, secret.model, is_secret=True, secret=digest(token))
         if self.api_key is None:
             return Grant()
         if token is None or not hmac.compare_digest(token.encode(), self.api_key.encode()):
             return None
         return Grant()
 
-    def make_secret(self, request_body: bytes) -> dict[str, Any]:
-        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body."""
+    def make_secret(self, request_body: bytes, *, dead: bool = False) -> dict[str, Any]:
+        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body.
+
+        `dead`: the secret has expired before anybody can use it, and its answer does not say so.
+        """
         try:
             body = orjson.loads(request_body) if request_body else {}
         except orjson.JSONDecodeError as error:
@@ -91,7 +97,8 @@ class Access:
         default = config.default_of(session, self.default_model)
         settings = config.merged(default, session, voice_locked=False, model_open=True)
         now_s = time.time()
-        value = self._new_secret(_Secret(now_s + seconds, settings, session.get("model")), now_s)
+        ends_s = now_s - 1 if dead else now_s + seconds
+        value = self._new_secret(_Secret(ends_s, settings, session.get("model")), now_s)
         shown = config.shown(settings, f"sess_{secrets.token_hex(8)}", 0)
         return {"value": value, "expires_at": int(now_s) + seconds, "session": shown}
 
@@ -114,6 +121,11 @@ class Access:
             self._secrets = {key: known for key, known in self._secrets.items() if known.expires_at_s >= now_s}
         if len(self._secrets) >= MAX_SECRETS:
             raise ProtocolError("Too many client secrets are in force.", code="rate_limit_exceeded")
+
+
+def digest(secret: str) -> str:
+    """A word for a client secret that gives nothing of it away: the truth log joins its making and its use by it."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 def presented_key(headers: RequestHeaders) -> str | None:

@@ -41,7 +41,9 @@ class SessionHandler:
         settings: config.Json,
         model_open: bool,
         lifetime_s: float,
+        secret: str | None = None,
     ) -> None:
+        """`secret`: the digest of the client secret that the caller showed."""
         self.truth = truth
         self.close, self.drop, self.reset = close, drop, reset
         self._send_text = send_text
@@ -64,6 +66,8 @@ class SessionHandler:
         now_ns = time.monotonic_ns()
         self.later(now_ns + round(lifetime_s * 1e9), lambda: self.apply(self.session.expire()))
         facts = {"at_ns": now_ns, "peer": peer, "number": number, "dialect": shape.name, "model": model}
+        if secret is not None:
+            facts["secret"] = secret
         truth.add("session", self.session.id, **facts, **self._engine.facts)
 
     # -- in

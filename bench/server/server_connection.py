@@ -17,6 +17,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +27,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from bench.server.access import Access, Grant, accepted_subprotocols, unauthorized
+from bench.server.access import Access, Grant, accepted_subprotocols, digest, unauthorized
 from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.handler import SessionHandler
@@ -66,6 +67,19 @@ LateRefusal = tuple[ProtocolError, int, str]
 """The error that is sent after the upgrade, then the code and the reason of the close."""
 
 
+@dataclass(slots=True)
+class Numbers:
+    """Counts from 0; one of N processes counts in steps of N, so that no two numbers are equal."""
+
+    following: int
+    step: int
+
+    def next(self) -> int:
+        """The next number."""
+        self.following += self.step
+        return self.following - self.step
+
+
 class Service:
     """What the connections share; made inside the loop."""
 
@@ -80,14 +94,8 @@ class Service:
         self.nagle = options.nagle
         self.shape = shape_of(options.dialect)
         self._started_at_s = time.monotonic()
-        self._step = options.processes
-        self._next_number = options.process or 0
-
-    def next_number(self) -> int:
-        """Handshakes are counted from 0; one of N processes counts in steps of N, so that no two numbers are equal."""
-        number = self._next_number
-        self._next_number += self._step
-        return number
+        self.handshakes = Numbers(options.process or 0, options.processes)
+        self.secrets_asked = Numbers(options.process or 0, options.processes)
 
     def health(self) -> dict[str, Any]:
         """The body of `GET /healthz`."""
@@ -276,20 +284,29 @@ class ServerConnection(asyncio.Protocol):
         self.answer(HTTPStatus.OK, self.service.health(), head_only=request.method == "HEAD")
 
     def _client_secrets(self, request: HttpRequest) -> None:
+        self.give_secret(request, asked_ns=time.monotonic_ns(), number=self.service.secrets_asked.next())
+
+    def give_secret(self, request: HttpRequest, *, asked_ns: int, number: int, dead: bool = False) -> None:
+        """Answer a request for a client secret; `number` counts them, as that of a call does."""
+        secret: str | None = None
         grant = self.service.access.admit(request.headers)
         if grant is None or grant.is_secret:
-            self.answer(HTTPStatus.UNAUTHORIZED, unauthorized())
-            return
-        try:
-            self.answer(HTTPStatus.OK, self.service.access.make_secret(request.body))
-        except ProtocolError as problem:
-            body = {key: value for key, value in problem.body().items() if key != "event_id"}
-            self.answer(HTTPStatus.BAD_REQUEST, {"error": body})
+            status, body = HTTPStatus.UNAUTHORIZED, unauthorized()
+        else:
+            try:
+                status, body = HTTPStatus.OK, self.service.access.make_secret(request.body, dead=dead)
+                secret = digest(body["value"])
+            except ProtocolError as problem:
+                told = {key: value for key, value in problem.body().items() if key != "event_id"}
+                status, body = HTTPStatus.BAD_REQUEST, {"error": told}
+        facts = {"number": number, "asked_ns": asked_ns, "status": status.value, "secret": secret}
+        self.service.truth.add("client_secret", "", at_ns=time.monotonic_ns(), **facts)
+        self.answer(status, body)
 
     # -- the handshake
 
     def _handshake(self, request: HttpRequest) -> None:
-        self.number = self.service.next_number()
+        self.number = self.service.handshakes.next()
         self.admit(request)
 
     def admit(self, request: HttpRequest) -> None:
@@ -353,6 +370,7 @@ class ServerConnection(asyncio.Protocol):
             settings=settings,
             model_open=named is None,
             lifetime_s=service.lifetime_s,
+            secret=grant.secret,
         )  # fmt: skip
         self._handler.open()
 

@@ -66,7 +66,10 @@ class Line:
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
         self._tape = Tape() if plan.record else None
-        self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
+        # A short-lived key is known to its call alone, so that no call looks for those of thousands.
+        known = plan.connect.knowing_secrets()
+        self._redactor = known if plan.tokens is None else known.copy()
+        self._scrubber = Scrubber(self._redactor, self.timeline)
         self._barge_in = BargeIn(self.timeline, self._listener, dialect)
         self._changed = Event()
         self._tool_desk = ToolDesk(

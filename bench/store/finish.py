@@ -32,6 +32,7 @@ from bench.store.isolation import TURN_COLUMNS as WORDS
 from bench.store.isolation import marked, words_of_others
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.parquet import parquet_file, parquet_writer, read_table, rows_in
+from bench.store.prices import SERVED_COLUMNS, RunPrices, served_models
 from bench.store.reader import Run, read_run
 from bench.store.reserve import release_reserve
 from bench.store.rows import Damage, spool_tables
@@ -58,6 +59,7 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     _join_workers(folder)
     _mark_cross_talk(folder)
     write_csv(folder)
+    _name_prices(folder, manifest)
     manifest.losses = [*manifest.losses, *losses]
     manifest.ended_at = manifest.ended_at or datetime.now(UTC)
     manifest.state = "finished"
@@ -150,6 +152,14 @@ def _mark_cross_talk(folder: RunFolder) -> None:
     tables = marked(read_table(turns), read_table(sessions))
     for path, table in zip((turns, sessions), tables, strict=True):
         _write_parquet(path, table.schema, [table])
+
+
+def _name_prices(folder: RunFolder, manifest: Manifest) -> None:
+    """The books that rows were priced with, where only the server said which model it is."""
+    served = served_models(read_table(folder.sessions_parquet, SERVED_COLUMNS))
+    with suppress(BenchError):  # a book that went away since: then those that were known before the run stay
+        found = RunPrices.wanted(manifest).used_as_served(manifest, served)
+        manifest.price_books += [each for each in found if each not in manifest.price_books]
 
 
 def _joined(table: pyarrow.parquet.ParquetFile, others: Elsewhere) -> Iterator[pa.Table]:
