@@ -18,11 +18,12 @@ import orjson
 import pybase64
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
 from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import count, mapping, merged, name_of, text
 from bench.dialects.recognition import wrong_dialect
 from bench.facts.failure import ErrorKind
+from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
@@ -76,6 +77,7 @@ class ElevenLabsAgentsDialect(Dialect):
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad",)
     outputs: ClassVar[tuple[str, ...]] = ("audio",)
+    gives_short_keys = True
     _handlers: ClassVar[Mapping[str, str]] = {
         "conversation_initiation_metadata": "_initiated",
         "audio": "_audio",
@@ -121,6 +123,31 @@ class ElevenLabsAgentsDialect(Dialect):
         return Endpoint(
             urlunsplit((scheme, netloc, path, urlencode(pairs), "")), dict(address.headers), address.subprotocols
         )
+
+    @classmethod
+    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+        """What asks for a signed URL; its lifetime is the vendor's, 15 minutes."""
+        parts = urlsplit(cls.endpoint(address).url)
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+        path = f"{parts.path.rstrip('/')}/get-signed-url"
+        return HttpRequest("GET", url or urlunsplit((scheme, parts.netloc, path, parts.query, "")), address.headers)
+
+    @classmethod
+    def short_key(cls, body: bytes) -> ShortKey:
+        try:
+            found = mapping(loads(body)).get("signed_url")
+        except ValueError:
+            raise ValueError("the answer is not JSON") from None
+        if not isinstance(found, str) or urlsplit(found).scheme not in {"ws", "wss"} or not urlsplit(found).hostname:
+            raise ValueError("the answer holds no `signed_url` that is the URL of a WebSocket")
+        return ShortKey(found)
+
+    @classmethod
+    def endpoint_with(cls, address: Address, key: ShortKey) -> Endpoint:
+        """The signed URL is the whole address; the key itself is not sent beside it."""
+        mine = (address.key_header or "").lower()
+        rest = {name: value for name, value in address.headers.items() if name.lower() != mine}
+        return Endpoint(key.value, rest, address.subprotocols)
 
     # intents -> messages
 

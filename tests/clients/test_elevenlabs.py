@@ -20,6 +20,7 @@ from bench.audio.formats import AudioFormat  # noqa: E402
 from tests.server.support import server_process, silence, speech  # noqa: E402
 
 TIMEOUT_S = 30.0
+KEY = "sk-of-the-agents"
 RATE_HZ = 16_000
 PROFILE = """\
 reply_length: 400ms
@@ -33,7 +34,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """The address of a server of agents, and whether they call a tool before they answer."""
     profile: Path = tmp_path_factory.mktemp("agents") / "profile.yaml"
     profile.write_text(PROFILE % request.param)
-    with server_process(engine="simulated", profile=profile, dialect="elevenlabs-agents") as (_, address):
+    with server_process(engine="simulated", profile=profile, dialect="elevenlabs-agents", api_key=KEY) as (_, address):
         yield f"http://{urlsplit(address).netloc}", bool(request.param)
 
 
@@ -78,11 +79,11 @@ def test_a_spoken_turn(place: tuple[str, bool]) -> None:
 
     tools.register("look_up", look_up)
     agents: list[str] = []
-    client = elevenlabs.ElevenLabs(api_key="any", base_url=address)
+    client = elevenlabs.ElevenLabs(api_key=KEY, base_url=address)
     call = Conversation(
         client,
         "agent_1",
-        requires_auth=False,
+        requires_auth=True,  # it asks for a signed URL
         audio_interface=microphone,
         client_tools=tools,
         callback_agent_response=agents.append,

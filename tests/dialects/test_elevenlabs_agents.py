@@ -80,6 +80,19 @@ def test_the_agent_is_named_in_the_address() -> None:
     assert named.url == "wss://e.example/x?agent_id=a2"
 
 
+def test_a_signed_url_is_asked_for_with_the_key_and_called_without_it() -> None:
+    address = Address("wss://e.example", "a1", {"xi-api-key": "secret", "X": "1"}, key_header="xi-api-key")
+    asked = ElevenLabsAgentsDialect.short_key_request(address, lifetime_s=600)
+    assert (asked.method, asked.url) == ("GET", f"https://e.example{PATH}/get-signed-url?agent_id=a1")
+    assert asked.headers["xi-api-key"] == "secret"
+    key = ElevenLabsAgentsDialect.short_key(b'{"signed_url": "wss://e.example/x?conversation_signature=s"}')
+    place = ElevenLabsAgentsDialect.endpoint_with(address, key)
+    assert (place.url, place.headers) == ("wss://e.example/x?conversation_signature=s", {"X": "1"})
+    for body in (b"{}", b"[]", b"no", b'{"signed_url": "https://e.example"}'):
+        with pytest.raises(ValueError, match="the answer"):
+            ElevenLabsAgentsDialect.short_key(body)
+
+
 def test_audio_has_no_type() -> None:
     assert json.loads(dialect().audio_message(b"\1\2")) == {"user_audio_chunk": "AQI="}
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import orjson
 
 from bench.server.access import RequestHeaders
+from bench.server.http_requests import HttpRequest
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError, invalid_type
 from bench.server.protocol.commands import Event
@@ -21,6 +23,7 @@ from bench.server.protocol.shapes.shape import Shape
 MOST_UNANSWERED = 10
 """Pings without an answer after which the caller is let go."""
 _RATES_HZ = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)
+_SIGNATURE = "conversation_signature"
 _USUAL = "pcm_16000"
 _FORMATS: dict[str, dict[str, Any]] = {
     **{f"pcm_{rate}": {"type": "audio/pcm", "rate": rate} for rate in _RATES_HZ},
@@ -35,6 +38,9 @@ class AgentsShape(Shape):
     name = "elevenlabs-agents"
     paths: ClassVar[tuple[str, ...]] = ("/v1/convai/conversation",)
     model_keys: ClassVar[tuple[str, ...]] = ("agent_id",)
+    secret_path = "/v1/convai/conversation/get-signed-url"
+    secret_method = "GET"
+    secrets_hold_a_session = False
     beat_ms: ClassVar[int | None] = 2_000
 
     def __init__(self) -> None:
@@ -46,6 +52,15 @@ class AgentsShape(Shape):
         self._words: list[str] = []
         """Of the reply under way."""
         self._pings = self._pongs = 0
+
+    @classmethod
+    def secret_answer(cls, request: HttpRequest, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked = urlencode({"agent_id": request.query("agent_id") or "", _SIGNATURE: made["value"]})
+        return {"signed_url": f"ws://{request.headers.get('Host', '')}{cls.paths[0]}?{asked}"}
+
+    @classmethod
+    def key_of(cls, request: HttpRequest) -> str | None:
+        return request.query(_SIGNATURE)
 
     @classmethod
     def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
