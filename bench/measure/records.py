@@ -255,6 +255,9 @@ class SessionRecord:
     stage: str | None = None
     start_late_ms: float | None = None
     """How late our own loop started the call against its plan; part of `connect_ms`, shown apart."""
+    token: str | None = None
+    """How the call came by its short-lived key: `new`, or `kept` from an earlier call; null without one."""
+    token_ms: float | None = None
     dns_ms: float | None = None
     tcp_ms: float | None = None
     tls_ms: float | None = None
