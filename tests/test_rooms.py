@@ -21,11 +21,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("store",),
     ("load", "report", "server"),
-    ("workers", "quality"),
+    ("workers", "quality", "site"),
     ("run",),
     ("calibrate", "live"),
     ("cli_compare", "cli_cost", "cli_fixtures", "cli_quality"),
-    ("cli_gate",),
+    ("cli_gate", "cli_history"),
     ("cli",),
     ("__main__",),
 )

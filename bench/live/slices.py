@@ -1,8 +1,10 @@
 """A run over time, slice by slice: latency, turns, errors, open calls.
 
 In: a `View` and what was seen of open calls while the run went on. Out: lists of one value per slice, for the charts
-of the live page. Trap: the latency and the error of a turn belong to the slice in which it began, as in the report; turns per
-minute count it where it ended, or the rate of a run under way would always seem to fall. A p95 needs 20 turns: where a slice has fewer, as many before it count too.
+of the live page.
+Trap: the latency and the error of a turn belong to the slice in which it began, as in the report; turns per minute
+count it where it ended, or the rate of a run under way would always seem to fall. A p95 needs 20 turns: where a slice
+has fewer, as many before it count too.
 """
 
 from __future__ import annotations

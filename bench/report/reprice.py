@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bench.pricing.book import load_book
 from bench.pricing.meters import METERS, MODEL_METERS
@@ -21,7 +22,7 @@ from bench.report.bill_usage import TRANSCRIPTION, Usage, usage_of
 from bench.report.stats import Floats
 from bench.report.view import Mask
 from bench.store.manifest import UsedPriceBook
-from bench.store.prices import RunPrices
+from bench.store.prices import SERVED_COLUMNS, RunPrices, served_models
 from bench.store.reader import Run
 
 _SIDES: tuple[Side, ...] = ("input", "cached", "output")
@@ -56,19 +57,11 @@ def reprice(run: Run, book: str, price_as: str | None = None) -> Repriced:
 def at_prices(run: Run, prices: RunPrices) -> Run:
     """`run` with the money of other prices in its rows, and the books that have them in its manifest."""
     manifest = run.manifest.model_copy(deep=True)
-    manifest.price_books = _named(prices, run)
+    manifest.price_books = prices.used(manifest, served_models(pa.Table.from_pandas(run.sessions[SERVED_COLUMNS])))
     usage = usage_of(run)
     priced = price_run(usage, prices.of_call)
     turns, sessions = _turns(run.turns, priced.turns, usage.turns), _sessions(run.sessions, priced, usage.calls)
     return replace(run, manifest=manifest, turns=turns, sessions=sessions)
-
-
-def _named(prices: RunPrices, run: Run) -> list[UsedPriceBook]:
-    """The books that have a price for the models of the run, by the name that was asked for or that a server gave."""
-    found = prices.used(run.manifest.targets or [run.manifest.target])
-    for model in dict.fromkeys(run.sessions["server_model"].dropna()):
-        found += [each for each in UsedPriceBook.used(str(model), prices.shared) if each not in found]
-    return found
 
 
 def _then(run: Run) -> str:

@@ -64,8 +64,11 @@ def percentile(ordered: Floats, percent: float) -> float:
     return _between(ordered, below, position - below)
 
 
-def percentiles(values: Floats, clusters: Codes, percents: Sequence[float]) -> Percentiles:
-    """Percentiles of `values` (infinities allowed, no NaN) with intervals over `clusters` (codes of the calls)."""
+def percentiles(values: Floats, clusters: Codes, percents: Sequence[float], *, resample: bool = True) -> Percentiles:
+    """Percentiles of `values` (infinities allowed, no NaN) with intervals over `clusters` (codes of the calls).
+
+    Without `resample`, small samples have linearised intervals as well, which cost a hundredth.
+    """
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     wanted = [percent for percent in percents if supported(len(values), percent)]
@@ -74,7 +77,7 @@ def percentiles(values: Floats, clusters: Codes, percents: Sequence[float]) -> P
     method: Method | None = None
     codes = _compact(clusters)
     if wanted and codes.max() + 1 >= MIN_CLUSTERS:
-        if len(values) <= BOOTSTRAP_VALUES:
+        if resample and len(values) <= BOOTSTRAP_VALUES:
             limits, method = _bootstrap(ordered, codes[order], wanted), "bootstrap over calls"
         else:
             limits, method = _woodruff(ordered, codes[order], found), "clustered by call (Woodruff)"

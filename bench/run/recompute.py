@@ -17,8 +17,10 @@ from bench.facts.timeline import Timeline
 from bench.measure.metrics import metric_versions
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
+from bench.measure.reply_words import with_reply_words
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
+from bench.run.reply_words import heard_replies
 from bench.store.finish import replace_tables
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.prices import RunPrices
@@ -35,10 +37,11 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
     if run.manifest.state != "finished":
         raise BenchError(f"{path}: the run did not finish, so its tables are still rows", hint=f"bench report {path}")
     prices = RunPrices.wanted(run.manifest, book, price_as)
+    listened = heard_replies(run)
     turns: list[TurnRecord] = []
     sessions: list[SessionRecord] = []
     for rows, session in _measured(path, run.manifest, prices):
-        turns += rows
+        turns += [with_reply_words(row, listened.get((row.session_id, row.turn))) for row in rows]
         sessions.append(session)
     if len(sessions) != len(run.sessions):
         raise BenchError(
@@ -50,7 +53,7 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
         if not kept.exists():
             shutil.copy2(table, kept)
     replace_tables(run.folder, turns, sessions)
-    _note(run, prices)
+    _note(run, prices, sessions)
     return read_run(path)
 
 
@@ -73,10 +76,11 @@ def _anchor(manifest: Manifest, timeline: Timeline) -> WallAnchor:
     return WallAnchor(monotonic_ns=anchor.monotonic_ns, unix_s=anchor.unix_s)
 
 
-def _note(run: Run, prices: RunPrices) -> None:
+def _note(run: Run, prices: RunPrices, sessions: list[SessionRecord]) -> None:
     manifest = run.manifest
     manifest.metric_versions = metric_versions()
-    manifest.price_books = prices.used(manifest.targets or [manifest.target]) or manifest.price_books
+    served = {(row.target, row.server_model) for row in sessions if row.server_model}
+    manifest.price_books = prices.used(manifest, sorted(served, key=str)) or manifest.price_books
     line = f"measured again from the raw events by version {__version__}"
     if line not in manifest.notes:
         manifest.notes.append(line)

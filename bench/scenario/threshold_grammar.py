@@ -313,5 +313,5 @@ def _short(text: str) -> str:
 
 
 def _example(metric: Metric) -> str:
-    known = {"ms": "800ms", "s": "90s", "share": "5%", "USD": "$0.05", "tokens/s": "20", "x": "1"}
+    known = {"ms": "800ms", "s": "90s", "share": "5%", "USD": "$0.05", "tokens/s": "20", "words/min": "150", "x": "1"}
     return known.get(metric.unit, "1")

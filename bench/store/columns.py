@@ -21,8 +21,18 @@ RowClass = type[TurnRecord] | type[SessionRecord]
 _ARROW: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
+_SCHEMAS: dict[RowClass, pa.Schema] = {}
+"""Made once: working out the types takes ten milliseconds, and runs are read by the thousand."""
+
+
 def schema_of(record: RowClass) -> pa.Schema:
     """One arrow field per column, in the order of declaration, all nullable."""
+    if record not in _SCHEMAS:
+        _SCHEMAS[record] = _schema(record)
+    return _SCHEMAS[record]
+
+
+def _schema(record: RowClass) -> pa.Schema:
     hints = typing.get_type_hints(record)
     return pa.schema([pa.field(column.name, _ARROW[_base_type(hints[column.name])]) for column in fields(record)])
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -24,7 +25,7 @@ import pyarrow.parquet
 
 from bench.errors import BenchError, ExitCode
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.store.columns import schema_of
+from bench.store.columns import conform, schema_of
 from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.isolation import SESSION_COLUMNS as CALLS
@@ -32,6 +33,7 @@ from bench.store.isolation import TURN_COLUMNS as WORDS
 from bench.store.isolation import marked, words_of_others
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.parquet import parquet_file, parquet_writer, read_table, rows_in
+from bench.store.prices import SERVED_COLUMNS, RunPrices, served_models
 from bench.store.reader import Run, read_run
 from bench.store.reserve import release_reserve
 from bench.store.rows import Damage, spool_tables
@@ -58,6 +60,7 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     _join_workers(folder)
     _mark_cross_talk(folder)
     write_csv(folder)
+    _name_prices(folder, manifest)
     manifest.losses = [*manifest.losses, *losses]
     manifest.ended_at = manifest.ended_at or datetime.now(UTC)
     manifest.state = "finished"
@@ -106,6 +109,19 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
     write_csv(folder)
 
 
+def change_turns(folder: RunFolder, columns: Mapping[str, Mapping[tuple[str, int], Any]]) -> None:
+    """Put new values into a finished run's table of turns, by (session id, turn), and into its CSV."""
+    table = conform(read_table(folder.turns_parquet), schema_of(TurnRecord))
+    rows = list(zip(*(table.column(name).to_pylist() for name in ("session_id", "turn")), strict=True))
+    for name, values in columns.items():
+        at = table.schema.get_field_index(name)
+        field, old = table.schema.field(at), table.column(at).to_pylist()
+        new = [values.get(row, before) for row, before in zip(rows, old, strict=True)]
+        table = table.set_column(at, field, pa.array(new, type=field.type))
+    _write_parquet(folder.turns_parquet, table.schema, [table])
+    write_csv(folder)
+
+
 def write_csv(folder: RunFolder, *, from_spool: bool = False, into: Path | None = None) -> None:
     """`turns.csv`, or `into`, from the turn rows, batch by batch; null is an empty field, an empty text is `""`.
 
@@ -150,6 +166,14 @@ def _mark_cross_talk(folder: RunFolder) -> None:
     tables = marked(read_table(turns), read_table(sessions))
     for path, table in zip((turns, sessions), tables, strict=True):
         _write_parquet(path, table.schema, [table])
+
+
+def _name_prices(folder: RunFolder, manifest: Manifest) -> None:
+    """The books that rows were priced with, where only the server said which model it is."""
+    served = served_models(read_table(folder.sessions_parquet, SERVED_COLUMNS))
+    with suppress(BenchError):  # a book that went away since: then those that were known before the run stay
+        found = RunPrices.wanted(manifest).used_as_served(manifest, served)
+        manifest.price_books += [each for each in found if each not in manifest.price_books]
 
 
 def _joined(table: pyarrow.parquet.ParquetFile, others: Elsewhere) -> Iterator[pa.Table]:

@@ -7,13 +7,18 @@ named, though a newer one may have come since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from bench.errors import BenchError
 from bench.pricing.book import Books, PriceBook, books_at, books_for, load_book, shipped_books
-from bench.store.manifest import CalledTarget, Manifest, UsedPriceBook
+from bench.store.manifest import Manifest, UsedPriceBook
+
+SERVED_COLUMNS = ["target", "server_model"]
+"""Of the session rows: what `served_models` reads."""
 
 _Choose = Callable[[PriceBook | None, dict[str, Any]], Books]
 """From the book that was kept with the run or target, and what its scenario says under `pricing`."""
@@ -64,13 +69,25 @@ class RunPrices:
     def of_call(self, target: str | None) -> Books:
         return self.by_target.get(target or "", self.shared)
 
-    def used(self, targets: list[CalledTarget]) -> list[UsedPriceBook]:
-        """The books in which the models of `targets` have their prices."""
-        found: list[UsedPriceBook] = []
-        for target in targets:
-            books = self.of_call(target.name)
-            found += [each for each in UsedPriceBook.used(books.price_as or target.model, books) if each not in found]
-        return found
+    def used(self, manifest: Manifest, served: Iterable[tuple[str | None, str]] = ()) -> list[UsedPriceBook]:
+        """The books in which the models of a run have their prices: those asked for, and `used_as_served`."""
+        targets = manifest.targets or [manifest.target]
+        asked = [book for each in targets for book in self._used(each.name, each.model)]
+        return _once([*asked, *self.used_as_served(manifest, served)])
+
+    def used_as_served(self, manifest: Manifest, served: Iterable[tuple[str | None, str]]) -> list[UsedPriceBook]:
+        """The books of the models that servers named (each with its target), where no book lists the one asked for."""
+        targets = manifest.targets or [manifest.target]
+        unlisted = {each.name for each in targets if not self._used(each.name, each.model)}
+        return _once([book for name, model in served if name in unlisted for book in self._used(name, model)])
+
+    def _used(self, target: str | None, model: str | None) -> list[UsedPriceBook]:
+        books = self.of_call(target)
+        return UsedPriceBook.used(books.price_as or model, books)
+
+
+def _once(books: list[UsedPriceBook]) -> list[UsedPriceBook]:
+    return [book for place, book in enumerate(books) if book not in books[:place]]
 
 
 def _each(manifest: Manifest, choose: _Choose) -> RunPrices:
@@ -110,3 +127,9 @@ def _wanted(
             f"{manifest.run_id}: the run was priced with the book '{chosen}', which cannot be read from here ({error})",
             hint="name it with --book FILE, or a shipped one",
         ) from error
+
+
+def served_models(sessions: pa.Table) -> list[tuple[str | None, str]]:
+    """Each model that a server named, with its target, from the session rows of a run."""
+    rows = sessions.select(SERVED_COLUMNS).group_by(SERVED_COLUMNS).aggregate([]).to_pylist()
+    return [(row["target"], row["server_model"]) for row in rows if row["server_model"]]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+import soundfile
 
 from bench.audio import g711
 
@@ -36,6 +39,14 @@ def test_mu_law_decodes_to_the_values_of_the_standard(code: int, sample: int) ->
 )
 def test_a_law_decodes_to_the_values_of_the_standard(code: int, sample: int) -> None:
     assert g711.alaw_decode(bytes([code])).tolist() == [sample]
+
+
+@pytest.mark.parametrize(("law", "decode"), [("ULAW", g711.ulaw_decode), ("ALAW", g711.alaw_decode)])
+def test_every_code_decodes_as_in_libsndfile(law: str, decode) -> None:
+    """An implementation that is not ours holds the tables of the Recommendation, at 16 bits."""
+    raw = io.BytesIO(EVERY_CODE)
+    table, _ = soundfile.read(raw, samplerate=8_000, channels=1, format="RAW", subtype=law, dtype="int16")
+    assert np.array_equal(decode(EVERY_CODE), table)
 
 
 def test_silence_is_the_code_every_telephone_expects() -> None:

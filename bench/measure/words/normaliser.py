@@ -27,7 +27,7 @@ from bench.measure.words.steps import (
     without_reading_marks,
 )
 
-VERSION = 1
+VERSION = 2
 _COUNTED = frozenset({"es", "fr", "de", "it", "pt", "nl"})
 """Languages besides English whose number words become digits."""
 _UNITS = {
@@ -39,6 +39,8 @@ _UNITS = {
     "nl": ("procent", "dollar", "dollar", "euro", "euro"),
 }
 _SPOKEN_COMMA = {"es": "coma", "fr": "virgule", "de": "komma", "it": "virgola", "pt": "vírgula", "nl": "komma"}
+_ONE_LETTER = {"ru": ("ё", "е")}
+"""Letters that writers use for each other."""
 _SHORT_FORMS = {"es": {"veintiún": "2 1", "veintiuna": "2 1"}}
 """Numbers in forms that `text2num` does not know."""
 _CJK_DIGITS = dict(zip("零一二三四五六七八九〇○两兩幺", "012345678900221", strict=True))
@@ -75,6 +77,8 @@ def steps_of(language: Language) -> Sequence[Step]:
         return [*first, _units(code), _numbers(code), _apostrophe(code), *last, _one_of(code)]
     if code in {"zh", "yue", "wuu", "ja"}:
         return [*first, _cjk_numbers, *last]
+    if code in _ONE_LETTER:
+        first.append(substituted(_ONE_LETTER[code]))
     return [*first, without_reading_marks, _plain_numerals, _no_apostrophe, *last]
 
 
@@ -91,6 +95,9 @@ def _units(code: str) -> Step:
     percent, dollar, dollars, euro, euros = _UNITS[code]
     return substituted(
         (r"([$€])\s?(\d[\d.,]*)", r"\2 \1"),
+        # an amount is said with its currency in the midst: 12,50 € is zwölf Euro fünfzig
+        (r"\b(\d+),(\d\d) ?([$€])", r"\1 \3 \2"),
+        (rf"\b(\d+),(\d\d) ({dollar}|{dollars}|{euro}|{euros})\b", r"\1 \3 \2"),
         (r"%", f" {percent} "),
         (r"(?<!\d)1 \$", f"1 {dollar} "),
         (r"(?<!\d)1 €", f"1 {euro} "),

@@ -9,6 +9,7 @@ Trap: what two runs do not say is not known to be the same. A run of an older ve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,8 +26,10 @@ SHOWN_CHARACTERS = 60
 COST = ("cost_per_minute_usd", "cost_usd", "cost_partial_usd")
 HEARING = ("stalls", "stall_ms", "longest_stall_ms", "reply_heard_ms", "barge_in_stop_ms", "stall_rate", "stall_free")
 """Metrics that depend on the jitter buffer of the simulated listener."""
-OWN_ROWS = ("frame",)
-"""Keys of `session` that have a row of their own."""
+_HAVE_A_ROW = ("session.frame", "tags.region")
+"""Keys of blocks that have a row of their own."""
+NORMALISER = "normaliser of word errors"
+WORD_METRICS = ("wer", "cer", "hits", "substitutions", "deletions", "insertions")
 
 _Facts = Callable[[View], str | None]
 
@@ -51,6 +54,38 @@ def conditions(views: Sequence[View]) -> list[Condition]:
     return sorted(found, key=lambda each: order.index(each.level))
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that a run says of itself, and what a difference in it means."""
+
+    key: str
+    level: Level
+    value: str | None
+    metrics: tuple[str, ...] = ()
+    """The metrics that it touches; none: all."""
+
+
+def told(view: View) -> dict[str, Told]:
+    """All that `conditions` looks at, of one run and by title; what two runs say differently is a condition of theirs.
+
+    For many runs: each is asked once. A title that one run lacks and another has differs as well, but for the versions
+    of metrics, which a run of an older version does not tell.
+    """
+    manifest = view.run.manifest
+    found = {title: Told(key, level, read(view), metrics) for key, title, level, metrics, read in FACTS}
+    for key, title, level, metrics in BLOCKS:
+        for path, value in _leaves(manifest.scenario.get(key), title).items():
+            if path not in _HAVE_A_ROW:
+                found[path] = Told(key, level, value, metrics)
+    for name, version in manifest.metric_versions.items():
+        if name in METRICS:
+            found[f"definition of {name}"] = Told("version", "refuse", str(version), (name,))
+    rules = ", ".join(sorted(counts(view.turns["normaliser"])))
+    if rules:
+        found[NORMALISER] = Told("normaliser", "refuse", rules, WORD_METRICS)
+    return found
+
+
 def condition_keys() -> list[str]:
     """What a user may call intended: the keys of conditions that warn."""
     known = [*((key, level) for key, _, level, _, _ in FACTS), *((key, level) for key, _, level, _ in BLOCKS)]
@@ -64,10 +99,10 @@ def _versions(views: Sequence[View]) -> Iterator[Condition]:
     if not comparable({name for each in known for name in each}):
         yield Condition(
             key="normaliser",
-            title="normaliser of word errors",
+            title=NORMALISER,
             level="refuse",
             values=[", ".join(each) or None for each in rules],
-            metrics=["wer", "cer", "hits", "substitutions", "deletions", "insertions"],
+            metrics=list(WORD_METRICS),
             advice="bench report RUN --recompute scores a stored run by the rules of this version",
         )
     versions = [view.run.manifest.metric_versions for view in views]
@@ -107,7 +142,7 @@ def _of_targets(text: Callable[[CalledTarget], str | None]) -> _Facts:
     return said
 
 
-def _host(target: CalledTarget) -> str | None:
+def host_of(target: CalledTarget) -> str | None:
     """Where the target is: a region has a host of its own. The ports of this machine are whatever was free."""
     if target.embedded:
         return "embedded server"
@@ -156,7 +191,7 @@ def _seed(view: View) -> str | None:
 FACTS: tuple[tuple[str, str, Level, tuple[str, ...], _Facts], ...] = (
     ("scenario", "scenario", "warn", (), _scenario),
     ("model", "model", "warn", (), _of_targets(lambda target: target.model)),
-    ("host", "host of the target", "warn", (), _of_targets(_host)),
+    ("host", "host of the target", "warn", (), _of_targets(host_of)),
     ("region", "region (tags.region)", "warn", (), _region),
     ("dialect", "dialect", "warn", (), _of_targets(lambda target: target.dialect)),
     ("frame", "frame size", "warn", (), _frame),
@@ -194,8 +229,7 @@ def _blocks(views: Sequence[View]) -> Iterator[Condition]:
         whole = [_leaves(view.run.manifest.scenario.get(key), title) for view in views]
         for path in dict.fromkeys(path for each in whole for path in each):
             values = [each.get(path) for each in whole]
-            own = {f"session.{name}" for name in OWN_ROWS} | {"tags.region"}
-            if len(set(values)) > 1 and path not in own:
+            if len(set(values)) > 1 and path not in _HAVE_A_ROW:
                 yield Condition(
                     key=key,
                     title=path,

@@ -166,6 +166,12 @@ RIGHT = [
     ("de", "fünf fünf fünf zwei eins", "555 21"),
     ("de", "fünfundzwanzig Euro", "25 €"),
     ("de", "fünfundzwanzig Prozent", "25%"),
+    ("de", "Es kostet zwölf Euro fünfzig.", "Es kostet 12,50 €."),
+    ("de", "ein Euro fünfzig", "1,50 Euro"),
+    ("fr", "douze euros cinquante", "12,50 €"),
+    ("it", "dodici euro cinquanta", "12,50 euro"),
+    ("nl", "twaalf euro vijftig", "12,50 euro"),
+    ("ru", "её ещё нет", "ее еще нет"),
     ("de", "drei Komma fünf", "3,5"),
     ("de", "um drei Uhr dreißig", "um 3:30 Uhr"),
     ("de", "zweitausendsechs", "2006"),
@@ -301,7 +307,7 @@ def rows_of_the_page() -> list[tuple[str, str, str, str]]:
     return [(what, said, right, wrong) for what, said, right, wrong in cells]
 
 
-LANGUAGES = {"German": "de", "French": "fr", "Arabic": "ar", "Chinese": "zh", "other scripts": "hi"}
+LANGUAGES = {"German": "de", "Russian": "ru", "French": "fr", "Arabic": "ar", "Chinese": "zh", "other scripts": "hi"}
 
 
 @pytest.mark.parametrize("what, said, right, wrong", rows_of_the_page(), ids=lambda cell: cell[:20])
