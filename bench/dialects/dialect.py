@@ -66,6 +66,10 @@ class Dialect(ABC):
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
     """Audio formats that a scenario may ask for, in either direction."""
+    turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
+    """Who may decide that the caller's turn has ended."""
+    outputs: ClassVar[tuple[str, ...]] = ("audio", "text")
+    """What a reply may be."""
     gives_short_keys: ClassVar[bool] = False
     """Servers of this protocol give a short-lived key for the long-lived one (`auth: ephemeral`)."""
     shares_frames: ClassVar[bool] = True
