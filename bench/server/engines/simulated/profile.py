@@ -21,6 +21,7 @@ from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
 from bench.server.engines.simulated.faults import Fault
 from bench.server.engines.simulated.tool_calls import ToolsProfile
+from bench.server.http_legs.profile import LegsProfile
 from bench.shipped import shipped
 
 _HINT = "docs/simulator.md lists every key; bench scenarios lists the profiles that are shipped"
@@ -165,6 +166,7 @@ class Profile(Block):
     greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
+    legs: LegsProfile = Field(default=LegsProfile(), description="The three HTTP services of `--dialect openai-http`.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
 
     def complaints(self) -> Iterator[Complaint]:
