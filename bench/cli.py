@@ -282,6 +282,14 @@ def report(
     price_as: Annotated[
         str | None, typer.Option("--price-as", metavar="MODEL", help="With --prices or --recompute: as this model.")
     ] = None,
+    reply_words: Annotated[
+        str | None,
+        typer.Option(
+            "--reply-words",
+            metavar="NAME",
+            help="Listen to the recorded replies with this recogniser: pocketsphinx, or module:function.",
+        ),
+    ] = None,
     prices: Annotated[
         str | None,
         typer.Option(
@@ -299,6 +307,10 @@ def report(
     if (book or (price_as and not prices)) and not recompute:
         hint = "add --recompute; or to see other prices without changing the run: --prices BOOK [--price-as MODEL]"
         raise BenchError("--book and --price-as go with --recompute", hint=hint)
+    if prices and reply_words:
+        raise BenchError(
+            "--prices changes nothing in RUN, and --reply-words does", hint="give one of them, then the other"
+        )
     if prices and recompute:
         raise BenchError("--prices changes nothing in RUN, and --recompute does", hint="with --recompute use --book")
     if recompute:
@@ -307,6 +319,11 @@ def report(
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
         stored = reopen(run_folder) if out is None and not prices else read_run(run_folder)
+    if reply_words:
+        from bench.run.recogniser import recogniser_of
+        from bench.run.reply_words import listen
+
+        stored = listen(stored, recogniser_of(reply_words, Path.cwd()))
     again = reprice(stored, prices, price_as) if prices else None
     out = out or (again.folder if again else None)
     try:

@@ -173,7 +173,7 @@ _CONNECT = (
     _connecting(
         "connect_ms",
         "connect",
-        "intended start of the call -> TCP, TLS and WebSocket upgrade are done",
+        "intended start of the call -> TCP, TLS and WebSocket upgrade are done; asking for a short-lived key included",
         waits=True,
         always_shown=True,
     ),
@@ -191,7 +191,14 @@ _CONNECT = (
         waits=True,
         expected="greeting_expected",
     ),
-    _connecting("dns_ms", "name lookup", "start of the call -> its host name is resolved", detail=True),
+    _connecting(
+        "token_ms",
+        "short-lived key",
+        "start of the call -> the short-lived key that it is made with has arrived; null for a call that had one",
+    ),
+    _connecting(
+        "dns_ms", "name lookup", "start of the call, or its short-lived key -> its host name is resolved", detail=True
+    ),
     _connecting("tcp_ms", "TCP", "name resolved -> TCP connection is open", detail=True),
     _connecting("tls_ms", "TLS", "TCP open -> TLS handshake is done; null without TLS", detail=True),
     _connecting("upgrade_ms", "upgrade", "TCP or TLS open -> the WebSocket upgrade is answered", detail=True),
@@ -360,6 +367,15 @@ _WORDS = (
         "CER",
         "character errors / reference characters on normalised text, for languages without spaces between words; "
         "pooled over turns",
+        unit="share",
+        aggregate="pooled",
+        decimals=4,
+    ),
+    Metric(
+        "reply_wer",
+        "reply WER",
+        "(substitutions + deletions + insertions) / words of the reply's transcript, of what a local recogniser hears "
+        "of the reply's audio after the run; pooled over turns",
         unit="share",
         aggregate="pooled",
         decimals=4,

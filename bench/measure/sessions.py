@@ -79,6 +79,8 @@ def measure_session(
         http_status=failure.http_status if failure else None,
         stage=failure.stage if failure else None,
         start_late_ms=_span_ms(line.intended_ns, line.started_ns),
+        token=line.token,
+        token_ms=line.stage_ms("token"),
         dns_ms=line.stage_ms("dns"),
         tcp_ms=line.stage_ms("tcp"),
         tls_ms=line.stage_ms("tls"),

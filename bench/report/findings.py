@@ -470,6 +470,37 @@ class RecordedCall(Part):
     marks: list[SlowTurn] = Field(default_factory=list)
 
 
+class MisheardReply(Part):
+    """A reply in which the recogniser heard other words than its transcript has."""
+
+    session_id: str
+    turn: int
+    written: str
+    heard: str
+    errors: int
+
+
+class ReplyWordsReport(Part):
+    """What a recogniser heard of the replies, and how well it hears at all."""
+
+    recogniser: str
+    listened: int
+    skipped: dict[str, int] = Field(default_factory=dict)
+    wer: float | None
+    interval: Interval | None = None
+    reference_words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    floor: float | None = None
+    """Its rate on the embedded voice, whose words are known."""
+    floor_words: int | None = None
+    other: float | None = None
+    """The rate of the same replies against the transcripts of other replies."""
+    seconds: float = 0.0
+    worst: list[MisheardReply] = Field(default_factory=list)
+
+
 class EarlyEnd(Part):
     """Turns of one recording in which the server called the speech over before its annotated end."""
 
@@ -542,6 +573,8 @@ class Findings(Part):
     recorded: list[RecordedCall] = Field(default_factory=list)
     """Calls that can be listened to, those with the slowest replies first; the first few."""
     recorded_calls: int = 0
+    reply_words: ReplyWordsReport | None = None
+    """None where nobody listened to the replies."""
     calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]

@@ -32,6 +32,7 @@ from bench.report.phrases import (
     seconds,
 )
 from bench.report.recorded_section import recorded_section
+from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
 from bench.report.tasks_section import tasks_section
 from bench.report.thresholds_section import thresholds_section
@@ -80,6 +81,7 @@ def sections(summary: Summary) -> list[Section]:
         _taking(summary),
         _speech(summary),
         _words(summary),
+        reply_words_section(summary),
         tasks_section(summary),
         groups_section(summary),
         cost_section(summary),

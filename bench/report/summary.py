@@ -31,6 +31,7 @@ from bench.report.phases import phases_report
 from bench.report.protocol import protocol
 from bench.report.recorded_section import recorded
 from bench.report.recordings import recordings_report
+from bench.report.reply_words import reply_words
 from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
@@ -89,6 +90,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         taking=turn_taking(view),
         **_cross_talk(view),
         **recorded(view),
+        reply_words=reply_words(view),
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
         tasks=tasks(view),

@@ -17,7 +17,7 @@ from bench.facts.failure import Failure
 from bench.facts.timeline import Timeline
 from bench.session.conversation import Conversation
 from bench.session.plan import CallPlan, CallStep, Delays, Observer, pack_audio
-from bench.transport.channel import TransportError
+from bench.transport.channel import Channel, TransportError
 
 __all__ = ["Call", "CallPlan", "CallStep", "Delays", "Observer", "pack_audio"]
 
@@ -31,7 +31,7 @@ class Call(Conversation):
         self._note_gaps()
         reader: gevent.Greenlet | None = None
         try:
-            self._channel = self._plan.transport.connect(self._plan.connect, self.timeline.connection)
+            self._channel = self._dial()
             reader = gevent.spawn(self._read, self._channel)
             for message in self.dialect.opening():
                 self._channel.send(message)
@@ -49,6 +49,17 @@ class Call(Conversation):
         finally:
             self._finish(reader)
         return self.timeline
+
+    def _dial(self) -> Channel:
+        """Connect, with a short-lived key where the target asks for one. Raises `TransportError`."""
+        plan, connection = self._plan, self.timeline.connection
+        if plan.tokens is None:
+            return plan.transport.connect(plan.connect, connection)
+        options, ends_ns = plan.tokens.admit(connection, self._redactor)
+        try:
+            return plan.transport.connect(options, connection)
+        except TransportError as error:
+            raise TransportError(plan.tokens.refused(error.failure, ends_ns)) from None
 
     def _play(self, steps: Sequence[CallStep]) -> None:
         for place, step in enumerate(steps):

@@ -66,7 +66,10 @@ class Line:
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
         self._tape = Tape() if plan.record else None
-        self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
+        # A short-lived key is known to its call alone, so that no call looks for those of thousands.
+        known = plan.connect.knowing_secrets()
+        self._redactor = known if plan.tokens is None else known.copy()
+        self._scrubber = Scrubber(self._redactor, self.timeline)
         self._barge_in = BargeIn(self.timeline, self._listener, dialect)
         self._changed = Event()
         self._tool_desk = ToolDesk(
@@ -94,6 +97,8 @@ class Line:
         self._gaps_noted_ns = time.monotonic_ns()
         self._closed: Closed | None = None
         self._channel: Channel | None = None
+        self._asleep_until_ns = 0
+        """When the conversation wakes by itself; 0 while it is awake."""
 
     def hang_up(self) -> None:
         """End the call now: the run is over. The turn under way is cut off and says so."""
@@ -178,6 +183,9 @@ class Line:
         """Take in what a message or a tick meant, and send what the dialect answers to it."""
         if self._intake.take(signals, read_ns):
             self._changed.set()
+        tick_ns = self.dialect.next_tick_ns()
+        if tick_ns is not None and tick_ns < self._asleep_until_ns:
+            self._changed.set()
         self._send_posted()
 
     def _tool_answered(self) -> None:
@@ -222,9 +230,10 @@ class Line:
     def _sleep_until(self, until_ns: int) -> None:
         """Wait for an instant, for something to happen, or for the dialect's next tick, which is seen to here."""
         tick_ns = self.dialect.next_tick_ns()
-        wake_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
+        wake_ns = self._asleep_until_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
         self._changed.wait(max(0.0, (wake_ns - time.monotonic_ns()) / 1e9))
         self._changed.clear()
+        self._asleep_until_ns = 0
         if tick_ns is not None and (now_ns := time.monotonic_ns()) >= tick_ns:
             self._take(self.dialect.tick(now_ns), now_ns)
 

@@ -132,6 +132,12 @@ class Limits(Block):
     session_lifetime: LongerMs | None = Field(default=None, description="Then `session_expired` and a close.")
 
 
+class ClientSecrets(Block):
+    """How short-lived keys are given."""
+
+    delay: DelayField = Field(default=constant(0), description="From the request for one to its answer.")
+
+
 class Profile(Block):
     """Everything that can be set for the simulated engine."""
 
@@ -165,6 +171,7 @@ class Profile(Block):
     tools: ToolsProfile | None = Field(default=None, description="Tools that it calls before it answers.")
     greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
+    client_secrets: ClientSecrets = Field(default=ClientSecrets(), description="Short-lived keys.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
     legs: LegsProfile = Field(default=LegsProfile(), description="The three HTTP services of `--dialect openai-http`.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
