@@ -171,11 +171,13 @@ def _errors(view: View) -> list[ErrorRow]:
         ("call", view.sessions[(view.calls_measured | view.own_calls) & failed_calls]),
     )
     several = bool(view.run.manifest.interleaved)
-    keys = ["status", "error_kind", "error_code", "stage", *(["target"] if several else [])]
+    keys = ["status", "error_kind", "error_code", "stage", "close_code"]
     for level, frame in parts:
-        for values, group in frame.groupby(keys, dropna=False, sort=False, observed=True):
+        by = [*keys, *(["http_status"] if level == "call" else []), *(["target"] if several else [])]
+        for values, group in frame.groupby(by, dropna=False, sort=False, observed=True):
             messages = group["error_message"].dropna()
-            status, kind, code, stage, *of = (text(value) for value in values)
+            found = dict(zip(by, values, strict=True))
+            status, kind, code, stage = (text(found[name]) for name in keys[:4])
             rows.append(
                 ErrorRow(
                     level="turn" if level == "turn" else "call",
@@ -184,11 +186,18 @@ def _errors(view: View) -> list[ErrorRow]:
                     error_code=code,
                     stage=stage,
                     count=len(group),
-                    target=of[0] if of else None,
+                    http_status=_code(found.get("http_status")),
+                    close_code=_code(found["close_code"]),
+                    target=text(found.get("target")),
                     message=str(messages.iloc[0])[:300] if len(messages) else None,
                 )
             )
     return sorted(rows, key=lambda row: (-row.count, row.level, row.status, row.error_kind or ""))[:MOST_ERRORS]
+
+
+def _code(value: Any) -> int | None:
+    shown = text(value)
+    return None if shown is None else int(float(shown))
 
 
 def _cross_talk(view: View) -> dict[str, Any]:
