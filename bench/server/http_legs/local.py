@@ -96,7 +96,7 @@ class LocalServices:
         sentences = [found.strip() for found in _SENTENCE.findall(request.text)]
         with _refusing():
             spoken = self._pool.say(
-                sentences, voice=request.voice, speed=request.speed, audio_format="pcm16", pause_ms=PAUSE_MS
+                sentences, voice=request.voice, speed=request.speed, audio_format=AudioFormat.PCM16, pause_ms=PAUSE_MS
             )
             try:
                 for audio in spoken:
