@@ -20,20 +20,21 @@ legs:
   stt: {delay: 20ms}
   llm: {first_token: 20ms, token_gap: 1ms}
   tts: {first_byte: 20ms, word: 100ms}
-  faults:
-    - {leg: llm, kind: status, status: 429, retry_after: 7s, at_request: 3}
-    - {leg: llm, kind: cut, at_request: 4}
-    - {leg: tts, kind: cut, at_request: 3}
 """
+FAULTS = """  faults:
+    - {leg: llm, kind: status, status: 429, retry_after: 7s, at_request: 1}
+    - {leg: llm, kind: cut, at_request: 2}
+    - {leg: tts, kind: cut, at_request: 0}
+"""
+BROKEN = r"(?i)clos|reset|read|peer|connection"
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[openai.OpenAI, Path]]:
-    folder = tmp_path_factory.mktemp("legs")
-    profile, log = folder / "legs.yaml", folder / "truth.jsonl"
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
+    profile = tmp_path_factory.mktemp("legs") / "legs.yaml"
     profile.write_text(PROFILE)
-    with server_process(dialect="openai-http", engine="simulated", profile=profile, truth_log=log) as (_, address):
-        yield openai.OpenAI(base_url=address, api_key="any", max_retries=0), log
+    with server_process(dialect="openai-http", engine="simulated", profile=profile) as (_, address):
+        yield openai.OpenAI(base_url=address, api_key="any", max_retries=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +43,13 @@ def local() -> Iterator[openai.OpenAI]:
         yield openai.OpenAI(base_url=address, api_key="any", max_retries=0)
 
 
-def test_models_are_listed(simulated: tuple[openai.OpenAI, Path]) -> None:
-    client, _ = simulated
+def test_models_are_listed(simulated: openai.OpenAI) -> None:
+    client = simulated
     assert [model.id for model in client.models.list()] == ["simulated-stt", "simulated-llm", "simulated-tts"]
 
 
-def test_a_recording_is_written_down(simulated: tuple[openai.OpenAI, Path]) -> None:
-    client, _ = simulated
+def test_a_recording_is_written_down(simulated: openai.OpenAI) -> None:
+    client = simulated
     audio = FIXTURES / f"{SAID}.wav"
     found = client.audio.transcriptions.create(file=audio, model="m")
     assert "balance" in found.text
@@ -61,8 +62,8 @@ def test_a_recording_is_written_down(simulated: tuple[openai.OpenAI, Path]) -> N
     assert pieces[-1].usage is not None
 
 
-def test_a_chat_streams_and_says_what_it_used(simulated: tuple[openai.OpenAI, Path]) -> None:
-    client, _ = simulated
+def test_a_chat_streams_and_says_what_it_used(simulated: openai.OpenAI) -> None:
+    client = simulated
     asked = [{"role": "user", "content": "What is my balance?"}]
     whole = client.chat.completions.create(model="m", messages=asked)  # type: ignore[arg-type]
     options = {"include_usage": True}
@@ -75,8 +76,8 @@ def test_a_chat_streams_and_says_what_it_used(simulated: tuple[openai.OpenAI, Pa
     assert streamed[-1].usage == whole.usage
 
 
-def test_speech_comes_in_chunks(simulated: tuple[openai.OpenAI, Path]) -> None:
-    client, _ = simulated
+def test_speech_comes_in_chunks(simulated: openai.OpenAI) -> None:
+    client = simulated
     with client.audio.speech.with_streaming_response.create(
         input="one two three four", model="m", voice="alloy", response_format="pcm"
     ) as answer:
@@ -90,33 +91,33 @@ def test_speech_comes_in_chunks(simulated: tuple[openai.OpenAI, Path]) -> None:
         client.audio.speech.create(input="one", model="m", voice="alloy")
 
 
-def test_faults_are_what_the_sdk_calls_them(simulated: tuple[openai.OpenAI, Path]) -> None:
-    client, log = simulated
+def test_faults_are_what_the_sdk_calls_them(tmp_path: Path) -> None:
+    profile, log = tmp_path / "legs.yaml", tmp_path / "truth.jsonl"
+    profile.write_text(PROFILE + FAULTS)
     asked = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
-    client.chat.completions.create(**asked)  # type: ignore[call-overload]
-    with pytest.raises(openai.RateLimitError) as refused:
+    spoken = {"input": "one two three", "model": "m", "voice": "alloy", "response_format": "pcm"}
+    with server_process(dialect="openai-http", engine="simulated", profile=profile, truth_log=log) as (_, address):
+        client = openai.OpenAI(base_url=address, api_key="any", max_retries=0)
         client.chat.completions.create(**asked)  # type: ignore[call-overload]
-    assert refused.value.response.headers["retry-after"] == "7"
-    assert refused.value.code == "rate_limit_exceeded"
-    with pytest.raises(Exception, match=r"(?i)clos|reset|read|peer|connection"):
-        list(client.chat.completions.create(**asked, stream=True))  # type: ignore[call-overload]
-    with (
-        pytest.raises(Exception, match=r"(?i)clos|reset|read|peer|connection"),
-        client.audio.speech.with_streaming_response.create(
-            input="one two three", model="m", voice="alloy", response_format="pcm"
-        ) as answer,
-    ):
-        answer.read()
-    client.chat.completions.create(**asked)  # type: ignore[call-overload]
+        with pytest.raises(openai.RateLimitError) as refused:
+            client.chat.completions.create(**asked)  # type: ignore[call-overload]
+        assert refused.value.response.headers["retry-after"] == "7"
+        assert refused.value.code == "rate_limit_exceeded"
+        with pytest.raises(Exception, match=BROKEN):
+            list(client.chat.completions.create(**asked, stream=True))  # type: ignore[call-overload]
+        with (
+            pytest.raises(Exception, match=BROKEN),
+            client.audio.speech.with_streaming_response.create(**spoken) as answer,  # type: ignore[arg-type]
+        ):
+            answer.read()
+        client.chat.completions.create(**asked)  # type: ignore[call-overload]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    asked_of = [(line["leg"], line["number"]) for line in lines if line["kind"] == "request"]
-    assert ("llm", 3) in asked_of
-    delays = [
-        (line["first_ns"] - line["at_ns"]) / 1e6
-        for line in lines
-        if line["kind"] == "request" and line["first_ns"] is not None and line["status"] == 200
-    ]
-    assert min(delays) >= 20
+    requests = [line for line in lines if line["kind"] == "request"]
+    assert [(line["leg"], line["number"], line["fault"]) for line in requests] == [
+        ("llm", 0, None), ("llm", 1, "status"), ("llm", 2, "cut"), ("tts", 0, "cut"), ("llm", 3, None),
+    ]  # fmt: skip
+    assert [line["ended"] for line in requests] == ["whole", "refused", "cut", "cut", "whole"]
+    assert all(line["first_ns"] - line["at_ns"] >= 20_000_000 for line in requests if line["status"] == 200)
 
 
 def test_wrong_key_and_wrong_fields_are_refused() -> None:
