@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema
 from bench.config.block import Block, Complaint, DurationMs, Text, nearest, raise_all, refusal
 from bench.config.secrets import looks_like_key
 from bench.dialects import DEFAULT_DIALECT, dialect_names, formats_of, voices_of
+from bench.dialects.session_renewal import RenewField, renew_field
 from bench.dialects.tools import ToolChoice, Tools
 
 AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
@@ -341,6 +342,7 @@ class SessionConfig(Block):
         description="What says that the session is configured: session.updated, or, where a server never sends that, "
         "session.created.",
     )
+    renew: RenewField = renew_field()
     extra: Annotated[dict[str, Any], BeforeValidator(_extra)] = Field(
         default_factory=dict,
         description="Keys merged as they are over the session configuration that is sent; an escape hatch, unchecked.",

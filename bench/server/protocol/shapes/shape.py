@@ -27,6 +27,10 @@ class Shape:
     """Parameters of the URL that name the model."""
     binary: ClassVar[bool] = False
     """Messages to the client go in binary frames, though they are JSON."""
+    announces_end: ClassVar[bool] = False
+    """The client is told shortly before its session is ended."""
+    resumes: ClassVar[bool] = False
+    """A session can go on with the conversation of another."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 
