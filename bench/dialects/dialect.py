@@ -68,6 +68,10 @@ class Dialect(ABC):
     """Audio formats that a scenario may ask for, in either direction."""
     renews: ClassVar[bool] = False
     """A call can go on in a new session: `renew` forgets all that was of the old one."""
+    turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
+    """Who may decide that the caller's turn has ended."""
+    outputs: ClassVar[tuple[str, ...]] = ("audio", "text")
+    """What a reply may be."""
     gives_short_keys: ClassVar[bool] = False
     """Servers of this protocol give a short-lived key for the long-lived one (`auth: ephemeral`)."""
     shares_frames: ClassVar[bool] = True

@@ -22,6 +22,7 @@ from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint
 from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import Counts, mapping, name_of, text
+from bench.dialects.recognition import wrong_dialect
 from bench.facts.failure import ErrorKind
 from bench.facts.signals import (
     AudioDelta,
@@ -204,10 +205,8 @@ class GeminiLiveDialect(Dialect):
             return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
         if not isinstance(message, dict):
             return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
-        if isinstance(message.get("type"), str) and "serverContent" not in message and "setupComplete" not in message:
-            said = "this server speaks the OpenAI Realtime protocol; use dialect: openai"
-            other = ErrorInfo("wrong_dialect", "wrong_dialect", said, error_kind="protocol")
-            return (ServerError(at_ns, other, fatal=True),)
+        if (other := wrong_dialect(message, self.name, at_ns)) is not None:
+            return (other,)
         try:
             return self._read(message, at_ns)
         except (TypeError, ValueError, KeyError, AttributeError) as error:

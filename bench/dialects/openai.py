@@ -24,6 +24,7 @@ from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
 from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import (
     mapping,
+    merged,
     name_of,
     number,
     output_text,
@@ -35,6 +36,7 @@ from bench.dialects.openai_fields import (
 from bench.dialects.openai_keys import address_with, secret_in, secret_request
 from bench.dialects.openai_session import differences
 from bench.dialects.openai_shapes import DIALECT_OF, SHAPE_TITLES, Shape, shape_of_event, shape_of_session
+from bench.dialects.recognition import wrong_dialect
 from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
@@ -201,7 +203,7 @@ class OpenAIDialect(Dialect):
 
     def session_body(self) -> dict[str, Any]:
         """The session object of this scenario as it is sent."""
-        return _merged(self._session(), self.config.extra)
+        return merged(self._session(), self.config.extra)
 
     def _session(self) -> dict[str, Any]:
         """The GA session object: only what the scenario says, with VAD and transcription explicit."""
@@ -309,7 +311,8 @@ class OpenAIDialect(Dialect):
             return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
         kind = message.get("type")
         if not isinstance(kind, str):
-            return (Malformed(at_ns, "an object without a `type`"),)
+            other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
+            return (Malformed(at_ns, "an object without a `type`") if other is None else other,)
         name = self._handlers.get(kind)
         shape = shape_of_event(kind)
         if shape is not None and not self._shape_seen:
@@ -317,7 +320,8 @@ class OpenAIDialect(Dialect):
                 return self._other_shape(shape, at_ns)
             self._shape_seen = True
         if name is None:
-            return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
+            other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
+            return () if kind in self._unused else (other or Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
@@ -530,12 +534,3 @@ def _after_tools(turn: int | None) -> str:
 def _wire_format(audio: AudioFormat) -> dict[str, Any]:
     rate = {"rate": audio.rate_hz} if audio.encoding == "pcm16" else {}
     return {"type": _FORMAT_TYPES[audio.encoding], **rate}
-
-
-def _merged(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `extra` laid over it, mapping by mapping; a value of `extra` wins."""
-    out = dict(base)
-    for key, value in extra.items():
-        mine = out.get(key)
-        out[key] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, Mapping) else value
-    return out

@@ -377,6 +377,15 @@ _WORDS = (
         decimals=4,
     ),
     Metric(
+        "reply_wer",
+        "reply WER",
+        "(substitutions + deletions + insertions) / words of the reply's transcript, of what a local recogniser hears "
+        "of the reply's audio after the run; pooled over turns",
+        unit="share",
+        aggregate="pooled",
+        decimals=4,
+    ),
+    Metric(
         "hits",
         "words right",
         "reference words that were transcribed as they are",

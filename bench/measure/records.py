@@ -157,6 +157,14 @@ class TurnRecord:
     """Name and version of the text normaliser behind the counts."""
     transcription_ms: float | None = None
     transcription_error: str | None = None
+    reply_hypothesis: str | None = None
+    """What a local recogniser heard of the reply after the run; null unless that was asked for, as the next ones."""
+    reply_wer: float | None = None
+    reply_hits: int | None = None
+    reply_substitutions: int | None = None
+    reply_deletions: int | None = None
+    reply_insertions: int | None = None
+    reply_normaliser: str | None = None
     expectations: str | None = None
     """What the step expects of the reply, as JSON; null for nothing."""
     expect_pass: bool | None = None

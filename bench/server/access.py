@@ -20,6 +20,7 @@ from bench.server.http_requests import error_body
 from bench.server.protocol import checks, config
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
 
+_KEY_HEADERS = ("api-key", "xi-api-key", "x-goog-api-key")
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 SECRET_PREFIX = "ek_"
 DEFAULT_SECRET_S = 600
@@ -63,9 +64,9 @@ class Access:
     """What the processes of one server sign secrets with; None: this is the only one, and keeps them in a table."""
     _secrets: dict[str, _Secret] = field(default_factory=dict)
 
-    def admit(self, headers: RequestHeaders) -> Grant | None:
-        """The grant for a request's credentials, or None when they are missing or wrong."""
-        token = presented_key(headers)
+    def admit(self, headers: RequestHeaders, token: str | None = None) -> Grant | None:
+        """The grant for a request's credentials (`token`, or those of its headers); None when missing or wrong."""
+        token = token or presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
             secret = self._secret_of(token)
             if secret is None or secret.expires_at_s < time.time():
@@ -129,12 +130,13 @@ def digest(secret: str) -> str:
 
 
 def presented_key(headers: RequestHeaders) -> str | None:
-    """The key of a request: bearer header, `api-key` header, or subprotocol."""
+    """The key of a request: bearer header, a header of its own, or subprotocol."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    if key := headers.get("api-key", ""):
-        return key
+    for name in _KEY_HEADERS:
+        if key := headers.get(name, ""):
+            return key
     for offered in offered_subprotocols(headers):
         if offered.startswith(KEY_SUBPROTOCOL):
             return offered.removeprefix(KEY_SUBPROTOCOL)

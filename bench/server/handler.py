@@ -15,6 +15,7 @@ import orjson
 from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.protocol import commands, config
+from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import Session
 from bench.server.protocol.shapes.shape import Shape
@@ -77,6 +78,20 @@ class SessionHandler:
     def open(self) -> None:
         """Send what a session begins with."""
         self.apply(self.session.open())
+        if self._shape.beat_ms is not None:
+            self._beat(time.monotonic_ns(), self._shape.beat_ms)
+
+    def _beat(self, due_ns: int, every_ms: int) -> None:
+        """Send what the shape sends by itself, and come again."""
+        try:
+            messages = [orjson.dumps(message) for message in self._shape.beat()]
+        except ProtocolError as problem:
+            self.close(1002, str(problem))
+            return
+        for data in messages:
+            self.send_raw(data, "beat")
+        again_ns = due_ns + every_ms * 1_000_000
+        self.later(again_ns, lambda: self._beat(again_ns, every_ms))
 
     def audio(self, data: bytes, at_ns: int) -> None:
         """Caller audio in the session's input format; raises `ProtocolError` when the session cannot take it."""

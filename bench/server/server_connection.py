@@ -32,7 +32,7 @@ from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.handler import SessionHandler
 from bench.server.http_requests import HttpRequest, RequestError, error_body, json_answer, parse_request
-from bench.server.options import REALTIME_PATH, ServeOptions
+from bench.server.options import ServeOptions
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.resumption import KeptConversations
@@ -265,7 +265,7 @@ class ServerConnection(asyncio.Protocol):
         routes: dict[str, tuple[tuple[str, ...], Callable[[HttpRequest], None]]] = {
             "/healthz": (("GET", "HEAD"), self._health),
             **dict.fromkeys(self.service.shape.paths, (("GET",), self._handshake)),
-            f"{REALTIME_PATH}/client_secrets": (("POST",), self._client_secrets),
+            self.service.shape.secret_path: ((self.service.shape.secret_method,), self._client_secrets),
         }
         methods, serve = routes.get(request.path, ((), None))
         if serve is None or request.method not in methods:
@@ -291,13 +291,15 @@ class ServerConnection(asyncio.Protocol):
     def give_secret(self, request: HttpRequest, *, asked_ns: int, number: int, dead: bool = False) -> None:
         """Answer a request for a client secret; `number` counts them, as that of a call does."""
         secret: str | None = None
-        grant = self.service.access.admit(request.headers)
+        body: Mapping[str, Any]
+        grant = self.grant_of(request)
         if grant is None or grant.is_secret:
             status, body = HTTPStatus.UNAUTHORIZED, unauthorized()
         else:
             try:
-                status, body = HTTPStatus.OK, self.service.access.make_secret(request.body, dead=dead)
-                secret = digest(body["value"])
+                made = self.service.access.make_secret(request.body, dead=dead)
+                status, body = HTTPStatus.OK, self.service.shape.secret_answer(request, made)
+                secret = digest(made["value"])
             except ProtocolError as problem:
                 told = {key: value for key, value in problem.body().items() if key != "event_id"}
                 status, body = HTTPStatus.BAD_REQUEST, {"error": told}
@@ -307,6 +309,10 @@ class ServerConnection(asyncio.Protocol):
 
     # -- the handshake
 
+    def grant_of(self, request: HttpRequest) -> Grant | None:
+        """What the credentials of a request allow; None when they are missing or wrong."""
+        return self.service.access.admit(request.headers, self.service.shape.key_of(request))
+
     def _handshake(self, request: HttpRequest) -> None:
         self.number = self.service.handshakes.next()
         self.admit(request)
@@ -315,7 +321,7 @@ class ServerConnection(asyncio.Protocol):
         """Upgrade the connection, or refuse to."""
         if self._transport is None or self._transport.is_closing():
             return
-        grant = self.service.access.admit(request.headers)
+        grant = self.grant_of(request)
         if grant is None:
             self.answer(HTTPStatus.UNAUTHORIZED, unauthorized())
             return
@@ -336,7 +342,8 @@ class ServerConnection(asyncio.Protocol):
         else:
             problem, code, reason = refusal
             event = {"type": "error", "event_id": "event_refused", "error": problem.body()}
-            self.send_text(orjson.dumps(event))
+            for message in self.service.shape().outgoing(event):
+                self.send_text(orjson.dumps(message))
             self.close(code, reason)
         if early := self._request.partition(b"\r\n\r\n")[2]:
             self.data_received(early)
@@ -357,9 +364,12 @@ class ServerConnection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername")
         shape = service.shape()
         named = shape.model_of(request) or grant.model
-        settings = grant.settings or shape.settings(wanted_session(request, service.engine.default_model))
+        baked = grant.settings if shape.secrets_hold_a_session else None
+        settings = baked or wanted_session(request, service.engine.default_model)
         if named and settings["type"] == config.REALTIME:
             settings = {**settings, "model": named}
+        if baked is None:
+            settings = shape.settings(settings)
         self._handler = SessionHandler(
             self.send_text, self.close, self.drop, self.reset, service.engine, service.deadlines, service.truth,
             number=self.number,

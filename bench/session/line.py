@@ -104,6 +104,8 @@ class Line:
         self._reader: gevent.Greenlet | None = None
         self._left: list[gevent.Greenlet] = []
         """Hang up the sessions that were renewed."""
+        self._asleep_until_ns = 0
+        """When the conversation wakes by itself; 0 while it is awake."""
 
     def hang_up(self) -> None:
         """End the call now: the run is over. The turn under way is cut off and says so."""
@@ -188,6 +190,9 @@ class Line:
         """Take in what a message or a tick meant, and send what the dialect answers to it."""
         if self._intake.take(signals, read_ns):
             self._changed.set()
+        tick_ns = self.dialect.next_tick_ns()
+        if tick_ns is not None and tick_ns < self._asleep_until_ns:
+            self._changed.set()
         self._send_posted()
 
     def _tool_answered(self) -> None:
@@ -232,9 +237,10 @@ class Line:
     def _sleep_until(self, until_ns: int) -> None:
         """Wait for an instant, for something to happen, or for the dialect's next tick, which is seen to here."""
         tick_ns = self.dialect.next_tick_ns()
-        wake_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
+        wake_ns = self._asleep_until_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
         self._changed.wait(max(0.0, (wake_ns - time.monotonic_ns()) / 1e9))
         self._changed.clear()
+        self._asleep_until_ns = 0
         if tick_ns is not None and (now_ns := time.monotonic_ns()) >= tick_ns:
             self._take(self.dialect.tick(now_ns), now_ns)
 

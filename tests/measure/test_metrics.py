@@ -28,6 +28,7 @@ NOT_METRICS = {
         "tool_calls",
         "tool_rounds",
     ),
+    *(f"reply_{name}" for name in ("hits", "substitutions", "deletions", "insertions")),
     *(f"rate_limit_{name}_{what}" for name in ("requests", "tokens") for what in ("limit", "remaining", "reset_s")),
 }
 

@@ -274,7 +274,8 @@ class Session:
         if "session" not in event:
             raise missing("session")
         update = event["session"]
-        self.settings = config.merged(self.settings, update, voice_locked=self._has_spoken, model_open=self._model_open)
+        merged = config.merged(self.settings, update, voice_locked=self._has_spoken, model_open=self._model_open)
+        self.settings = self._shape.settled(merged)
         self._model_open = self._model_open and update.get("model") is None
         if self.input.format != self._input_format:
             self._drop_speech(actions)

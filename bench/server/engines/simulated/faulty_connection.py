@@ -61,9 +61,9 @@ class FaultyConnection(ServerConnection):
         wait_s = self._limits.retry_after / 1000
         if (fault := self._faults.get("http")) is not None:
             status = int(fault.chosen_status)
-        elif self._is_full and self._limits.refuse_with != "error" and self.service.access.admit(request.headers):
+        elif self._is_full and self._limits.refuse_with != "error" and self.grant_of(request):
             status = int(self._limits.refuse_with)
-        elif self._limits.at_handshake and self.service.access.admit(request.headers):
+        elif self._limits.at_handshake and self.grant_of(request):
             wait_s = self._engine.allowance.wait_s()
             status = 429 if wait_s > 0 else None
         if status is None:

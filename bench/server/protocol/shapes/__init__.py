@@ -16,6 +16,7 @@ _SHIPPED = {
     "openai-beta": "bench.server.protocol.shapes.openai_beta:BetaShape",
     "azure-voice-live": "bench.server.protocol.shapes.variants:VoiceLiveShape",
     "qwen-omni": "bench.server.protocol.shapes.variants:QwenShape",
+    "elevenlabs-agents": "bench.server.protocol.shapes.elevenlabs_agents:AgentsShape",
     "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
     "xai": "bench.server.protocol.shapes.variants:XaiShape",
 }
