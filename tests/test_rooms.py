@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("load", "report", "server"),
     ("workers", "quality", "site"),
     ("run",),
-    ("calibrate",),
+    ("calibrate", "live"),
     ("cli_compare", "cli_cost", "cli_fixtures", "cli_quality"),
     ("cli_gate", "cli_history"),
     ("cli",),

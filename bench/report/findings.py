@@ -98,6 +98,10 @@ class ErrorRow(Part):
     stage: str | None
     count: int
     message: str | None = None
+    http_status: int | None = None
+    """Of a call whose connection was refused by an HTTP answer."""
+    close_code: int | None = None
+    """Of a connection that was closed by the other side."""
     target: str | None = None
     """Whose it is, in a run with several targets."""
 
@@ -436,6 +440,8 @@ class LoadBin(Part):
     n: int
     p50: float | None
     p95: float | None
+    p50_interval: Interval | None = None
+    p95_interval: Interval | None = None
 
 
 class LoadChart(Part):
@@ -446,6 +452,24 @@ class LoadChart(Part):
     bins: list[LoadBin]
 
 
+class ErrorSeries(Part):
+    """How often a kind of error came in each slice of the run."""
+
+    name: str
+    counts: list[int]
+
+
+class TrafficChart(Part):
+    """Calls open at once (the most of each slice), turns begun a minute, and errors by kind, over equal slices."""
+
+    slice_s: float
+    slices: int
+    end_s: float
+    open_calls: list[int]
+    turns_per_min: list[float]
+    errors: list[ErrorSeries]
+
+
 class Charts(Part):
     metric_title: str | None = None
     """The latency that stands for the run in every chart."""
@@ -454,6 +478,7 @@ class Charts(Part):
     by_target: list[Curve] = Field(default_factory=list)
     """The same of the headline latency, a curve for each of several targets."""
     by_load: LoadChart | None
+    traffic: TrafficChart | None = None
     slowest: list[SlowTurn]
 
 
