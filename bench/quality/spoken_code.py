@@ -1,8 +1,8 @@
 """Programming tasks in the manner of HumanEval, asked aloud: what does this function return for these arguments?
 
 In: the head of a function with its docstring, whose examples say what it returns. Out: a question of one example, with
-the result as what the reply must say. Trap: code is not told in speech, so what is graded is whether the agent works out
-what the function does; a task whose arguments or result are no plain words or numbers is left out.
+the result as what the reply must say. Trap: code is not told in speech, so what is graded is whether the agent works
+out what the function does; a task whose arguments or result are no plain words or numbers is left out.
 """
 
 from __future__ import annotations
