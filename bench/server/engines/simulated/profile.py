@@ -130,6 +130,14 @@ class Limits(Block):
     )
     retry_after: LongerMs = Field(default=1000, description="What a full server asks to wait; sent as whole seconds.")
     session_lifetime: LongerMs | None = Field(default=None, description="Then `session_expired` and a close.")
+    notice: DurationMs = Field(
+        default=0,
+        description="How long before that end it is announced, where the dialect has a message for it; 0: never.",
+    )
+
+    def complaints(self) -> Iterator[Complaint]:
+        if self.notice and (self.session_lifetime is None or self.notice >= self.session_lifetime):
+            yield Complaint(("notice",), "found without a longer session_lifetime; allowed: a time before that end")
 
 
 class ClientSecrets(Block):
