@@ -30,6 +30,8 @@ class Shape:
     """Messages to the client go in binary frames, though they are JSON."""
     beat_ms: ClassVar[int | None] = None
     """How often `beat` is asked what to send by itself; None: never."""
+    caller_name: str | None = None
+    """What the caller calls this session, where it is the caller who names it."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 
