@@ -17,6 +17,7 @@ from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
+from bench.cli_live import live
 from bench.cli_quality import quality_app
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
@@ -40,6 +41,7 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(live)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -182,7 +184,7 @@ def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
     ] = "*:5557",
-    live: Annotated[
+    live_page: Annotated[
         bool, typer.Option("--live", "--web", help="Show the run on a web page while it goes on, which can stop it.")
     ] = False,
     live_port: Annotated[
@@ -209,7 +211,7 @@ def run(
     burner: Annotated[float, typer.Option("--burner", metavar="MS", hidden=True)] = 0.0,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
-    if not live and (live_port is not None or live_host is not None):
+    if not live_page and (live_port is not None or live_host is not None):
         raise BenchError("--live-port and --live-host go with --live", hint="add --live")
     loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
@@ -241,7 +243,7 @@ def run(
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     with ExitStack() as stack:
-        if live:
+        if live_page:
             port = DEFAULT_PORT if live_port is None else live_port
             page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
             watchers.append(page.open)

@@ -25,6 +25,7 @@ from bench.report.groups import groups
 from bench.report.headroom import headroom
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
+from bench.report.long_calls import long_calls
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.phases import phases_report
@@ -94,6 +95,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
         tasks=tasks(view),
+        long_calls=long_calls(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),
