@@ -1,4 +1,4 @@
-"""Every shipped scenario without a target of its own in a short form: one call of each, all at once, in this process."""
+"""Every shipped scenario without a target of its own in a short form: one call of each, all at once, in one process."""
 
 from __future__ import annotations
 
