@@ -18,6 +18,7 @@ from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
 from bench.cli_quality import quality_app
+from bench.cli_site import site
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
 
@@ -40,6 +41,7 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(site)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:

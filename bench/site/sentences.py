@@ -77,22 +77,23 @@ def _latency(night: Night) -> list[str]:
         return ["no reply was measured" if not name else "too few turns for a median"]
     if math.isinf(row.value):
         return [f"median {row.title} never: more than half of the turns were not answered"]
-    said = [f"median {row.title} {with_unit(row, row.value)}{_moved(row, night, 'slower', 'faster')}"]
+    said = [f"median {row.title} {with_unit(row, row.value)}{_moved(row, night)}"]
     tail = night.row(f"{name}: p95")
     if tail is not None and tail.verdict in {"regression", "better"} and tail.verdict != row.verdict:
-        said.append(f"p95 {with_unit(tail, tail.value)}{_moved(tail, night, 'slower', 'faster', brief=True)}")
+        said.append(f"p95 {with_unit(tail, tail.value)}{_moved(tail, night, brief=True)}")
     return said
 
 
-def _moved(row: GateRow, night: Night, worse: str, better: str, *, brief: bool = False) -> str:
+def _moved(row: GateRow, night: Night, *, brief: bool = False) -> str:
     """`, 12 % slower than the last seven nights`."""
     than = "" if brief else f" than {compared_with(night)}"
     if row.verdict == "regression":
-        return f", {_share(row)} {worse}{than}"
+        return f", {_share(row)} slower{than}"
     if row.verdict == "better":
-        return f", {_share(row)} {better}{than}"
+        return f", {_share(row)} faster{than}"
     if row.verdict == "same":
-        return f", unchanged against {compared_with(night)}"
+        sooner = row.change is not None and abs(row.change) >= (row.matters or 0.0)
+        return f", no slower than {compared_with(night)}" if sooner else f", unchanged against {compared_with(night)}"
     if row.verdict == "cannot tell":
         return f", no change seen against {compared_with(night)} ({with_unit(row, row.baseline)})"
     return ""
@@ -111,7 +112,8 @@ def _words(night: Night) -> list[str]:
         return []
     value = percent(row.value)
     if row.verdict == "same":
-        return [f"WER unchanged ({value})"]
+        lower = row.change is not None and abs(row.change) >= (row.matters or 0.0)
+        return [f"WER {'no higher' if lower else 'unchanged'} ({value})"]
     if row.verdict == "cannot tell":
         return [f"no change of WER seen ({value})"]
     if row.verdict in {"regression", "better"}:
