@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from bench.measure.metrics import METRICS
+from bench.report.phrases import capital
 from bench.site.board import ALL, Board
 from bench.site.charts import NightChart, chart, price_chart
 from bench.site.config import SiteConfig
@@ -133,11 +135,9 @@ def _board_of(series: Series, ranked: Sequence[Board]) -> Board | None:
 def _part(series: Series) -> Part:
     newest = series.last_usable
     headline = next((n.target.headline for n in reversed(series.nights) if n.target.headline), "first_audible_ms")
-    title = next(
-        (s.title for n in reversed(series.nights) if (s := n.target.seen(f"{headline}: p50"))), "first audible"
-    )
+    title = METRICS[headline].title
     wanted = (
-        chart(series.nights, f"{title}, ms", ((f"{headline}: p50", "median"), (f"{headline}: p95", "p95"))),
+        chart(series.nights, f"{capital(title)}, ms", ((f"{headline}: p50", "median"), (f"{headline}: p95", "p95"))),
         chart(series.nights, "Availability: good calls", ((AVAILABILITY, "good calls"),), whole=True),
         chart(series.nights, "Word error rate (WER)", (("wer", "WER"),)),
         chart(series.nights, "Measured cost per minute of conversation", (("cost_per_minute_usd", "USD per minute"),)),

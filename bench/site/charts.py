@@ -13,7 +13,7 @@ from datetime import date
 
 from bench.report.findings_bill import PriceLine
 from bench.report.geometry import Scale, Tick, path, scale
-from bench.report.phrases import number, percent, usd
+from bench.report.phrases import number, percent, usd, usd_limit
 from bench.site.digest import Seen
 from bench.site.windows import Night
 
@@ -83,7 +83,7 @@ def chart(
         Dot(
             x.at(place),
             y.at(min(factor * (seen.value or 0.0), y.high)),
-            _style(night),
+            _style(night, measures),
             f"{night.run.started_at:%Y-%m-%d}: {value_text(seen)} ({night.state})",
             night.run.run_id,
         )
@@ -110,7 +110,7 @@ def chart(
         x_ticks=_dates(shown, x),
         y_ticks=y.marks(" %" if unit == "share" else "")
         if unit != "USD"
-        else tuple(Tick(y.at(tick), usd(tick)) for tick in y.ticks),
+        else tuple(Tick(y.at(tick), usd_limit(tick)) for tick in y.ticks),
     )
 
 
@@ -167,8 +167,10 @@ def _bands(
     return tuple(found)
 
 
-def _style(night: Night) -> str:
-    return {"regression": "bad", "outage": "bad", "better": "good"}.get(night.state, "")
+def _style(night: Night, measures: Sequence[tuple[str, str]]) -> str:
+    """`bad` or `good` where one of these measures was a regression or better, whatever else the night was."""
+    verdicts = {row.verdict for measure, _ in measures if (row := night.row(measure)) is not None}
+    return "bad" if "regression" in verdicts else "good" if "better" in verdicts else ""
 
 
 def _dates(shown: Sequence[Night], x: Scale) -> tuple[Tick, ...]:
@@ -227,7 +229,7 @@ def price_chart(line: PriceLine, until: date) -> NightChart | None:
         ),
         crosses=(),
         x_ticks=_days(x, [day for day, _ in known] + [until]),
-        y_ticks=tuple(Tick(y.at(tick), usd(tick)) for tick in y.ticks),
+        y_ticks=tuple(Tick(y.at(tick), usd_limit(tick)) for tick in y.ticks),
     )
 
 

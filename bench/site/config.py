@@ -47,7 +47,8 @@ class ConversationConfig(Block):
             f"{self.exchanges} exchanges, in each of which the caller speaks {self.caller_s:g} s and the agent "
             f"{self.agent_s:g} s ({self.minutes:.1f} minutes); {self.caller_tokens_per_s:g} audio tokens a second of "
             f"the caller and {self.agent_tokens_per_s:g} of the agent, {self.instructions_tokens} tokens of "
-            f"instructions; every response reads the whole call again, {cache}; the transcription of the caller is left out"
+            f"instructions; every response reads the whole call again, {cache}; the transcription of the caller is "
+            "left out"
         )
 
     @property

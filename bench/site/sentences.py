@@ -44,11 +44,8 @@ def _few(night: Night) -> str:
     if len(night.window) >= LEAST_NIGHTS:
         return ""
     count = len(night.window)
-    there = (
-        "There is no earlier run" if not count else f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} earlier"
-    )
-    rest = "" if not count else f" run{'' if count == 1 else 's'}"
-    return f" {there}{rest} of this kind to compare with; {LEAST_NIGHTS} are needed."
+    earlier = f"{capital(NUMBERS[count])} earlier run{'' if count == 1 else 's'} of this kind to compare with"
+    return f" {earlier}; {LEAST_NIGHTS} are needed."
 
 
 def _outage(night: Night) -> str:
