@@ -75,13 +75,39 @@ def speech_span(pcm: NDArray[np.int16], rate_hz: int) -> SpeechSpan | None:
     return None if heard is None else heard.span
 
 
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """A recording as it is and without rumble, each with its levels in dBFS every millisecond.
+
+    Made once and heard as often as a threshold is tried.
+    """
+
+    rate_hz: int
+    plain: NDArray[np.float64]
+    filtered: NDArray[np.float64]
+    plain_db: NDArray[np.float64]
+    filtered_db: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, pcm: NDArray[np.int16], rate_hz: int) -> Levels:
+        plain = to_float(pcm)
+        filtered = high_passed(plain, rate_hz)
+        hop = max(1, rate_hz // 1000)
+        plain_db, filtered_db = (decibels(sliding_rms(each, WINDOW_MS * hop, hop)) for each in (plain, filtered))
+        return cls(rate_hz, plain, filtered, plain_db, filtered_db)
+
+
 def heard_level(pcm: NDArray[np.int16], rate_hz: int, *, raise_db: float = 0.0) -> HeardLevel | None:
     """As `speech_span`, with what the decision stood on; `raise_db` moves the threshold, to see what hangs on it."""
-    plain = to_float(pcm)
-    filtered = high_passed(plain, rate_hz)
+    return heard_in(Levels.of(pcm, rate_hz), raise_db=raise_db)
+
+
+def heard_in(levels: Levels, *, raise_db: float = 0.0) -> HeardLevel | None:
+    """`heard_level` of a recording whose levels are known."""
+    rate_hz, plain, filtered = levels.rate_hz, levels.plain, levels.filtered
+    plain_db, filtered_db = levels.plain_db, levels.filtered_db
     hop = max(1, rate_hz // 1000)
     window = WINDOW_MS * hop
-    plain_db, filtered_db = (decibels(sliding_rms(samples, window, hop)) for samples in (plain, filtered))
     found, as_it_is = _threshold_db(filtered_db), _threshold_db(plain_db)
     if found is None:
         return None
@@ -99,7 +125,7 @@ def heard_level(pcm: NDArray[np.int16], rate_hz: int, *, raise_db: float = 0.0) 
     ends = (last_sound(samples[last : last + window], rate_hz, threshold) for samples in (plain, filtered))
     start_at = first + max((start for start in starts if start is not None), default=0)
     end_at = last + min((end + 1 for end in ends if end is not None), default=window)
-    span = SpeechSpan(start_at * 1000 / rate_hz, min(end_at, len(pcm)) * 1000 / rate_hz)
+    span = SpeechSpan(start_at * 1000 / rate_hz, min(end_at, len(plain)) * 1000 / rate_hz)
     step_ms = hop * 1000 / rate_hz
     pieces = tuple(SpeechSpan(begin * step_ms, (stop - 1) * step_ms + WINDOW_MS) for begin, stop in runs)
     return HeardLevel(span, threshold_db, floor_db, peak_db, pieces)

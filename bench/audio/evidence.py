@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.audio.annotate import AGREEMENT_MS, SpeechSpan, heard_level, high_passed, vad_span
+from bench.audio.annotate import AGREEMENT_MS, Levels, SpeechSpan, heard_in, vad_span
 from bench.audio.cut_short import cut_short
 from bench.audio.endings import endings
 from bench.audio.few_bits import few_bits
 from bench.audio.formats import to_pcm16
 from bench.audio.last_piece import last_piece, stray_bursts
-from bench.audio.level import to_float
 from bench.audio.look import Finding, Look
 from bench.audio.references import notes_in
 from bench.audio.rooms import echoes
@@ -74,8 +73,8 @@ class Judgement:
 def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = "") -> Judgement:
     """Look at a recording with both detectors and for every sign that they are fooled."""
     duration_ms = len(pcm) * 1000 / rate_hz
-    heard = heard_level(pcm, rate_hz)
-    filtered = high_passed(to_float(pcm), rate_hz)
+    levels = Levels.of(pcm, rate_hz)
+    heard, filtered = heard_in(levels), levels.filtered
     # rumble is speech to the voice detector
     model = vad_span(to_pcm16(filtered)[0], rate_hz)
     if heard is None:
@@ -86,13 +85,13 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
             (Finding("refusal", "no speech found: the energy detector finds no speech, only silence or a click"),),
         )
     look = Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text, language, filtered)
-    sharper, softer = (heard_level(pcm, rate_hz, raise_db=by_db) for by_db in (6.0, -10.0))
+    sharper, softer = (heard_in(levels, raise_db=by_db) for by_db in (6.0, -10.0))
     end = heard.span.end_ms
     ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
     bursts = bursts_at_end(text, language)
     found = [*_detectors(look), *_kind(look), *_edges(look, bursts), *_background(look), *endings(look)]
     found += last_piece(look) or stray_bursts(look, bursts)
-    found += [*cut_short(look), *echoes(look), *_sharpness(look), *few_bits(pcm, heard.peak_db)]
+    found += [*cut_short(look), *echoes(look), *_sharpness(look, levels), *few_bits(pcm, heard.peak_db)]
     word = last_word(filtered, rate_hz, text, heard.span, heard.peak_db, language)
     found += [*_last_word(look, word, ends[1]), *_rate(look), *_clipping(look), *_notes(text)]
     last_word_ms = None if word is None else word.end_ms
@@ -159,9 +158,9 @@ def _background(look: Look) -> list[Finding]:
     ]
 
 
-def _sharpness(look: Look) -> list[Finding]:
+def _sharpness(look: Look, levels: Levels) -> list[Finding]:
     """Whether a soft sound after the end lies just under the threshold."""
-    softer = heard_level(look.pcm, look.rate_hz, raise_db=-SOFTER_DB)
+    softer = heard_in(levels, raise_db=-SOFTER_DB)
     later = 0.0 if softer is None else softer.span.end_ms - look.span.end_ms
     background = look.background_db
     if not SOFTER_MS[0] < later < SOFTER_MS[1] or (

@@ -91,7 +91,7 @@ def read_truth(files: Iterable[Path]) -> dict[str, TrueSession]:
 
 def _keep(record: Record, sessions: dict[str, TrueSession]) -> None:
     kind = record["kind"]
-    if kind in {"process", "refusal"}:
+    if kind in {"process", "refusal", "client_secret"}:
         return
     if kind == "session":
         sessions[record["session"]] = TrueSession(record)

@@ -62,6 +62,13 @@ class Redactor:
         for secret in secrets:
             self.add(secret)
 
+    def copy(self) -> Redactor:
+        """Another that knows the same secrets, to which more can be added."""
+        other = Redactor()
+        other._known, other._forms = set(self._known), list(self._forms)
+        other._heads, other.longest = self._heads, self.longest
+        return other
+
     @classmethod
     def of_request(
         cls, url: str, headers: Mapping[str, str], subprotocols: Iterable[str], secrets: Iterable[str] = ()

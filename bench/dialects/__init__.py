@@ -20,6 +20,7 @@ _SHIPPED = {
     "openai-beta": "bench.dialects.openai_beta:OpenAIBetaDialect",
     "azure-voice-live": "bench.dialects.azure_voice_live:AzureVoiceLiveDialect",
     "qwen-omni": "bench.dialects.qwen_omni:QwenOmniDialect",
+    "elevenlabs-agents": "bench.dialects.elevenlabs_agents:ElevenLabsAgentsDialect",
     "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
     "xai": "bench.dialects.xai:XaiDialect",
 }
@@ -57,3 +58,13 @@ def voices_of(name: str) -> tuple[str, ...]:
 def formats_of(name: str) -> tuple[str, ...]:
     """Audio formats that a scenario may ask for in dialect `name`."""
     return tuple(dialect_of(name).formats)
+
+
+def turn_detections_of(name: str) -> tuple[str, ...]:
+    """Kinds of turn detection that a scenario may ask for in dialect `name`."""
+    return tuple(dialect_of(name).turn_detections)
+
+
+def outputs_of(name: str) -> tuple[str, ...]:
+    """What a reply may be in dialect `name`."""
+    return tuple(dialect_of(name).outputs)

@@ -11,12 +11,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
+from bench.facts.http import HttpRequest
 from bench.facts.signals import AudioDelta, ErrorInfo, Signal
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     subprotocols: tuple[str, ...] = field(default=(), repr=False)
+    key_header: str | None = None
+    """The one of `headers` that holds the key; None without a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ class Endpoint:
     subprotocols: tuple[str, ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ShortKey:
+    """A short-lived key that a server gave for the long-lived one: never printed, logged or stored."""
+
+    value: str = field(repr=False)
+    expires_at_s: float | None = None
+    """By the server's clock, Unix seconds; None: it did not say."""
+
+
 class Dialect(ABC):
     """One session's view of a protocol."""
 
@@ -54,6 +66,14 @@ class Dialect(ABC):
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
     """Audio formats that a scenario may ask for, in either direction."""
+    renews: ClassVar[bool] = False
+    """A call can go on in a new session: `renew` forgets all that was of the old one."""
+    turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
+    """Who may decide that the caller's turn has ended."""
+    outputs: ClassVar[tuple[str, ...]] = ("audio", "text")
+    """What a reply may be."""
+    gives_short_keys: ClassVar[bool] = False
+    """Servers of this protocol give a short-lived key for the long-lived one (`auth: ephemeral`)."""
     shares_frames: ClassVar[bool] = True
     """`audio_message` depends on the payload alone, so that one packed frame serves every call."""
 
@@ -77,6 +97,30 @@ class Dialect(ABC):
         """Where a call to `address` goes under this protocol."""
         return Endpoint(address.url, address.headers, address.subprotocols)
 
+    @classmethod
+    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+        """What asks for a short-lived key, with the long-lived one of `address`; `url`: elsewhere than usual."""
+        raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
+
+    @classmethod
+    def short_key(cls, body: bytes) -> ShortKey:
+        """The key in the body of a good answer; raises `ValueError`, which repeats none of it, when there is none."""
+        raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
+
+    @classmethod
+    def endpoint_with(cls, address: Address, key: ShortKey) -> Endpoint:
+        """As `endpoint`, with the short-lived key in the place of the long-lived one."""
+        raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
+
+    def renew(self) -> None:
+        """The session is over and the call goes on in a new one; `opening` is asked for next."""
+        self._outbox = []
+
+    @property
+    def resumes(self) -> bool:
+        """After `renew`: the server will go on with the context of the session before."""
+        return False
+
     # intents -> messages
 
     @abstractmethod
@@ -97,6 +141,10 @@ class Dialect(ABC):
 
     def ask_to_speak(self, step: int) -> Sequence[WireMessage]:
         """Messages that ask the agent to speak although the caller said nothing; empty where that cannot be asked."""
+        return ()
+
+    def retell(self, role: Literal["user", "assistant"], words: str) -> Sequence[WireMessage]:
+        """Messages that tell a new session what was said in the one before; empty where that cannot be told."""
         return ()
 
     def cancel_reply(self, response_id: str | None) -> Sequence[WireMessage]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
@@ -20,10 +20,11 @@ import pybase64
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
 from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import (
     mapping,
+    merged,
     name_of,
     number,
     output_text,
@@ -32,8 +33,11 @@ from bench.dialects.openai_fields import (
     parse_usage,
     text,
 )
+from bench.dialects.openai_keys import address_with, secret_in, secret_request
 from bench.dialects.openai_session import differences
 from bench.dialects.openai_shapes import DIALECT_OF, SHAPE_TITLES, Shape, shape_of_event, shape_of_session
+from bench.dialects.recognition import wrong_dialect
+from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -50,6 +54,7 @@ from bench.facts.signals import (
     ResponseStarted,
     ServerError,
     SessionCreated,
+    SessionEnds,
     SessionReady,
     Signal,
     SpeechStarted,
@@ -142,6 +147,8 @@ class OpenAIDialect(Dialect):
     """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
     _unused: ClassVar[frozenset[str]] = _UNUSED
     _shape: ClassVar[Shape] = "ga"
+    gives_short_keys = True
+    renews = True
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
@@ -156,10 +163,25 @@ class OpenAIDialect(Dialect):
             subprotocols=address.subprotocols,
         )
 
+    @classmethod
+    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+        return secret_request(address, lifetime_s=lifetime_s, url=url)
+
+    @classmethod
+    def short_key(cls, body: bytes) -> ShortKey:
+        return secret_in(body)
+
+    @classmethod
+    def endpoint_with(cls, address: Address, key: ShortKey) -> Endpoint:
+        return cls.endpoint(address_with(address, key))
+
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
         self._asks_for_replies = getattr(config.turn_detection, "create_response", None) is False
         """The server finds the turns and answers none by itself."""
+        self._forget_session()
+
+    def _forget_session(self) -> None:
         self._silences: set[str | None] = set()
         """Items that hold no speech; the server answers them by itself."""
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -169,6 +191,10 @@ class OpenAIDialect(Dialect):
         self._shape_seen = False
         """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
 
+    def renew(self) -> None:
+        super().renew()
+        self._forget_session()
+
     # intents -> messages
 
     def opening(self) -> Sequence[str]:
@@ -177,7 +203,7 @@ class OpenAIDialect(Dialect):
 
     def session_body(self) -> dict[str, Any]:
         """The session object of this scenario as it is sent."""
-        return _merged(self._session(), self.config.extra)
+        return merged(self._session(), self.config.extra)
 
     def _session(self) -> dict[str, Any]:
         """The GA session object: only what the scenario says, with VAD and transcription explicit."""
@@ -237,6 +263,11 @@ class OpenAIDialect(Dialect):
         event = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms}
         return (orjson.dumps(event).decode(),)
 
+    def retell(self, role: Literal["user", "assistant"], words: str) -> Sequence[str]:
+        part = {"type": "input_text" if role == "user" else "output_text", "text": words}
+        item = {"type": "message", "role": role, "content": [part]}
+        return (orjson.dumps({"type": "conversation.item.create", "item": item}).decode(),)
+
     def tool_result(self, call_id: str, output: str) -> Sequence[str]:
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         return (orjson.dumps({"type": "conversation.item.create", "item": item}).decode(),)
@@ -280,7 +311,8 @@ class OpenAIDialect(Dialect):
             return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
         kind = message.get("type")
         if not isinstance(kind, str):
-            return (Malformed(at_ns, "an object without a `type`"),)
+            other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
+            return (Malformed(at_ns, "an object without a `type`") if other is None else other,)
         name = self._handlers.get(kind)
         shape = shape_of_event(kind)
         if shape is not None and not self._shape_seen:
@@ -288,7 +320,8 @@ class OpenAIDialect(Dialect):
                 return self._other_shape(shape, at_ns)
             self._shape_seen = True
         if name is None:
-            return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
+            other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
+            return () if kind in self._unused else (other or Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
@@ -327,8 +360,10 @@ class OpenAIDialect(Dialect):
         shape = shape_of_session(session)
         if shape is not None and shape != self._shape:
             return self._other_shape(shape, at_ns)
-        created = SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))
-        return (created, SessionReady(at_ns)) if self.config.acknowledge == "created" else (created,)
+        found: list[Signal] = [SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))]
+        if (expires_at := number(session.get("expires_at"))) is not None and expires_at > 0:
+            found.append(SessionEnds(at_ns, at_unix_s=expires_at))
+        return (*found, SessionReady(at_ns)) if self.config.acknowledge == "created" else tuple(found)
 
     def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         found = differences(self.session_body(), mapping(message.get("session")))
@@ -499,12 +534,3 @@ def _after_tools(turn: int | None) -> str:
 def _wire_format(audio: AudioFormat) -> dict[str, Any]:
     rate = {"rate": audio.rate_hz} if audio.encoding == "pcm16" else {}
     return {"type": _FORMAT_TYPES[audio.encoding], **rate}
-
-
-def _merged(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `extra` laid over it, mapping by mapping; a value of `extra` wins."""
-    out = dict(base)
-    for key, value in extra.items():
-        mine = out.get(key)
-        out[key] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, Mapping) else value
-    return out

@@ -59,6 +59,15 @@ _KIND_OF_TYPE: dict[str, ErrorKind] = {
 }
 
 
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `over`, objects within it merged."""
+    out = dict(base)
+    for key, value in over.items():
+        mine = out.get(key)
+        out[key] = merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
+    return out
+
+
 def text(value: Any) -> str | None:
     """`value` when it is a text. How much of it is kept is settled where it is stored (`bench.session.scrub`)."""
     return value if isinstance(value, str) else None

@@ -27,7 +27,15 @@ from pydantic_core import CoreSchema
 
 from bench.config.block import Block, Complaint, DurationMs, Text, nearest, raise_all, refusal
 from bench.config.secrets import looks_like_key
-from bench.dialects import DEFAULT_DIALECT, dialect_names, formats_of, voices_of
+from bench.dialects import (
+    DEFAULT_DIALECT,
+    dialect_names,
+    formats_of,
+    outputs_of,
+    turn_detections_of,
+    voices_of,
+)
+from bench.dialects.session_renewal import RenewField, renew_field
 from bench.dialects.tools import ToolChoice, Tools
 
 AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
@@ -81,6 +89,24 @@ def _spoken(value: str, info: ValidationInfo) -> str:
     known = formats_of(name)
     if value not in known:
         raise refusal(f"found '{value}'; dialect {name} has no such format; allowed: {', '.join(known)}")
+    return value
+
+
+def _detected(value: ServerVad | SemanticVad | Manual, info: ValidationInfo) -> ServerVad | SemanticVad | Manual:
+    """A way to end turns that the dialect has."""
+    name = (info.context or {}).get("dialect", DEFAULT_DIALECT)
+    known = turn_detections_of(name)
+    if value.type not in known:
+        raise refusal(f"found '{value.type}'; dialect {name} has no such detection; allowed: {', '.join(known)}")
+    return value
+
+
+def _output(value: str, info: ValidationInfo) -> str:
+    """A kind of reply that the dialect has."""
+    name = (info.context or {}).get("dialect", DEFAULT_DIALECT)
+    known = outputs_of(name)
+    if value not in known:
+        raise refusal(f"found '{value}'; dialect {name} has no such replies; allowed: {', '.join(known)}")
     return value
 
 
@@ -201,6 +227,7 @@ TurnDetection = Annotated[
     | Annotated[Manual, Tag("<manual>")],
     Discriminator(_turn_kind),
     BeforeValidator(_turn_detection),
+    AfterValidator(_detected),
 ]
 
 
@@ -308,7 +335,7 @@ class SessionConfig(Block):
     frame_ms: Annotated[DurationMs, AfterValidator(frame_size)] = Field(
         default=40, alias="frame", description="Audio in each message sent, 10ms to 200ms.", examples=["20ms", "40ms"]
     )
-    output: Literal["audio", "text"] = Field(
+    output: Annotated[Literal["audio", "text"], AfterValidator(_output)] = Field(
         default="audio", description="What the reply is: spoken (with its transcript) or text alone."
     )
     max_output_tokens: Annotated[int | Literal["inf"], PlainValidator(_max_tokens)] | None = Field(
@@ -341,6 +368,7 @@ class SessionConfig(Block):
         description="What says that the session is configured: session.updated, or, where a server never sends that, "
         "session.created.",
     )
+    renew: RenewField = renew_field()
     extra: Annotated[dict[str, Any], BeforeValidator(_extra)] = Field(
         default_factory=dict,
         description="Keys merged as they are over the session configuration that is sent; an escape hatch, unchecked.",

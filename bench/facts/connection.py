@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
+
+TokenUse = Literal["new", "kept"]
+"""`new`: asked for by this call, or while it waited; `kept`: an earlier call had asked for it."""
 
 
 @dataclass(slots=True)
@@ -11,7 +15,8 @@ class Connection:
     """Stamps in monotonic ns. `intended_ns` is the planned start that every wait is charged from.
 
     `stages` holds when each stage of the transport was done, in order; the names are the transport's own (a WebSocket
-    has `dns`, `tcp`, `tls`, `upgrade`). `open_ns`: messages can be sent. `ready_ns`: the session is configured.
+    has `dns`, `tcp`, `tls`, `upgrade`); before them is `token` where a short-lived key was asked for. `open_ns`:
+    messages can be sent. `ready_ns`: the session is configured.
     """
 
     intended_ns: int
@@ -23,6 +28,8 @@ class Connection:
     kernel_stamps: bool = False
     peer: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    token: TokenUse | None = None
+    """How the call came by its short-lived key; None without one."""
 
     def done(self, stage: str) -> None:
         """Note that `stage` is done now."""

@@ -20,7 +20,7 @@ ErrorKind = Literal[
     "tool",
     "harness",
 ]
-Stage = Literal["connect", "upgrade", "ready", "turn", "transcription", "close"]
+Stage = Literal["token", "connect", "upgrade", "ready", "turn", "transcription", "close"]
 
 
 @dataclass(frozen=True, slots=True)

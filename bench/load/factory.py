@@ -27,6 +27,7 @@ from bench.scenario.target import Target
 from bench.session.call import CallPlan, pack_audio
 from bench.session.frames import FrameBank
 from bench.session.steps import step_of
+from bench.session.tokens import TokenPolicy, Tokens
 from bench.session.tools import Toolbox
 from bench.session.tracker import Bounds
 from bench.transport import transport_for
@@ -77,7 +78,8 @@ class CallFactory:
         self._among = among
         self._identity = identity
         self._speaks = dialect_of(target.dialect)
-        endpoint = self._speaks.endpoint(target.address(env, scenario.base))
+        address = target.address(env, scenario.base)
+        endpoint = self._speaks.endpoint(address)
         timeouts = scenario.timeouts
         self._connect = ConnectOptions(
             url=endpoint.url,
@@ -91,6 +93,17 @@ class CallFactory:
             redactor=Redactor.of_request(
                 endpoint.url, endpoint.headers, endpoint.subprotocols, target.secrets(env, scenario.base)
             ),
+        )
+        auth = target.auth
+        self._tokens = (
+            Tokens(
+                self._speaks,
+                address,
+                self._connect,
+                TokenPolicy(auth.lifetime_ms // 1000, auth.reuse, auth.renew_ms / 1000, auth.url),
+            )
+            if auth is not None
+            else None
         )
         self._bounds = Bounds(
             ready_ns=timeouts.ready_ms * NS_PER_MS,
@@ -178,6 +191,7 @@ class CallFactory:
             transcription_model=transcription.model if transcription is not None else None,
             toolbox=self._toolbox,
             tool_seed=f"{scenario.seed}:{block_of(index, self._among)}",
+            tokens=self._tokens,
             record=scenario.record is not None and scenario.record.keeps(scenario.seed, index),
         )
 

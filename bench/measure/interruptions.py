@@ -13,15 +13,17 @@ from bench.audio.playback import NS_PER_MS
 from bench.facts.signals import SpeechStarted
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.bills import Columns
-from bench.measure.listening import cut_of, heard, replies_around, talk_over_ms
+from bench.measure.listening import cut_of, heard, talk_over_ms
+from bench.measure.replies import Reply
 
 
-def interruption_columns(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry]) -> Columns:
+def interruption_columns(
+    timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry], replies: Sequence[Reply]
+) -> Columns:
     """What became of the reply that `turn` was spoken into; only `talk_over_ms` for a turn that was not to cut in.
 
-    `entries` are those of the turn.
+    `entries` are those of the turn, `replies` all that may be heard around it.
     """
-    replies = replies_around(timeline, turn)
     columns: Columns = {"talk_over_ms": talk_over_ms(timeline, turn, replies)}
     if not turn.interrupts:
         return columns

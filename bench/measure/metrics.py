@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s"]
+Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s", "words/min"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
 Group = Literal["latency", "connect", "taking", "delivery", "rates", "harness"]
@@ -173,7 +173,7 @@ _CONNECT = (
     _connecting(
         "connect_ms",
         "connect",
-        "intended start of the call -> TCP, TLS and WebSocket upgrade are done",
+        "intended start of the call -> TCP, TLS and WebSocket upgrade are done; asking for a short-lived key included",
         waits=True,
         always_shown=True,
     ),
@@ -185,13 +185,25 @@ _CONNECT = (
         always_shown=True,
     ),
     _connecting(
+        "renew_ms",
+        "renewal",
+        "renewal begins, between two turns -> the new session is configured; the longest of a call",
+    ),
+    _connecting(
         "greeting_ms",
         "greeting",
         "session ready -> first audible sample of what the agent says before the caller has spoken",
         waits=True,
         expected="greeting_expected",
     ),
-    _connecting("dns_ms", "name lookup", "start of the call -> its host name is resolved", detail=True),
+    _connecting(
+        "token_ms",
+        "short-lived key",
+        "start of the call -> the short-lived key that it is made with has arrived; null for a call that had one",
+    ),
+    _connecting(
+        "dns_ms", "name lookup", "start of the call, or its short-lived key -> its host name is resolved", detail=True
+    ),
     _connecting("tcp_ms", "TCP", "name resolved -> TCP connection is open", detail=True),
     _connecting("tls_ms", "TLS", "TCP open -> TLS handshake is done; null without TLS", detail=True),
     _connecting("upgrade_ms", "upgrade", "TCP or TLS open -> the WebSocket upgrade is answered", detail=True),
@@ -234,6 +246,20 @@ _TAKING = (
         "talk-over",
         "time in which a reply was audible while the caller spoke; null for a turn in which that did not happen",
     ),
+    _taking(
+        "dead_air_ms",
+        "dead air",
+        "silence on the line from the end of the caller's speech until the reply has been heard to its end: the wait "
+        "for it, its stalls, and the waits between its parts",
+        of_answered=True,
+    ),
+    _taking(
+        "longest_dead_air_ms",
+        "longest dead air",
+        "length of the longest of those silences",
+        of_answered=True,
+        detail=True,
+    ),
 )
 
 _DELIVERY = (
@@ -258,6 +284,13 @@ _DELIVERY = (
     ),
     _delivery(
         "reply_audio_ms", "reply length", "length of the reply's audio at the output rate", worse=None, detail=True
+    ),
+    _delivery(
+        "reply_words_per_min",
+        "speech rate",
+        "words of the reply's transcript / minutes of its audio from the first audible sample on",
+        unit="words/min",
+        worse=None,
     ),
 )
 
@@ -344,6 +377,15 @@ _WORDS = (
         decimals=4,
     ),
     Metric(
+        "reply_wer",
+        "reply WER",
+        "(substitutions + deletions + insertions) / words of the reply's transcript, of what a local recogniser hears "
+        "of the reply's audio after the run; pooled over turns",
+        unit="share",
+        aggregate="pooled",
+        decimals=4,
+    ),
+    Metric(
         "hits",
         "words right",
         "reference words that were transcribed as they are",
@@ -410,6 +452,11 @@ _RATES = (
         "no_greeting_rate",
         "calls without a greeting",
         "calls that listened for a greeting and heard none / calls that listened for one",
+    ),
+    _share(
+        "expired_rate",
+        "calls ended by the server's limit",
+        "calls that the server ended because their session was too old (`session_expired`) / calls that became ready",
     ),
     _share("session_error_rate", "failed calls", "calls with status `failed` / calls that were started"),
     _share(

@@ -8,7 +8,7 @@ is; and a server that split the caller's sentence has a first response that is n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.audio.playback import Chunk, played
 from bench.facts.signals import (
@@ -105,6 +105,8 @@ def _add(reply: Reply, signal: Signal) -> None:
             reply.tools.append(signal)
         case ResponseEnded() if reply.ended is None:  # a repeated end must not bill twice
             reply.ended = signal
+        case ResponseEnded() if signal.text and reply.ended is not None and not reply.ended.text:
+            reply.ended = replace(reply.ended, text=signal.text)  # what was really said of it, told afterwards
         case _:
             pass
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 import orjson
 
 from bench.audio.playback import NS_PER_MS, underrun_ms
+from bench.audio.speaking_rate import words_per_min
+from bench.facts.acts import ToolUse
 from bench.facts.signals import (
     AudioDelta,
     SpeechStopped,
@@ -22,13 +24,16 @@ from bench.facts.signals import (
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.backchannels import backchannel_columns
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.dead_air import dead_air_columns
 from bench.measure.expectations import graded
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
 from bench.measure.listening import heard as heard_reply
+from bench.measure.listening import replies_around
 from bench.measure.outcome import Outcome, judge
 from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
+from bench.measure.renewals import renewals_before
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.splits import is_split, whole_ns
 from bench.measure.tool_chains import chain_of, joined, tool_columns, uses_of, with_tool_errors
@@ -66,18 +71,9 @@ def measure_but_words(
     cut_into = timeline.cut_into(turn)
     split = is_split(timeline, turn, entries, replies)
     uses = uses_of(timeline, turn)
-    answer = next((reply for reply in replies if reply.number == cut_into), None)
-    parts = chain_of(replies, uses) if answer is None else []
-    if parts:
-        answer = joined(parts)
-    elif answer is None:
-        answer = answer_of(
-            replies,
-            speech_end_ns=turn.speech_end_ns,
-            audio_expected=timeline.audio_expected,
-            whole_ns=whole_ns(turn, entries) if split else None,
-        )
-    interruption = interruption_columns(timeline, turn, entries)
+    answer, parts = _answer(timeline, turn, entries, replies, uses, cut_into=cut_into, split=bool(split))
+    around = replies_around(timeline, turn)
+    interruption = interruption_columns(timeline, turn, entries, around)
     outcome = judge(
         timeline,
         turn,
@@ -97,7 +93,8 @@ def measure_but_words(
         **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
-        **_delivery(timeline, turn, replies, answer, parts or ([answer] if answer else [])),
+        **_delivery(timeline, turn, replies, answer, parts),
+        **dead_air_columns(timeline, turn, parts, around),
         **tool_columns(timeline, uses, replies),
         **interruption,
         **backchannel_columns(timeline, turn),
@@ -109,6 +106,46 @@ def measure_but_words(
         transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
         **_harness(timeline, turn, entries),
     )
+
+
+def answer_parts(timeline: Timeline, turn: TurnFacts) -> Sequence[Reply]:
+    """The responses that `turn` was answered with: none, one, or several with tools between them."""
+    entries = entries_of_row(timeline, turn)
+    replies = collect_replies(entries)
+    return _answer(
+        timeline,
+        turn,
+        entries,
+        replies,
+        uses_of(timeline, turn),
+        cut_into=timeline.cut_into(turn),
+        split=bool(is_split(timeline, turn, entries, replies)),
+    )[1]
+
+
+def _answer(
+    timeline: Timeline,
+    turn: TurnFacts,
+    entries: Sequence[Entry],
+    replies: Sequence[Reply],
+    uses: Sequence[ToolUse],
+    *,
+    cut_into: int | None,
+    split: bool,
+) -> tuple[Reply | None, Sequence[Reply]]:
+    """The reply of the turn as one, and the responses that it consists of."""
+    answer = next((reply for reply in replies if reply.number == cut_into), None)
+    chain = chain_of(replies, uses) if answer is None else []
+    if chain:
+        return joined(chain), chain
+    if answer is None:
+        answer = answer_of(
+            replies,
+            speech_end_ns=turn.speech_end_ns,
+            audio_expected=timeline.audio_expected,
+            whole_ns=whole_ns(turn, entries) if split else None,
+        )
+    return answer, [answer] if answer is not None else []
 
 
 def _of_outcome(outcome: Outcome) -> Columns:
@@ -162,6 +199,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "open_sessions": turn.open_sessions,
         "talking_sessions": turn.talking_sessions,
         "manual": timeline.manual,
+        "renewals": renewals_before(timeline, turn),
         "started_at": anchor.wall(turn.t0_ns),
         "ended_at": None if turn.ended_ns is None else anchor.wall(turn.ended_ns),
         "speech_ms": (turn.speech_end_ns - turn.speech_start_ns) / NS_PER_MS,
@@ -234,12 +272,26 @@ def _delivery(
         ends_ns = [player.end_ns for player in players if player.end_ns is not None]
         columns |= {
             "reply_audio_ms": answer.samples / rate_hz * 1000,
+            "reply_words_per_min": _words_per_min(answer, parts, rate_hz),
             "reply_heard_ms": _between_ms(turn.speech_end_ns, max(ends_ns, default=None)),
             "stalls": len(stalls_ns),
             "stall_ms": sum(stalls_ns) / NS_PER_MS,
             "longest_stall_ms": max(stalls_ns, default=0) / NS_PER_MS,
         }
     return columns
+
+
+def _words_per_min(answer: Reply, parts: Sequence[Reply], rate_hz: int) -> float | None:
+    """How fast the agent spoke, without the silence before it; None for a reply that was not sent whole."""
+    spoken = [part for part in parts if part.audio]
+    if not spoken or answer.wording is None:
+        return None
+    if any(part.ended is None or part.ended.status not in {"completed", "unknown"} for part in parts):
+        return None
+    if any(part.onset is None or part.onset.sample < 0 for part in spoken):
+        return None
+    samples = sum(part.samples - part.onset.sample for part in spoken if part.onset is not None)
+    return words_per_min(answer.wording, samples / rate_hz * 1000)
 
 
 def _said_tokens(usage: Usage | None) -> int | None:

@@ -28,9 +28,10 @@ from pydantic_core import CoreSchema
 from bench.config.block import Block, Complaint, ScenarioPath, Text, nearest, raise_all, refusal
 from bench.config.hosts import is_loopback
 from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_like_key, names_secret
-from bench.dialects import DEFAULT_DIALECT, dialect_names
+from bench.dialects import DEFAULT_DIALECT, dialect_names, dialect_of
 from bench.dialects.dialect import Address
 from bench.dialects.session_config import SessionConfig
+from bench.scenario.ephemeral import Auth, auth_field
 from bench.scenario.run_config import Pricing
 from bench.transport import schemes
 
@@ -144,6 +145,7 @@ class Target(Block):
     auth_scheme: Text | None = Field(
         default="Bearer", description="Word before the key in that header; null for the key alone.", examples=["Bearer"]
     )
+    auth: Auth = auth_field()
     headers: Values = Field(
         default_factory=dict,
         description="More headers of the handshake; a value may be env:NAME or file:PATH.",
@@ -195,8 +197,17 @@ class Target(Block):
         """A key that would be sent twice, and TLS settings that cancel each other."""
         if self.api_key is not None and self.auth_header.lower() in {name.lower() for name in self.headers}:
             yield Complaint(("headers",), f"'{self.auth_header}' is also what api_key is sent in; allowed: one of them")
+        if self.auth is not None:
+            yield from self._complaints_of_ephemeral()
         if self.ca_file is not None and not self.verify_tls:
             yield Complaint(("ca_file",), "has no effect with verify_tls: false; remove one of them")
+
+    def _complaints_of_ephemeral(self) -> Iterator[Complaint]:
+        if self.api_key is None:
+            yield Complaint(("auth",), "found without api_key, which a short-lived key is asked for with; add api_key")
+        if self.dialect in dialect_names() and not dialect_of(self.dialect).gives_short_keys:
+            able = ", ".join(name for name in dialect_names() if dialect_of(name).gives_short_keys)
+            yield Complaint(("auth",), f"dialect {self.dialect} has no short-lived keys; allowed with: {able}")
 
     @property
     def provider_name(self) -> str:
@@ -229,6 +240,11 @@ class Target(Block):
         """How others could read what is sent to this target, as warnings; none on this machine itself."""
         parts = urlsplit(self.url or "")
         host = parts.hostname
+        if self.auth is not None and self.auth.url is not None:
+            elsewhere = urlsplit(self.auth.url)
+            if elsewhere.scheme == "http" and not is_loopback(elsewhere.hostname or ""):
+                said = f"the key is sent to {elsewhere.hostname} without encryption (auth.url is http://)"
+                return [f"{said}, so that anyone on the way can read it; use https://"]
         if host is None or is_loopback(host):
             return []
         found = [self.api_key, *self.headers.values(), *self.query.values()]
@@ -250,6 +266,7 @@ class Target(Block):
             headers=self.headers_with_secrets(env, base),
             query=self.query_with_secrets(env, base),
             subprotocols=self.subprotocols,
+            key_header=self.auth_header if self.api_key is not None else None,
         )
 
 

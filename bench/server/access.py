@@ -6,6 +6,7 @@ lives. Trap: browsers cannot set headers, so the key may also arrive as an offer
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 import time
@@ -19,6 +20,7 @@ from bench.server.http_requests import error_body
 from bench.server.protocol import checks, config
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type
 
+_KEY_HEADERS = ("api-key", "xi-api-key", "x-goog-api-key")
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 SECRET_PREFIX = "ek_"
 DEFAULT_SECRET_S = 600
@@ -41,6 +43,8 @@ class Grant:
     model: str | None = None
     """The model that the secret was made for; None: it named none."""
     is_secret: bool = False
+    secret: str | None = None
+    """The digest of the client secret that was shown; None: it was the key, or none was needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +64,25 @@ class Access:
     """What the processes of one server sign secrets with; None: this is the only one, and keeps them in a table."""
     _secrets: dict[str, _Secret] = field(default_factory=dict)
 
-    def admit(self, headers: RequestHeaders) -> Grant | None:
-        """The grant for a request's credentials, or None when they are missing or wrong."""
-        token = presented_key(headers)
+    def admit(self, headers: RequestHeaders, token: str | None = None) -> Grant | None:
+        """The grant for a request's credentials (`token`, or those of its headers); None when missing or wrong."""
+        token = token or presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
             secret = self._secret_of(token)
             if secret is None or secret.expires_at_s < time.time():
                 return None
-            return Grant(secret.settings, secret.model, is_secret=True)
+            return Grant(secret.settings, secret.model, is_secret=True, secret=digest(token))
         if self.api_key is None:
             return Grant()
         if token is None or not hmac.compare_digest(token.encode(), self.api_key.encode()):
             return None
         return Grant()
 
-    def make_secret(self, request_body: bytes) -> dict[str, Any]:
-        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body."""
+    def make_secret(self, request_body: bytes, *, dead: bool = False) -> dict[str, Any]:
+        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body.
+
+        `dead`: the secret has expired before anybody can use it, and its answer does not say so.
+        """
         try:
             body = orjson.loads(request_body) if request_body else {}
         except orjson.JSONDecodeError as error:
@@ -91,7 +98,8 @@ class Access:
         default = config.default_of(session, self.default_model)
         settings = config.merged(default, session, voice_locked=False, model_open=True)
         now_s = time.time()
-        value = self._new_secret(_Secret(now_s + seconds, settings, session.get("model")), now_s)
+        ends_s = now_s - 1 if dead else now_s + seconds
+        value = self._new_secret(_Secret(ends_s, settings, session.get("model")), now_s)
         shown = config.shown(settings, f"sess_{secrets.token_hex(8)}", 0)
         return {"value": value, "expires_at": int(now_s) + seconds, "session": shown}
 
@@ -116,13 +124,19 @@ class Access:
             raise ProtocolError("Too many client secrets are in force.", code="rate_limit_exceeded")
 
 
+def digest(secret: str) -> str:
+    """A word for a client secret that gives nothing of it away: the truth log joins its making and its use by it."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
+
+
 def presented_key(headers: RequestHeaders) -> str | None:
-    """The key of a request: bearer header, `api-key` header, or subprotocol."""
+    """The key of a request: bearer header, a header of its own, or subprotocol."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    if key := headers.get("api-key", ""):
-        return key
+    for name in _KEY_HEADERS:
+        if key := headers.get(name, ""):
+            return key
     for offered in offered_subprotocols(headers):
         if offered.startswith(KEY_SUBPROTOCOL):
             return offered.removeprefix(KEY_SUBPROTOCOL)

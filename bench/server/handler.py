@@ -15,6 +15,8 @@ import orjson
 from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.protocol import commands, config
+from bench.server.protocol.client_errors import ProtocolError
+from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import Session
 from bench.server.protocol.shapes.shape import Shape
 from bench.server.truth_log import LoggedAudio, TruthLog
@@ -40,7 +42,10 @@ class SessionHandler:
         settings: config.Json,
         model_open: bool,
         lifetime_s: float,
+        secret: str | None = None,
+        kept: KeptConversations | None = None,
     ) -> None:
+        """`secret`: the digest of the client secret that the caller showed."""
         self.truth = truth
         self.close, self.drop, self.reset = close, drop, reset
         self._send_text = send_text
@@ -59,10 +64,13 @@ class SessionHandler:
             rate_limits=self._engine.rate_limits,
             input_audio=self._engine.input_audio,
             retained_audio_bytes=self._engine.retained_audio_bytes,
+            kept=kept,
         )
         now_ns = time.monotonic_ns()
         self.later(now_ns + round(lifetime_s * 1e9), lambda: self.apply(self.session.expire()))
         facts = {"at_ns": now_ns, "peer": peer, "number": number, "dialect": shape.name, "model": model}
+        if secret is not None:
+            facts["secret"] = secret
         truth.add("session", self.session.id, **facts, **self._engine.facts)
 
     # -- in
@@ -70,6 +78,20 @@ class SessionHandler:
     def open(self) -> None:
         """Send what a session begins with."""
         self.apply(self.session.open())
+        if self._shape.beat_ms is not None:
+            self._beat(time.monotonic_ns(), self._shape.beat_ms)
+
+    def _beat(self, due_ns: int, every_ms: int) -> None:
+        """Send what the shape sends by itself, and come again."""
+        try:
+            messages = [orjson.dumps(message) for message in self._shape.beat()]
+        except ProtocolError as problem:
+            self.close(1002, str(problem))
+            return
+        for data in messages:
+            self.send_raw(data, "beat")
+        again_ns = due_ns + every_ms * 1_000_000
+        self.later(again_ns, lambda: self._beat(again_ns, every_ms))
 
     def audio(self, data: bytes, at_ns: int) -> None:
         """Caller audio in the session's input format; raises `ProtocolError` when the session cannot take it."""

@@ -17,6 +17,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -26,14 +27,15 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from bench.server.access import Access, Grant, accepted_subprotocols, unauthorized
+from bench.server.access import Access, Grant, accepted_subprotocols, digest, unauthorized
 from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.handler import SessionHandler
 from bench.server.http_requests import HttpRequest, RequestError, error_body, json_answer, parse_request
-from bench.server.options import REALTIME_PATH, ServeOptions
+from bench.server.options import ServeOptions
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError
+from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import MAX_APPEND_BYTES
 from bench.server.protocol.shapes import shape_of
 from bench.server.truth_log import TruthLog
@@ -66,6 +68,19 @@ LateRefusal = tuple[ProtocolError, int, str]
 """The error that is sent after the upgrade, then the code and the reason of the close."""
 
 
+@dataclass(slots=True)
+class Numbers:
+    """Counts from 0; one of N processes counts in steps of N, so that no two numbers are equal."""
+
+    following: int
+    step: int
+
+    def next(self) -> int:
+        """The next number."""
+        self.following += self.step
+        return self.following - self.step
+
+
 class Service:
     """What the connections share; made inside the loop."""
 
@@ -76,18 +91,13 @@ class Service:
         self.access = Access(options.api_key, engine.default_model, options.shared_key)
         self.lifetime_s = engine.session_lifetime_s or float(options.session_lifetime_s)
         self.connections: set[ServerConnection] = set()
+        self.kept = KeptConversations()
         self.open_sessions = 0
         self.nagle = options.nagle
         self.shape = shape_of(options.dialect)
         self._started_at_s = time.monotonic()
-        self._step = options.processes
-        self._next_number = options.process or 0
-
-    def next_number(self) -> int:
-        """Handshakes are counted from 0; one of N processes counts in steps of N, so that no two numbers are equal."""
-        number = self._next_number
-        self._next_number += self._step
-        return number
+        self.handshakes = Numbers(options.process or 0, options.processes)
+        self.secrets_asked = Numbers(options.process or 0, options.processes)
 
     def health(self) -> dict[str, Any]:
         """The body of `GET /healthz`."""
@@ -255,7 +265,7 @@ class ServerConnection(asyncio.Protocol):
         routes: dict[str, tuple[tuple[str, ...], Callable[[HttpRequest], None]]] = {
             "/healthz": (("GET", "HEAD"), self._health),
             **dict.fromkeys(self.service.shape.paths, (("GET",), self._handshake)),
-            f"{REALTIME_PATH}/client_secrets": (("POST",), self._client_secrets),
+            self.service.shape.secret_path: ((self.service.shape.secret_method,), self._client_secrets),
         }
         methods, serve = routes.get(request.path, ((), None))
         if serve is None or request.method not in methods:
@@ -276,27 +286,42 @@ class ServerConnection(asyncio.Protocol):
         self.answer(HTTPStatus.OK, self.service.health(), head_only=request.method == "HEAD")
 
     def _client_secrets(self, request: HttpRequest) -> None:
-        grant = self.service.access.admit(request.headers)
+        self.give_secret(request, asked_ns=time.monotonic_ns(), number=self.service.secrets_asked.next())
+
+    def give_secret(self, request: HttpRequest, *, asked_ns: int, number: int, dead: bool = False) -> None:
+        """Answer a request for a client secret; `number` counts them, as that of a call does."""
+        secret: str | None = None
+        body: Mapping[str, Any]
+        grant = self.grant_of(request)
         if grant is None or grant.is_secret:
-            self.answer(HTTPStatus.UNAUTHORIZED, unauthorized())
-            return
-        try:
-            self.answer(HTTPStatus.OK, self.service.access.make_secret(request.body))
-        except ProtocolError as problem:
-            body = {key: value for key, value in problem.body().items() if key != "event_id"}
-            self.answer(HTTPStatus.BAD_REQUEST, {"error": body})
+            status, body = HTTPStatus.UNAUTHORIZED, unauthorized()
+        else:
+            try:
+                made = self.service.access.make_secret(request.body, dead=dead)
+                status, body = HTTPStatus.OK, self.service.shape.secret_answer(request, made)
+                secret = digest(made["value"])
+            except ProtocolError as problem:
+                told = {key: value for key, value in problem.body().items() if key != "event_id"}
+                status, body = HTTPStatus.BAD_REQUEST, {"error": told}
+        facts = {"number": number, "asked_ns": asked_ns, "status": status.value, "secret": secret}
+        self.service.truth.add("client_secret", "", at_ns=time.monotonic_ns(), **facts)
+        self.answer(status, body)
 
     # -- the handshake
 
+    def grant_of(self, request: HttpRequest) -> Grant | None:
+        """What the credentials of a request allow; None when they are missing or wrong."""
+        return self.service.access.admit(request.headers, self.service.shape.key_of(request))
+
     def _handshake(self, request: HttpRequest) -> None:
-        self.number = self.service.next_number()
+        self.number = self.service.handshakes.next()
         self.admit(request)
 
     def admit(self, request: HttpRequest) -> None:
         """Upgrade the connection, or refuse to."""
         if self._transport is None or self._transport.is_closing():
             return
-        grant = self.service.access.admit(request.headers)
+        grant = self.grant_of(request)
         if grant is None:
             self.answer(HTTPStatus.UNAUTHORIZED, unauthorized())
             return
@@ -317,7 +342,8 @@ class ServerConnection(asyncio.Protocol):
         else:
             problem, code, reason = refusal
             event = {"type": "error", "event_id": "event_refused", "error": problem.body()}
-            self.send_text(orjson.dumps(event))
+            for message in self.service.shape().outgoing(event):
+                self.send_text(orjson.dumps(message))
             self.close(code, reason)
         if early := self._request.partition(b"\r\n\r\n")[2]:
             self.data_received(early)
@@ -338,9 +364,12 @@ class ServerConnection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername")
         shape = service.shape()
         named = shape.model_of(request) or grant.model
-        settings = grant.settings or shape.settings(wanted_session(request, service.engine.default_model))
+        baked = grant.settings if shape.secrets_hold_a_session else None
+        settings = baked or wanted_session(request, service.engine.default_model)
         if named and settings["type"] == config.REALTIME:
             settings = {**settings, "model": named}
+        if baked is None:
+            settings = shape.settings(settings)
         self._handler = SessionHandler(
             self.send_text, self.close, self.drop, self.reset, service.engine, service.deadlines, service.truth,
             number=self.number,
@@ -350,6 +379,8 @@ class ServerConnection(asyncio.Protocol):
             settings=settings,
             model_open=named is None,
             lifetime_s=service.lifetime_s,
+            secret=grant.secret,
+            kept=service.kept,
         )  # fmt: skip
         self._handler.open()
 

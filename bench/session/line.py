@@ -20,6 +20,7 @@ from bench.dialects.dialect import Dialect
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
 from bench.facts.gaps import lost_ns
+from bench.facts.renewal import EXPIRED
 from bench.facts.signals import ErrorInfo, Signal
 from bench.facts.timeline import Timeline
 from bench.session.alarm import shared_alarm
@@ -27,6 +28,7 @@ from bench.session.barge_in import BargeIn
 from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.plan import CallPlan, Observer
+from bench.session.renewals import Renewals
 from bench.session.scrub import Scrubber
 from bench.session.tape import CallSound, Tape
 from bench.session.tool_desk import ToolDesk
@@ -66,7 +68,10 @@ class Line:
         )
         self._listener = Listener(dialect, jitter_buffer_ms=plan.jitter_buffer_ms)
         self._tape = Tape() if plan.record else None
-        self._scrubber = Scrubber(plan.connect.knowing_secrets(), self.timeline)
+        # A short-lived key is known to its call alone, so that no call looks for those of thousands.
+        known = plan.connect.knowing_secrets()
+        self._redactor = known if plan.tokens is None else known.copy()
+        self._scrubber = Scrubber(self._redactor, self.timeline)
         self._barge_in = BargeIn(self.timeline, self._listener, dialect)
         self._changed = Event()
         self._tool_desk = ToolDesk(
@@ -79,6 +84,7 @@ class Line:
             seed=plan.tool_seed,
             open_sessions=lambda: observer.open_sessions,
         )
+        self._renewals = Renewals(dialect.config.renew)
         self._intake = Intake(
             self.timeline,
             dialect,
@@ -88,12 +94,18 @@ class Line:
             self._barge_in,
             tool_desk=self._tool_desk,
             tape=self._tape,
+            renewals=self._renewals,
         )
         self._messages_read = 0
         self._arrived_ns = 0
         self._gaps_noted_ns = time.monotonic_ns()
         self._closed: Closed | None = None
         self._channel: Channel | None = None
+        self._reader: gevent.Greenlet | None = None
+        self._left: list[gevent.Greenlet] = []
+        """Hang up the sessions that were renewed."""
+        self._asleep_until_ns = 0
+        """When the conversation wakes by itself; 0 while it is awake."""
 
     def hang_up(self) -> None:
         """End the call now: the run is over. The turn under way is cut off and says so."""
@@ -178,6 +190,9 @@ class Line:
         """Take in what a message or a tick meant, and send what the dialect answers to it."""
         if self._intake.take(signals, read_ns):
             self._changed.set()
+        tick_ns = self.dialect.next_tick_ns()
+        if tick_ns is not None and tick_ns < self._asleep_until_ns:
+            self._changed.set()
         self._send_posted()
 
     def _tool_answered(self) -> None:
@@ -222,9 +237,10 @@ class Line:
     def _sleep_until(self, until_ns: int) -> None:
         """Wait for an instant, for something to happen, or for the dialect's next tick, which is seen to here."""
         tick_ns = self.dialect.next_tick_ns()
-        wake_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
+        wake_ns = self._asleep_until_ns = until_ns if tick_ns is None else min(until_ns, tick_ns)
         self._changed.wait(max(0.0, (wake_ns - time.monotonic_ns()) / 1e9))
         self._changed.clear()
+        self._asleep_until_ns = 0
         if tick_ns is not None and (now_ns := time.monotonic_ns()) >= tick_ns:
             self._take(self.dialect.tick(now_ns), now_ns)
 
@@ -240,6 +256,12 @@ class Line:
         if self._closed is None:
             return False
         closed = self._closed
+        if self._intake.ready and self._renewals.expired(closed.at_ns):
+            said = "the server ended the session when its time was over"
+            self._fail(
+                Failure("closed", stage, EXPIRED, said, close_code=closed.code, close_reason=closed.reason or None)
+            )
+            return True
         error = self.tracker.last_error if stage == "ready" else None
         self._fail(
             _refused(error, stage, closed)

@@ -14,6 +14,7 @@ from bench.dialects.dialect import Dialect
 from bench.facts.phases import Phases
 from bench.facts.timeline import Labels, Timeline, TurnFacts
 from bench.session.frames import FrameBank
+from bench.session.tokens import Tokens
 from bench.session.tools import Toolbox
 from bench.session.tracker import Bounds
 from bench.transport.channel import ConnectOptions, Transport
@@ -56,6 +57,8 @@ class CallPlan:
     """Of what is random in those answers."""
     record: bool = False
     """Whether the call is kept as sound."""
+    tokens: Tokens | None = None
+    """Where the call gets a short-lived key; None: `connect` holds all it needs."""
 
 
 @dataclass(slots=True)

@@ -52,8 +52,8 @@ def _figures(config: SiteConfig) -> Table:
         ("now", "the newest run that says something of the target, with the 95 % interval of that run"),
         (f"last {WINDOW} runs", "the mean of the medians (or p95) of the newest runs of the same scenario under "
          f"the same conditions, fewer where there are fewer. From {LEAST_NIGHTS} runs on the 95 % interval comes from "
-         "how much these runs differ (Student's t), with fewer from the calls of the run. Shares are pooled over the runs; "
-         "their interval is the wider one of Wilson's and that of the runs"),
+         "how much these runs differ (Student's t), with fewer from the calls of the run. Shares are pooled over the "
+         "runs; their interval is the wider one of Wilson's and that of the runs"),
         ("no measurements yet", "nobody measured it. It is not zero and not good"),
     )  # fmt: skip
     return _defined("Figures", rows)

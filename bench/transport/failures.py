@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from bench.config.redactor import Redactor
 from bench.facts.failure import ErrorKind, Failure
 
-Part = Literal["dns", "tcp", "proxy", "tls", "upgrade"]
-"""What a connection was busy with; finer than a stage."""
+Part = Literal["dns", "tcp", "proxy", "tls", "upgrade", "request"]
+"""What a connection was busy with; finer than a stage. `request`: a plain request waits for its answer."""
 
 MAX_MESSAGE_CHARS = 500
 MAX_CODE_CHARS = 120
@@ -83,6 +83,8 @@ def of_os_error(error: OSError, part: Part, where: str) -> Failure:
         kind = "tls"
     if part == "upgrade" and code == "reset":
         return Failure("handshake", "upgrade", "reset", f"{where}: connection reset before the upgrade was answered")
+    if part == "request" and code == "reset":
+        return Failure("connect", "connect", "reset", f"{where}: connection reset before the request was answered")
     if part == "proxy" and kind == "connect":
         code = f"proxy_{code}"
     stage: Literal["connect", "upgrade"] = "upgrade" if part == "upgrade" else "connect"

@@ -95,10 +95,10 @@ def read_body(wire: Wire, head: Head, until_ns: int) -> bytes:
         if not data:
             break
         body += data
-    return _dechunk(body) if chunked else body
+    return dechunked(body) if chunked else body
 
 
-def _dechunk(body: bytes) -> bytes:
+def dechunked(body: bytes) -> bytes:
     """The content of a chunked body, whole or cut short (RFC 9112 section 7.1)."""
     out = b""
     while body:

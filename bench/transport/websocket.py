@@ -75,8 +75,10 @@ def connect(options: ConnectOptions, connection: Connection) -> WebSocket:
     """
     uri = _target(options)
     redactor = options.knowing_secrets()
-    connection.started_ns = time.monotonic_ns()
-    progress = Dialing(connection.started_ns + int(options.connect_timeout_s * 1e9))
+    now_ns = time.monotonic_ns()
+    if connection.started_ns is None:
+        connection.started_ns = now_ns
+    progress = Dialing(now_ns + int(options.connect_timeout_s * 1e9))
     timer = Patience(options.connect_timeout_s)
     try:
         wire = dial(

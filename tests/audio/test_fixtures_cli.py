@@ -41,6 +41,7 @@ SHORT_TAILS_MS = {"password-login-kal16": 138, "long-bill-kal16": 90}
 """Ends that were corrected by hand: a soft last sound is later than the level detector has it."""
 
 
+@pytest.mark.slow
 def test_the_shipped_catalogue_holds_up() -> None:
     catalogue = load_catalogue(shipped_catalogue())
     fixtures = catalogue.fixtures.values()

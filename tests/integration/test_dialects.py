@@ -82,10 +82,30 @@ def test_gemini_live_is_measured_as_it_was(tmp_path: Path, mode: str) -> None:
     assert turns["out_audio"].notna().all()
 
 
+def test_elevenlabs_agents_are_measured_as_they_were(tmp_path: Path) -> None:
+    seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=4, dialect="elevenlabs-agents")
+    assert seen.code == 0, seen.out
+    table = checked(seen)
+    for name in ("ttft_ms", "first_audio_ms", "first_audible_ms"):
+        within(table[f"{name}_error"])
+    turns = seen.run.turns
+    assert turns["endpoint_ms"].isna().all(), "the server never says when it heard the caller stop"
+    assert (turns["wer"] == 0).all()
+    assert turns["out_audio"].isna().all(), "usage is not told in the call"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["server_vad", "manual"])
-@pytest.mark.parametrize("dialect", ["openai-beta", "gemini-live"])
-def test_fifty_calls_at_once(tmp_path: Path, mode: str, dialect: str) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "mode"),
+    [
+        ("openai-beta", "server_vad"),
+        ("openai-beta", "manual"),
+        ("gemini-live", "server_vad"),
+        ("gemini-live", "manual"),
+        ("elevenlabs-agents", "server_vad"),
+    ],
+)
+def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
     session = {"turn_detection": mode}
     seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect=dialect, session=session)
     table = checked(seen)
@@ -103,7 +123,26 @@ def test_faults_are_told_by_their_types(tmp_path: Path, dialect: str) -> None:
     assert "rate_limit" in set(seen.run.sessions["error_kind"].dropna())
 
 
-@pytest.mark.parametrize(("spoken", "used"), [("openai-beta", "openai"), ("openai", "openai-beta")])
+def test_faults_of_an_agent_that_tells_no_usage(tmp_path: Path) -> None:
+    profile = {**PROFILE, "faults": FAULTS}
+    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=7, dialect="elevenlabs-agents", **SHORT)
+    turns = seen.run.turns
+    assert sorted(turns["status"]) == ["failed", "failed", "no_reply", "no_reply", "ok", "ok"]
+    assert set(turns["error_kind"].dropna()) >= {"server", "closed"}
+    assert "rate_limit" in set(seen.run.sessions["error_kind"].dropna())
+
+
+TITLES = {
+    "openai": "the GA shape",
+    "openai-beta": "the beta shape",
+    "elevenlabs-agents": "the protocol of ElevenLabs Agents",
+}
+
+
+@pytest.mark.parametrize(
+    ("spoken", "used"),
+    [("openai-beta", "openai"), ("openai", "openai-beta"), ("elevenlabs-agents", "openai")],
+)
 def test_the_wrong_shape_is_the_first_line_of_the_report(tmp_path: Path, spoken: str, used: str) -> None:
     (tmp_path / "profile.yaml").write_text("reply_length: 400ms\n")
     with simulated_server(tmp_path / "profile.yaml", dialect=spoken) as url:
@@ -114,5 +153,4 @@ def test_the_wrong_shape_is_the_first_line_of_the_report(tmp_path: Path, spoken:
     assert done.returncode == 8
     lines = [line.strip() for line in done.stdout.splitlines()]
     verdict = next(place for place, line in enumerate(lines) if "UNREACHABLE" in line)
-    shape = {"openai": "the GA shape", "openai-beta": "the beta shape"}[spoken]
-    assert lines[verdict + 1] == f"this server speaks {shape}; use dialect: {spoken}"
+    assert lines[verdict + 1] == f"this server speaks {TITLES[spoken]}; use dialect: {spoken}"

@@ -9,11 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.dialects import dialect_of
+from bench.dialects.dialect import Dialect
 from bench.dialects.openai import OpenAIDialect
 from bench.facts.connection import Connection
 from bench.facts.timeline import Labels, Timeline, TurnFacts, timeline_to_dict
@@ -30,11 +33,12 @@ from bench.store.folder import RunFolder
 from bench.store.reader import iter_timelines
 from bench.store.rows import Damage, spool_tables
 from bench.store.spool import SpoolWriter
+from tests.support.healthy_turns import HEALTHY_TURNS
+from tests.support.spoiled import ODD, mutated
 
 MESSAGES = 10_000
 PER_SESSION = 100
 S = 1_000_000_000
-ODD: list[Any] = [None, True, -1, 0, 1e308, "", "x" * 5000, [], {}, [[]], {"id": {}}, "\ud800", float("inf"), 2**70]
 
 
 def healthy_turn() -> list[dict[str, Any]]:
@@ -71,41 +75,11 @@ def healthy_turn() -> list[dict[str, Any]]:
     ]
 
 
-def mutated(message: dict[str, Any], rng: random.Random) -> str | bytes:
-    """One message, spoiled in one of several ways; sometimes left whole."""
-    way = rng.randrange(9)
-    body: Any = json.loads(json.dumps(message))
-    holder = body
-    while rng.random() < 0.5:
-        inner = [value for value in holder.values() if isinstance(value, dict) and value]
-        if not inner:
-            break
-        holder = rng.choice(inner)
-    key = rng.choice(list(holder))
-    if way == 0:
-        del holder[key]
-    elif way in {1, 2}:
-        holder[key] = rng.choice(ODD)
-    elif way == 3:
-        holder[rng.choice(["type", "delta", "audio", "id", "usage"])] = rng.choice(ODD)
-    text = json.dumps(body)
-    if way == 4:
-        return text[: rng.randrange(len(text))]
-    if way == 5:
-        raw = bytearray(text.encode())
-        for _ in range(rng.randint(1, 8)):
-            raw[rng.randrange(len(raw))] = rng.randrange(256)
-        return bytes(raw)
-    if way == 6:
-        return text + text
-    if way == 7:
-        return rng.choice(["", "null", "[]", "{}", "[" * 3000, '"', "\x00", text.encode("utf-16")])
-    return text
-
-
-def play(rng: random.Random, index: int) -> Timeline:
+def play(
+    rng: random.Random, index: int, dialect: Dialect | None = None, messages: Sequence[dict[str, Any]] | None = None
+) -> Timeline:
     """One session that hears `PER_SESSION` spoiled messages in one turn."""
-    dialect = OpenAIDialect(SessionConfig())
+    dialect = dialect or OpenAIDialect(SessionConfig())
     labels = Labels("run", "w0", f"run/{index}", index, 0, "fuzz", "p", "local-pipeline", "openai", "ws")
     connection = Connection(0, 1, {"dns": 2, "tcp": 3, "upgrade": 4}, 4, 5, 90 * S)
     timeline = Timeline(labels, connection, 24_000, False, 1, True)
@@ -113,10 +87,13 @@ def play(rng: random.Random, index: int) -> Timeline:
     intake = Intake(timeline, dialect, tracker, Listener(dialect, jitter_buffer_ms=60))
     turn = TurnFacts(0, 0, "f", S, S, 2 * S, 2 * S, "hello there", "en", "us", "v")
     tracker.begin(turn)
-    messages = healthy_turn()
+    messages = healthy_turn() if messages is None else messages
     for place in range(PER_SESSION):
         at_ns = 2 * S + place * 20_000_000
         intake.take(dialect.receive(mutated(rng.choice(messages), rng), at_ns), at_ns)
+        if (due_ns := dialect.next_tick_ns()) is not None and due_ns <= at_ns:
+            intake.take(dialect.tick(at_ns), at_ns)
+        dialect.data_to_send()
         tracker.over(at_ns)
         assert tracker.next_check_ns(at_ns) > at_ns
     turn.end, turn.ended_ns = "completed", 6 * S
@@ -149,6 +126,22 @@ def test_spoiled_messages_harm_nothing(tmp_path: Path) -> None:
     stored = list(iter_timelines(folder.root))
     assert [timeline_to_dict(back)["turns"] for back in stored] == [timeline_to_dict(one)["turns"] for one in timelines]
     assert sum(len(timeline.entries) for timeline in timelines) > MESSAGES / 4
+
+
+@pytest.mark.parametrize("name", HEALTHY_TURNS)
+def test_two_thousand_spoiled_messages_of_another_dialect(name: str) -> None:
+    rng = random.Random(21)
+    anchor = WallAnchor(monotonic_ns=0, unix_s=1.8e9)
+    answered = 0
+    for index in range(20):
+        speaks = dialect_of(name)(SessionConfig.model_validate({}, context={"dialect": name}), "m")
+        timeline = play(rng, index, speaks, HEALTHY_TURNS[name])
+        row = measure_turn(timeline, timeline.turns[0], wall_anchor=anchor, book=default_books())
+        measure_session(timeline, [row], anchor, book=default_books())
+        answered += row.first_audible_ms is not None
+        assert row.first_audible_ms is None or 0 <= row.first_audible_ms <= PER_SESSION * 20
+        timeline_to_dict(timeline)
+    assert answered
 
 
 @pytest.mark.parametrize("value", ODD)

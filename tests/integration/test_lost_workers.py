@@ -49,6 +49,7 @@ def test_a_worker_that_is_stopped_for_good_is_given_up(scenario: Path, tmp_path:
     assert not Path(f"/proc/{pid}").exists(), "it would go on with its calls one day"
 
 
+@pytest.mark.slow
 def test_workers_of_a_killed_master_hang_up(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with voice_server() as url:
@@ -64,6 +65,7 @@ def test_workers_of_a_killed_master_hang_up(scenario: Path, tmp_path: Path) -> N
     assert bench("report", out).returncode == ExitCode.INCOMPLETE
 
 
+@pytest.mark.slow
 def test_a_worker_asked_to_leave_makes_the_run_incomplete(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     port = free_port()

@@ -35,7 +35,10 @@ def run_with_pauses(out: Path, *words: str | Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("bound", "late", "code", "verdict"),
-    [("60ms", True, ExitCode.INVALID_GENERATOR, "invalid"), ("10s", False, ExitCode.PASS, "pass")],
+    [
+        ("60ms", True, ExitCode.INVALID_GENERATOR, "invalid"),
+        pytest.param("10s", False, ExitCode.PASS, "pass", marks=pytest.mark.slow),
+    ],
 )
 def test_late_turns_leave_the_percentiles_and_make_the_run_invalid(
     scenario: Path, tmp_path: Path, bound: str, late: bool, code: int, verdict: str

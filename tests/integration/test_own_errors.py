@@ -41,7 +41,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("part", list(SABOTAGE))
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[] if part == "conversation" else pytest.mark.slow) for part in SABOTAGE]
+)
 def test_an_error_of_our_own_is_named_and_the_run_goes_on(scenario: Path, tmp_path: Path, part: str) -> None:
     out = tmp_path / "run"
     with voice_server() as url:

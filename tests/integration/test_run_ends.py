@@ -98,6 +98,7 @@ def test_few_open_files_are_said_before_the_run(scenario: Path, tmp_path: Path) 
         assert "open files in a process; the limit is 80" in done.stderr
 
 
+@pytest.mark.slow
 def test_too_few_open_files_for_open_arrivals_make_the_run_invalid(scenario: Path, tmp_path: Path) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (140, 140))

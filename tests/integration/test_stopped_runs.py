@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from bench.errors import ExitCode
 from tests.support.processes import bench, voice_server
@@ -30,19 +31,19 @@ def test_a_killed_run_still_reports_its_rows(scenario: Path, tmp_path: Path) -> 
     assert len(pd.read_csv(out / "turns.csv")) == len(written) >= 6
 
 
-def test_ctrl_c_finishes_open_calls_and_writes_the_report(scenario: Path, tmp_path: Path) -> None:
-    for workers in ("0", "2"):
-        out = tmp_path / f"run{workers}"
-        with voice_server() as url:
-            load = ["--set", "load.callers=4", "--set", "load.duration=60s", "--set", "load.sessions=null"]
-            run = start("run", scenario, "--url", url, "--out", out, *load, "--workers", workers)
-            wait_for(out, 4)
-            run.send_signal(signal.SIGINT)
-            output, _ = run.communicate(timeout=60)
-        assert run.returncode == ExitCode.INTERRUPTED, output
-        sessions = pd.read_parquet(out / "sessions.parquet")
-        assert (sessions["turns_ended"] == 2).all(), "open calls were let finish"
-        assert "interrupted" in (out / "report.md").read_text().lower()
+@pytest.mark.parametrize("workers", ["2", pytest.param("0", marks=pytest.mark.slow)])
+def test_ctrl_c_finishes_open_calls_and_writes_the_report(scenario: Path, tmp_path: Path, workers: str) -> None:
+    out = tmp_path / "run"
+    with voice_server() as url:
+        load = ["--set", "load.callers=4", "--set", "load.duration=60s", "--set", "load.sessions=null"]
+        run = start("run", scenario, "--url", url, "--out", out, *load, "--workers", workers)
+        wait_for(out, 4)
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=60)
+    assert run.returncode == ExitCode.INTERRUPTED, output
+    sessions = pd.read_parquet(out / "sessions.parquet")
+    assert (sessions["turns_ended"] == 2).all(), "open calls were let finish"
+    assert "interrupted" in (out / "report.md").read_text().lower()
 
 
 def test_time_ends_a_run_and_every_ended_turn_is_in(scenario: Path, tmp_path: Path) -> None:
@@ -61,6 +62,7 @@ def test_time_ends_a_run_and_every_ended_turn_is_in(scenario: Path, tmp_path: Pa
     assert (sessions["status"] == "stopped").any(), "some calls were cut off by the end of the grace"
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_waiting_for_workers_leaves_nothing(scenario: Path, tmp_path: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         out = tmp_path / "run"

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from bench.errors import ExitCode
 from tests.support.processes import bench, voice_server
@@ -52,6 +53,7 @@ def test_a_worker_of_another_machine_sends_rows_and_events(scenario: Path, tmp_p
     assert len(pd.read_parquet(out / "turns.parquet")) == 48
 
 
+@pytest.mark.slow
 def test_a_stranger_at_the_port_of_the_master_changes_nothing(scenario: Path, tmp_path: Path) -> None:
     out, port, token = tmp_path / "run", free_port(), "t" * 32
     load = ("--set", "load.callers=2", "--set", "load.sessions=2")

@@ -112,7 +112,7 @@ def same(found: np.ndarray[Any, Any], stored: Any) -> None:
 
 
 @given(signals(), st.sampled_from(MODELS), st.sampled_from(SPOKEN))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=30)
 def test_rows_are_priced_as_they_were_when_they_ended(
     replies: list[Signal], model: str | None, spoken: str | None
 ) -> None:
@@ -123,7 +123,7 @@ def test_rows_are_priced_as_they_were_when_they_ended(
 
 
 @given(signals(), st.sampled_from(MODELS), st.sampled_from(SPOKEN), st.sampled_from([NO_BOOKS, default_books()]))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=30)
 def test_a_run_without_prices_can_be_priced_later(
     replies: list[Signal], model: str | None, spoken: str | None, before: Books
 ) -> None:

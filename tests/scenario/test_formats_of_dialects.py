@@ -18,4 +18,26 @@ def test_telephone_audio_where_there_is_none(name: str, key: str, problems: Any)
     )
     other = "s.yaml:5: seed: found -1; allowed: 0 or more"
     said = f"s.yaml:3: session.{key}: found 'pcmu'; dialect {name} has no such format; allowed: pcm16"
-    assert found == ([said, other] if name in {"gemini-live", "qwen-omni"} else [other])
+    assert found == ([said, other] if name in {"gemini-live", "qwen-omni", "elevenlabs-agents"} else [other])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "turn_detection: manual",
+            "session.turn_detection: found 'manual'; dialect elevenlabs-agents has no such detection; "
+            "allowed: server_vad",
+        ),
+        (
+            "output: text",
+            "session.output: found 'text'; dialect elevenlabs-agents has no such replies; allowed: audio",
+        ),
+    ],
+)
+def test_what_a_dialect_does_not_have_is_refused(line: str, said: str, problems: Any) -> None:
+    found = problems(
+        "name: t\ntarget: {dialect: elevenlabs-agents, url: 'wss://h/', model: m}\n"
+        f"session: {{{line}}}\nconversation: [{{say: yes-slt}}]\n"
+    )
+    assert found == [f"s.yaml:3: {said}"]

@@ -76,7 +76,7 @@ def counts_sentence(pair: Pair, base: str) -> str:
 def row_sentence(row: MetricDifference, letter: str, base: str) -> str:
     """What one measure says: `first audible p50: B 748, A 702 ms: worse by 46 ms (+6.5 %; 95 %: +27..+66 ms)`."""
     fold = f" {row.fold}" if row.fold else ""
-    unit = f" {row.unit}" if row.unit in {"ms", "s", "tokens/s", "x"} else ""
+    unit = f" {row.unit}" if row.unit in {"ms", "s", "tokens/s", "words/min", "x"} else ""
     said = f"{row.title}{fold}: {letter} {value_text(row, row.b)}, {base} {value_text(row, row.a)}{unit}"
     if row.refused:
         return f"{said}: not compared, {row.refused}"

@@ -77,7 +77,7 @@ def named(row: GateRow) -> str:
 
 def with_unit(row: GateRow, value: float | None) -> str:
     """`743 ms`."""
-    return f"{shown(row, value)}{f' {row.unit}' if row.unit in {'ms', 's', 'tokens/s', 'x'} else ''}"
+    return f"{shown(row, value)}{f' {row.unit}' if row.unit in {'ms', 's', 'tokens/s', 'words/min', 'x'} else ''}"
 
 
 def regression_sentence(row: GateRow) -> str:

@@ -121,7 +121,7 @@ class LocalSession(StreamingSession):
             [sentence.strip() for sentence in sentences],
             voice=request.voice,
             speed=request.speed,
-            audio_format=request.output_format.encoding,
+            audio_format=request.output_format,
             pause_ms=PAUSE_MS,
         )
         try:

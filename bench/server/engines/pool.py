@@ -18,6 +18,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.audio.formats import AudioFormat
 from bench.server.engines.base import EngineError
 from bench.server.engines.speech_worker import LENGTH, packed
 from bench.server.processes import stop_children
@@ -194,7 +195,7 @@ class WorkerPool:
         return utterance
 
     def say(
-        self, sentences: list[str], *, voice: str, speed: float, audio_format: str, pause_ms: int
+        self, sentences: list[str], *, voice: str, speed: float, audio_format: AudioFormat, pause_ms: int
     ) -> list[asyncio.Future[bytes]]:
         """Ask for all sentences at once: the encoded audio of each, in order, as soon as it is spoken.
 

@@ -54,12 +54,12 @@ class SpeechWorker:
         self._free.append(known.decoder)
         return known.finish()
 
-    def say(self, text: str, pause_ms: int, voice: str, speed: float, audio_format: str) -> bytes:
+    def say(self, text: str, pause_ms: int, voice: str, speed: float, audio_format: AudioFormat) -> bytes:
         """A spoken sentence and the pause behind it."""
-        wanted, rate_hz = AudioFormat.usual(audio_format), self._synthesiser.rate_hz
+        rate_hz = self._synthesiser.rate_hz
         samples = self._synthesiser.say(text, voice=voice, speed=speed)
         pause = np.zeros(rate_hz * pause_ms // 1000, dtype=np.int16)
-        return wanted.encode(resample(np.concatenate((samples, pause)), rate_hz, wanted.rate_hz))
+        return audio_format.encode(resample(np.concatenate((samples, pause)), rate_hz, audio_format.rate_hz))
 
 
 def main() -> None:

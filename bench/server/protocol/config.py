@@ -148,10 +148,10 @@ def shown(settings: Json, session_id: str, expires_at_s: int) -> Json:
     return {"id": session_id, "object": kind, "expires_at": expires_at_s, **settings}
 
 
-def audio_format(value: Mapping[str, Any], pcm_hz: int = 24_000) -> AudioFormat:
-    """The codec a validated `format` object names; `pcm_hz` is the rate of PCM."""
+def audio_format(value: Mapping[str, Any], pcm_hz: int | None = None) -> AudioFormat:
+    """The codec a validated `format` object names; `pcm_hz` is the rate of PCM, where it is not the object's."""
     found = FORMATS[value["type"]]
-    return AudioFormat("pcm16", pcm_hz) if found.encoding == "pcm16" else found
+    return AudioFormat("pcm16", pcm_hz or int(value.get("rate", 24_000))) if found.encoding == "pcm16" else found
 
 
 def silence_ms(turn_detection: Mapping[str, Any]) -> int:

@@ -18,7 +18,6 @@ Result = TypeVar("Result")
 WORDS = {
     "balance-rms": {"what", "balance", "checking", "account"},
     "opening-hours-rms": {"what", "opening", "saturday"},
-    "cancel-refund-rms": {"cancel", "order", "refund"},
 }
 
 

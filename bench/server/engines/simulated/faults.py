@@ -37,8 +37,11 @@ TurnKind = Literal[
     "bad_arguments",
     "cross_talk",
 ]
+SecretKind = Literal["secret_http", "dead_secret"]
 SESSION_KINDS: tuple[str, ...] = get_args(SessionKind)
 TURN_KINDS: tuple[str, ...] = get_args(TurnKind)
+SECRET_KINDS: tuple[str, ...] = get_args(SecretKind)
+"""Of requests for client secrets, which are counted from 0 as sessions are."""
 # The keys a kind takes beside `kind` and the ones that say when; of a list, the first value is the default.
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "refuse": ("how",),
@@ -64,6 +67,8 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "unknown_tool": (),
     "bad_arguments": ("how",),
     "cross_talk": ("how",),
+    "secret_http": ("status", "delay"),
+    "dead_secret": (),
 }
 HOW: dict[str, tuple[str, ...]] = {
     "refuse": ("reset", "not_listening"),
@@ -74,6 +79,7 @@ HOW: dict[str, tuple[str, ...]] = {
 STATUS: dict[str, tuple[int | str, ...]] = {
     "http": (503, 401, 403, 429),
     "done": ("failed", "incomplete", "cancelled"),
+    "secret_http": (401, 403, 429, 503),
 }
 CLOSE_CODES: dict[str, tuple[int, ...]] = {"close": (1011, 1006, 1008, 4000), "error_then_close": (1008, 1011, 4000)}
 
@@ -81,7 +87,7 @@ CLOSE_CODES: dict[str, tuple[int, ...]] = {"close": (1011, 1006, 1008, 4000), "e
 class Fault(Block):
     """One fault; it applies where all of `rate`, `at_turn` and `sessions` that are given agree."""
 
-    kind: SessionKind | TurnKind = Field(description="What goes wrong.")
+    kind: SessionKind | TurnKind | SecretKind = Field(description="What goes wrong.")
     rate: float | None = Field(
         default=None, description="Share of the sessions, or turns, that it applies to.", ge=0, le=1
     )
@@ -99,7 +105,7 @@ class Fault(Block):
     def complaints(self) -> Iterator[Complaint]:
         if self.rate is None and self.at_turn is None and self.sessions is None:
             yield Complaint(("kind",), "nothing says when; allowed: rate, at_turn or sessions beside it")
-        if self.kind in SESSION_KINDS and self.at_turn is not None:
+        if self.kind in (*SESSION_KINDS, *SECRET_KINDS) and self.at_turn is not None:
             yield Complaint(("at_turn",), f"found with '{self.kind}', which applies to a whole session; leave it out")
         for key in ("after", "delay", "how", "status", "code", "error_code"):
             if getattr(self, key) is not None and key not in PARAMETERS[self.kind]:
@@ -145,6 +151,11 @@ NO_FAULTS: Faults = {}
 def session_faults(faults: Sequence[Fault], seed: int, session: int) -> Faults:
     """What applies to the whole of session `session`."""
     return _applying(faults, SESSION_KINDS, seed, session, None)
+
+
+def secret_faults(faults: Sequence[Fault], seed: int, number: int) -> Faults:
+    """What applies to the request number `number` for a client secret."""
+    return _applying(faults, SECRET_KINDS, seed, number, None)
 
 
 def turn_faults(faults: Sequence[Fault], seed: int, session: int, turn: int) -> Faults:

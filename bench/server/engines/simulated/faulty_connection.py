@@ -6,13 +6,14 @@ What goes wrong in a call is in `engine` and `reply_plan`; the plain `ServerConn
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from bench.server.access import unauthorized
 from bench.server.engines.simulated.engine import SimulatedEngine
-from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
+from bench.server.engines.simulated.faults import NO_FAULTS, secret_faults, session_faults
 from bench.server.engines.simulated.profile import Limits
 from bench.server.http_requests import HttpRequest, error_body
 from bench.server.protocol.client_errors import ProtocolError
@@ -60,9 +61,9 @@ class FaultyConnection(ServerConnection):
         wait_s = self._limits.retry_after / 1000
         if (fault := self._faults.get("http")) is not None:
             status = int(fault.chosen_status)
-        elif self._is_full and self._limits.refuse_with != "error" and self.service.access.admit(request.headers):
+        elif self._is_full and self._limits.refuse_with != "error" and self.grant_of(request):
             status = int(self._limits.refuse_with)
-        elif self._limits.at_handshake and self.service.access.admit(request.headers):
+        elif self._limits.at_handshake and self.grant_of(request):
             wait_s = self._engine.allowance.wait_s()
             status = 429 if wait_s > 0 else None
         if status is None:
@@ -77,6 +78,31 @@ class FaultyConnection(ServerConnection):
         facts = {"at_ns": time.monotonic_ns(), "number": self.number, "status": status, "headers": extra}
         self.service.truth.add("refusal", "", **facts)
         self.answer(HTTPStatus(status), _BODIES[status], extra=extra)
+
+    def give_secret(self, request: HttpRequest, *, asked_ns: int, number: int, dead: bool = False) -> None:
+        profile = self._engine.profile
+        faults = secret_faults(profile.faults, profile.seed, number)
+        rng = random.Random(f"{profile.seed}/client_secret/{number}")
+        delay_ms = profile.client_secrets.delay.draw_ms(rng, self._engine.open_sessions)
+        refusal = faults.get("secret_http")
+        if refusal is not None:
+            delay_ms += refusal.delay_ms(0)
+
+        def give() -> None:
+            if refusal is None:
+                super(FaultyConnection, self).give_secret(
+                    request, asked_ns=asked_ns, number=number, dead="dead_secret" in faults
+                )
+                return
+            status = int(refusal.chosen_status)
+            facts = {"number": number, "asked_ns": asked_ns, "status": status, "secret": None}
+            self.service.truth.add("client_secret", "", at_ns=time.monotonic_ns(), **facts)
+            self.answer(HTTPStatus(status), _BODIES[status])
+
+        if delay_ms > 0:
+            self.service.deadlines.at(asked_ns + round(delay_ms * 1e6), give)
+        else:
+            give()
 
     def limit_headers(self) -> Mapping[str, str]:
         return self._engine.allowance.headers() if self._limits.headers else {}

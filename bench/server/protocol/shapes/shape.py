@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from bench.server.access import RequestHeaders, offered_subprotocols
 from bench.server.http_requests import HttpRequest
+from bench.server.options import REALTIME_PATH
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.commands import Event
@@ -21,14 +22,36 @@ class Shape:
     """The GA shape, and what another one may change of it. One object serves one connection."""
 
     name: ClassVar[str] = "openai"
-    paths: ClassVar[tuple[str, ...]] = ("/v1/realtime",)
+    paths: ClassVar[tuple[str, ...]] = (REALTIME_PATH,)
     """Where sockets of this shape are opened; the first is the one that the server prints."""
     model_keys: ClassVar[tuple[str, ...]] = ("model",)
     """Parameters of the URL that name the model."""
     binary: ClassVar[bool] = False
     """Messages to the client go in binary frames, though they are JSON."""
+    announces_end: ClassVar[bool] = False
+    """The client is told shortly before its session is ended."""
+    resumes: ClassVar[bool] = False
+    """A session can go on with the conversation of another."""
+    beat_ms: ClassVar[int | None] = None
+    """How often `beat` is asked what to send by itself; None: never."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
+
+    secret_path: ClassVar[str] = f"{REALTIME_PATH}/client_secrets"
+    """Where a short-lived secret is asked for with the key,"""
+    secret_method: ClassVar[str] = "POST"
+    secrets_hold_a_session: ClassVar[bool] = True
+    """What asks for a secret may configure the session that is opened with it."""
+
+    @classmethod
+    def secret_answer(cls, request: HttpRequest, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer that gives the secret `made`."""
+        return made
+
+    @classmethod
+    def key_of(cls, request: HttpRequest) -> str | None:
+        """The key of a request, where it is not in a header."""
+        return None
 
     @classmethod
     def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
@@ -50,6 +73,14 @@ class Shape:
     def settings(self, default: config.Json) -> config.Json:
         """The configuration of a new session, where this shape's own defaults differ."""
         return default
+
+    def settled(self, settings: config.Json) -> config.Json:
+        """The configuration after an update, where this shape knows more of it than the update could say."""
+        return settings
+
+    def beat(self) -> Iterable[Mapping[str, Any]]:
+        """What is sent each `beat_ms`, whatever the session does. Raises `ProtocolError` to end the connection."""
+        return ()
 
     def incoming(self, message: object) -> Iterable[object]:
         """A client's message as events of the session. Raises `ProtocolError` for what cannot be translated."""

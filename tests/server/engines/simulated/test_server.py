@@ -240,6 +240,7 @@ def test_several_processes_share_a_port_and_stop_together(tmp_path: Path) -> Non
     assert all(numbers), "one process took every connection"
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_server_with_an_error() -> None:
     with server_process(engine="simulated", processes=2) as (process, _):
         first, second = psutil.Process(process.pid).children()

@@ -1,0 +1,60 @@
+"""Client secrets of the Realtime API: asking for one with the real key, and calling with it.
+
+In: the address of a call. Out: the request for a secret (`POST .../client_secrets`), the secret in its answer, and the
+address with the secret. A backend of one's own may answer in the shape of 2024, `client_secret: {value, expires_at}`.
+Trap: a secret limits when a session may be opened; one that is open outlives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import orjson
+
+from bench.dialects.dialect import Address, ShortKey
+from bench.facts.http import HttpRequest
+
+_HTTP = {"ws": "http", "wss": "https"}
+_PATH = "/v1/realtime"
+
+
+def secret_request(address: Address, *, lifetime_s: int, url: str | None) -> HttpRequest:
+    """`POST {path of the calls}/client_secrets`, or to `url`; it names the model that calls name."""
+    parts = urlsplit(address.url)
+    path = f"{parts.path.rstrip('/') or _PATH}/client_secrets"
+    usual = urlunsplit((_HTTP.get(parts.scheme, parts.scheme), parts.netloc, path, "", ""))
+    session: dict[str, Any] = {"type": "realtime"}
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()} | dict(address.query)
+    if model := address.model or query.get("model"):
+        session["model"] = model
+    body = {"expires_after": {"anchor": "created_at", "seconds": lifetime_s}, "session": session}
+    headers = {**address.headers, "Content-Type": "application/json"}
+    return HttpRequest("POST", url or usual, headers, orjson.dumps(body))
+
+
+def secret_in(body: bytes) -> ShortKey:
+    """The secret of an answer in either shape; raises `ValueError` when there is none."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ValueError("the answer is not JSON") from None
+    answer = answer if isinstance(answer, Mapping) else {}
+    nested = answer.get("client_secret")
+    found = nested if isinstance(nested, Mapping) else answer
+    value, expires_at = found.get("value"), found.get("expires_at")
+    if not isinstance(value, str) or not value or not value.isprintable() or not value.isascii():
+        raise ValueError("the answer holds no `value` that is a client secret")
+    if isinstance(expires_at, int | float) and not isinstance(expires_at, bool) and expires_at > 0:
+        return ShortKey(value, float(expires_at))
+    return ShortKey(value)
+
+
+def address_with(address: Address, secret: ShortKey) -> Address:
+    """`address` with the secret as its bearer, and without the header that held the real key."""
+    mine = {address.key_header or "", "authorization"}
+    rest = {name: value for name, value in address.headers.items() if name.lower() not in {key.lower() for key in mine}}
+    headers = {**rest, "Authorization": f"Bearer {secret.value}"}
+    return replace(address, headers=headers, key_header="Authorization")
