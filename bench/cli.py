@@ -17,6 +17,7 @@ from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
+from bench.cli_live import live
 from bench.cli_quality import quality_app
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, output_width, readable, say
@@ -40,6 +41,7 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(live)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -182,13 +184,23 @@ def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
     ] = "*:5557",
-    web: Annotated[bool, typer.Option("--web", help="Show the run on a web page while it goes on.")] = False,
-    web_port: Annotated[
+    live_page: Annotated[
+        bool, typer.Option("--live", "--web", help="Show the run on a web page while it goes on, which can stop it.")
+    ] = False,
+    live_port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", min=0, max=65535, help="With --web: its port; 0 takes a free one. Default: 8089."),
+        typer.Option(
+            "--live-port",
+            "--web-port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="With --live: its port; 0 takes a free one. Default: 8089.",
+        ),
     ] = None,
-    web_host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="With --web: its address. Default: 127.0.0.1.")
+    live_host: Annotated[
+        str | None,
+        typer.Option("--live-host", "--web-host", metavar="HOST", help="With --live: its address. Default: 127.0.0.1."),
     ] = None,
     token: TokenOption = None,
     yes: Annotated[
@@ -199,8 +211,8 @@ def run(
     burner: Annotated[float, typer.Option("--burner", metavar="MS", hidden=True)] = 0.0,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
-    if not web and (web_port is not None or web_host is not None):
-        raise BenchError("--web-port and --web-host go with --web", hint="add --web")
+    if not live_page and (live_port is not None or live_host is not None):
+        raise BenchError("--live-port and --live-host go with --live", hint="add --live")
     loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
         from bench.run.plan import plan_text
@@ -208,33 +220,38 @@ def run(
         print(plan_text(loaded))
         return int(ExitCode.PASS)
     _patch_first()
+    from contextlib import ExitStack
+
+    from bench.live.address import DEFAULT_HOST, DEFAULT_PORT, LiveAddress
+    from bench.live.feed import LivePage
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
     from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
-    from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
     get_consent(loaded, yes=yes, ask=asker())
     console = open_console()
     watchers = [open_screen(console)]
-    if web:
-        address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
-        watchers.append(open_page(address, console))
     workforce = Workforce(local=workers, burner_ms=burner)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
-    try:
-        outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
-    except UnwrittenReportError as error:
-        say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
-        raise
+    with ExitStack() as stack:
+        if live_page:
+            port = DEFAULT_PORT if live_port is None else live_port
+            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
+            watchers.append(page.open)
+        try:
+            outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
+        except UnwrittenReportError as error:
+            say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
+            raise
     say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")

@@ -35,6 +35,7 @@ from bench.report.groups import groups
 from bench.report.headroom import headroom
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
+from bench.report.long_calls import long_calls
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.phases import phases_report
@@ -82,14 +83,14 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
     good = objectives_of(run.manifest)
     if good:
         rates.append(share(view, "goodput", good).rate())
-    thresholds = judge(_judged(view), bounds_of(run.manifest), good)
+    thresholds = judge(judged(view), bounds_of(run.manifest), good)
     found = Findings(
         run=run.manifest,
         started_at=run.manifest.started_at,
         elapsed_s=_elapsed_s(view),
         losses=run.reasons,
-        turns=_turn_counts(view),
-        calls=_call_counts(view),
+        turns=turn_counts(view),
+        calls=call_counts(view),
         rates=rates,
         objectives=objectives(thresholds, rates),
         thresholds=thresholds,
@@ -105,6 +106,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
         tasks=tasks(view),
+        long_calls=long_calls(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),
@@ -112,7 +114,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         cost=cost(view),
         bill=bill(view, again),
         headroom=headroom(view),
-        load=_load(view),
+        load=load_of(view),
         health=health(view, calibration, unreadable),
         recordings=recordings_report(view),
         calibration=calibration,
@@ -136,7 +138,7 @@ def _agree(health: Health, verdict: VerdictInfo) -> None:
         health.trust = "with care"
 
 
-def _judged(view: View) -> View:
+def judged(view: View) -> View:
     """What thresholds are about: every row, but of a search those of levels that the target was found to carry."""
     run = view.run
     if run.manifest.search is None:
@@ -146,7 +148,7 @@ def _judged(view: View) -> View:
     return view_of(replace(run, turns=turns, sessions=sessions))
 
 
-def _turn_counts(view: View) -> TurnCounts:
+def turn_counts(view: View) -> TurnCounts:
     return TurnCounts(
         total=len(view.turns),
         warmup=int(view.warmup.sum()),
@@ -174,7 +176,7 @@ def _planned(view: View) -> dict[str, Any]:
     }
 
 
-def _call_counts(view: View) -> CallCounts:
+def call_counts(view: View) -> CallCounts:
     return CallCounts(
         total=len(view.sessions),
         warmup=int(view.calls_warmup.sum()),
@@ -239,7 +241,7 @@ def _cross_talk(view: View) -> dict[str, Any]:
     return {"cross_talk": shown, "cross_talk_turns": len(rows)}
 
 
-def _load(view: View) -> LoadReport:
+def load_of(view: View) -> LoadReport:
     call, manifest = view.call, view.run.manifest
     elapsed = _elapsed_s(view)
     minutes = elapsed / 60 if elapsed and elapsed >= LEAST_S else None
