@@ -19,6 +19,7 @@ from bench.cli_gate import gate
 from bench.cli_history import history_app
 from bench.cli_live import live
 from bench.cli_quality import quality_app
+from bench.cli_site import site
 from bench.errors import BenchError, ExitCode
 from bench.terminal import drop_output, make_streams_safe, open_console, output_width, readable, say
 
@@ -41,6 +42,7 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(site)
 app.command()(live)
 
 
