@@ -17,9 +17,11 @@ from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
+from bench.cli_live import live
 from bench.cli_quality import quality_app
+from bench.cli_site import site
 from bench.errors import BenchError, ExitCode
-from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
+from bench.terminal import drop_output, make_streams_safe, open_console, output_width, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
@@ -40,6 +42,8 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(site)
+app.command()(live)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -182,13 +186,23 @@ def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
     ] = "*:5557",
-    web: Annotated[bool, typer.Option("--web", help="Show the run on a web page while it goes on.")] = False,
-    web_port: Annotated[
+    live_page: Annotated[
+        bool, typer.Option("--live", "--web", help="Show the run on a web page while it goes on, which can stop it.")
+    ] = False,
+    live_port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", min=0, max=65535, help="With --web: its port; 0 takes a free one. Default: 8089."),
+        typer.Option(
+            "--live-port",
+            "--web-port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="With --live: its port; 0 takes a free one. Default: 8089.",
+        ),
     ] = None,
-    web_host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="With --web: its address. Default: 127.0.0.1.")
+    live_host: Annotated[
+        str | None,
+        typer.Option("--live-host", "--web-host", metavar="HOST", help="With --live: its address. Default: 127.0.0.1."),
     ] = None,
     token: TokenOption = None,
     yes: Annotated[
@@ -199,8 +213,8 @@ def run(
     burner: Annotated[float, typer.Option("--burner", metavar="MS", hidden=True)] = 0.0,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
-    if not web and (web_port is not None or web_host is not None):
-        raise BenchError("--web-port and --web-host go with --web", hint="add --web")
+    if not live_page and (live_port is not None or live_host is not None):
+        raise BenchError("--live-port and --live-host go with --live", hint="add --live")
     loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
         from bench.run.plan import plan_text
@@ -208,34 +222,39 @@ def run(
         print(plan_text(loaded))
         return int(ExitCode.PASS)
     _patch_first()
+    from contextlib import ExitStack
+
+    from bench.live.address import DEFAULT_HOST, DEFAULT_PORT, LiveAddress
+    from bench.live.feed import LivePage
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
-    from bench.run.page import DEFAULT_HOST, DEFAULT_PORT, WebAddress, open_page
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
     get_consent(loaded, yes=yes, ask=asker())
     console = open_console()
     watchers = [open_screen(console)]
-    if web:
-        address = WebAddress(web_host or DEFAULT_HOST, DEFAULT_PORT if web_port is None else web_port)
-        watchers.append(open_page(address, console))
     workforce = Workforce(local=workers, burner_ms=burner)
     if master:
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
-    try:
-        outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
-    except UnwrittenReportError as error:
-        say(render_terminal(error.summary, error.folder))
-        raise
-    say(render_terminal(outcome.summary, outcome.folder.root))
+    with ExitStack() as stack:
+        if live_page:
+            port = DEFAULT_PORT if live_port is None else live_port
+            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
+            watchers.append(page.open)
+        try:
+            outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
+        except UnwrittenReportError as error:
+            say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
+            raise
+    say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")
     return outcome.exit_code
@@ -282,6 +301,14 @@ def report(
     price_as: Annotated[
         str | None, typer.Option("--price-as", metavar="MODEL", help="With --prices or --recompute: as this model.")
     ] = None,
+    reply_words: Annotated[
+        str | None,
+        typer.Option(
+            "--reply-words",
+            metavar="NAME",
+            help="Listen to the recorded replies with this recogniser: pocketsphinx, or module:function.",
+        ),
+    ] = None,
     prices: Annotated[
         str | None,
         typer.Option(
@@ -292,13 +319,17 @@ def report(
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
     from bench.report.reprice import reprice
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
     if (book or (price_as and not prices)) and not recompute:
         hint = "add --recompute; or to see other prices without changing the run: --prices BOOK [--price-as MODEL]"
         raise BenchError("--book and --price-as go with --recompute", hint=hint)
+    if prices and reply_words:
+        raise BenchError(
+            "--prices changes nothing in RUN, and --reply-words does", hint="give one of them, then the other"
+        )
     if prices and recompute:
         raise BenchError("--prices changes nothing in RUN, and --recompute does", hint="with --recompute use --book")
     if recompute:
@@ -307,14 +338,19 @@ def report(
         stored = measure_again(run_folder, book=book, price_as=price_as)
     else:
         stored = reopen(run_folder) if out is None and not prices else read_run(run_folder)
+    if reply_words:
+        from bench.run.recogniser import recogniser_of
+        from bench.run.reply_words import listen
+
+        stored = listen(stored, recogniser_of(reply_words, Path.cwd()))
     again = reprice(stored, prices, price_as) if prices else None
     out = out or (again.folder if again else None)
     try:
         summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
-        say(render_terminal(error.summary, run_folder))
+        say(render_terminal(error.summary, run_folder, output_width(LINE_WIDTH)))
         raise
-    say(render_terminal(summary, out or run_folder))
+    say(render_terminal(summary, out or run_folder, output_width(LINE_WIDTH)))
     if png:
         from bench.report.figures import write_figures
 

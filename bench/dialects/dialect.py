@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,8 @@ class Dialect(ABC):
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
     """Audio formats that a scenario may ask for, in either direction."""
+    renews: ClassVar[bool] = False
+    """A call can go on in a new session: `renew` forgets all that was of the old one."""
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
     """Who may decide that the caller's turn has ended."""
     outputs: ClassVar[tuple[str, ...]] = ("audio", "text")
@@ -116,6 +118,15 @@ class Dialect(ABC):
         """As `endpoint`, with the short-lived key in the place of the long-lived one."""
         raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
 
+    def renew(self) -> None:
+        """The session is over and the call goes on in a new one; `opening` is asked for next."""
+        self._outbox = []
+
+    @property
+    def resumes(self) -> bool:
+        """After `renew`: the server will go on with the context of the session before."""
+        return False
+
     # intents -> messages
 
     @abstractmethod
@@ -144,6 +155,10 @@ class Dialect(ABC):
 
     def ask_to_speak(self, step: int) -> Sequence[WireMessage]:
         """Messages that ask the agent to speak although the caller said nothing; empty where that cannot be asked."""
+        return ()
+
+    def retell(self, role: Literal["user", "assistant"], words: str) -> Sequence[WireMessage]:
+        """Messages that tell a new session what was said in the one before; empty where that cannot be told."""
         return ()
 
     def cancel_reply(self, response_id: str | None) -> Sequence[WireMessage]:

@@ -36,6 +36,7 @@ from bench.dialects import (
     turn_detections_of,
     voices_of,
 )
+from bench.dialects.session_renewal import RenewField, renew_field
 from bench.dialects.tools import ToolChoice, Tools
 
 AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
@@ -368,6 +369,7 @@ class SessionConfig(Block):
         description="What says that the session is configured: session.updated, or, where a server never sends that, "
         "session.created.",
     )
+    renew: RenewField = renew_field()
     extra: Annotated[dict[str, Any], BeforeValidator(_extra)] = Field(
         default_factory=dict,
         description="Keys merged as they are over the session configuration that is sent; an escape hatch, unchecked.",

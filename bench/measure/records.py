@@ -59,6 +59,8 @@ class TurnRecord:
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
+    renewals: int = 0
+    """How often its call had gone on in a new session when it began."""
     started_at: float
     """Wall-clock seconds (Unix) of the turn's first sample, from the worker's anchor; for plotting only."""
     ended_at: float | None
@@ -155,6 +157,14 @@ class TurnRecord:
     """Name and version of the text normaliser behind the counts."""
     transcription_ms: float | None = None
     transcription_error: str | None = None
+    reply_hypothesis: str | None = None
+    """What a local recogniser heard of the reply after the run; null unless that was asked for, as the next ones."""
+    reply_wer: float | None = None
+    reply_hits: int | None = None
+    reply_substitutions: int | None = None
+    reply_deletions: int | None = None
+    reply_insertions: int | None = None
+    reply_normaliser: str | None = None
     expectations: str | None = None
     """What the step expects of the reply, as JSON; null for nothing."""
     expect_pass: bool | None = None
@@ -257,6 +267,21 @@ class SessionRecord:
     connect_ms: float | None = None
     session_ready_ms: float | None = None
     duration_ms: float | None = None
+    renewals: int = 0
+    """How often the call went on in a new session."""
+    renewed_by: str | None = None
+    """Why, with counts: `after`, `expiry`, `notice`; null without renewals."""
+    renewals_resumed: int | None = None
+    """Those in which the server went on with the context of the session before."""
+    renewals_retold: int | None = None
+    """Texts of earlier turns that new sessions were told."""
+    renew_ms: float | None = None
+    server_session_ids: str | None = None
+    """The sessions of a renewed call by the server's names; `server_session_id` is the first."""
+    session_lifetime_s: float | None = None
+    """How long the server said, when the session began, that it lasts."""
+    expiry_notice_ms: float | None = None
+    """How long before its end the server announced it; null where it did not."""
     greeting_expected: bool = False
     """Whether the caller waited for the agent to speak first."""
     greeting_ms: float | None = None

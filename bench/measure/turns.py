@@ -14,6 +14,7 @@ import orjson
 
 from bench.audio.playback import NS_PER_MS, underrun_ms
 from bench.audio.speaking_rate import words_per_min
+from bench.facts.acts import ToolUse
 from bench.facts.signals import (
     AudioDelta,
     SpeechStopped,
@@ -32,6 +33,7 @@ from bench.measure.listening import replies_around
 from bench.measure.outcome import Outcome, judge
 from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
+from bench.measure.renewals import renewals_before
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.splits import is_split, whole_ns
 from bench.measure.tool_chains import chain_of, joined, tool_columns, uses_of, with_tool_errors
@@ -69,17 +71,7 @@ def measure_but_words(
     cut_into = timeline.cut_into(turn)
     split = is_split(timeline, turn, entries, replies)
     uses = uses_of(timeline, turn)
-    answer = next((reply for reply in replies if reply.number == cut_into), None)
-    parts = chain_of(replies, uses) if answer is None else []
-    if parts:
-        answer = joined(parts)
-    elif answer is None:
-        answer = answer_of(
-            replies,
-            speech_end_ns=turn.speech_end_ns,
-            audio_expected=timeline.audio_expected,
-            whole_ns=whole_ns(turn, entries) if split else None,
-        )
+    answer, parts = _answer(timeline, turn, entries, replies, uses, cut_into=cut_into, split=bool(split))
     around = replies_around(timeline, turn)
     interruption = interruption_columns(timeline, turn, entries, around)
     outcome = judge(
@@ -101,8 +93,8 @@ def measure_but_words(
         **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
         **_latencies(timeline, turn, entries, replies, answer),
-        **_delivery(timeline, turn, replies, answer, parts or ([answer] if answer else [])),
-        **dead_air_columns(timeline, turn, parts or ([answer] if answer else []), around),
+        **_delivery(timeline, turn, replies, answer, parts),
+        **dead_air_columns(timeline, turn, parts, around),
         **tool_columns(timeline, uses, replies),
         **interruption,
         **backchannel_columns(timeline, turn),
@@ -114,6 +106,46 @@ def measure_but_words(
         transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
         **_harness(timeline, turn, entries),
     )
+
+
+def answer_parts(timeline: Timeline, turn: TurnFacts) -> Sequence[Reply]:
+    """The responses that `turn` was answered with: none, one, or several with tools between them."""
+    entries = entries_of_row(timeline, turn)
+    replies = collect_replies(entries)
+    return _answer(
+        timeline,
+        turn,
+        entries,
+        replies,
+        uses_of(timeline, turn),
+        cut_into=timeline.cut_into(turn),
+        split=bool(is_split(timeline, turn, entries, replies)),
+    )[1]
+
+
+def _answer(
+    timeline: Timeline,
+    turn: TurnFacts,
+    entries: Sequence[Entry],
+    replies: Sequence[Reply],
+    uses: Sequence[ToolUse],
+    *,
+    cut_into: int | None,
+    split: bool,
+) -> tuple[Reply | None, Sequence[Reply]]:
+    """The reply of the turn as one, and the responses that it consists of."""
+    answer = next((reply for reply in replies if reply.number == cut_into), None)
+    chain = chain_of(replies, uses) if answer is None else []
+    if chain:
+        return joined(chain), chain
+    if answer is None:
+        answer = answer_of(
+            replies,
+            speech_end_ns=turn.speech_end_ns,
+            audio_expected=timeline.audio_expected,
+            whole_ns=whole_ns(turn, entries) if split else None,
+        )
+    return answer, [answer] if answer is not None else []
 
 
 def _of_outcome(outcome: Outcome) -> Columns:
@@ -167,6 +199,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "open_sessions": turn.open_sessions,
         "talking_sessions": turn.talking_sessions,
         "manual": timeline.manual,
+        "renewals": renewals_before(timeline, turn),
         "started_at": anchor.wall(turn.t0_ns),
         "ended_at": None if turn.ended_ns is None else anchor.wall(turn.ended_ns),
         "speech_ms": (turn.speech_end_ns - turn.speech_start_ns) / NS_PER_MS,

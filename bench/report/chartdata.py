@@ -13,8 +13,10 @@ import numpy as np
 
 from bench.measure.metrics import Metric, headline_latencies, milestones
 from bench.report.findings import Charts, Curve, LoadBin, LoadChart, PhaseBand, Reached, SlowTurn, TimeChart
+from bench.report.latency import interval
 from bench.report.planned_phases import phases_of
-from bench.report.stats import Floats, percentile, supported
+from bench.report.stats import Floats, percentiles
+from bench.report.traffic import traffic
 from bench.report.view import Mask, View, equals, load_bins, text
 
 MIN_DOTS = 3
@@ -30,7 +32,7 @@ def charts(view: View) -> Charts:
     """Everything that is drawn. A chart without any point is None or empty."""
     metric = headline(view)
     if metric is None:
-        return Charts(over_time=None, distribution=[], by_load=None, slowest=[])
+        return Charts(over_time=None, distribution=[], by_load=None, traffic=traffic(view), slowest=[])
     return Charts(
         metric_title=metric.title,
         over_time=_over_time(view, metric),
@@ -43,6 +45,7 @@ def charts(view: View) -> Charts:
             if (curve := curve_of(view, metric, equals(view.turns, "target", name))) is not None
         ],
         by_load=_by_load(view, metric),
+        traffic=traffic(view),
         slowest=_slowest(view, metric),
     )
 
@@ -114,15 +117,19 @@ def _medians(at: Floats, ms: Floats, end: float) -> list[tuple[float, float]]:
 
 
 def curve_of(view: View, metric: Metric, part: Mask | None = None) -> Curve | None:
-    """The share of turns of `part` that had reached `metric`, over time; None where too few did."""
+    """The share of turns of `part` that had reached `metric`, over time, answered in the end or not.
+
+    Answered turns without a value are left out: their protocol or kind of turn has no such milestone. None where too
+    few turns have one.
+    """
     values = view.turn[metric.name]
     here = np.ones(len(values), dtype=np.bool_) if part is None else part
-    known = view.answered & ~np.isnan(values) & here
+    # A turn that failed later may have reached this milestone; one that never did stays in the denominator.
+    known = view.measured & ~np.isnan(values) & here
+    asked = int((known | (view.measured & ~view.answered & here)).sum())
     if int(known.sum()) < MIN_DOTS:
         return None
     ordered = np.sort(values[known])
-    # Unanswered turns stay in the denominator: the curve levels off at the share that was answered.
-    asked = len(ordered) + int((view.measured & ~view.answered & here).sum())
     ranks = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), CURVE_POINTS)).round().astype(np.intp))
     return Curve(
         name=metric.name,
@@ -138,15 +145,25 @@ def _by_load(view: View, metric: Metric) -> LoadChart | None:
     known = view.answered & ~np.isnan(values) & ~np.isnan(load)
     if not known.any():
         return None
-    values, load = values[known], load[known]
+    values, load, calls = values[known], load[known], view.calls_of_turns[known]
     low, high, width = load_bins(load)
     codes = ((load - low) // width).astype(np.intp)
     bins = []
     for code in np.unique(codes):
-        part = np.sort(values[codes == code])
+        here = codes == code
         first = low + int(code) * width
-        p50, p95 = (round(percentile(part, p), 1) if supported(len(part), p) else None for p in (50, 95))
-        bins.append(LoadBin(low=first, high=min(high, first + width - 1), n=len(part), p50=p50, p95=p95))
+        p50, p95 = percentiles(values[here], calls[here], (50, 95)).estimates
+        bins.append(
+            LoadBin(
+                low=first,
+                high=min(high, first + width - 1),
+                n=int(here.sum()),
+                p50=None if p50.value is None else round(p50.value, 1),
+                p95=None if p95.value is None else round(p95.value, 1),
+                p50_interval=interval(p50),
+                p95_interval=interval(p95),
+            )
+        )
     return LoadChart(metric=metric.name, title=metric.title, bins=bins)
 
 

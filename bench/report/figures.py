@@ -15,7 +15,7 @@ from bench.report.findings import Summary
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEADROOM = 1.1
+HEADROOM, ABOVE = 1.1, 1.03
 WIDTH_IN, HEIGHT_IN, DPI = 8.0, 4.2, 150
 
 
@@ -40,6 +40,9 @@ def write_figures(summary: Summary, folder: Path) -> list[Path]:
         if draw(summary, axes):
             axes.grid(alpha=0.25)
             axes.spines[["top", "right"]].set_visible(False)
+            if axes.get_legend_handles_labels()[1]:
+                # beneath, where it covers nothing
+                figure.legend(fontsize=8, loc="outside lower center", ncols=4, frameon=False)
             figure.suptitle(f"{summary.run.scenario_name}: {summary.verdict.name}", fontsize=10, x=0.01, ha="left")
             figure.savefig(path, dpi=DPI)
             written.append(path)
@@ -57,22 +60,25 @@ def _over_time(summary: Summary, axes: Axes) -> bool:
     if chart.failed_at_s:
         axes.plot(
             chart.failed_at_s,
-            [0.0] * len(chart.failed_at_s),
+            [ABOVE] * len(chart.failed_at_s),
             "x",
+            markersize=5,
             color="tab:red",
-            label=f"failed ({chart.failed_n:,})",
+            # above the frame: a turn that failed has no latency
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+            label=f"not answered ({chart.failed_n:,})",
         )
-    axes.set(xlabel="seconds into the run", ylabel="ms", title=chart.title, ylim=(0, HEADROOM * max(chart.ms)))
-    axes.legend(fontsize=8, loc="lower right")
+    axes.set(xlabel="seconds into the run", ylabel="ms", ylim=(0, HEADROOM * max(chart.ms)))
+    axes.set_title(chart.title, pad=16)
     return True
 
 
 def _distribution(summary: Summary, axes: Axes) -> bool:
     for curve in summary.charts.distribution:
         axes.plot(curve.ms, [100 * share for share in curve.share], label=f"{curve.title} (n={curve.n:,})")
-    axes.set(xlabel="ms after the end of speech", ylabel="% of turns", title="Answered within", ylim=(0, 101))
-    if summary.charts.distribution:
-        axes.legend(fontsize=8, loc="lower right")
+    axes.set(xlabel="ms after the end of speech", ylabel="% of turns", ylim=(0, 101))
+    axes.set_title("How many turns had what, by when")
     return bool(summary.charts.distribution)
 
 
@@ -80,16 +86,24 @@ def _by_load(summary: Summary, axes: Axes) -> bool:
     chart = summary.charts.by_load
     if chart is None:
         return False
-    medians = [((each.low + each.high) / 2, each.p50) for each in chart.bins if each.p50 is not None]
-    upper = [((each.low + each.high) / 2, each.p95) for each in chart.bins if each.p95 is not None]
-    if not medians:
+    top = 0.0
+    for label, style, points in (
+        ("p50", "o-", [(each, each.p50, each.p50_interval) for each in chart.bins]),
+        ("p95", "s--", [(each, each.p95, each.p95_interval) for each in chart.bins]),
+    ):
+        known = [((each.low + each.high) / 2, value, limits) for each, value, limits in points if value is not None]
+        if not known:
+            continue
+        below = [value - limits.low if limits else 0.0 for _, value, limits in known]
+        above = [limits.high - value if limits else 0.0 for _, value, limits in known]
+        axes.errorbar(
+            [x for x, *_ in known], [y for _, y, _ in known], yerr=(below, above), fmt=style, capsize=3, label=label
+        )
+        top = max(top, *(y + more for (_, y, _), more in zip(known, above, strict=True)))
+    if not top:
         return False
-    axes.plot([x for x, _ in medians], [y for _, y in medians], "o-", label="p50")
-    if upper:
-        axes.plot([x for x, _ in upper], [y for _, y in upper], "s--", label="p95")
-    axes.set(xlabel="calls open", ylabel="ms", title=f"{chart.title} by calls open")
-    axes.set_ylim(0, HEADROOM * max(y for _, y in [*medians, *upper]))
-    axes.legend(fontsize=8)
+    axes.set(xlabel="calls open", ylabel="ms", title=f"{chart.title} by calls open, with 95 % intervals")
+    axes.set_ylim(0, HEADROOM * top)
     return True
 
 

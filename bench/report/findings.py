@@ -17,6 +17,7 @@ from bench.report.findings_bill import Bill
 from bench.report.findings_ceiling import CeilingReport
 from bench.report.findings_groups import Groups
 from bench.report.findings_headroom import Headroom
+from bench.report.findings_long_calls import LongCalls
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
@@ -98,6 +99,10 @@ class ErrorRow(Part):
     stage: str | None
     count: int
     message: str | None = None
+    http_status: int | None = None
+    """Of a call whose connection was refused by an HTTP answer."""
+    close_code: int | None = None
+    """Of a connection that was closed by the other side."""
     target: str | None = None
     """Whose it is, in a run with several targets."""
 
@@ -436,6 +441,8 @@ class LoadBin(Part):
     n: int
     p50: float | None
     p95: float | None
+    p50_interval: Interval | None = None
+    p95_interval: Interval | None = None
 
 
 class LoadChart(Part):
@@ -446,6 +453,24 @@ class LoadChart(Part):
     bins: list[LoadBin]
 
 
+class ErrorSeries(Part):
+    """How often a kind of error came in each slice of the run."""
+
+    name: str
+    counts: list[int]
+
+
+class TrafficChart(Part):
+    """Calls open at once (the most of each slice), turns begun a minute, and errors by kind, over equal slices."""
+
+    slice_s: float
+    slices: int
+    end_s: float
+    open_calls: list[int]
+    turns_per_min: list[float]
+    errors: list[ErrorSeries]
+
+
 class Charts(Part):
     metric_title: str | None = None
     """The latency that stands for the run in every chart."""
@@ -454,6 +479,7 @@ class Charts(Part):
     by_target: list[Curve] = Field(default_factory=list)
     """The same of the headline latency, a curve for each of several targets."""
     by_load: LoadChart | None
+    traffic: TrafficChart | None = None
     slowest: list[SlowTurn]
 
 
@@ -468,6 +494,37 @@ class RecordedCall(Part):
     slowest_ms: float | None
     """The slowest first audible; None without an answered turn."""
     marks: list[SlowTurn] = Field(default_factory=list)
+
+
+class MisheardReply(Part):
+    """A reply in which the recogniser heard other words than its transcript has."""
+
+    session_id: str
+    turn: int
+    written: str
+    heard: str
+    errors: int
+
+
+class ReplyWordsReport(Part):
+    """What a recogniser heard of the replies, and how well it hears at all."""
+
+    recogniser: str
+    listened: int
+    skipped: dict[str, int] = Field(default_factory=dict)
+    wer: float | None
+    interval: Interval | None = None
+    reference_words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    floor: float | None = None
+    """Its rate on the embedded voice, whose words are known."""
+    floor_words: int | None = None
+    other: float | None = None
+    """The rate of the same replies against the transcripts of other replies."""
+    seconds: float = 0.0
+    worst: list[MisheardReply] = Field(default_factory=list)
 
 
 class EarlyEnd(Part):
@@ -525,6 +582,7 @@ class Findings(Part):
     latency_cuts: LatencyCuts | None = None
     groups: list[Groups] = Field(default_factory=list)
     tasks: Tasks = Field(default_factory=Tasks)
+    long_calls: LongCalls = Field(default_factory=LongCalls)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
     ceiling: CeilingReport | None = None
@@ -542,6 +600,8 @@ class Findings(Part):
     recorded: list[RecordedCall] = Field(default_factory=list)
     """Calls that can be listened to, those with the slowest replies first; the first few."""
     recorded_calls: int = 0
+    reply_words: ReplyWordsReport | None = None
+    """None where nobody listened to the replies."""
     calibration: CalibrationInfo | None = None
     charts: Charts
     definitions: dict[str, str]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.measure.metrics import milestones
-from bench.report.findings import Curve, LoadChart, SlowTurn, TimeChart
+from bench.report.findings import Curve, LoadBin, LoadChart, SlowTurn, TimeChart
 from bench.report.phrases import number
 
 WIDTH, HEIGHT = 600.0, 300.0
@@ -20,6 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0
 WATER_WIDTH = 800.0
 ROW, BAR = 24.0, 13.0
 LABELS, VALUES = 200.0, 66.0
+APART = 3.0
+"""Bars of two lines at the same x stand so far to each side of it."""
 LETTER = 6.0
 """Width of a letter of a label, about."""
 SERIES = 6
@@ -34,13 +36,15 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One path of the plot: `kind` is `line` or `dots`; `style` picks its looks."""
+    """One path of the plot: `kind` is `line`, `dots` or `bars`; `style` picks its looks."""
 
     style: str
     title: str
     path: str
     kind: str = "line"
     points: tuple[tuple[float, float], ...] = ()
+    whiskers: tuple[tuple[float, float, float], ...] = ()
+    """Intervals: x, and y of both limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,7 @@ def by_target(curves: Sequence[Curve], title: str) -> Plot | None:
     styled = [curve.model_copy(update={"name": f"series-{place % SERIES + 1}"}) for place, curve in enumerate(curves)]
     plot = distribution(styled, from_zero=False)
     about = f"Share of measured turns of each target with {title} within the time; a line that stays below 100 % shows "
-    return plot and replace(plot, title=f"{title}, by target", about=f"{about}turns that were never answered.")
+    return plot and replace(plot, title=f"{title}, by target", about=f"{about}turns that never had it.")
 
 
 def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | None:
@@ -216,8 +220,8 @@ def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | N
     cut = slowest > x.high
     return Plot(
         title="How many turns had what, by when",
-        about="Share of measured turns that had reached each milestone within the time; a line that stays below "
-        "100 % shows turns that were never answered.",
+        about="Share of measured turns that had reached each milestone within the time, also of turns that failed "
+        "later; a line that stays below 100 % shows turns that never reached it.",
         x_title="ms since the end of the caller's speech",
         y_title="share of turns",
         x_ticks=x.marks(),
@@ -233,22 +237,34 @@ def by_load(chart: LoadChart) -> Plot | None:
     if not bins:
         return None
     x = Scale(-0.5, len(bins) - 0.5, LEFT, WIDTH - RIGHT)
-    y = scale(0, max(max(found.p50 or 0, found.p95 or 0) for found in bins), HEIGHT - BOTTOM, TOP, 5)
+    y = scale(0, max(_top(found) for found in bins), HEIGHT - BOTTOM, TOP, 5)
     lines = []
-    for style, title, values in (
-        ("median", "median", [found.p50 for found in bins]),
-        ("p95", "p95 (where 20 turns or more)", [found.p95 for found in bins]),
+    for style, title, values, limits, aside in (
+        ("median", "median", [each.p50 for each in bins], [each.p50_interval for each in bins], -APART),
+        (
+            "p95",
+            "p95 (where 20 turns or more)",
+            [each.p95 for each in bins],
+            [each.p95_interval for each in bins],
+            APART,
+        ),
     ):
         points = [(x.at(place), y.at(value)) for place, value in enumerate(values) if value is not None]
+        whiskers = tuple(
+            (round(x.at(place) + aside, 1), y.at(limit.low), y.at(limit.high))
+            for place, limit in enumerate(limits)
+            if limit is not None
+        )
         if points:
-            lines.append(Line(style, title, path(points), points=tuple(points)))
+            lines.append(Line(style, title, path(points), points=tuple(points), whiskers=whiskers))
     ticks = tuple(
         Tick(x.at(place), f"{found.low}" if found.low == found.high else f"{found.low}-{found.high}")
         for place, found in enumerate(bins)
     )
     return Plot(
         title=f"{chart.title} against open calls",
-        about="Median and p95 of the turns that began while so many calls were open: "
+        about="Median and p95 of the turns that began while so many calls were open, with 95 % intervals as bars (none "
+        "where there are fewer than five calls): "
         + "; ".join(f"{tick.label} open: n={found.n:,}" for tick, found in zip(ticks, bins, strict=True))
         + ".",
         x_title="calls open when the turn began",
@@ -257,6 +273,11 @@ def by_load(chart: LoadChart) -> Plot | None:
         y_ticks=y.marks(),
         lines=tuple(lines),
     )
+
+
+def _top(found: LoadBin) -> float:
+    upper = [limit.high for limit in (found.p50_interval, found.p95_interval) if limit is not None]
+    return max(found.p50 or 0, found.p95 or 0, *upper)
 
 
 def waterfall(turns: Sequence[SlowTurn]) -> Waterfall | None:

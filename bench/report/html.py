@@ -24,6 +24,7 @@ from bench.report.findings_parts import Rate
 from bench.report.findings_targets import TargetRow
 from bench.report.health_text import ANSWERS
 from bench.report.sections import sections
+from bench.report.traffic_plots import traffic_plots
 
 LOOKS = {"pass": ("good", "✓"), "failed": ("bad", "✗"), "unreachable": ("bad", "✗"), "no data": ("bad", "!")}
 """Tone and symbol of a verdict."""
@@ -59,6 +60,7 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None, fol
             by_load=geometry.by_load(charts.by_load) if charts.by_load else None,
             waterfall=geometry.waterfall(charts.slowest),
             recorded=[(folder + each.file, each, geometry.waterfall(each.marks)) for each in summary.recorded],
+            traffic=traffic_plots(charts.traffic),
             ceiling=ceiling_plots(summary.ceiling),
             price_history=price_history(summary.bill.history),
             scenario=_readable(summary.run.scenario),

@@ -9,12 +9,13 @@ from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.bill_section import cost_section
 from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
-from bench.report.findings import LatencyCut, MetricRow, Summary, WordRow
+from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary, WordRow
 from bench.report.findings_parts import Interval, Rate
 from bench.report.groups_section import groups_section
 from bench.report.headroom_section import headroom_section
 from bench.report.health_text import calibration_section, trust_section
 from bench.report.latency import IN_ORDER
+from bench.report.long_calls_section import long_calls_section
 from bench.report.phases_section import phases_section
 from bench.report.phrases import (
     MISSING,
@@ -32,11 +33,13 @@ from bench.report.phrases import (
     seconds,
 )
 from bench.report.recorded_section import recorded_section
+from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
 from bench.report.tasks_section import tasks_section
 from bench.report.thresholds_section import thresholds_section
 
 BRIEF_ROWS = 8
+NORMAL_CLOSE = 1000
 RANGES = "Ranges are 95 % intervals."
 LATENCY = (
     "From the acoustic end of the caller's speech, over answered turns. A percentile is blank (-) when there are too "
@@ -77,9 +80,11 @@ def sections(summary: Summary) -> list[Section]:
         _slowest(summary),
         recorded_section(summary),
         Section("connect", "Connecting", _percentiles(summary, "connect"), (CONNECTING,)),
+        long_calls_section(summary),
         _taking(summary),
         _speech(summary),
         _words(summary),
+        reply_words_section(summary),
         tasks_section(summary),
         groups_section(summary),
         cost_section(summary),
@@ -141,25 +146,41 @@ def _value(value: float | None, limits: Interval | None, places: int = 0) -> Cel
 
 
 def _errors(summary: Summary) -> tuple[Table, ...]:
+    """Calls and turns apart: one refused call may be the cause of many turns that were never spoken."""
+    calls, turns = ([each for each in summary.errors if each.level == level] for level in ("call", "turn"))
+    found = (
+        _error_table("Calls with an error, most frequent first", "CALLS WITH AN ERROR", calls),
+        _error_table("Turns without an answer, most frequent first", "TURNS WITHOUT AN ANSWER", turns),
+    )
+    return tuple(table for table in found if table.rows)
+
+
+def _error_table(title: str, heading: str, errors: list[ErrorRow]) -> Table:
     rows = [
         row(
-            " · ".join(part for part in (found.target, found.status, found.error_kind, found.error_code) if part),
-            amount(found.count, found.level),
-            found.stage or MISSING,
-            failure(found),
+            " · ".join(part for part in (each.target, each.status, each.error_kind, each.error_code) if part),
+            f"{each.count:,}",
+            _status(each),
+            each.stage or MISSING,
+            failure(each),
         )
-        for found in summary.errors
+        for each in errors
     ]
-    table = Table(
-        "Turns without an answer and calls with an error, most frequent first",
-        (Column("count"), Column("stage", text=True, brief=False), Column("example", text=True)),
-        barred(rows, [float(found.count) for found in summary.errors]),
-        "Kind",
-        "ERRORS",
-        most=BRIEF_ROWS,
-        bars="bad",
+    columns = (
+        Column("count"),
+        Column("HTTP or close code", text=True),
+        Column("stage", text=True, brief=False),
+        Column("example", text=True),
     )
-    return (table,) if rows else ()
+    lengths = [float(each.count) for each in errors]
+    return Table(title, columns, barred(rows, lengths), "Kind", heading, most=BRIEF_ROWS, bars="bad")
+
+
+def _status(found: ErrorRow) -> str:
+    """The number by which the other side refused or hung up."""
+    if found.http_status is not None:
+        return f"HTTP {found.http_status}"
+    return MISSING if found.close_code in (None, NORMAL_CLOSE) else f"close {found.close_code}"
 
 
 def _percentiles(summary: Summary, group: Group) -> tuple[Table, ...]:

@@ -19,18 +19,31 @@ from bench.measure.outcome import ANSWERED
 from bench.report.bill import bill
 from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
-from bench.report.findings import CallCounts, CrossTalkTurn, ErrorRow, Findings, LoadReport, Summary, TurnCounts
+from bench.report.findings import (
+    CallCounts,
+    CrossTalkTurn,
+    ErrorRow,
+    Findings,
+    Health,
+    LoadReport,
+    Summary,
+    TurnCounts,
+    VerdictInfo,
+)
 from bench.report.goodput import broken_counts
 from bench.report.groups import groups
 from bench.report.headroom import headroom
 from bench.report.health import calibration_of, health, peak_open
 from bench.report.latency import latency_cuts, metric_rows
+from bench.report.long_calls import long_calls
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.phases import phases_report
+from bench.report.phrases import capital
 from bench.report.protocol import protocol
 from bench.report.recorded_section import recorded
 from bench.report.recordings import recordings_report
+from bench.report.reply_words import reply_words
 from bench.report.reprice import Repriced
 from bench.report.shares import continuity, error_rates, share, turn_taking
 from bench.report.stats import Floats
@@ -70,14 +83,14 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
     good = objectives_of(run.manifest)
     if good:
         rates.append(share(view, "goodput", good).rate())
-    thresholds = judge(_judged(view), bounds_of(run.manifest), good)
+    thresholds = judge(judged(view), bounds_of(run.manifest), good)
     found = Findings(
         run=run.manifest,
         started_at=run.manifest.started_at,
         elapsed_s=_elapsed_s(view),
         losses=run.reasons,
-        turns=_turn_counts(view),
-        calls=_call_counts(view),
+        turns=turn_counts(view),
+        calls=call_counts(view),
         rates=rates,
         objectives=objectives(thresholds, rates),
         thresholds=thresholds,
@@ -89,9 +102,11 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         taking=turn_taking(view),
         **_cross_talk(view),
         **recorded(view),
+        reply_words=reply_words(view),
         latency_cuts=latency_cuts(view, headline(view)),
         groups=groups(view, good),
         tasks=tasks(view),
+        long_calls=long_calls(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),
@@ -99,7 +114,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         cost=cost(view),
         bill=bill(view, again),
         headroom=headroom(view),
-        load=_load(view),
+        load=load_of(view),
         health=health(view, calibration, unreadable),
         recordings=recordings_report(view),
         calibration=calibration,
@@ -107,10 +122,23 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         definitions={metric.name: metric.definition for metric in METRICS.values()},
         files=[name for name in FILES if name not in TABLES or (run.manifest.state == "finished" and again is None)],
     )
-    return Summary(**dict(found), verdict=decide(found))
+    verdict = decide(found)
+    if found.ceiling is None:
+        _agree(found.health, verdict)
+    return Summary(**dict(found), verdict=verdict)
 
 
-def _judged(view: View) -> View:
+def _agree(health: Health, verdict: VerdictInfo) -> None:
+    """The answer to "can these numbers be trusted?" never says another thing than the verdict."""
+    if verdict.name == "invalid" and health.trust != "no":
+        health.trust = "no"
+        health.conclusion = [*(f"{capital(each)}." for each in verdict.reasons), *health.conclusion]
+    elif verdict.name != "invalid" and health.trust == "no":
+        # A share beyond the bound that stands on too few turns to decide anything.
+        health.trust = "with care"
+
+
+def judged(view: View) -> View:
     """What thresholds are about: every row, but of a search those of levels that the target was found to carry."""
     run = view.run
     if run.manifest.search is None:
@@ -120,7 +148,7 @@ def _judged(view: View) -> View:
     return view_of(replace(run, turns=turns, sessions=sessions))
 
 
-def _turn_counts(view: View) -> TurnCounts:
+def turn_counts(view: View) -> TurnCounts:
     return TurnCounts(
         total=len(view.turns),
         warmup=int(view.warmup.sum()),
@@ -148,7 +176,7 @@ def _planned(view: View) -> dict[str, Any]:
     }
 
 
-def _call_counts(view: View) -> CallCounts:
+def call_counts(view: View) -> CallCounts:
     return CallCounts(
         total=len(view.sessions),
         warmup=int(view.calls_warmup.sum()),
@@ -169,11 +197,13 @@ def _errors(view: View) -> list[ErrorRow]:
         ("call", view.sessions[(view.calls_measured | view.own_calls) & failed_calls]),
     )
     several = bool(view.run.manifest.interleaved)
-    keys = ["status", "error_kind", "error_code", "stage", *(["target"] if several else [])]
+    keys = ["status", "error_kind", "error_code", "stage", "close_code"]
     for level, frame in parts:
-        for values, group in frame.groupby(keys, dropna=False, sort=False, observed=True):
+        by = [*keys, *(["http_status"] if level == "call" else []), *(["target"] if several else [])]
+        for values, group in frame.groupby(by, dropna=False, sort=False, observed=True):
             messages = group["error_message"].dropna()
-            status, kind, code, stage, *of = (text(value) for value in values)
+            found = dict(zip(by, values, strict=True))
+            status, kind, code, stage = (text(found[name]) for name in keys[:4])
             rows.append(
                 ErrorRow(
                     level="turn" if level == "turn" else "call",
@@ -182,11 +212,18 @@ def _errors(view: View) -> list[ErrorRow]:
                     error_code=code,
                     stage=stage,
                     count=len(group),
-                    target=of[0] if of else None,
+                    http_status=_code(found.get("http_status")),
+                    close_code=_code(found["close_code"]),
+                    target=text(found.get("target")),
                     message=str(messages.iloc[0])[:300] if len(messages) else None,
                 )
             )
     return sorted(rows, key=lambda row: (-row.count, row.level, row.status, row.error_kind or ""))[:MOST_ERRORS]
+
+
+def _code(value: Any) -> int | None:
+    shown = text(value)
+    return None if shown is None else int(float(shown))
 
 
 def _cross_talk(view: View) -> dict[str, Any]:
@@ -204,7 +241,7 @@ def _cross_talk(view: View) -> dict[str, Any]:
     return {"cross_talk": shown, "cross_talk_turns": len(rows)}
 
 
-def _load(view: View) -> LoadReport:
+def load_of(view: View) -> LoadReport:
     call, manifest = view.call, view.run.manifest
     elapsed = _elapsed_s(view)
     minutes = elapsed / 60 if elapsed and elapsed >= LEAST_S else None

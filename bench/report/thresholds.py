@@ -29,7 +29,7 @@ from bench.scenario.thresholds import ThresholdBlock, bounds_in_force
 from bench.store.manifest import Manifest
 
 _FOLDS: dict[str, Callable[[Floats], float]] = {"mean": np.mean, "min": np.min, "max": np.max, "sum": np.sum}
-POOLED = ("wer", "wer_raw", "wer_whisper", "cer")
+POOLED = ("wer", "wer_raw", "wer_whisper", "cer", "reply_wer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from bench.report.view import Mask, View, codes_of, counts, equals, load_bins, t
 
 WORST_TURNS = 8
 MOST_ROWS = 40
+COUNTS = ("hits", "substitutions", "deletions", "insertions")
+REPLY_WER = "reply_wer"
 CUTS = ("target", "accent", "voice", "fixture", "language", "condition")
 ALWAYS_CUT = ("accent", "voice")
 
@@ -29,7 +31,7 @@ def words(view: View) -> Words:
     """Pooled WER overall and by each cut, over turns after warm-up that have a score."""
     turns = view.turns
     expected = ~view.warmup
-    words_of = {name: view.turn[name] for name in ("hits", "substitutions", "deletions", "insertions")}
+    words_of, _ = _counted(view, "wer")
     scored = expected & ~np.isnan(np.sum([*words_of.values()], axis=0))
     found = Words(
         expected=int(expected.sum()),
@@ -63,18 +65,19 @@ def words(view: View) -> Words:
 
 
 def pooled_rate(view: View, name: str, part: Mask) -> tuple[Estimate, int, list[str]]:
-    """`wer`, `wer_raw`, `wer_whisper` or `cer` of the turns of `part`, how many have it, and what to know of it."""
-    words_of = {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")}
+    """A pooled rate (`wer`, `cer`, `reply_wer`) of the turns of `part`, how many have it, and what to know of it."""
+    words_of, rules = _counted(view, name)
     asked = part & ~view.warmup
     scored = asked & ~np.isnan(np.sum([*words_of.values()], axis=0))
-    found = list(counts(view.turns["normaliser"][scored]))
+    found = list(counts(rules[scored]))
     if not comparable(set(found)):
         return Estimate(None), 0, [f"the turns were scored by different rules ({', '.join(found)})"]
     tally = _Tally(view, words_of)
     tops, bottoms = tally.parts(name)
     known = scored & ~np.isnan(tops) & ~np.isnan(bottoms)
     n, expected = int(known.sum()), int(asked.sum())
-    said = [f"{n:,} of {expected:,} turns have a transcription"] if 0 < n < expected else []
+    what = "replies were listened to" if name == REPLY_WER else "turns have a transcription"
+    said = [f"{n:,} of {expected:,} {what}"] if 0 < n < expected else []
     return pooled_errors(tops[known], bottoms[known], tally.calls[known])[0], n, said
 
 
@@ -84,12 +87,19 @@ def scored_words(view: View, part: Mask, name: str = "wer") -> tuple[Floats, Mas
     `name` is a pooled rate (of `cer`: character errors and characters). None of the turns where they were scored by
     different rules.
     """
-    tally = _Tally(view, {each: view.turn[each] for each in ("hits", "substitutions", "deletions", "insertions")})
+    words_of, rules = _counted(view, name)
+    tally = _Tally(view, words_of)
     tops, bottoms = tally.parts(name)
     scored = part & ~view.warmup & ~np.isnan(tally.errors) & ~np.isnan(tops) & ~np.isnan(bottoms)
-    if not comparable(set(counts(view.turns["normaliser"][scored]))):
+    if not comparable(set(counts(rules[scored]))):
         scored = np.zeros_like(scored)
     return np.column_stack([tops[scored], bottoms[scored]]), scored
+
+
+def _counted(view: View, name: str) -> tuple[dict[str, Floats], pd.Series]:
+    """The counts of words behind a pooled rate, and the rules that each turn was scored by."""
+    of = "reply_" if name == REPLY_WER else ""
+    return {each: view.turn[f"{of}{each}"] for each in COUNTS}, view.turns[f"{of}normaliser"]
 
 
 def _cut(tally: _Tally, column: pd.Series, scored: Mask) -> tuple[list[WordRow], int]:
@@ -139,7 +149,7 @@ class _Tally:
 
     def parts(self, name: str) -> tuple[Floats, Floats]:
         """Numerator and denominator of a pooled rate, by turn."""
-        if name == "wer":
+        if name in {"wer", REPLY_WER}:
             return self.errors, self.reference
         if name == "cer":
             return self.char_errors, self.chars

@@ -43,6 +43,8 @@ from bench.run.conduct import (
 from bench.run.estimate import estimate
 from bench.run.kept_calls import keep_slowest
 from bench.run.plan import exposures_of
+from bench.run.recogniser import recogniser_asked_for
+from bench.run.reply_words import with_reply_words
 from bench.run.search_workers import SearchWorkers
 from bench.run.server_process import ServerProcess, embedded_target
 from bench.run.watchdog import Watchdog
@@ -117,8 +119,8 @@ def run_scenario(
         )
     fixtures = fixtures_of(scenario)
     doubts = recording_doubts(fixtures.values())
-    check_file_limit(scenario.load, workers=workforce.processes)
-    check_cap(scenario, workers=workforce.processes)
+    check_load(scenario, workers=workforce.processes)
+    recogniser = recogniser_asked_for(scenario)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
     failure: Exception | None = None
     with ExitStack() as stack:
@@ -170,7 +172,7 @@ def run_scenario(
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
     run.manifest.budget = next((dog.used for dog in dogs if isinstance(dog, BudgetGuard)), None)
     with finishing_first(f"bench report {folder.root}"):
-        finished = finish(run, reason)
+        finished = with_reply_words(finish(run, reason), recogniser)
         # Pictures are a convenience: a disk that does not take them does not end a report.
         with suppress(OSError):
             draw_recordings(folder.root, fixtures, doubts)
@@ -179,6 +181,12 @@ def run_scenario(
         failure.add_note(f"what was measured until then: {folder.report_html}")
         raise failure
     return outcome
+
+
+def check_load(scenario: Scenario, *, workers: int) -> None:
+    """Refuse a load that these workers cannot place."""
+    check_file_limit(scenario.load, workers=workers)
+    check_cap(scenario, workers=workers)
 
 
 def check_file_limit(load: LoadConfig, *, workers: int) -> None:

@@ -17,8 +17,10 @@ from bench.facts.timeline import Timeline
 from bench.measure.metrics import metric_versions
 from bench.measure.outcome import turn_ended
 from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
+from bench.measure.reply_words import with_reply_words
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
+from bench.run.reply_words import heard_replies
 from bench.store.finish import replace_tables
 from bench.store.manifest import Manifest, write_manifest
 from bench.store.prices import RunPrices
@@ -35,10 +37,11 @@ def recompute(path: Path, *, book: str | None = None, price_as: str | None = Non
     if run.manifest.state != "finished":
         raise BenchError(f"{path}: the run did not finish, so its tables are still rows", hint=f"bench report {path}")
     prices = RunPrices.wanted(run.manifest, book, price_as)
+    listened = heard_replies(run)
     turns: list[TurnRecord] = []
     sessions: list[SessionRecord] = []
     for rows, session in _measured(path, run.manifest, prices):
-        turns += rows
+        turns += [with_reply_words(row, listened.get((row.session_id, row.turn))) for row in rows]
         sessions.append(session)
     if len(sessions) != len(run.sessions):
         raise BenchError(

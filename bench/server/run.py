@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from bench.errors import BenchError, ExitCode
 from bench.server.engines.base import Engine, EngineError
+from bench.server.http_legs import serve as http_serve
 from bench.server.listening import bound_socket, tls_context
 from bench.server.options import ENGINES, ServeOptions, listening_line
 from bench.server.protocol.shapes import shape_of
@@ -49,8 +50,11 @@ def serve(options: ServeOptions, *, until_stdin_ends: bool = False) -> None:
             raise BenchError(f"{_option(name)} {value}: a limit is a whole number, 1 or more", hint="or leave it out")
     if options.engine not in ENGINES:
         raise BenchError(f"--engine {options.engine}: unknown engine", hint=f"available: {', '.join(ENGINES)}")
-    shape_of(options.dialect)
-    make = _make_local if options.engine == "local" else _make_simulated
+    if options.dialect == http_serve.NAME:
+        make: Callable[[ServeOptions], Serve] = http_serve.http_server
+    else:
+        shape_of(options.dialect)
+        make = _make_local if options.engine == "local" else _make_simulated
     asyncio.run(_until_stopped(make(options), until_stdin_ends=until_stdin_ends))
 
 

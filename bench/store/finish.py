@@ -10,11 +10,12 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -24,7 +25,7 @@ import pyarrow.parquet
 
 from bench.errors import BenchError, ExitCode
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.store.columns import schema_of
+from bench.store.columns import conform, schema_of
 from bench.store.concurrency import SESSION_COLUMNS, TURN_COLUMNS, Elsewhere, elsewhere, spooled_turns
 from bench.store.folder import RunFolder
 from bench.store.isolation import SESSION_COLUMNS as CALLS
@@ -105,6 +106,19 @@ def replace_tables(folder: RunFolder, turns: list[TurnRecord], sessions: list[Se
     for path, table in ((folder.turns_parquet, measured), (folder.sessions_parquet, calls)):
         with _replacing(path) as part, parquet_writer(part, table.schema) as writer:
             writer.write_table(table)
+    write_csv(folder)
+
+
+def change_turns(folder: RunFolder, columns: Mapping[str, Mapping[tuple[str, int], Any]]) -> None:
+    """Put new values into a finished run's table of turns, by (session id, turn), and into its CSV."""
+    table = conform(read_table(folder.turns_parquet), schema_of(TurnRecord))
+    rows = list(zip(*(table.column(name).to_pylist() for name in ("session_id", "turn")), strict=True))
+    for name, values in columns.items():
+        at = table.schema.get_field_index(name)
+        field, old = table.schema.field(at), table.column(at).to_pylist()
+        new = [values.get(row, before) for row, before in zip(rows, old, strict=True)]
+        table = table.set_column(at, field, pa.array(new, type=field.type))
+    _write_parquet(folder.turns_parquet, table.schema, [table])
     write_csv(folder)
 
 

@@ -128,6 +128,24 @@ class BudgetUsed(StoredPart):
     """Calls that began."""
 
 
+class ReplyWords(StoredPart):
+    """What is known of the recogniser that listened to the replies of a run, and of how well it hears."""
+
+    recogniser: str
+    listened: int = 0
+    """Replies that were compared."""
+    skipped: dict[str, int] = Field(default_factory=dict)
+    """Why others of the recorded calls were not, and how many."""
+    floor_errors: int | None = None
+    """Word errors on sentences of the embedded voice, whose words are known; null where that could not be measured."""
+    floor_words: int | None = None
+    other_errors: int | None = None
+    """Word errors of the same replies against the transcripts of other replies: what mere chance gives."""
+    other_words: int | None = None
+    seconds: float = 0.0
+    """How long listening took, after the run."""
+
+
 class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
@@ -158,6 +176,8 @@ class Manifest(StoredPart):
     """Recordings that were written, those included that slower calls took the place of."""
     recording_s: float = 0.0
     """What writing them took, beside the calls."""
+    reply_words: ReplyWords | None = None
+    """None in a run whose replies nobody listened to."""
     search: SearchRecord | None = None
     """None in a run that is no search for a ceiling."""
     verdict: str | None = None

@@ -43,7 +43,12 @@ def spool_tables(paths: Iterable[Path], schema: pa.Schema, damage: Damage) -> It
     """Tables of at most some megabytes, file after file; `damage` is added to as lines are met."""
     for path in paths:
         for block in _whole_lines(path, damage):
-            yield conform(_parse(block, schema, damage), schema)
+            yield parse_lines(block, schema, damage)
+
+
+def parse_lines(block: bytes, schema: pa.Schema, damage: Damage) -> pa.Table:
+    """The rows of a block of whole lines; damaged ones are counted in `damage`."""
+    return conform(_parse(block, schema, damage), schema)
 
 
 def _whole_lines(path: Path, damage: Damage) -> Iterator[bytes]:

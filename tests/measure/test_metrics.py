@@ -13,6 +13,7 @@ from bench.measure.records import SessionRecord, TurnRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "measuring.md"
 NOT_METRICS = {
+    "renewals",
     *("session_index", "caller", "turn", "step", "open_sessions", "talking_sessions", "started_at", "ended_at"),
     *(
         "speech_ms",
@@ -27,6 +28,7 @@ NOT_METRICS = {
         "tool_calls",
         "tool_rounds",
     ),
+    *(f"reply_{name}" for name in ("hits", "substitutions", "deletions", "insertions")),
     *(f"rate_limit_{name}_{what}" for name in ("requests", "tokens") for what in ("limit", "remaining", "reset_s")),
 }
 

@@ -104,6 +104,11 @@ class Conversation:
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
 
+    def adopt(self, other: Conversation) -> int:
+        """Begin with the items of another conversation, without their audio; how many they are."""
+        self._items[:0] = list(other)
+        return len(self._items)
+
     def find(self, item_id: object) -> Item | None:
         return next((item for item in reversed(self._items) if item.id == item_id), None)
 

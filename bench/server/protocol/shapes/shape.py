@@ -28,6 +28,10 @@ class Shape:
     """Parameters of the URL that name the model."""
     binary: ClassVar[bool] = False
     """Messages to the client go in binary frames, though they are JSON."""
+    announces_end: ClassVar[bool] = False
+    """The client is told shortly before its session is ended."""
+    resumes: ClassVar[bool] = False
+    """A session can go on with the conversation of another."""
     beat_ms: ClassVar[int | None] = None
     """How often `beat` is asked what to send by itself; None: never."""
     caller_name: str | None = None

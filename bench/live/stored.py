@@ -1,0 +1,43 @@
+"""A run folder as the page shows it: rows from the spool while the run goes on, and its verdict when there is one.
+
+In: arrow tables of rows, or a manifest. Out: a `Run` with what is there, whose numbers `snapshot` counts.
+Trap: words of another call are looked for at the end alone: that takes all rows, and longer than all the counting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from bench.report.phrases import VERDICT_MEANINGS
+from bench.store.columns import pandas_type
+from bench.store.folder import RunFolder
+from bench.store.isolation import marked
+from bench.store.manifest import Manifest
+from bench.store.reader import Run
+
+
+def run_of(folder: RunFolder, manifest: Manifest, tables: tuple[pa.Table, pa.Table], *, last: bool = False) -> Run:
+    """The run as these rows of turns and calls have it; `last`: there will be no more."""
+    turns, sessions = marked(*tables) if last else tables
+    return Run(folder, manifest, _frame(turns), _frame(sessions), not last, [])
+
+
+def verdict_of(manifest: Manifest) -> dict[str, Any] | None:
+    """The verdict of a run that was reported; None before."""
+    if manifest.verdict is None:
+        return None
+    return {
+        "name": manifest.verdict,
+        "exit_code": manifest.exit_code,
+        "meaning": VERDICT_MEANINGS.get(manifest.verdict, ""),
+        "reasons": manifest.reasons,
+    }
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """The table in pandas; unlike the store's own way, the table stays usable."""
+    found: pd.DataFrame = table.to_pandas(types_mapper=pandas_type)
+    return found
