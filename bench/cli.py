@@ -21,7 +21,7 @@ from bench.cli_live import live
 from bench.cli_quality import quality_app
 from bench.cli_site import site
 from bench.errors import BenchError, ExitCode
-from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
+from bench.terminal import drop_output, make_streams_safe, open_console, output_width, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
@@ -229,7 +229,7 @@ def run(
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
     from bench.run.screen import open_screen
@@ -252,9 +252,9 @@ def run(
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
         except UnwrittenReportError as error:
-            say(render_terminal(error.summary, error.folder))
+            say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
             raise
-    say(render_terminal(outcome.summary, outcome.folder.root))
+    say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")
     return outcome.exit_code
@@ -319,7 +319,7 @@ def report(
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
     from bench.report.reprice import reprice
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
@@ -348,9 +348,9 @@ def report(
     try:
         summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
-        say(render_terminal(error.summary, run_folder))
+        say(render_terminal(error.summary, run_folder, output_width(LINE_WIDTH)))
         raise
-    say(render_terminal(summary, out or run_folder))
+    say(render_terminal(summary, out or run_folder, output_width(LINE_WIDTH)))
     if png:
         from bench.report.figures import write_figures
 
