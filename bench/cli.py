@@ -17,9 +17,11 @@ from bench.cli_cost import cost
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
+from bench.cli_live import live
 from bench.cli_quality import quality_app
+from bench.cli_site import site
 from bench.errors import BenchError, ExitCode
-from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
+from bench.terminal import drop_output, make_streams_safe, open_console, output_width, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
@@ -40,6 +42,8 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(site)
+app.command()(live)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -182,7 +186,7 @@ def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="HOST:PORT", help="With --master: where workers find it.")
     ] = "*:5557",
-    live: Annotated[
+    live_page: Annotated[
         bool, typer.Option("--live", "--web", help="Show the run on a web page while it goes on, which can stop it.")
     ] = False,
     live_port: Annotated[
@@ -209,7 +213,7 @@ def run(
     burner: Annotated[float, typer.Option("--burner", metavar="MS", hidden=True)] = 0.0,
 ) -> int:
     """Run a scenario and write its report. Without a target, the embedded server is called."""
-    if not live and (live_port is not None or live_host is not None):
+    if not live_page and (live_port is not None or live_host is not None):
         raise BenchError("--live-port and --live-host go with --live", hint="add --live")
     loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
@@ -225,7 +229,7 @@ def run(
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
     from bench.run.screen import open_screen
@@ -241,16 +245,16 @@ def run(
         console.print("starting the embedded server ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     with ExitStack() as stack:
-        if live:
+        if live_page:
             port = DEFAULT_PORT if live_port is None else live_port
             page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
             watchers.append(page.open)
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
         except UnwrittenReportError as error:
-            say(render_terminal(error.summary, error.folder))
+            say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
             raise
-    say(render_terminal(outcome.summary, outcome.folder.root))
+    say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")
     return outcome.exit_code
@@ -315,7 +319,7 @@ def report(
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
     from bench.report.reprice import reprice
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
@@ -344,9 +348,9 @@ def report(
     try:
         summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
-        say(render_terminal(error.summary, run_folder))
+        say(render_terminal(error.summary, run_folder, output_width(LINE_WIDTH)))
         raise
-    say(render_terminal(summary, out or run_folder))
+    say(render_terminal(summary, out or run_folder, output_width(LINE_WIDTH)))
     if png:
         from bench.report.figures import write_figures
 
@@ -455,7 +459,10 @@ def calibrate(
 def serve(
     engine: Annotated[
         str,
-        typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
+        typer.Option(
+            help="What answers: local (recognises, thinks, speaks), simulated (does as a profile says) or cascade "
+            "(calls three services)."
+        ),
     ] = "local",
     dialect: Annotated[
         str, typer.Option("--dialect", metavar="NAME", help="The protocol that it speaks, as target.dialect names it.")
@@ -463,6 +470,10 @@ def serve(
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="With --engine cascade: the services that it calls."),
     ] = None,
     truth_log: Annotated[
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
@@ -505,6 +516,7 @@ def serve(
             api_key=secret_option("--api-key", api_key),
             workers=workers,
             profile=profile,
+            config=config,
             truth_log=truth_log,
             processes=processes,
             tokens_per_minute=tokens_per_minute,

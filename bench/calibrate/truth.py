@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bench.calibrate.sent import Record, SentResponse, TrueSession, responses_of, with_results
+from bench.facts.signals import SessionCreated
 from bench.facts.timeline import Timeline, TurnFacts
 from bench.store.reader import Run
 
@@ -60,9 +61,9 @@ def check_turns(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, 
     }
     for timeline in timelines:
         name = timeline.labels.session_id
-        server_id = servers.get(name)
-        truth = sessions.get(server_id) if isinstance(server_id, str) else None
         for place, turn in enumerate(timeline.turns):
+            server_id = _server_id(timeline, turn) or servers.get(name)
+            truth = sessions.get(server_id) if isinstance(server_id, str) else None
             following = timeline.turns[place + 1] if place + 1 < len(timeline.turns) else None
             until_ns = following.t0_ns if following is not None else None
             truths[name, turn.index] = (
@@ -72,6 +73,18 @@ def check_turns(run: Run, timelines: Iterable[Timeline], sessions: Mapping[str, 
             )
     rows = [_row(measured, truths) for measured in run.turns.to_dict("records")]
     return pd.DataFrame(rows, columns=_columns())
+
+
+def _server_id(timeline: Timeline, turn: TurnFacts) -> str | None:
+    """The session that `turn` was spoken in, by the server's name: a renewed call has several."""
+    if not timeline.renewals:
+        return None
+    created = [
+        entry.signal.session_id
+        for entry in timeline.entries
+        if isinstance(entry.signal, SessionCreated) and entry.signal.at_ns <= turn.t0_ns
+    ]
+    return created[-1] if created else None
 
 
 def true_turn(timeline: Timeline, turn: TurnFacts, until_ns: int | None, session: TrueSession) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +66,22 @@ class Dialect(ABC):
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
     """Audio formats that a scenario may ask for, in either direction."""
+    renews: ClassVar[bool] = False
+    """A call can go on in a new session: `renew` forgets all that was of the old one."""
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
     """Who may decide that the caller's turn has ended."""
     outputs: ClassVar[tuple[str, ...]] = ("audio", "text")
     """What a reply may be."""
+    frame_ms: ClassVar[int | None] = None
+    """The one length that frames of caller audio have; None: a scenario chooses."""
+    transcribes: ClassVar[bool] = True
+    """Servers say what they heard, where that is asked for."""
     gives_short_keys: ClassVar[bool] = False
     """Servers of this protocol give a short-lived key for the long-lived one (`auth: ephemeral`)."""
     shares_frames: ClassVar[bool] = True
     """`audio_message` depends on the payload alone, so that one packed frame serves every call."""
+    numbers_frames: ClassVar[bool] = False
+    """`audio_message` depends on what was sent before, so that a frame's is made when it is sent."""
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         self.config = config
@@ -110,6 +118,15 @@ class Dialect(ABC):
         """As `endpoint`, with the short-lived key in the place of the long-lived one."""
         raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
 
+    def renew(self) -> None:
+        """The session is over and the call goes on in a new one; `opening` is asked for next."""
+        self._outbox = []
+
+    @property
+    def resumes(self) -> bool:
+        """After `renew`: the server will go on with the context of the session before."""
+        return False
+
     # intents -> messages
 
     @abstractmethod
@@ -128,8 +145,20 @@ class Dialect(ABC):
         """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
         return ()
 
+    def press(self, key: str) -> Sequence[WireMessage]:
+        """Messages of a key that the caller presses on a telephone; empty where there are none."""
+        return ()
+
+    def closing(self) -> Sequence[WireMessage]:
+        """Messages that go before the caller hangs up; empty where nothing is said."""
+        return ()
+
     def ask_to_speak(self, step: int) -> Sequence[WireMessage]:
         """Messages that ask the agent to speak although the caller said nothing; empty where that cannot be asked."""
+        return ()
+
+    def retell(self, role: Literal["user", "assistant"], words: str) -> Sequence[WireMessage]:
+        """Messages that tell a new session what was said in the one before; empty where that cannot be told."""
         return ()
 
     def cancel_reply(self, response_id: str | None) -> Sequence[WireMessage]:

@@ -10,8 +10,9 @@ Trap: the server never says when it heard the caller stop, so `endpoint_ms` stay
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
@@ -33,6 +34,7 @@ from bench.facts.signals import (
     ResponseEnded,
     ServerError,
     SessionCreated,
+    SessionEnds,
     SessionReady,
     Signal,
     SpeechStarted,
@@ -47,7 +49,17 @@ if TYPE_CHECKING:
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 INPUT_HZ = 16_000
-_UNUSED = frozenset({"goAway", "sessionResumptionUpdate", "voiceActivity", "toolCallCancellation"})
+_UNUSED = frozenset({"voiceActivity", "toolCallCancellation"})
+_KNOWN = _UNUSED | {
+    "setupComplete",
+    "goAway",
+    "sessionResumptionUpdate",
+    "usageMetadata",
+    "toolCall",
+    "serverContent",
+    "error",
+}
+_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _NORMAL = {None, "", "TURN_COMPLETE_REASON_UNSPECIFIED"}
 _KINDS: dict[int, ErrorKind] = {401: "auth", 403: "auth", 429: "rate_limit"}
 _MODALITIES = {"TEXT": "text", "AUDIO": "audio", "IMAGE": "image"}
@@ -60,11 +72,19 @@ class GeminiLiveDialect(Dialect):
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     voices: ClassVar[tuple[str, ...]] = ("Aoede", "Charon", "Fenrir", "Kore", "Puck")
 
+    renews = True
+
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
         self.input_format = AudioFormat("pcm16", INPUT_HZ)
         self.output_format = AudioFormat.PCM16
         self._responses = 0
+        """Counted over the call: a name of a reply is not given twice."""
+        self._handle: str | None = None
+        """What resumes the session; the newest that the server gave."""
+        self._forget_session()
+
+    def _forget_session(self) -> None:
         self._open: str | None = None
         """The response that is under way, by a name of our own."""
         self._heard: list[str] = []
@@ -81,6 +101,14 @@ class GeminiLiveDialect(Dialect):
         pairs = parse_qsl(written, keep_blank_values=True) + list(address.query.items())
         url = urlunsplit((scheme, netloc, path or PATH, urlencode(pairs), ""))
         return Endpoint(url, dict(address.headers), address.subprotocols)
+
+    def renew(self) -> None:
+        super().renew()
+        self._forget_session()
+
+    @property
+    def resumes(self) -> bool:
+        return self._handle is not None
 
     # intents -> messages
 
@@ -112,6 +140,9 @@ class GeminiLiveDialect(Dialect):
             wired = [tool.wire for tool in config.tools]
             declared = [{key: value for key, value in each.items() if key != "type"} for each in wired]
             body["tools"] = [{"functionDeclarations": declared}]
+        if config.renew is not None:
+            # An empty one asks for handles, without which nothing can be resumed later.
+            body["sessionResumption"] = {} if self._handle is None else {"handle": self._handle}
         return {**body, **config.extra}
 
     def _detection(self) -> dict[str, Any]:
@@ -138,6 +169,10 @@ class GeminiLiveDialect(Dialect):
 
     def ask_to_speak(self, step: int) -> Sequence[str]:
         return ('{"clientContent":{"turnComplete":true}}',)
+
+    def retell(self, role: Literal["user", "assistant"], words: str) -> Sequence[str]:
+        turn = {"role": "user" if role == "user" else "model", "parts": [{"text": words}]}
+        return (orjson.dumps({"clientContent": {"turns": [turn], "turnComplete": False}}).decode(),)
 
     def tool_result(self, call_id: str, output: str) -> Sequence[str]:
         try:
@@ -182,6 +217,13 @@ class GeminiLiveDialect(Dialect):
         if "setupComplete" in message:
             session_id = name_of(mapping(message["setupComplete"]).get("sessionId"))
             out += [SessionCreated(at_ns, session_id, self.model), SessionReady(at_ns)]
+        if "goAway" in message:
+            left_ms = _duration_ms(mapping(message["goAway"]).get("timeLeft"))
+            out += [SessionEnds(at_ns, in_ms=left_ms)] if left_ms is not None else []
+        if "sessionResumptionUpdate" in message:
+            update = mapping(message["sessionResumptionUpdate"])
+            if update.get("resumable") is True and (handle := text(update.get("newHandle"))):
+                self._handle = handle
         if "usageMetadata" in message:
             self._usage = parse_usage(message["usageMetadata"])
         if "toolCall" in message:
@@ -190,7 +232,16 @@ class GeminiLiveDialect(Dialect):
             out += self._content(mapping(message["serverContent"]), at_ns)
         if "error" in message:
             out.append(ServerError(at_ns, _error(message["error"])))
-        known = {"setupComplete", "usageMetadata", "toolCall", "serverContent", "error", *_UNUSED}
+        known = {
+            "setupComplete",
+            "goAway",
+            "sessionResumptionUpdate",
+            "usageMetadata",
+            "toolCall",
+            "serverContent",
+            "error",
+            *_UNUSED,
+        }
         out += [Unrecognised(at_ns, str(key)[:120]) for key in message if key not in known]
         return out
 
@@ -269,6 +320,12 @@ class GeminiLiveDialect(Dialect):
         """The words of the caller so far, as one whole transcript."""
         words, self._heard = "".join(self._heard), []
         return [InputTranscript(at_ns, None, words, final=True)] if words else []
+
+
+def _duration_ms(value: Any) -> float | None:
+    """A duration as Google's services write it: `50s`, `9.500s`."""
+    found = _SECONDS.fullmatch(value) if isinstance(value, str) else None
+    return float(found[1]) * 1000 if found else None
 
 
 def _error(raw: Any) -> ErrorInfo:

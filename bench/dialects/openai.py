@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
@@ -54,6 +54,7 @@ from bench.facts.signals import (
     ResponseStarted,
     ServerError,
     SessionCreated,
+    SessionEnds,
     SessionReady,
     Signal,
     SpeechStarted,
@@ -147,6 +148,7 @@ class OpenAIDialect(Dialect):
     _unused: ClassVar[frozenset[str]] = _UNUSED
     _shape: ClassVar[Shape] = "ga"
     gives_short_keys = True
+    renews = True
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
@@ -177,6 +179,9 @@ class OpenAIDialect(Dialect):
         super().__init__(config, model)
         self._asks_for_replies = getattr(config.turn_detection, "create_response", None) is False
         """The server finds the turns and answers none by itself."""
+        self._forget_session()
+
+    def _forget_session(self) -> None:
         self._silences: set[str | None] = set()
         """Items that hold no speech; the server answers them by itself."""
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -185,6 +190,10 @@ class OpenAIDialect(Dialect):
         self._carry: dict[str | None, bytes] = {}
         self._shape_seen = False
         """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
+
+    def renew(self) -> None:
+        super().renew()
+        self._forget_session()
 
     # intents -> messages
 
@@ -253,6 +262,11 @@ class OpenAIDialect(Dialect):
     def truncate(self, item_id: str, heard_ms: int) -> Sequence[str]:
         event = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms}
         return (orjson.dumps(event).decode(),)
+
+    def retell(self, role: Literal["user", "assistant"], words: str) -> Sequence[str]:
+        part = {"type": "input_text" if role == "user" else "output_text", "text": words}
+        item = {"type": "message", "role": role, "content": [part]}
+        return (orjson.dumps({"type": "conversation.item.create", "item": item}).decode(),)
 
     def tool_result(self, call_id: str, output: str) -> Sequence[str]:
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
@@ -346,8 +360,10 @@ class OpenAIDialect(Dialect):
         shape = shape_of_session(session)
         if shape is not None and shape != self._shape:
             return self._other_shape(shape, at_ns)
-        created = SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))
-        return (created, SessionReady(at_ns)) if self.config.acknowledge == "created" else (created,)
+        found: list[Signal] = [SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))]
+        if (expires_at := number(session.get("expires_at"))) is not None and expires_at > 0:
+            found.append(SessionEnds(at_ns, at_unix_s=expires_at))
+        return (*found, SessionReady(at_ns)) if self.config.acknowledge == "created" else tuple(found)
 
     def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         found = differences(self.session_body(), mapping(message.get("session")))

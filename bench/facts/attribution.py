@@ -99,6 +99,12 @@ class Attribution:
         """The next new response answers silence."""
         self._taken: dict[int, _Taken] = {}
 
+    def forget_names(self) -> None:
+        """A new session begins: an id that comes from now on names something new."""
+        self._by_id.clear()
+        self._turn_of_item.clear()
+        self._silence_owed = False
+
     def of_turn(self, turn: int) -> list[ResponseState]:
         """The responses of turn `turn`, in order of their first sign."""
         return [response for response in self.responses if response.turn == turn]

@@ -89,6 +89,16 @@ class SessionReady:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionEnds:
+    """The server told when it will end the session: as a time of day, at its start, or as a span, shortly before."""
+
+    kind: ClassVar[str] = "session_ends"
+    at_ns: int
+    at_unix_s: float | None = None
+    in_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStarted:
     kind: ClassVar[str] = "speech_started"
     at_ns: int
@@ -267,6 +277,7 @@ class Malformed:
 Signal = (
     SessionCreated
     | SessionReady
+    | SessionEnds
     | SpeechStarted
     | SpeechStopped
     | InputCommitted

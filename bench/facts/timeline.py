@@ -16,6 +16,7 @@ from bench.facts.acts import Cut, Listening, Sound, ToolUse, cut_from_dict
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.facts.gaps import Gap
+from bench.facts.renewal import Renewal, renewal_from_dict
 from bench.facts.signals import Signal, signal_from_dict, signal_to_dict
 
 TurnEnd = Literal["completed", "interrupted", "reply_timeout", "response_timeout", "closed", "stopped", "error"]
@@ -130,6 +131,8 @@ class Timeline:
     """When our playback of a response was stopped, in order."""
     tools: list[ToolUse] = field(default_factory=list)
     """Tool calls that we answered, in order of arrival."""
+    renewals: list[Renewal] = field(default_factory=list)
+    """New sessions in which the call went on, in order; `connection` is that of the first."""
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
     close_code: int | None = None
@@ -174,6 +177,7 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
     data["sounds"] = [asdict(sound) for sound in timeline.sounds]
     data["cuts"] = [asdict(cut) for cut in timeline.cuts]
     data["tools"] = [asdict(use) for use in timeline.tools]
+    data["renewals"] = [asdict(each) for each in timeline.renewals]
     data["listenings"] = [asdict(each) for each in timeline.listenings]
     data["turns"] = [_turn_to_dict(turn) for turn in timeline.turns]
     data["failure"] = asdict(timeline.failure) if timeline.failure else None
@@ -208,6 +212,7 @@ def timeline_from_dict(data: Mapping[str, Any]) -> Timeline:
     values["sounds"] = [Sound(**sound) for sound in data.get("sounds", ())]
     values["cuts"] = [cut_from_dict(cut) for cut in data.get("cuts", ())]
     values["tools"] = [ToolUse(**use) for use in data.get("tools", ())]
+    values["renewals"] = [renewal_from_dict(each) for each in data.get("renewals", ())]
     values["listenings"] = [Listening(**each) for each in data.get("listenings", ())]
     values["failure"] = _failure(data.get("failure"))
     return Timeline(**values)

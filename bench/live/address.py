@@ -33,6 +33,8 @@ class LiveAddress:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     token: str = field(default_factory=new_token, repr=False)
+    options: tuple[str, str] = ("--live-port", "--live-host")
+    """How the command calls port and host."""
 
     @property
     def local(self) -> bool:
@@ -49,7 +51,8 @@ def listen(address: LiveAddress) -> socket.socket:
     except OSError as error:
         raise BenchError(
             f"the live page cannot be served on {address.host}, port {address.port}: {error.strerror or error}",
-            hint="name another with --live-port (0 takes a free one); --live-host must be an address of this machine",
+            hint=f"name another with {address.options[0]} (0 takes a free one); "
+            f"{address.options[1]} must be an address of this machine",
         ) from error
 
 

@@ -23,7 +23,7 @@ const cards = (state) => {
   const under = (row) => row
     ? `p95 ${ms(row.p95)} · n=${number(row.n)}${row.unanswered ? `, ${number(row.unanswered)} without` : ""}` : "no data yet";
   const found = [
-    ["Calls open", number(moment && moment.open), moment ? `${number(moment.talking)} callers talking` : `at most ${number(run.calls.peak_open)} at a time`],
+    [moment ? "Calls open" : "Calls open, most", number(moment ? moment.open : run.calls.peak_open), moment ? `${number(moment.talking)} callers talking` : "at a time, of those that ended"],
     ["Calls ended", number(run.calls.ended), moment ? `of ${number(moment.begun)} begun${moment.dropped ? `, ${number(moment.dropped)} dropped` : ""}` : `${number(run.calls.failed)} failed`],
     ["Turns per minute", number(run.turns.per_min, 1), `${number(run.turns.answered)} of ${number(run.turns.measured)} answered${run.turns.warmup ? ` · ${number(run.turns.warmup)} warm-up` : ""}`],
     ["First audible, median", ms(heard && heard.p50), under(heard)],
@@ -55,7 +55,7 @@ const thresholds = (run, going) => run.thresholds.map((each) => {
 
 const workers = (run, moment) => run.workers.map((each) => {
   const own = each.process;
-  const state = own ? own.state : "in the process of the run";
+  const state = own ? own.state : moment ? "in the process of the run" : "-";
   return row(own ? own.title : each.name, [state, state === "lost" ? "bad left" : "left"], [number(own ? own.calls_open : moment && moment.open)], [number(each.turns)],
     [number(each.spoiled), each.spoiled ? "bad" : ""], [number(each.frame_late_ms, 1)], [number(each.recv_lag_ms, 1)],
     [own ? `${number(own.cpu_percent)} %` : "-"], [own ? `${number(own.memory_bytes / 1048576)} MiB` : "-"]);
@@ -83,6 +83,7 @@ const STATES = {
 
 const now = (state) => {
   if (state.state !== "running") {
+    if (state.quiet_s > 20) return `No new row for ${clock(state.quiet_s)}: the run waits, or it was killed.`;
     const waits = state.state === "ended" && !state.verdict ? " The report is being written." : "";
     return `${STATES[state.state]}${waits}`;
   }
@@ -115,7 +116,9 @@ const show = (fresh) => {
   document.title = `${state.verdict ? state.verdict.name : moment && state.state === "running" ? moment.phase : state.state} · ${about.title}`;
   say("title", about.title);
   say("about", [about.target, about.model].filter(Boolean).join(" · "));
-  say("where", `Run folder: ${about.folder}. ${state.verdict ? `Report: ${about.report}` : "The report is written at the end; its last numbers are those of this page."}`);
+  at("report").hidden = !about.report_page;
+  if (about.report_page) at("report").href = url(about.report_page);
+  say("where", `Run folder: ${about.folder}. ${state.verdict ? `Report: ${about.report}` : "The report is written at the end; its numbers are the last ones of this page."}`);
   say("now", now(state));
   verdict(state.verdict);
   const going = state.state === "running";

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
+import gevent.socket
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from bench.live.address import Asked, refusal
@@ -38,21 +39,27 @@ class _Handler(WSGIHandler):  # type: ignore[misc]
         super().handle()
 
 
+def cooperative(listener: socket.socket) -> Any:
+    """The same socket, of which gevent waits for connections; nothing is patched in a process without calls."""
+    return gevent.socket.socket(listener.family, listener.type, fileno=listener.detach())
+
+
 class LiveServer:
     """Serves from its making until `stop`."""
 
     def __init__(
         self,
-        listener: socket.socket,
+        listener: Any,
         board: Board,
         *,
         token: str,
         local: bool,
         posts: dict[str, Post] | None = None,
+        pages: dict[str, Callable[[], bytes | None]] | None = None,
         handler: type[WSGIHandler] = _Handler,
     ) -> None:
         self._board, self._token, self._local = board, token, local
-        self._posts = posts or {}
+        self._posts, self._pages = posts or {}, pages or {}
         # No log: a client that speaks no HTTP must not write over a terminal's live view.
         self._server = WSGIServer(
             listener, self.respond, log=None, error_log=None, spawn=MOST_CONNECTIONS, handler_class=handler
@@ -90,7 +97,9 @@ class LiveServer:
         if path == "/events" and method == "GET":
             start_response("200 OK", [("Content-Type", "text/event-stream"), *_headers()])
             return self._board.events()
-        if path == "/":
+        if path in self._pages and (found := self._pages[path]()) is not None:
+            kind, body = "text/html", found
+        elif path == "/":
             kind, body = "text/html", page()
         elif path == "/state":
             kind, body = "application/json", self._board.json

@@ -185,6 +185,11 @@ _CONNECT = (
         always_shown=True,
     ),
     _connecting(
+        "renew_ms",
+        "renewal",
+        "renewal begins, between two turns -> the new session is configured; the longest of a call",
+    ),
+    _connecting(
         "greeting_ms",
         "greeting",
         "session ready -> first audible sample of what the agent says before the caller has spoken",
@@ -447,6 +452,11 @@ _RATES = (
         "no_greeting_rate",
         "calls without a greeting",
         "calls that listened for a greeting and heard none / calls that listened for one",
+    ),
+    _share(
+        "expired_rate",
+        "calls ended by the server's limit",
+        "calls that the server ended because their session was too old (`session_expired`) / calls that became ready",
     ),
     _share("session_error_rate", "failed calls", "calls with status `failed` / calls that were started"),
     _share(

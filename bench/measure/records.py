@@ -59,6 +59,8 @@ class TurnRecord:
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
+    renewals: int = 0
+    """How often its call had gone on in a new session when it began."""
     started_at: float
     """Wall-clock seconds (Unix) of the turn's first sample, from the worker's anchor; for plotting only."""
     ended_at: float | None
@@ -265,6 +267,21 @@ class SessionRecord:
     connect_ms: float | None = None
     session_ready_ms: float | None = None
     duration_ms: float | None = None
+    renewals: int = 0
+    """How often the call went on in a new session."""
+    renewed_by: str | None = None
+    """Why, with counts: `after`, `expiry`, `notice`; null without renewals."""
+    renewals_resumed: int | None = None
+    """Those in which the server went on with the context of the session before."""
+    renewals_retold: int | None = None
+    """Texts of earlier turns that new sessions were told."""
+    renew_ms: float | None = None
+    server_session_ids: str | None = None
+    """The sessions of a renewed call by the server's names; `server_session_id` is the first."""
+    session_lifetime_s: float | None = None
+    """How long the server said, when the session began, that it lasts."""
+    expiry_notice_ms: float | None = None
+    """How long before its end the server announced it; null where it did not."""
     greeting_expected: bool = False
     """Whether the caller waited for the agent to speak first."""
     greeting_ms: float | None = None

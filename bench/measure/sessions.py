@@ -28,6 +28,7 @@ from bench.measure.greetings import greeting_columns
 from bench.measure.outcome import STOPPED
 from bench.measure.rate_limits import limit_columns, quotas_told, retry_after_s, to_text, told_of
 from bench.measure.records import SessionRecord, SessionStatus, TurnRecord, WallAnchor
+from bench.measure.renewals import renewal_columns
 from bench.pricing.book import NO_BOOKS, Books, Rates
 from bench.pricing.price import Cost, price_minutes
 
@@ -96,6 +97,7 @@ def measure_session(
         server_model=next((signal.model for signal in created if signal.model), None),
         kernel_stamps=line.kernel_stamps,
         peer=line.peer,
+        **renewal_columns(timeline, wall_anchor),
         **greeting_columns(timeline),
         idle_timeouts=sum(isinstance(signal, IdleTimeout) for signal in signals),
         reply_audio_ms=_sum([record.reply_audio_ms for record in turn_records]),

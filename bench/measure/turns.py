@@ -33,6 +33,7 @@ from bench.measure.listening import replies_around
 from bench.measure.outcome import Outcome, judge
 from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
+from bench.measure.renewals import renewals_before
 from bench.measure.replies import Reply, add_usage, answer_of, collect_replies
 from bench.measure.splits import is_split, whole_ns
 from bench.measure.tool_chains import chain_of, joined, tool_columns, uses_of, with_tool_errors
@@ -198,6 +199,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "open_sessions": turn.open_sessions,
         "talking_sessions": turn.talking_sessions,
         "manual": timeline.manual,
+        "renewals": renewals_before(timeline, turn),
         "started_at": anchor.wall(turn.t0_ns),
         "ended_at": None if turn.ended_ns is None else anchor.wall(turn.ended_ns),
         "speech_ms": (turn.speech_end_ns - turn.speech_start_ns) / NS_PER_MS,

@@ -1,4 +1,4 @@
-"""Sets of questions as data: our own JSON lines, and files in the manner of GSM8K and MMLU.
+"""Sets of questions as data: our own JSON lines, and files in the manner of GSM8K, MMLU and HumanEval.
 
 In: a file of JSON lines. Out: `Question`s, each with what must be true of the reply (`expect` of a step). Trap: a set
 is read aloud, so what cannot be said (a formula, a table) makes a question unfair; the user leaves such ones out.
@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.config.problems import read_text
 from bench.errors import BenchError
+from bench.quality.spoken_code import UnspokenError, spoken_task
 from bench.shipped import shipped
 
 GRADERS = ("number", "contains", "one_of", "matches")
@@ -39,9 +40,15 @@ def own_questions() -> Path:
 
 
 def load_questions(path: Path, style: str = "own") -> list[Question]:
-    """The questions of a file. Raises `BenchError` with the line that is wrong."""
+    """The questions of a file that can be spoken. Raises `BenchError` with the line that is wrong."""
+    return read_questions(path, style)[0]
+
+
+def read_questions(path: Path, style: str = "own") -> tuple[list[Question], list[str]]:
+    """The questions of a file, and why others of its lines cannot be spoken. Raises `BenchError` for a wrong line."""
     read = STYLES[style]
     found: list[Question] = []
+    unspoken: list[str] = []
     for number, line in enumerate(read_text(path, hint="a file of JSON lines").splitlines(), start=1):
         if not line.strip():
             continue
@@ -50,6 +57,9 @@ def load_questions(path: Path, style: str = "own") -> list[Question]:
             if not isinstance(row, dict):
                 raise ValueError("no JSON object")
             question = read(row, number)
+        except UnspokenError as error:
+            unspoken.append(str(error))
+            continue
         except (ValueError, KeyError, TypeError, IndexError) as error:
             said = f"no key {error}" if isinstance(error, KeyError) else str(error)
             raise BenchError(f"{path}:{number}: not a question: {said}", hint=_HINTS[style]) from error
@@ -57,8 +67,9 @@ def load_questions(path: Path, style: str = "own") -> list[Question]:
             raise BenchError(f"{path}:{number}: a second question '{question.id}'", hint="give each an id of its own")
         found.append(question)
     if not found:
-        raise BenchError(f"{path}: no questions in it", hint=_HINTS[style])
-    return found
+        what = f"none of its {len(unspoken)} questions can be spoken" if unspoken else "no questions in it"
+        raise BenchError(f"{path}: {what}", hint=_HINTS[style])
+    return found, unspoken
 
 
 def _own(row: Mapping[str, Any], number: int) -> Question:
@@ -99,11 +110,23 @@ def _mmlu(row: Mapping[str, Any], number: int) -> Question:
     return Question(_named(row, number), text, {"one_of": right}, str(row.get("subject", "knowledge")))
 
 
-STYLES: dict[str, Callable[[Mapping[str, Any], int], Question]] = {"own": _own, "gsm8k": _gsm8k, "mmlu": _mmlu}
+def _humaneval(row: Mapping[str, Any], number: int) -> Question:
+    """`prompt`, the head of a function whose docstring has examples, and `entry_point`, its name."""
+    text, expect = spoken_task(row["prompt"], row["entry_point"])
+    return Question(_named({"id": row.get("task_id", f"q{number:04d}")}, number), text, expect, "code")
+
+
+STYLES: dict[str, Callable[[Mapping[str, Any], int], Question]] = {
+    "own": _own,
+    "gsm8k": _gsm8k,
+    "mmlu": _mmlu,
+    "humaneval": _humaneval,
+}
 _HINTS = {
     "own": 'a line is {"question": TEXT, "answer": NUMBER, TEXT or LIST, "grader": WORD, "id": NAME, "kind": WORD}; '
     "the last three may be left out",
     "gsm8k": 'a line is {"question": TEXT, "answer": "... #### 42"}',
+    "humaneval": 'a line is {"prompt": "def name(...): ...", "entry_point": "name"}, with examples in the docstring',
     "mmlu": 'a line is {"question": TEXT, "choices": [TEXT, ...], "answer": 0 or "A"}',
 }
 

@@ -17,6 +17,7 @@ from bench.report.findings_bill import Bill
 from bench.report.findings_ceiling import CeilingReport
 from bench.report.findings_groups import Groups
 from bench.report.findings_headroom import Headroom
+from bench.report.findings_long_calls import LongCalls
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
 from bench.report.findings_targets import TargetsReport
@@ -581,6 +582,7 @@ class Findings(Part):
     latency_cuts: LatencyCuts | None = None
     groups: list[Groups] = Field(default_factory=list)
     tasks: Tasks = Field(default_factory=Tasks)
+    long_calls: LongCalls = Field(default_factory=LongCalls)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""
     ceiling: CeilingReport | None = None

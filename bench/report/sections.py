@@ -15,6 +15,7 @@ from bench.report.groups_section import groups_section
 from bench.report.headroom_section import headroom_section
 from bench.report.health_text import calibration_section, trust_section
 from bench.report.latency import IN_ORDER
+from bench.report.long_calls_section import long_calls_section
 from bench.report.phases_section import phases_section
 from bench.report.phrases import (
     MISSING,
@@ -79,6 +80,7 @@ def sections(summary: Summary) -> list[Section]:
         _slowest(summary),
         recorded_section(summary),
         Section("connect", "Connecting", _percentiles(summary, "connect"), (CONNECTING,)),
+        long_calls_section(summary),
         _taking(summary),
         _speech(summary),
         _words(summary),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.facts.renewal import EXPIRED
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ERRORS
 from bench.report.findings_parts import Rate
@@ -92,6 +93,10 @@ def _failed_calls(view: View) -> tuple[Mask, Mask]:
     return view.calls_measured, equals(view.sessions, "status", "failed")
 
 
+def _expired(view: View) -> tuple[Mask, Mask]:
+    return view.calls_measured & view.calls_ready, equals(view.sessions, "error_code", EXPIRED)
+
+
 def _status(*statuses: str) -> Callable[[View], tuple[Mask, Mask]]:
     def masks(view: View) -> tuple[Mask, Mask]:
         return view.measured, view.turns["status"].isin(statuses).to_numpy(dtype=np.bool_)
@@ -150,6 +155,7 @@ _SHARES: dict[str, Callable[[View], tuple[Mask, Mask]]] = {
     "connect_error_rate": _calls,
     "session_error_rate": _failed_calls,
     "no_greeting_rate": _no_greeting,
+    "expired_rate": _expired,
     "error_rate": _status(*ERRORS),
     "no_reply_rate": _status("no_reply"),
     "early_rate": _status("early"),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.facts.renewal import EXPIRED
 from bench.load.progress import Progress
 from bench.load.spec import RunSpec
 from bench.measure.outcome import ANSWERED, ERRORS
@@ -119,6 +120,8 @@ def _of_call(threshold: Threshold, row: SessionRecord) -> Pair | None:
         return None
     if name == "session_error_rate":
         return float(row.status == "failed"), 1.0
+    if name == "expired_rate":
+        return None if row.session_ready_ms is None else (float(row.error_code == EXPIRED), 1.0)
     if name == "no_greeting_rate":
         heard = row.greeting_ms is not None
         return (float(not heard), 1.0) if row.greeting_expected and row.status != "stopped" else None

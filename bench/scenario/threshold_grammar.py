@@ -47,7 +47,7 @@ _FOLDS: Final[dict[str, Fold]] = {
     "total": "sum",
 }
 _MEDIAN = ("median", "med")
-_OF_CALLS = {"connect_error_rate", "session_error_rate", "no_greeting_rate", "cost_per_minute_usd"}
+_OF_CALLS = {"connect_error_rate", "session_error_rate", "no_greeting_rate", "expired_rate", "cost_per_minute_usd"}
 """Metrics of a run that are computed from calls, not from turns."""
 _TEXT = re.compile(
     r"\s*(?P<metric>[A-Za-z_][\w.]*)?\s*(?:\{(?P<tags>[^}]*)\})?\s*:?\s*"

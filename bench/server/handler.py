@@ -16,6 +16,7 @@ from bench.server.deadlines import Deadline, Deadlines
 from bench.server.engines.base import Engine
 from bench.server.protocol import commands, config
 from bench.server.protocol.client_errors import ProtocolError
+from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import Session
 from bench.server.protocol.shapes.shape import Shape
 from bench.server.truth_log import LoggedAudio, TruthLog
@@ -42,6 +43,7 @@ class SessionHandler:
         model_open: bool,
         lifetime_s: float,
         secret: str | None = None,
+        kept: KeptConversations | None = None,
     ) -> None:
         """`secret`: the digest of the client secret that the caller showed."""
         self.truth = truth
@@ -62,6 +64,7 @@ class SessionHandler:
             rate_limits=self._engine.rate_limits,
             input_audio=self._engine.input_audio,
             retained_audio_bytes=self._engine.retained_audio_bytes,
+            kept=kept,
         )
         now_ns = time.monotonic_ns()
         self.later(now_ns + round(lifetime_s * 1e9), lambda: self.apply(self.session.expire()))
@@ -98,7 +101,10 @@ class SessionHandler:
 
     def text(self, message: bytes, at_ns: int) -> None:
         """Any other client message."""
+        named = self._shape.caller_name
         self.apply(self.session.handle_text(message, at_ns))
+        if named is None and (given := self._shape.caller_name) is not None:
+            self.truth.add("name", self.session.id, at_ns=at_ns, name=given)
 
     def ended(self, how: str, code: int | None) -> None:
         """The connection is gone: nothing more happens."""

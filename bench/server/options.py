@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 LISTENING_PREFIX = "listening on "
 REALTIME_PATH = "/v1/realtime"
-ENGINES = ("local", "simulated")
+ENGINES = ("local", "simulated", "cascade")
 COMMAND = (sys.executable, "-m", "bench.server")
 
 
@@ -28,10 +28,16 @@ class ServeOptions(BaseModel):
     port: int = 8765
     """0 takes any free port; the printed line says which."""
     dialect: str = "openai"
-    """The wire protocol that it speaks: one of `bench.server.protocol.shapes`."""
+    """The wire protocol that it speaks: one of `bench.server.protocol.shapes`, or its `HTTP`."""
     engine: str = "local"
     profile: Path | None = None
     """A file of settings; only for the engine `simulated`."""
+    config: Path | None = None
+    """A file that describes the services; only for the engine `cascade`."""
+    cascade: dict[str, Any] | None = None
+    """The same as data, in the place of a file (`bench.scenario.cascade.CascadeConfig`)."""
+    base: Path | None = None
+    """The folder that `file:` secrets of `cascade` are relative to."""
     api_key: str | None = None
     """The key that callers must show; None lets everyone in."""
     workers: int | None = None
@@ -72,7 +78,7 @@ def start_server(options: ServeOptions, **popen: Any) -> subprocess.Popen[str]:
     return process
 
 
-def listening_line(host: str, port: int, *, tls: bool = False, path: str = REALTIME_PATH) -> str:
+def listening_line(host: str, port: int, *, tls: bool = False, path: str = REALTIME_PATH, http: bool = False) -> str:
     """The one line on standard output that tells a parent process the address."""
     shown = f"[{host}]" if ":" in host else host
-    return f"{LISTENING_PREFIX}{'wss' if tls else 'ws'}://{shown}:{port}{path}"
+    return f"{LISTENING_PREFIX}{'http' if http else 'ws'}{'s' if tls else ''}://{shown}:{port}{path}"

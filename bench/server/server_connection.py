@@ -35,6 +35,7 @@ from bench.server.http_requests import HttpRequest, RequestError, error_body, js
 from bench.server.options import ServeOptions
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError
+from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import MAX_APPEND_BYTES
 from bench.server.protocol.shapes import shape_of
 from bench.server.truth_log import TruthLog
@@ -90,6 +91,7 @@ class Service:
         self.access = Access(options.api_key, engine.default_model, options.shared_key)
         self.lifetime_s = engine.session_lifetime_s or float(options.session_lifetime_s)
         self.connections: set[ServerConnection] = set()
+        self.kept = KeptConversations()
         self.open_sessions = 0
         self.nagle = options.nagle
         self.shape = shape_of(options.dialect)
@@ -378,6 +380,7 @@ class ServerConnection(asyncio.Protocol):
             model_open=named is None,
             lifetime_s=service.lifetime_s,
             secret=grant.secret,
+            kept=service.kept,
         )  # fmt: skip
         self._handler.open()
 

@@ -24,6 +24,16 @@ VERSION = 1
 FLUSH_S = 0.25
 FLUSH_RECORDS = 512
 
+_KEPT = {
+    "response_id": "response",
+    "item_id": "item",
+    "transcript": "transcript",
+    "left_ms": "left_ms",
+    "resumed": "resumed",
+    "items": "items",
+}
+"""Fields of events that are kept, and what they are called in the log."""
+
 Facts = Mapping[str, Any]
 LoggedAudio = tuple[int, int | None]
 """Samples of an audio delta, and how many of them, from its start, are silence (None: not known)."""
@@ -74,7 +84,7 @@ class TruthLog:
         record = {"kind": "event", "session": session_id, "at_ns": at_ns, "bytes": size, "type": kind}
         if audio is not None:
             record["samples"], record["silent_samples"] = audio
-        for key, short in (("response_id", "response"), ("item_id", "item"), ("transcript", "transcript")):
+        for key, short in _KEPT.items():
             if key in event:
                 record[short] = event[key]
         if kind == "response.function_call_arguments.done":

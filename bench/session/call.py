@@ -13,12 +13,18 @@ from collections.abc import Sequence
 
 import gevent
 
+from bench.facts.connection import Connection
 from bench.facts.failure import Failure
+from bench.facts.renewal import Renewal
 from bench.facts.timeline import Timeline
 from bench.session.conversation import Conversation
 from bench.session.plan import CallPlan, CallStep, Delays, Observer, pack_audio
+from bench.session.renewals import Due
+from bench.session.retelling import said_in
 from bench.transport.channel import Channel, TransportError
 
+_LOOK_NS = 1_000_000_000
+"""In a long silence it is looked so often whether the session is to be renewed."""
 __all__ = ["Call", "CallPlan", "CallStep", "Delays", "Observer", "pack_audio"]
 
 
@@ -29,14 +35,10 @@ class Call(Conversation):
         """Play the whole call and return what happened; failures are facts in the timeline, never exceptions."""
         self._observer.open_sessions += 1
         self._note_gaps()
-        reader: gevent.Greenlet | None = None
         try:
-            self._channel = self._dial()
-            reader = gevent.spawn(self._read, self._channel)
-            for message in self.dialect.opening():
-                self._channel.send(message)
-            if self._await_ready():
-                self._open_microphone(self._channel)
+            self._channel = self._dial(self.timeline.connection)
+            self._reader = gevent.spawn(self._read, self._channel)
+            if self._begin_session(self._channel):
                 self._play(self._plan.steps)
             self._await_transcriptions()
         except TransportError as error:
@@ -47,12 +49,21 @@ class Call(Conversation):
             if turn is not None and turn.end is None:
                 self._end(turn, "closed")
         finally:
-            self._finish(reader)
+            self._finish()
         return self.timeline
 
-    def _dial(self) -> Channel:
+    def _begin_session(self, channel: Channel) -> bool:
+        """Configure the session and open the microphone; False when the call is over."""
+        for message in self.dialect.opening():
+            channel.send(message)
+        if not self._await_ready():
+            return False
+        self._open_microphone(channel)
+        return True
+
+    def _dial(self, connection: Connection) -> Channel:
         """Connect, with a short-lived key where the target asks for one. Raises `TransportError`."""
-        plan, connection = self._plan, self.timeline.connection
+        plan = self._plan
         if plan.tokens is None:
             return plan.transport.connect(plan.connect, connection)
         options, ends_ns = plan.tokens.admit(connection, self._redactor)
@@ -65,6 +76,8 @@ class Call(Conversation):
         for place, step in enumerate(steps):
             if self.over:
                 break
+            if place and not getattr(step, "cuts_in", False):
+                self._renew_if_due()
             self.is_cut_into = place + 1 < len(steps) and getattr(steps[place + 1], "cuts_in", False)
             step.play(self)
         turn = self.tracker.current
@@ -72,7 +85,64 @@ class Call(Conversation):
             self.await_reply(turn)
         self._ended_turns.held = None
 
-    def _finish(self, reader: gevent.Greenlet | None) -> None:
+    # a new session
+
+    def idle(self, duration_ns: int) -> None:
+        """As `Line`; a session that becomes due in a long silence is renewed in it."""
+        if self.dialect.config.renew is None:
+            super().idle(duration_ns)
+            return
+        until_ns = time.monotonic_ns() + duration_ns
+        while (now_ns := time.monotonic_ns()) < until_ns and not self.over:
+            due = self._renewals.due
+            look_ns = now_ns + _LOOK_NS if due is None else max(now_ns, due.at_ns)
+            self.idle_until(min(until_ns, look_ns, now_ns + _LOOK_NS))
+            self._renew_if_due()
+
+    def _renew_if_due(self) -> None:
+        """Go on in a new session where that is due: between two turns, when nothing is being said."""
+        if self._renewals.due_now(time.monotonic_ns()) is None or self.over:
+            return
+        self._await_transcriptions()
+        due = self._renewals.due_now(time.monotonic_ns())
+        if due is not None and not self.over:
+            self._renew(due)
+
+    def _renew(self, due: Due) -> None:
+        """Leave the session and open another. Raises `TransportError` when that cannot be had."""
+        renewal = Renewal(due.by, Connection(time.monotonic_ns()))
+        self._leave()
+        self.dialect.renew()
+        self._renewals.begin()
+        self._intake.renew()
+        self.tracker.renewed()
+        renewal.resumed = self.dialect.resumes
+        self.timeline.renewals.append(renewal)
+        self._channel = channel = self._dial(renewal.connection)
+        self._reader = gevent.spawn(self._read, channel)
+        if not self._begin_session(channel):
+            return
+        policy = self.dialect.config.renew
+        if policy is not None and policy.context == "text" and not renewal.resumed:
+            for role, words in said_in(self.timeline):
+                for message in self.dialect.retell(role, words):
+                    self.send(message)
+                    renewal.retold += 1
+
+    def _leave(self) -> None:
+        """Hang up the session that is renewed, beside what follows."""
+        if self._pacer is not None:
+            self._pacer.stop()
+        if self._reader is not None:
+            self._reader.kill(block=True)
+        channel, self._channel, self._closed = self._channel, None, None
+        if channel is not None:
+            timeout_s = self._plan.bounds.close_ns / 1e9
+            self._left.append(gevent.spawn(channel.close, timeout_s=timeout_s))
+
+    # the end
+
+    def _finish(self) -> None:
         """The one place where a call ends: nothing is sent any more, its turns are handed over, its connection goes.
 
         A step that fails is shown as our own mistake and does not keep the next from being taken.
@@ -86,7 +156,8 @@ class Call(Conversation):
         except Exception as error:
             self.crashed(error)
         try:
-            self._close(reader)
+            self._close(self._reader)
+            gevent.joinall(self._left)
         except Exception as error:
             self.crashed(error)
             if self._channel is not None:
@@ -95,6 +166,7 @@ class Call(Conversation):
         self.timeline.phase_ended = self._plan.phases.at(closed_ns or time.monotonic_ns()).name
         # These know the call: a cycle each, which the collector would have to find among thousands.
         self._pacer, self._frames = None, self._plan.frames
+        self._reader = None
         del self._ended_turns, self._tool_desk
         self._observer.open_sessions -= 1
 

@@ -6,6 +6,7 @@ In: the signals of one message, of a piece of media or of a tick, and when they 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from bench.config.redactor import Redactor
@@ -20,6 +21,7 @@ from bench.facts.signals import (
     ResponseEnded,
     ResponseStarted,
     ServerError,
+    SessionEnds,
     SessionReady,
     Signal,
     SpeechStarted,
@@ -29,12 +31,21 @@ from bench.facts.signals import (
 from bench.facts.timeline import Timeline
 from bench.session.barge_in import BargeIn
 from bench.session.listener import Listener
+from bench.session.renewals import Renewals
 from bench.session.scrub import Scrubber
 from bench.session.tape import Tape
 from bench.session.tool_desk import ToolDesk
 from bench.session.tracker import Tracker
 
-_DECISIVE = (SessionReady, ServerError, ResponseStarted, ResponseEnded, InputTranscript, InputTranscriptFailed)
+_DECISIVE = (
+    SessionReady,
+    SessionEnds,
+    ServerError,
+    ResponseStarted,
+    ResponseEnded,
+    InputTranscript,
+    InputTranscriptFailed,
+)
 """Signals after which a waiting conversation may have something to do; deltas only put off what it waits for."""
 _STOPPING = (SpeechStarted, ResponseEnded)
 """Signals that may stop the playback of a reply."""
@@ -53,6 +64,7 @@ class Intake:
         barge_in: BargeIn | None = None,
         tool_desk: ToolDesk | None = None,
         tape: Tape | None = None,
+        renewals: Renewals | None = None,
     ) -> None:
         self._timeline = timeline
         self._dialect = dialect
@@ -62,12 +74,17 @@ class Intake:
         self._tape = tape
         self._barge_in = barge_in or BargeIn(timeline, listener, dialect)
         self._tool_desk = tool_desk
+        self._renewals = renewals or Renewals(None)
         self.curious = False
         """Somebody waits for a moment of a reply: its deltas may end that wait."""
         self.ready = False
         """The server has acknowledged the configuration."""
         self.refusal: ErrorInfo | None = None
         """The error after which this session cannot go on."""
+
+    def renew(self) -> None:
+        """A new session is opened: it is not ready, and the one before has refused nothing of it."""
+        self.ready, self.refusal = False, None
 
     def take(self, signals: Iterable[Signal], read_ns: int) -> bool:
         """Keep `signals` and learn from them; whether one of them may end a wait."""
@@ -114,8 +131,13 @@ class Intake:
         elif isinstance(signal, SessionReady):
             self.ready = True
             self._timeline.output_rate_hz = self._dialect.output_format.rate_hz
-            if self._timeline.connection.ready_ns is None:
-                self._timeline.connection.ready_ns = signal.at_ns
+            renewals = self._timeline.renewals
+            line = renewals[-1].connection if renewals else self._timeline.connection
+            if line.ready_ns is None:
+                line.ready_ns = signal.at_ns
+            self._renewals.ready(signal.at_ns)
+        elif isinstance(signal, SessionEnds):
+            self._renewals.told(signal, wall_s=time.time(), now_ns=time.monotonic_ns())
         elif isinstance(signal, ServerError):
             refused = not self.ready and self._dialect.refuses_session(signal.error)
             if self.refusal is None and (signal.fatal or refused):

@@ -7,6 +7,7 @@ not counted.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ from bench.dialects.dialect import Dialect
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
 from bench.facts.gaps import lost_ns
+from bench.facts.renewal import EXPIRED
 from bench.facts.signals import ErrorInfo, Signal
 from bench.facts.timeline import Timeline
 from bench.session.alarm import shared_alarm
@@ -27,6 +29,7 @@ from bench.session.barge_in import BargeIn
 from bench.session.intake import Intake
 from bench.session.listener import Listener
 from bench.session.plan import CallPlan, Observer
+from bench.session.renewals import Renewals
 from bench.session.scrub import Scrubber
 from bench.session.tape import CallSound, Tape
 from bench.session.tool_desk import ToolDesk
@@ -82,6 +85,7 @@ class Line:
             seed=plan.tool_seed,
             open_sessions=lambda: observer.open_sessions,
         )
+        self._renewals = Renewals(dialect.config.renew)
         self._intake = Intake(
             self.timeline,
             dialect,
@@ -91,12 +95,16 @@ class Line:
             self._barge_in,
             tool_desk=self._tool_desk,
             tape=self._tape,
+            renewals=self._renewals,
         )
         self._messages_read = 0
         self._arrived_ns = 0
         self._gaps_noted_ns = time.monotonic_ns()
         self._closed: Closed | None = None
         self._channel: Channel | None = None
+        self._reader: gevent.Greenlet | None = None
+        self._left: list[gevent.Greenlet] = []
+        """Hang up the sessions that were renewed."""
         self._asleep_until_ns = 0
         """When the conversation wakes by itself; 0 while it is awake."""
 
@@ -249,6 +257,12 @@ class Line:
         if self._closed is None:
             return False
         closed = self._closed
+        if self._intake.ready and self._renewals.expired(closed.at_ns):
+            said = "the server ended the session when its time was over"
+            self._fail(
+                Failure("closed", stage, EXPIRED, said, close_code=closed.code, close_reason=closed.reason or None)
+            )
+            return True
         error = self.tracker.last_error if stage == "ready" else None
         self._fail(
             _refused(error, stage, closed)
@@ -288,12 +302,19 @@ class Line:
             return None
         return CallSound(self._tape, self.dialect, self._listener.players, line.ready_ns, line.closed_ns)
 
+    def _say_goodbye(self, channel: Channel) -> None:
+        """What the protocol says before it hangs up, as far as the peer still takes it."""
+        with contextlib.suppress(TransportError):  # how the connection ended is told by its close
+            for message in self.dialect.closing() if self._intake.ready else ():
+                channel.post(self._plan.transport.pack(message))
+
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel
         if channel is not None:
             if self._closed is None:
                 if reader is not None:
                     reader.kill(block=True)
+                self._say_goodbye(channel)
                 self._closed = self._scrubber.fact(channel.close(timeout_s=self._plan.bounds.close_ns / 1e9))
             else:
                 channel.abort()

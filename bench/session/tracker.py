@@ -128,6 +128,12 @@ class Tracker:
         interrupted = any(each.index == turn and each.end == "interrupted" for each in self._timeline.turns)
         return interrupted and any(each.ended_ns is None for each in self._attribution.of_turn(turn))
 
+    def renewed(self) -> None:
+        """The call goes on in a new session: names of the one before may come again, for other things."""
+        self._attribution.forget_names()
+        self._pending_items.clear()
+        self.last_error = None
+
     def begin(self, turn: TurnFacts) -> None:
         """The caller starts to speak; what arrives from now on belongs to `turn` unless it says otherwise."""
         self._timeline.turns.append(turn)

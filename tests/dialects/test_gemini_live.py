@@ -19,6 +19,7 @@ from bench.facts.signals import (
     Malformed,
     ResponseEnded,
     ServerError,
+    SessionEnds,
     SessionReady,
     Signal,
     SpeechStarted,
@@ -160,7 +161,7 @@ def test_a_tool_call_ends_a_response_and_its_result_is_sent_by_name() -> None:
 
 
 def test_what_is_of_no_use_is_quiet_and_what_is_unknown_is_named() -> None:
-    assert receive(dialect(), goAway={"timeLeft": "50s"}) == []
+    assert receive(dialect(), voiceActivity={"type": "ACTIVITY_START"}) == []
     assert receive(dialect(), weather={}) == [Unrecognised(7, "weather")]
     assert content(dialect(), modelTurn={"parts": [{"text": "hm", "thought": True}]}) == []
     assert isinstance(receive(dialect(), serverContent=spoken("%"))[0], Malformed)
@@ -198,3 +199,44 @@ def test_no_message_can_raise(key: str, body: Any, more: dict[str, Any]) -> None
     for signal in dialect().receive(json.dumps({**more, key: body}), 7):
         stored = json.loads(json.dumps(signal_to_dict(signal)))
         assert signal_to_dict(signal_from_dict(stored)) == signal_to_dict(signal)
+
+
+# sessions that end
+
+
+def test_a_notice_of_the_end() -> None:
+    assert receive(dialect(), goAway={"timeLeft": "9.5s"}) == [SessionEnds(7, in_ms=9500)]
+    for odd in ({}, {"timeLeft": 5}, {"timeLeft": "soon"}, {"timeLeft": "-1s"}):
+        assert receive(dialect(), goAway=odd) == []
+
+
+def test_a_session_is_resumed_with_the_newest_handle() -> None:
+    subject = dialect(renew="before_expiry")
+    assert json.loads(subject.opening()[0])["setup"]["sessionResumption"] == {}
+    assert not subject.resumes
+    for handle, resumable in (("h1", True), ("h2", True), ("h3", False), ("", True)):
+        assert receive(subject, sessionResumptionUpdate={"newHandle": handle, "resumable": resumable}) == []
+    subject.renew()
+    assert subject.resumes
+    assert json.loads(subject.opening()[0])["setup"]["sessionResumption"] == {"handle": "h2"}
+
+
+def test_nothing_is_asked_to_be_resumed_without_a_policy() -> None:
+    assert "sessionResumption" not in json.loads(dialect().opening()[0])["setup"]
+
+
+def test_a_reply_after_a_renewal_has_a_name_of_its_own() -> None:
+    subject = dialect(renew="before_expiry")
+    first = content(subject, **spoken())[0]
+    subject.renew()
+    second = content(subject, **spoken())[0]
+    assert isinstance(first, AudioDelta)
+    assert isinstance(second, AudioDelta)
+    assert first.response_id != second.response_id
+
+
+def test_a_new_session_is_told_what_was_said() -> None:
+    (message,) = dialect().retell("assistant", "Good day.")
+    assert json.loads(message) == {
+        "clientContent": {"turns": [{"role": "model", "parts": [{"text": "Good day."}]}], "turnComplete": False}
+    }

@@ -9,7 +9,7 @@ from bench.dialects import DEFAULT_DIALECT, dialect_names
 
 BENCH = Path(__file__).parents[2] / "bench"
 MAY_KNOW = ("dialects", "server", "pricing")
-SHARED = {"", "dialect", "session_config", "tools"}
+SHARED = {"", "dialect", "session_config", "session_renewal", "tools"}
 """Modules of `bench.dialects` that speak for all of them."""
 EXCEPTED = {
     ("store/older.py", "openai_fields"),  # format 1 of stored calls knew one dialect, whose errors it classes

@@ -24,6 +24,7 @@ from bench.facts.signals import (
     ResponseEnded,
     ResponseStarted,
     ServerError,
+    SessionEnds,
     SessionReady,
     Signal,
     SpeechStopped,
@@ -392,3 +393,30 @@ def test_silence_that_the_server_takes_in_is_not_answered_by_us() -> None:
     assert asking.receive(json.dumps(fired), 2) == (), "the same event again"
     asking.receive(json.dumps({"type": "input_audio_buffer.committed", "item_id": "s"}), 3)
     assert asking.data_to_send() == ()
+
+
+# sessions that end
+
+
+def test_the_end_that_a_session_was_told() -> None:
+    created = receive(dialect(), type="session.created", session={"id": "s", "expires_at": 1_800_000_000})
+    assert SessionEnds(7, at_unix_s=1_800_000_000) in created
+    for odd in (None, 0, "soon", True, -5):
+        found = receive(dialect(), type="session.created", session={"id": "s", "expires_at": odd})
+        assert not any(isinstance(signal, SessionEnds) for signal in found)
+
+
+def test_a_new_session_may_use_the_names_of_the_one_before_again() -> None:
+    subject = dialect()
+    event = {"type": "input_audio_buffer.speech_stopped", "event_id": "e1", "item_id": "i1", "audio_end_ms": 5}
+    assert receive(subject, **event)
+    assert not receive(subject, **event)
+    subject.renew()
+    assert receive(subject, **event)
+
+
+def test_a_new_session_is_told_what_was_said() -> None:
+    subject = dialect()
+    user, agent = (json.loads(subject.retell(role, "Hi.")[0])["item"] for role in ("user", "assistant"))
+    assert (user["role"], user["content"]) == ("user", [{"type": "input_text", "text": "Hi."}])
+    assert (agent["role"], agent["content"]) == ("assistant", [{"type": "output_text", "text": "Hi."}])

@@ -13,6 +13,7 @@ from bench.measure.records import SessionRecord, TurnRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "measuring.md"
 NOT_METRICS = {
+    "renewals",
     *("session_index", "caller", "turn", "step", "open_sessions", "talking_sessions", "started_at", "ended_at"),
     *(
         "speech_ms",

@@ -7,10 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.quality.prepare import prepare
-from bench.quality.questions import Question, load_questions, own_questions
+from bench.quality.questions import Question, load_questions, own_questions, read_questions
+from bench.quality.spoken_code import UnspokenError, spoken_task
 from bench.scenario.read import load_scenario
 
 
@@ -48,6 +51,9 @@ def test_files_of_others_are_read(tmp_path: Path) -> None:
         ("own", [1], "no JSON object"),
         ("gsm8k", {"question": "x?", "answer": "42"}, "does not end with"),
         ("mmlu", {"question": "x?", "choices": ["a"], "answer": 1}, "none of the 1 choices"),
+        ("humaneval", {"prompt": "def f(:", "entry_point": "f"}, "q.jsonl:1: not a question: the prompt is no Python"),
+        ("humaneval", {"prompt": "def f(): pass", "entry_point": "g"}, "the prompt has no function 'g'"),
+        ("humaneval", {"prompt": "def f(): pass", "entry_point": "f"}, "none of its 1 questions can be spoken"),
     ],
 )
 def test_what_is_refused(style: str, row: object, sentence: str, tmp_path: Path) -> None:
@@ -64,3 +70,57 @@ def test_they_become_a_scenario_that_asks_each_once(tmp_path: Path) -> None:
     assert next(each.contains or each.one_of for each in step.all_expected) == ("Canberra",)
     with pytest.raises(BenchError, match="3 recordings are missing"):
         prepare(questions, tmp_path / "other", name="quality", recordings=tmp_path)
+
+
+def test_a_function_is_asked_for_one_of_its_results(tmp_path: Path) -> None:
+    prompt = (
+        "from typing import List\n\n\n"
+        "def count_above(numbers: List[float], lower_bound: float) -> int:\n"
+        '    """Count the numbers that are\n    greater than the bound\n'
+        "    >>> count_above([1.0, [2]], 0)\n    1\n"
+        '    >>> count_above([1.5, -2, 7], 1)\n    2\n    """\n'
+    )
+    lines = [{"task_id": "Set/7", "prompt": prompt, "entry_point": "count_above", "test": "never run"}]
+    lines.append({**lines[0], "task_id": "Set/8", "prompt": prompt.replace('2\n    "', '{}\n    "')})
+    (found,), unspoken = read_questions(file_of(tmp_path, *lines), "humaneval")
+    assert (found.id, found.kind, found.expect) == ("Set-7", "code", {"number": 2})
+    assert found.text == (
+        "A function is called count above. This is what it does. Count the numbers that are greater than the bound. "
+        "What does it return for numbers: the list 1.5, minus 2, 7, and for lower bound: 1? Say only what it returns."
+    )
+    assert unspoken == ["no example whose arguments and result are plain words or numbers"]
+
+
+@pytest.mark.parametrize(
+    ("example", "expect"),
+    [
+        ("f('hello') ➞ 'olleh'", {"contains": "olleh"}),
+        ('f("it\'s") == True', {"one_of": ["true", "yes"]}),
+        ("f(0) => False", {"one_of": ["false", "no"]}),
+        ("For f((1, 2)) returns 3.5.", {"number": 3.5}),
+        (">>> f([])\n    -1", {"number": -1}),
+    ],
+)
+def test_results_that_can_be_said(example: str, expect: object) -> None:
+    prompt = f'def f(x):\n    """It does it.\n\n    {example}\n    """\n'
+    assert spoken_task(prompt, "f")[1] == expect
+
+
+@pytest.mark.parametrize(
+    "example",
+    ["f('()') == 3", "f({}) == 3", "f(1) == [1, 2]", "f(1) == None", "f(x) == 1", "f() == 1", "f(list(range(9))) == 1"],
+)
+def test_results_that_cannot(example: str) -> None:
+    with pytest.raises(UnspokenError):
+        spoken_task(f'def f(x):\n    """It does it.\n\n    {example}\n    """\n', "f")
+
+
+@given(st.text(max_size=60), st.text(max_size=40))
+def test_no_docstring_breaks_the_reader(told: str, example: str) -> None:
+    prompt = f"def f(x):\n    {(told + chr(10) + 'f(' + example)!r}\n"
+    try:
+        text, expect = spoken_task(prompt, "f")
+    except ValueError:
+        return
+    assert text
+    assert len(expect) == 1

@@ -85,7 +85,7 @@ class Item:
         if self.kind == "message":
             return ContextItem(self.id, self.role, " ".join(part.text for part in self.parts if part.text))
         said = self.fields.get("output") or self.fields.get("arguments") or ""
-        return ContextItem(self.id, self.kind, str(said), self.fields.get("call_id"))
+        return ContextItem(self.id, self.kind, str(said), self.fields.get("call_id"), self.fields.get("name"))
 
 
 class Conversation:
@@ -103,6 +103,11 @@ class Conversation:
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
+
+    def adopt(self, other: Conversation) -> int:
+        """Begin with the items of another conversation, without their audio; how many they are."""
+        self._items[:0] = list(other)
+        return len(self._items)
 
     def find(self, item_id: object) -> Item | None:
         return next((item for item in reversed(self._items) if item.id == item_id), None)

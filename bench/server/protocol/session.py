@@ -32,6 +32,7 @@ from bench.server.protocol.input_audio import (
 from bench.server.protocol.item_requests import ItemRequests
 from bench.server.protocol.items import RETAINED_AUDIO_BYTES, Conversation, Item, Part
 from bench.server.protocol.responses import Ending, Response, Responses
+from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.shapes.shape import Shape
 from bench.server.protocol.usage import transcription_usage, words
 
@@ -57,8 +58,9 @@ class Session:
         seed: str | None = None,
         input_audio: Callable[[AudioFormat, config.Json | None], InputAudio] = InputAudio,
         retained_audio_bytes: int = RETAINED_AUDIO_BYTES,
+        kept: KeptConversations | None = None,
     ) -> None:
-        """`model_open`: the caller named no model, so that its first update may."""
+        """`model_open`: the caller named no model, so that its first update may. `kept`: what can be resumed."""
         self._shape = shape or Shape()
         self._id_base = seed if seed is not None else secrets.token_hex(6)
         self._counter = itertools.count(1)
@@ -85,6 +87,9 @@ class Session:
             "conversation.item.retrieve": self._items.retrieve,
             "conversation.item.delete": self._items.delete,
         }
+        self._kept = kept
+        if self._shape.resumes:
+            self._handlers["session.resume"] = self._resume
         if self._answers:
             self._handlers |= {
                 "conversation.item.create": self._items.create,
@@ -232,6 +237,10 @@ class Session:
             self._start_response({}, actions)
         return actions
 
+    def announce_end(self, left_ms: float) -> Actions:
+        """The session will be ended in so long; nothing where this shape has no word for that."""
+        return Actions([self._event("session.ending", left_ms=left_ms)] if self._shape.announces_end else [])
+
     def expire(self) -> Actions:
         """The session has reached its maximum duration."""
         minutes = self._lifetime_s / 60
@@ -246,6 +255,20 @@ class Session:
         return Actions([self._event("error", error=problem.body())])
 
     # -- session and input audio
+
+    def _resume(self, event: Event, actions: Actions) -> None:
+        """Go on with the conversation that a handle names, and from now on give handles for this one."""
+        handle = event.get("handle")
+        if self._kept is None:
+            raise ProtocolError("Session resumption is not available.", code="invalid_argument")
+        if handle is not None:
+            before = self._kept.find(handle)
+            if before is None:
+                raise ProtocolError("The session resumption handle is not valid.", code="invalid_argument")
+            items = self._conversation.adopt(before)
+            actions.events.append(self._event("session.resumed", resumed=handle, items=items))
+        self._kept.keep(self.id, self._conversation)
+        actions.events.append(self._event("session.resumable", handle=self.id))
 
     def _update(self, event: Event, actions: Actions) -> None:
         if "session" not in event:
@@ -381,6 +404,8 @@ class Session:
     def _end_response(self, response: Response, ending: Ending, actions: Actions) -> None:
         events = self._responses.end(response, ending)
         actions.events += events
+        if self._kept is not None and self._kept.keeps(self.id):
+            actions.events.append(self._event("session.resumable", handle=self.id))
         if self._rate_limits is not None:
             limits = self._rate_limits(int(events[-1]["response"]["usage"]["total_tokens"]))
             actions.events.append(self._event("rate_limits.updated", rate_limits=limits))

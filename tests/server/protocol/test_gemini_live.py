@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from bench.server.protocol.config import default_session
+from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import Session
 from bench.server.protocol.shapes.gemini_live import GeminiShape
 
@@ -64,3 +65,36 @@ def test_two_thousand_spoiled_messages_crash_nothing() -> None:
             data = data[:at] if draw.random() < 0.1 else data
             errors += sum("error" in each for each in said(shape, session, data))
     assert 0 < errors < 2_000
+
+
+# sessions that end
+
+
+def resumable(session: Session, handle: str | None) -> list[dict[str, Any]]:
+    setup: dict[str, Any] = {"model": "models/m", "sessionResumption": {} if handle is None else {"handle": handle}}
+    return session.read({"setup": setup}).events
+
+
+def test_a_session_goes_on_with_the_conversation_of_another() -> None:
+    kept = KeptConversations()
+    first, second = (Session(model="m", created_at_s=0, shape=GeminiShape(), kept=kept) for _ in range(2))
+    assert [event["type"] for event in resumable(first, None)] == ["session.resumable", "session.updated"]
+    first.read({"clientContent": {"turns": [{"role": "user", "parts": [{"text": "Hi."}]}], "turnComplete": False}})
+    events = resumable(second, first.id)
+    assert [event["type"] for event in events] == ["session.resumed", "session.resumable", "session.updated"]
+    assert (events[0]["resumed"], events[0]["items"]) == (first.id, 1)
+
+
+def test_an_unknown_handle_is_refused() -> None:
+    session = Session(model="m", created_at_s=0, shape=GeminiShape(), kept=KeptConversations())
+    assert resumable(session, "nobody's")[0]["error"]["code"] == "invalid_argument"
+
+
+def test_the_end_is_announced_and_comes_without_a_word() -> None:
+    shape = GeminiShape()
+    session = Session(model="m", created_at_s=0, shape=shape)
+    (ending,) = session.announce_end(2500).events
+    assert list(shape.outgoing(ending)) == [{"goAway": {"timeLeft": "2.5s"}}]
+    (expired,) = session.expire().events
+    assert list(shape.outgoing(expired)) == []
+    assert Session(model="m", created_at_s=0).announce_end(2500).events == [], "the GA shape has no word for it"

@@ -102,6 +102,10 @@ class SimulatedSession(EngineSession):
         self.facts = {"faults": list(faults)}
         engine.open_sessions += 1
         engine.sessions.append(self)
+        limits = engine.profile.limits
+        if limits.notice and limits.session_lifetime is not None:
+            left_ms = limits.notice
+            self._in_ms(limits.session_lifetime - left_ms, lambda: handler.apply(handler.session.announce_end(left_ms)))
         if (fault := faults.get("expire")) is not None:
             self._in_ms(fault.delay_ms(1_000), lambda: handler.apply(handler.session.expire()))
 

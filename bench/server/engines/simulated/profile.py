@@ -21,6 +21,7 @@ from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
 from bench.server.engines.simulated.faults import Fault
 from bench.server.engines.simulated.tool_calls import ToolsProfile
+from bench.server.http_legs.profile import LegsProfile
 from bench.shipped import shipped
 
 _HINT = "docs/simulator.md lists every key; bench scenarios lists the profiles that are shipped"
@@ -129,6 +130,14 @@ class Limits(Block):
     )
     retry_after: LongerMs = Field(default=1000, description="What a full server asks to wait; sent as whole seconds.")
     session_lifetime: LongerMs | None = Field(default=None, description="Then `session_expired` and a close.")
+    notice: DurationMs = Field(
+        default=0,
+        description="How long before that end it is announced, where the dialect has a message for it; 0: never.",
+    )
+
+    def complaints(self) -> Iterator[Complaint]:
+        if self.notice and (self.session_lifetime is None or self.notice >= self.session_lifetime):
+            yield Complaint(("notice",), "found without a longer session_lifetime; allowed: a time before that end")
 
 
 class ClientSecrets(Block):
@@ -172,6 +181,7 @@ class Profile(Block):
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     client_secrets: ClientSecrets = Field(default=ClientSecrets(), description="Short-lived keys.")
     limits: Limits = Field(default=Limits(), description="What is refused.")
+    legs: LegsProfile = Field(default=LegsProfile(), description="The three HTTP services of `--dialect openai-http`.")
     faults: tuple[Fault, ...] = Field(default=(), description="What goes wrong, and when.")
 
     def complaints(self) -> Iterator[Complaint]:

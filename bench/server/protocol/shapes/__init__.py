@@ -18,14 +18,18 @@ _SHIPPED = {
     "qwen-omni": "bench.server.protocol.shapes.variants:QwenShape",
     "elevenlabs-agents": "bench.server.protocol.shapes.elevenlabs_agents:AgentsShape",
     "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
+    "twilio-media-streams": "bench.server.protocol.shapes.twilio_media_streams:BotShape",
     "xai": "bench.server.protocol.shapes.variants:XaiShape",
 }
+HTTP = "openai-http"
+"""Three HTTP services in the place of sessions: `bench.server.http_legs`."""
 
 
 def shape_of(name: str) -> type[Shape]:
     """The shape called `name`. Raises `BenchError` for an unknown one."""
     if name not in _SHIPPED:
-        raise BenchError(f"--dialect {name}: the server does not speak it", hint=f"allowed: {', '.join(_SHIPPED)}")
+        allowed = ", ".join([*_SHIPPED, HTTP])
+        raise BenchError(f"--dialect {name}: the server does not speak it", hint=f"allowed: {allowed}")
     module, _, attribute = _SHIPPED[name].partition(":")
     found: type[Shape] = getattr(import_module(module), attribute)
     return found

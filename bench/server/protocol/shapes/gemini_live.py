@@ -31,6 +31,8 @@ class GeminiShape(Shape):
     paths: ClassVar[tuple[str, ...]] = tuple(_PATH.format(version) for version in ("v1beta", "v1", "v1alpha"))
     pcm_in_hz = 16_000
     binary = True
+    announces_end = True
+    resumes = True
 
     def __init__(self) -> None:
         self._ready = False
@@ -49,6 +51,9 @@ class GeminiShape(Shape):
         for key, value in _camel(message).items():
             body = value if isinstance(value, dict) else {}
             if key == "setup":
+                resumption = body.get("sessionResumption")
+                if isinstance(resumption, dict):
+                    out.append({"type": "session.resume", **resumption})
                 out.append({"type": "session.update", "session": _session(body)})
             elif key == "realtimeInput":
                 out += self._input(body)
@@ -98,12 +103,20 @@ class GeminiShape(Shape):
             case "response.done":
                 self._replying = False
                 return self._done(event["response"])
-            case "error":
-                said = event["error"]["message"]
-                return ({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": said}},)
             case "response.weather.delta":
                 return ({"weather": {}},)
-        return ()
+        return self._of_session(event)
+
+    def _of_session(self, event: Event) -> Iterable[Mapping[str, Any]]:
+        match event["type"]:
+            case "session.resumable" if self._ready:
+                return ({"sessionResumptionUpdate": {"newHandle": event["handle"], "resumable": True}},)
+            case "session.ending":
+                return ({"goAway": {"timeLeft": f"{event['left_ms'] / 1000:g}s"}},)
+            case "error" if event["error"]["code"] != "session_expired":
+                said = event["error"]["message"]
+                return ({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": said}},)
+        return ()  # a session that is too old is ended without a word: `goAway` was that
 
     def _done(self, response: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         if any(item["type"] == "function_call" for item in response["output"]):

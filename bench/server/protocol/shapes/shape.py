@@ -28,8 +28,14 @@ class Shape:
     """Parameters of the URL that name the model."""
     binary: ClassVar[bool] = False
     """Messages to the client go in binary frames, though they are JSON."""
+    announces_end: ClassVar[bool] = False
+    """The client is told shortly before its session is ended."""
+    resumes: ClassVar[bool] = False
+    """A session can go on with the conversation of another."""
     beat_ms: ClassVar[int | None] = None
     """How often `beat` is asked what to send by itself; None: never."""
+    caller_name: str | None = None
+    """What the caller calls this session, where it is the caller who names it."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 
