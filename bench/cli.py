@@ -14,6 +14,16 @@ import typer
 
 from bench.cli_compare import compare
 from bench.cli_cost import cost
+from bench.cli_export import (
+    LingerOption,
+    OtlpOption,
+    PrometheusOption,
+    TextfileOption,
+    TextsOption,
+    TracesOption,
+    export,
+    exports_asked,
+)
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
@@ -42,6 +52,7 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(export)
 app.command()(site)
 app.command()(live)
 
@@ -204,6 +215,12 @@ def run(
         str | None,
         typer.Option("--live-host", "--web-host", metavar="HOST", help="With --live: its address. Default: 127.0.0.1."),
     ] = None,
+    prometheus: PrometheusOption = None,
+    prometheus_linger: LingerOption = None,
+    prometheus_textfile: TextfileOption = None,
+    otlp: OtlpOption = None,
+    otlp_traces: TracesOption = None,
+    otlp_texts: TextsOption = False,
     token: TokenOption = None,
     yes: Annotated[
         bool,
@@ -215,6 +232,7 @@ def run(
     """Run a scenario and write its report. Without a target, the embedded server is called."""
     if not live_page and (live_port is not None or live_host is not None):
         raise BenchError("--live-port and --live-host go with --live", hint="add --live")
+    asked = exports_asked(prometheus, prometheus_linger, prometheus_textfile, otlp, otlp_traces, otlp_texts)
     loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
         from bench.run.plan import plan_text
@@ -249,12 +267,21 @@ def run(
             port = DEFAULT_PORT if live_port is None else live_port
             page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
             watchers.append(page.open)
+        if asked.live:
+            from bench.export.feed import Exports
+
+            watchers.append(stack.enter_context(Exports(asked, console)).open)
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
         except UnwrittenReportError as error:
             say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
             raise
     say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
+    if asked.textfile is not None:
+        from bench.export.textfile import write_textfile
+        from bench.store.reader import read_run
+
+        write_textfile(asked.textfile, read_run(outcome.folder.root), outcome.summary)
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")
     return outcome.exit_code

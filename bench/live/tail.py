@@ -25,7 +25,9 @@ MOST_BYTES = 16 << 20
 
 
 @dataclass(slots=True)
-class _Followed:
+class Followed:
+    """One file that grows."""
+
     stream: BinaryIO
     rest: bytes = b""
 
@@ -41,7 +43,7 @@ class _Followed:
 class _Table:
     pattern: str
     schema: pa.Schema
-    files: dict[Path, _Followed] = field(default_factory=dict)
+    files: dict[Path, Followed] = field(default_factory=dict)
     rows: pa.Table = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +53,7 @@ class _Table:
         """Add what is new; how many rows that were."""
         for path in sorted(spool.glob(self.pattern)):
             if path not in self.files:
-                self.files[path] = _Followed(path.open("rb"))
+                self.files[path] = Followed(path.open("rb"))
         before = self.rows.num_rows
         fresh = [parse_lines(block, self.schema, damage) for file in self.files.values() for block in file.blocks()]
         if fresh:

@@ -1,0 +1,63 @@
+"""`bench run` with its exports: what Prometheus and a collector were told is what the report says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.export.samples import Samples, samples
+from tests.support.processes import voice_server
+
+LOAD = ["--set", "load.callers=3", "--set", "load.sessions=6"]
+PREFIX = "metrics: "
+
+
+def scraped(process: subprocess.Popen[str]) -> list[Samples]:
+    """Every scrape until the address closes."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith(PREFIX), line + process.stdout.read()
+    found = []
+    while True:
+        try:
+            with urllib.request.urlopen(line.removeprefix(PREFIX).strip(), timeout=10) as reply:
+                found.append(samples(reply.read().decode()))
+        except OSError:
+            return found
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
+def test_the_last_scrape_and_the_file_are_the_report(scenario: Path, tmp_path: Path, workers: str) -> None:
+    out, file = tmp_path / "run", tmp_path / "voice.prom"
+    options = ["--prometheus", "0", "--prometheus-linger", "500ms", "--prometheus-textfile", file, "--workers", workers]
+    with voice_server() as url:
+        command = [sys.executable, "-m", "bench", "run", scenario, "--url", url, "--out", out, *LOAD, *options]
+        with subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as run:
+            seen = scraped(run)
+            output, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, output
+    report = json.loads((out / "summary.json").read_text())
+    written = samples(file.read_text())
+    assert max(each.sum("voicebench_calls_open") for each in seen if each.of("voicebench_calls_open")) > 0
+    assert any(len(each.of("voicebench_worker_cpu_ratio")) == int(workers) for each in seen)
+    for last in (seen[-1], written):
+        assert last.one("voicebench_verdict_info")["verdict"] == report["verdict"]["name"] == "pass"
+        assert last.sum("voicebench_turns_total") == report["turns"]["total"] == 12
+        assert last.sum("voicebench_calls_total") == report["calls"]["total"] == 6
+        for metric, family in (("first_audible_ms", "turn_first_audible"), ("session_ready_ms", "call_session_ready")):
+            row = next(each for each in report["metrics"] if each["name"] == metric)
+            assert last.sum(f"voicebench_{family}_seconds_count") == row["n"]
+            total_s = last.sum(f"voicebench_{family}_seconds_sum")
+            assert total_s == pytest.approx(row["mean"] * row["n"] / 1000)
+        for rate in report["rates"]:
+            assert last.sum("voicebench_share_events_total", share=rate["name"]) == rate["events"]
+    assert seen[-1] == written
