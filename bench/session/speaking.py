@@ -71,6 +71,7 @@ class Speaking(Line):
             accent=utterance.accent,
             voice=utterance.voice,
             condition=utterance.condition,
+            word_ends_ns=_from(t0_ns, utterance.word_ends_ns),
             phase=phase.name,
             warmup=phase.warmup,
             open_sessions=self._observer.open_sessions,
@@ -209,3 +210,7 @@ class Speaking(Line):
     def _hand_over(self, turn: TurnFacts) -> None:
         self._observer.turn_ended(self.timeline, turn)
         shared_alarm().catch_up()
+
+
+def _from(t0_ns: int, positions_ns: tuple[int, ...] | None) -> list[int] | None:
+    return None if positions_ns is None else [t0_ns + position for position in positions_ns]
