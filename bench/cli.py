@@ -19,8 +19,9 @@ from bench.cli_gate import gate
 from bench.cli_history import history_app
 from bench.cli_live import live
 from bench.cli_quality import quality_app
+from bench.cli_site import site
 from bench.errors import BenchError, ExitCode
-from bench.terminal import drop_output, make_streams_safe, open_console, readable, say
+from bench.terminal import drop_output, make_streams_safe, open_console, output_width, readable, say
 
 if TYPE_CHECKING:
     from bench.scenario.model import Scenario
@@ -41,6 +42,7 @@ app.add_typer(history_app, name="history")
 app.command()(cost)
 app.command()(compare)
 app.command()(gate)
+app.command()(site)
 app.command()(live)
 
 
@@ -227,7 +229,7 @@ def run(
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
     from bench.run.screen import open_screen
@@ -250,9 +252,9 @@ def run(
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
         except UnwrittenReportError as error:
-            say(render_terminal(error.summary, error.folder))
+            say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
             raise
-    say(render_terminal(outcome.summary, outcome.folder.root))
+    say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")
     return outcome.exit_code
@@ -317,7 +319,7 @@ def report(
     """Render the reports of any run again, also of one that was killed."""
     from bench.report.render import UnwrittenReportError, write_reports
     from bench.report.reprice import reprice
-    from bench.report.terminal import render_terminal
+    from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.store.finish import reopen
     from bench.store.reader import read_run
 
@@ -346,9 +348,9 @@ def report(
     try:
         summary = write_reports(stored, out=out, again=again)
     except UnwrittenReportError as error:
-        say(render_terminal(error.summary, run_folder))
+        say(render_terminal(error.summary, run_folder, output_width(LINE_WIDTH)))
         raise
-    say(render_terminal(summary, out or run_folder))
+    say(render_terminal(summary, out or run_folder, output_width(LINE_WIDTH)))
     if png:
         from bench.report.figures import write_figures
 
@@ -457,7 +459,10 @@ def calibrate(
 def serve(
     engine: Annotated[
         str,
-        typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
+        typer.Option(
+            help="What answers: local (recognises, thinks, speaks), simulated (does as a profile says) or cascade "
+            "(calls three services)."
+        ),
     ] = "local",
     dialect: Annotated[
         str, typer.Option("--dialect", metavar="NAME", help="The protocol that it speaks, as target.dialect names it.")
@@ -465,6 +470,10 @@ def serve(
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="With --engine cascade: the services that it calls."),
     ] = None,
     truth_log: Annotated[
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
@@ -507,6 +516,7 @@ def serve(
             api_key=secret_option("--api-key", api_key),
             workers=workers,
             profile=profile,
+            config=config,
             truth_log=truth_log,
             processes=processes,
             tokens_per_minute=tokens_per_minute,

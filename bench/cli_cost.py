@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bench.errors import BenchError, ExitCode
-from bench.terminal import readable, say
+from bench.terminal import output_width, readable, say
 
 LONGEST_MINUTES = 240
 MOST_CALLS = 100_000_000
@@ -83,6 +83,7 @@ def cost(
     )
     from bench.report.bill_projection import Launch
     from bench.report.run_cost import Asked, run_cost, run_cost_text
+    from bench.report.terminal import LINE_WIDTH
 
     if peak_hour is not None and calls_per_day is None:
         raise BenchError("--peak-hour is a part of a day's calls", hint="add --calls-per-day N")
@@ -103,7 +104,7 @@ def cost(
         target=target,
     )
     found = run_cost(path, asked)
-    say(found.model_dump_json(indent=2) if json else run_cost_text(found))
+    say(found.model_dump_json(indent=2) if json else run_cost_text(found, output_width(LINE_WIDTH)))
     return int(ExitCode.PASS)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -57,6 +58,13 @@ def say(text: str) -> None:
         print(text, flush=True)
     except OSError:
         drop_output()
+
+
+def output_width(usual: int) -> int:
+    """Columns of the terminal that reads the output, `usual` at most and where nobody does (a file, a pipe, a log)."""
+    if not sys.stdout.isatty():
+        return usual
+    return min(usual, shutil.get_terminal_size((usual, 24)).columns)
 
 
 def drop_output() -> None:

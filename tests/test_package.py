@@ -132,7 +132,8 @@ def test_a_shipped_scenario_runs_by_name_from_the_working_folder(bench: Path, tm
     (tmp_path / "quickstart").write_text("name: mine\nconversation: [{say: yes-slt}]\n")
     own = yaml.safe_load(passed(call(bench, "run", "quickstart", "--dry-run", cwd=tmp_path)))
     assert own["name"] == "mine"
-    completed = call(bench, cwd=tmp_path, _BENCH_COMPLETE="complete_bash", COMP_WORDS="bench run tele", COMP_CWORD="2")
+    words = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": "bench run telephone", "COMP_CWORD": "2"}
+    completed = call(bench, cwd=tmp_path, **words)
     assert completed.stdout.split() == ["telephone-g711"]
     schema = json.loads(passed(call(bench, "schema", cwd=tmp_path)))
     assert schema["properties"]["load"]

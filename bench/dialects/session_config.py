@@ -32,6 +32,7 @@ from bench.dialects import (
     dialect_names,
     dialect_of,
     formats_of,
+    frame_of,
     outputs_of,
     turn_detections_of,
     voices_of,
@@ -431,3 +432,22 @@ def with_files_read(session: SessionConfig) -> SessionConfig:
         return session
     tools = tuple(tool.model_copy(update={"answer": tool.answer.read()}) for tool in session.tools)
     return session.model_copy(update={"tools": tools})
+
+
+def lacking(session: SessionConfig, dialect: str) -> Iterator[Complaint]:
+    """What `session` asks for and `dialect` does not have."""
+    asked = (
+        ("input_format", session.input_format, formats_of(dialect)),
+        ("output_format", session.output_format, formats_of(dialect)),
+        ("turn_detection", session.turn_detection.type, turn_detections_of(dialect)),
+        ("output", session.output, outputs_of(dialect)),
+    )
+    for key, word, known in asked:
+        if key in session.model_fields_set and word not in known:
+            yield Complaint((key,), f"found '{word}'; dialect {dialect} does not have it; allowed: {', '.join(known)}")
+    frame_ms = frame_of(dialect)
+    if frame_ms is not None and session.frame_ms != frame_ms:
+        said = (
+            f"found {session.frame_ms}ms; dialect {dialect} has frames of {frame_ms}ms only; write frame: {frame_ms}ms"
+        )
+        yield Complaint(("frame",), said)

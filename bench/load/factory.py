@@ -196,7 +196,7 @@ class CallFactory:
             bounds=self._bounds,
             jitter_buffer_ms=scenario.listener.jitter_buffer_ms,
             client_late_ms=scenario.health.client_late_ms,
-            transcription_model=transcription.model if transcription is not None else None,
+            transcription_model=transcription.model if transcription is not None and self._speaks.transcribes else None,
             toolbox=self._toolbox,
             tool_seed=f"{scenario.seed}:{block_of(index, self._among)}",
             tokens=self._tokens,

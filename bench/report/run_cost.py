@@ -27,7 +27,7 @@ from bench.report.findings_bill import Bill, ModelBill, Projection
 from bench.report.money import cost
 from bench.report.phrases import MISSING, amount, plain
 from bench.report.reprice import reprice
-from bench.report.terminal import render_tables
+from bench.report.terminal import LINE_WIDTH, render_tables
 from bench.report.view import View, equals, view_of
 from bench.store.reader import Run, read_run
 
@@ -116,7 +116,7 @@ def _projections(view: View, launch: Launch) -> list[Projection]:
     return found
 
 
-def run_cost_text(found: RunCost) -> str:
+def run_cost_text(found: RunCost, width: int = LINE_WIDTH) -> str:
     """All of it for a terminal."""
     what = f"{amount(found.turns, 'turn')} in {amount(found.calls, 'call')}, model {plain(found.model or MISSING)}"
     example = (" (example prices, which no vendor charges)",) if found.cost.example_prices else ()
@@ -127,4 +127,4 @@ def run_cost_text(found: RunCost) -> str:
         *([models_table(found.models)] if found.models else []),
         *history_tables(found.bill.history),
     ]
-    return f"{plain(found.run_id)}: {what}{''.join(example)}\n\n{render_tables(tables)}"
+    return f"{plain(found.run_id)}: {what}{''.join(example)}\n\n{render_tables(tables, width)}"

@@ -20,7 +20,17 @@ from bench.report.bill import bill
 from bench.report.captions import captions
 from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
-from bench.report.findings import CallCounts, CrossTalkTurn, ErrorRow, Findings, LoadReport, Summary, TurnCounts
+from bench.report.findings import (
+    CallCounts,
+    CrossTalkTurn,
+    ErrorRow,
+    Findings,
+    Health,
+    LoadReport,
+    Summary,
+    TurnCounts,
+    VerdictInfo,
+)
 from bench.report.goodput import broken_counts
 from bench.report.groups import groups
 from bench.report.headroom import headroom
@@ -30,6 +40,7 @@ from bench.report.long_calls import long_calls
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.phases import phases_report
+from bench.report.phrases import capital
 from bench.report.protocol import protocol
 from bench.report.recorded_section import recorded
 from bench.report.recordings import recordings_report
@@ -113,7 +124,20 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         definitions={metric.name: metric.definition for metric in METRICS.values()},
         files=[name for name in FILES if name not in TABLES or (run.manifest.state == "finished" and again is None)],
     )
-    return Summary(**dict(found), verdict=decide(found))
+    verdict = decide(found)
+    if found.ceiling is None:
+        _agree(found.health, verdict)
+    return Summary(**dict(found), verdict=verdict)
+
+
+def _agree(health: Health, verdict: VerdictInfo) -> None:
+    """The answer to "can these numbers be trusted?" never says another thing than the verdict."""
+    if verdict.name == "invalid" and health.trust != "no":
+        health.trust = "no"
+        health.conclusion = [*(f"{capital(each)}." for each in verdict.reasons), *health.conclusion]
+    elif verdict.name != "invalid" and health.trust == "no":
+        # A share beyond the bound that stands on too few turns to decide anything.
+        health.trust = "with care"
 
 
 def judged(view: View) -> View:

@@ -1,60 +1,108 @@
 """The report as plain text for a terminal: verdict first, aligned columns, nothing that breaks when pasted.
 
-In: a `Summary`. Out: text. Tables and rows that are not `brief` are left to the other reports.
+In: a `Summary` and the width of the terminal. Out: text. Tables and rows that are not `brief` are left to the other
+reports, and columns that a narrow terminal has no room for are left out, last of all the median and p95.
 Trap: text from outside passes through `plain`, for a server's message may carry terminal escapes.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.report.document import Row, Table, lines
+from bench.report.document import Row, Table
 from bench.report.findings import Summary
 from bench.report.phrases import headline, plain, verdict_line
 from bench.report.sections import sections
 
 LABEL_WIDTH = 32
 LINE_WIDTH = 150
+LEAST_WIDTH = 60
+LIMITS_WIDTH = 24
 
 
-def render_terminal(summary: Summary, folder: Path | None = None) -> str:
-    """The whole report; `folder` is where its files are, named in the last section."""
+def render_terminal(summary: Summary, folder: Path | None = None, width: int = LINE_WIDTH) -> str:
+    """The whole report, its verdict first and last; `folder` is where its files are, named in the last section."""
+    width = max(LEAST_WIDTH, width)
     tables = [table for section in sections(summary) for table in section.tables if table.heading]
+    parts = [_verdict(summary, width), *(_table(table, width) for table in tables)]
     if folder is not None:
-        tables.append(lines("", [("Report", f"{folder / 'report.html'}"), ("Folder", f"{folder}")], heading="FILES"))
-    return "\n\n".join([_verdict(summary), *map(_table, tables)]) + "\n"
+        # Never cut or broken: a path is there to be copied.
+        parts.append(f"FILES\n  Report  {folder / 'report.html'}\n  Folder  {folder}")
+    return "\n\n".join([*parts, _result(summary)]) + "\n"
 
 
-def render_tables(tables: Iterable[Table]) -> str:
+def render_tables(tables: Iterable[Table], width: int = LINE_WIDTH) -> str:
     """Tables alone, one after the other."""
-    return "\n\n".join(map(_table, tables)) + "\n"
+    return "\n\n".join(_table(table, max(LEAST_WIDTH, width)) for table in tables) + "\n"
 
 
-def _verdict(summary: Summary) -> str:
+def _result(summary: Summary) -> str:
+    return f"{plain(summary.run.scenario_name)}: {verdict_line(summary.verdict)}"
+
+
+def _verdict(summary: Summary, width: int) -> str:
     verdict = summary.verdict
-    said = [f"{plain(summary.run.scenario_name)}: {verdict_line(verdict)}"]
-    said += [f"  {plain(reason)}" for reason in verdict.reasons]
+    said = [_result(summary)]
+    said += [_folded(plain(reason), width) for reason in verdict.reasons]
     if summary.turns.answered:
-        said.append(f"  {headline(summary)}")
-    return "\n".join([*said, *(f"  warning: {plain(warning)}" for warning in verdict.warnings)])
+        said.append(_folded(headline(summary), width))
+    return "\n".join([*said, *(_folded(f"warning: {plain(warning)}", width) for warning in verdict.warnings)])
 
 
-def _table(table: Table) -> str:
+def _folded(text: str, width: int) -> str:
+    """A sentence over as many lines as it needs, broken between words; a word is never broken."""
+    return textwrap.fill(
+        text, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _table(table: Table, width: int) -> str:
     rows = [row for row in table.rows if row.brief][: table.most]
     if table.quoted is None:
-        said = [table.heading, *(_line(table, row) for row in rows)]
+        said = [table.heading, *(_line(table, row, width) for row in rows)]
     else:
         heads = [column.title for column in table.columns]
-        said = [_aligned(table, table.heading, heads, f"{heads[table.quoted]}, 95 % interval")]
+        shown, limits = _fitting(table, width)
+        said = [_aligned(table, shown, table.heading, heads, f"{heads[table.quoted]}, 95 % interval" if limits else "")]
         said += [
-            _aligned(table, f"  {row.title}", [cell.value for cell in row.cells], row.cells[table.quoted].under or "-")
+            _aligned(
+                table,
+                shown,
+                f"  {row.title}",
+                [cell.value for cell in row.cells],
+                (row.cells[table.quoted].under or "-") if limits else "",
+            )
             for row in rows
         ]
-    return "\n".join([*said, *(f"  {plain(note)}" for note in table.footnotes)])
+    return "\n".join([*said, *(_folded(plain(note), width) for note in table.footnotes)])
 
 
-def _line(table: Table, row: Row) -> str:
+def _fitting(table: Table, width: int) -> tuple[list[int], bool]:
+    """The columns that there is room for, and whether there is room for the interval beside them.
+
+    The first of them (how many), the median and the quoted column come first, then from the right.
+    """
+    brief = [place for place, column in enumerate(table.columns) if column.brief]
+    quoted = table.quoted or 0
+    first = [place for place in (0, 1, quoted) if place in brief]
+    wanted = [*first, *(place for place in reversed(brief) if place not in first)]
+    left = width - max(LABEL_WIDTH + 2, len(table.heading))
+    shown: list[int] = []
+    for place in wanted:
+        left -= _width(table, place)
+        if left < 0:
+            break
+        shown.append(place)
+    return sorted(shown), len(shown) == len(wanted) and left >= LIMITS_WIDTH
+
+
+def _width(table: Table, place: int) -> int:
+    return 7 if place == 0 else max(9, len(table.columns[place].title) + 2)
+
+
+def _line(table: Table, row: Row, width: int) -> str:
     """A row whose values follow each other; what lies under them comes last."""
     values = [
         f"{_clean(cell.value)} {column.unit}".rstrip()
@@ -66,16 +114,23 @@ def _line(table: Table, row: Row) -> str:
     if not table.columns[0].text:
         values[0] = f"{values[0]:>8}"
     limits = [f"(95 %: {cell.under})" for cell in row.cells if cell.under]
-    said = f"  {_clean(row.title):<{LABEL_WIDTH}} {'  '.join([*values, *limits])}".rstrip()
-    return said if len(said) <= LINE_WIDTH else f"{said[: LINE_WIDTH - 1]}…"
-
-
-def _aligned(table: Table, title: str, values: list[str], limits: str) -> str:
-    shown = [value for column, value in zip(table.columns, values, strict=True) if column.brief]
-    widths = [max(9, len(column.title) + 2) for column in table.columns if column.brief]
-    columns = f"{shown[0]:>7}" + "".join(
-        f"{value:>{width}}" for value, width in zip(shown[1:], widths[1:], strict=True)
+    said, whole = (
+        f"  {_clean(row.title):<{LABEL_WIDTH}} {'  '.join(parts)}".rstrip() for parts in (values, [*values, *limits])
     )
+    if len(whole) <= width:
+        return whole
+    return said if len(said) <= width else _cut(said, width)
+
+
+def _cut(line: str, width: int) -> str:
+    """A line that ends between two words, with a sign that it goes on."""
+    kept = line[: width - 1]
+    words = kept.rstrip() if line[width - 1].isspace() else kept.rpartition(" ")[0].rstrip()
+    return f"{words if len(words) > LABEL_WIDTH else kept}…"
+
+
+def _aligned(table: Table, shown: list[int], title: str, values: list[str], limits: str) -> str:
+    columns = "".join(f"{values[place]:>{_width(table, place)}}" for place in shown)
     return f"{title:<{max(LABEL_WIDTH + 2, len(table.heading))}}{columns}   {limits}".rstrip()
 
 

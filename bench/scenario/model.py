@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from bench.audio.catalogue import shipped_catalogue
 from bench.audio.conditions import Condition
 from bench.config.block import NAME_PATTERN, Block, Complaint, ScenarioPath, refusal
-from bench.dialects.session_config import SessionConfig
+from bench.dialects.session_config import SessionConfig, lacking
 from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
 from bench.scenario.conditions import (
@@ -309,7 +309,12 @@ class Scenario(Block):
         for key in ("session", "pricing"):
             if self.target is not None and getattr(self.target, key) is not None:
                 yield Complaint(("target", key), f"only under targets; allowed: the scenario's own {key}")
+        if self.target is not None:
+            for each in lacking(self.session, self.target.dialect):
+                yield Complaint(("session", *each.loc), each.sentence)
         for name, target in self.targets.items():
+            for each in lacking(merged(self.session, target.session), target.dialect):
+                yield Complaint(("targets", name, "session", *each.loc), each.sentence)
             for each in merged(self.session, target.session).complaints() if target.session is not None else ():
                 yield Complaint(("targets", name, "session", *each.loc), each.sentence)
         wrong = list(target_complaints(self.matrix, list(self.targets), interleave=self.load.interleave))

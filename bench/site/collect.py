@@ -22,7 +22,7 @@ from bench.site.digest import DIGEST_VERSION, RunDigest
 from bench.site.history import History, StoredRun
 from bench.site.measure_run import digest_of
 
-FEW = 24
+FEW = 40
 """Runs that one process reads sooner than others would be started."""
 SIGNED = ("run.json", "turns.parquet", "sessions.parquet", "gate.json", "report.html")
 

@@ -62,6 +62,7 @@ def test_what_the_harness_failed_is_not_the_targets(tmp_path: Path) -> None:
     assert (many.verdict.name, many.verdict.exit_code) == ("invalid", 4)
     said = "; ".join(many.verdict.reasons)
     assert "the harness itself failed 10 calls of 20 (50.0 %; the bound is 1 %)" in said
+    assert "CAN THE NUMBERS BE TRUSTED? NO." in render_terminal(many).upper()
     assert "ulimit -n" in said
     every = summary_of(tmp_path / "every", with_failed(rows(), turns=100, calls=20, kind="harness"))
     assert every.verdict.name == "invalid", "not unreachable, and not without data"

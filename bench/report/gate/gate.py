@@ -79,7 +79,7 @@ def gate(run: View, window: Window, baseline: str, settings: Settings) -> GateRe
     pairs = [_row(measure, run, window.runs, settings) for measure in settings.measures]
     rows, judged = [row for row, _ in pairs], [found for _, found in pairs]
     if len(window.runs) >= settings.least:
-        rows = _together(rows, judged, settings)
+        rows = together(rows, judged, settings)
     else:
         rows = [row.model_copy(update={"why": "too few runs to judge by"}) for row in rows]
     report.rows = [row for row in rows if row.value is not None or row.judged]
@@ -173,8 +173,13 @@ def _unjudged(metric: str, new: Night | None, known: int, whys: Sequence[str]) -
     return "infinite in the window too" if math.isinf(new.value) else f"{amount(known, 'run')} of the window have it"
 
 
-def _together(rows: Sequence[GateRow], judged: Sequence[Judged | None], settings: Settings) -> list[GateRow]:
-    """The rows with their verdicts: Holm's method over those that can be judged, for the worse and for the better."""
+def together(
+    rows: Sequence[GateRow], judged: Sequence[Judged | None], settings: Settings, *, powered: bool = True
+) -> list[GateRow]:
+    """The rows with their verdicts: Holm's method over those that can be judged, for the worse and for the better.
+
+    Without `powered`, what would have been found is left out: it takes longer than all the rest.
+    """
     places = [place for place, found in enumerate(judged) if found is not None]
     known = [found for found in judged if found is not None]
     worse, better = holm([each.p_worse for each in known]), holm([each.p_better for each in known])
@@ -196,7 +201,7 @@ def _together(rows: Sequence[GateRow], judged: Sequence[Judged | None], settings
                 "p": found.p_worse,
                 "p_adjusted": p,
                 "bound": found.bound(first),
-                "detectable": found.seen(first, settings.power),
+                "detectable": found.seen(first, settings.power) if powered else None,
                 "drift": found.drift,
                 "verdict": verdict,
             }

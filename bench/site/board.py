@@ -1,0 +1,155 @@
+"""The leaderboard: targets of one scenario in order, and which of them cannot be told apart.
+
+In: series. Out: `Board`s of ranked rows. A rank is one more than the number of targets that are surely better, so that
+targets which cannot be told apart share a rank.
+Trap: targets that were called in turn in the same runs are compared run by run, so that a slow night of the network is
+no difference of theirs; others are compared as independent nights (Welch).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from bench.report.gate.nights import LEAST_NIGHTS
+from bench.report.student import t_cdf
+from bench.site.digest import AVAILABILITY, Condition, Seen
+from bench.site.recent import Getter, Recent, getter, last_nights, recent_of
+from bench.site.windows import Key, Night, Series
+
+LEVEL = 0.05
+ALL = "all turns"
+FIGURES = ("p50", "p95", AVAILABILITY, "wer", "cost")
+TITLES = {"p50": "median", "p95": "p95", AVAILABILITY: "availability", "wer": "WER", "cost": "cost per minute"}
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """A target. `rank` is None for one without a figure."""
+
+    series: Series
+    key: Key
+    rank: int | None
+    tied: bool
+    figures: dict[str, Recent]
+    newest: Night
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The targets of one scenario, transport and condition, the best first."""
+
+    scenario: str
+    transport: str
+    condition: str
+    metric_title: str
+    rows: tuple[BoardRow, ...]
+    pairs: dict[tuple[Key, Key], float] = field(default_factory=dict)
+    """How likely the difference of two medians is by chance."""
+
+
+def boards(every: Sequence[Series]) -> list[Board]:
+    """A board for each scenario, transport and condition; the scenario of the most runs first."""
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for series in every:
+        night = series.last_usable
+        if night is not None:
+            groups.setdefault((series.scenario, night.target.transport), []).append(series)
+    found = []
+    for (scenario, transport), members in groups.items():
+        found.append(_board(scenario, transport, ALL, members))
+        names = {each.name for series in members for night in series.nights for each in night.target.conditions}
+        found += [_board(scenario, transport, name, members) for name in sorted(names)]
+    return [board for board in found if any(row.figures["p50"].value is not None for row in board.rows)]
+
+
+def _board(scenario: str, transport: str, condition: str, members: Sequence[Series]) -> Board:
+    figures = {series.key: _figures(series, condition) for series in members}
+    level = LEVEL / max(1, len(members) * (len(members) - 1) // 2)
+    pairs: dict[tuple[Key, Key], float] = {}
+    better: dict[Key, int] = {series.key: 0 for series in members}
+    equal: set[Key] = set()
+    for a, b in combinations(members, 2):
+        one, other = figures[a.key]["p50"], figures[b.key]["p50"]
+        if one.value is None or other.value is None:
+            continue
+        p = chance(one, other)
+        pairs[a.key, b.key] = p
+        if p < level:
+            better[b.key if one.value < other.value else a.key] += 1
+    ranks = {key: count + 1 if figures[key]["p50"].value is not None else None for key, count in better.items()}
+    for a, b in combinations(members, 2):
+        if ranks[a.key] is not None and ranks[a.key] == ranks[b.key]:
+            equal |= {a.key, b.key}
+    rows = [
+        BoardRow(series, series.key, ranks[series.key], series.key in equal, figures[series.key], series.newest)
+        for series in members
+    ]
+    rows.sort(key=lambda row: (row.rank or math.inf, _or_inf(row.figures["p50"].value), row.key))
+    title = next((row.figures["p50"].title for row in rows if row.figures["p50"].title), "first audible")
+    return Board(scenario, transport, condition, title, tuple(rows), pairs)
+
+
+def _figures(series: Series, condition: str) -> dict[str, Recent]:
+    nights, with_outages = last_nights(series), last_nights(series, away_too=True)
+    if condition != ALL:
+        return {
+            "p50": recent_of(nights, _under(condition, "p50")),
+            "p95": recent_of(nights, _under(condition, "p95")),
+            AVAILABILITY: Recent(),
+            "wer": recent_of(nights, _under(condition, "wer")),
+            "cost": Recent(),
+        }
+    headline = next((night.target.headline for night in reversed(nights) if night.target.headline), None)
+    return {
+        "p50": recent_of(nights, getter(f"{headline}: p50")),
+        "p95": recent_of(nights, getter(f"{headline}: p95")),
+        AVAILABILITY: recent_of(with_outages, getter(AVAILABILITY)),
+        "wer": recent_of(nights, getter("wer")),
+        "cost": recent_of(nights, getter("cost_per_minute_usd")),
+    }
+
+
+def _under(condition: str, figure: str) -> Getter:
+    def get(night: Night) -> Seen | None:
+        found: Condition | None = next((each for each in night.target.conditions if each.name == condition), None)
+        name = figure if figure == "wer" else f"{night.target.headline}: {figure}"
+        return found.figures.get(name) if found is not None else None
+
+    return get
+
+
+def chance(a: Recent, b: Recent) -> float:
+    """The two-sided probability of such a difference, or a greater one, if both were the same."""
+    if a.value is None or b.value is None or math.isinf(a.value) or math.isinf(b.value):
+        both_never = a.value == b.value
+        return 1.0 if both_never or a.value is None or b.value is None else 0.0
+    shared = [run for run in a.by_run if run in b.by_run]
+    if len(shared) >= LEAST_NIGHTS:
+        steps = np.array([a.by_run[run] - b.by_run[run] for run in shared])
+        return _two_sided(float(steps.mean()), float(steps.std(ddof=1)) / math.sqrt(len(steps)), len(steps) - 1)
+    difference = a.value - b.value
+    if min(a.nights, b.nights) >= LEAST_NIGHTS:
+        errors = [float(np.std(list(each.by_run.values()), ddof=1)) ** 2 / each.nights for each in (a, b)]
+        total = sum(errors)
+        if total <= 0:
+            return 0.0 if difference else 1.0
+        parts = sum(error**2 / (each.nights - 1) for error, each in zip(errors, (a, b), strict=True))
+        return _two_sided(difference, math.sqrt(total), max(1, math.floor(total**2 / parts)))
+    if a.error <= 0 or b.error <= 0:
+        return 1.0
+    return math.erfc(abs(difference) / math.hypot(a.error, b.error) / math.sqrt(2))
+
+
+def _two_sided(difference: float, error: float, freedom: int) -> float:
+    if error <= 0:
+        return 0.0 if difference else 1.0
+    return float(2 * (1 - t_cdf(np.array([abs(difference) / error]), freedom)[0]))
+
+
+def _or_inf(value: float | None) -> float:
+    return math.inf if value is None else value

@@ -1,0 +1,152 @@
+"""The whole site from 32 nights with an outage, a regression and a price change."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench.errors import BenchError
+from bench.site.build import build
+from bench.site.config import SiteConfig, load_config
+from bench.site.history import History, read_history
+from tests.site.nights import night_run
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@pytest.fixture(scope="session")
+def site(nights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site")
+    build(nights, read_history(nights), out, SiteConfig())
+    return out
+
+
+class Links(HTMLParser):
+    """Addresses, ids and what is loaded."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+        self.ids: list[str] = []
+        self.loaded: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if tag in {"script", "img", "iframe"}:
+            self.loaded += [str(found["src"])] if found.get("src") else []
+        if tag == "link":
+            self.loaded.append(str(found["href"]))
+        elif found.get("href"):
+            self.hrefs.append(str(found["href"]))
+
+
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    pages = {page: Links(page) for page in site.rglob("*.html")}
+    assert len(pages) == 5 + 3 + 32
+    for page, links in pages.items():
+        assert len(set(links.ids)) == len(links.ids), f"{page}: an id stands twice"
+        assert not [each for each in links.loaded if "//" in each]
+        for href in links.hrefs:
+            path, _, anchor = href.partition("#")
+            there = (page.parent / unquote(path)).resolve() if path else page
+            assert there.exists(), f"{page}: {href}"
+            if anchor and there in pages:
+                assert anchor in pages[there].ids, f"{page}: {href}"
+
+
+def text_of(page: Path) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.read_text(encoding="utf-8")))
+
+
+def test_the_outage_shows_in_the_availability(site: Path) -> None:
+    card = text_of(site / "targets" / "aria.html")
+    assert re.search(r"Availability: good calls.*?Away on 2026-11-06", card)
+    assert "1 / 32 runs" in card
+    assert "Away: 0 of 11 calls were good" in text_of(site / "runs" / "20261106T020000Z-nightly.html")
+
+
+def test_the_regression_shows_in_its_verdict(site: Path) -> None:
+    said = text_of(site / "runs" / "20261113T020000Z-nightly.html")
+    assert re.search(r"brio ▼ regression Median first audible [\d,]+ ms, \d+ % slower than the last seven nights", said)
+    assert "regression" in text_of(site / "targets" / "brio.html")
+
+
+def test_the_price_change_shows_in_the_step_line(site: Path) -> None:
+    card = text_of(site / "targets" / "cello.html")
+    assert "$0.2768 on 2026-09-01; $0.1693 on 2026-11-03. Last read on 2026-11-03" in card
+    assert "Prices were last checked on 2026-11-03" in card
+    page = (site / "targets" / "cello.html").read_text(encoding="utf-8")
+    assert re.search(r'<path class="line first" d="M[\d. ]+H[\d.]+V[\d.]+"/>', page), "level, then straight up or down"
+
+
+def test_ties_are_shown_as_ties(site: Path) -> None:
+    board = text_of(site / "leaderboard.html")
+    assert re.search(r"1 aria .*2 tied (brio|cello) .*2 tied (brio|cello) ", board)
+
+
+def test_strengths_have_their_rule_and_numbers(site: Path) -> None:
+    card = text_of(site / "targets" / "aria.html")
+    assert re.search(
+        r"strength Answers sooner than the others: median \d+ ms against .*? Rule: Median over the last", card
+    )
+    assert re.search(r"weakness Understands scottish callers worse: WER .*? Rule: WER of an accent", card)
+
+
+def test_what_nobody_measured_says_so(site: Path) -> None:
+    assert "No measurements yet: no run has asked questions" in text_of(site / "intelligence.html")
+
+
+def test_the_methodology_has_every_definition(site: Path) -> None:
+    from bench.measure.metrics import METRICS
+
+    page = Links(site / "methodology.html")
+    assert {f"def-{name}" for name in METRICS} <= set(page.ids)
+
+
+def test_the_feed_is_atom_with_lasting_ids(site: Path) -> None:
+    root = ET.parse(site / "feed.xml").getroot()
+    entries = root.findall(f"{ATOM}entry")
+    assert len(entries) == 96
+    assert len({entry.findtext(f"{ATOM}id") for entry in entries}) == 96
+    newest = entries[0]
+    assert newest.findtext(f"{ATOM}updated") == "2026-11-20T02:04:00Z"
+    assert (site / str(newest.find(f"{ATOM}link").get("href")).partition("#")[0]).exists()  # type: ignore[union-attr]
+
+
+def test_a_second_build_keeps_what_is_the_same_and_forgets_runs_that_are_gone(tmp_path: Path) -> None:
+    reports, out = tmp_path / "reports", tmp_path / "site"
+    for night in range(4):
+        night_run(reports, night, calls=12)
+    build(reports, read_history(reports), out, SiteConfig(), copy=True)
+    assert (out / "stored" / "20261020T020000Z-nightly" / "turns.parquet").exists()
+    before = {page: page.stat().st_mtime_ns for page in out.rglob("*.html")}
+    (out / "notes.html").write_text("mine")
+    build(reports, read_history(reports), out, SiteConfig(), copy=True)
+    assert {page: page.stat().st_mtime_ns for page in before} == before
+    history = read_history(reports)
+    built = build(reports, History(runs=history.runs[1:]), out, SiteConfig(), copy=True)
+    assert (built.runs, built.targets) == (3, 3)
+    assert len(list((out / "runs").glob("*.html"))) == 3
+    assert (out / "notes.html").exists()
+
+
+def test_the_site_is_not_written_over_the_runs(nights: Path) -> None:
+    with pytest.raises(BenchError, match="folder of the runs"):
+        build(nights, History(), nights, SiteConfig())
+
+
+def test_settings_are_checked_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("title: Ours\nconversation: {exchanges: 4, agent_s: 10}\n")
+    assert load_config(path).conversation.minutes == pytest.approx((0.5 + 4 * 14.5) / 60)
+    path.write_text("title: Ours\nconversation:\n  exchange: 4\n")
+    with pytest.raises(BenchError, match=r"site.yaml:3.*exchange"):
+        load_config(path)
