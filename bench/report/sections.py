@@ -32,6 +32,7 @@ from bench.report.phrases import (
     percent,
     seconds,
 )
+from bench.report.previous_section import previous_section
 from bench.report.recorded_section import recorded_section
 from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
@@ -75,6 +76,7 @@ def sections(summary: Summary) -> list[Section]:
         phases_section(summary),
         ceiling_section(summary),
         thresholds_section(summary),
+        previous_section(summary),
         _turns(summary),
         _latency(summary),
         _slowest(summary),
