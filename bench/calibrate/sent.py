@@ -97,7 +97,9 @@ def _keep(record: Record, sessions: dict[str, TrueSession]) -> None:
         sessions[record["session"]] = TrueSession(record)
         return
     session = sessions[record["session"]]
-    if kind == "event":
+    if kind == "name":
+        sessions[record["name"]] = session
+    elif kind == "event":
         session.events.append(record)
     elif kind == "turn":
         session.turns.append(record)

@@ -22,6 +22,7 @@ _SHIPPED = {
     "qwen-omni": "bench.dialects.qwen_omni:QwenOmniDialect",
     "elevenlabs-agents": "bench.dialects.elevenlabs_agents:ElevenLabsAgentsDialect",
     "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
+    "twilio-media-streams": "bench.dialects.twilio_media_streams:TwilioDialect",
     "xai": "bench.dialects.xai:XaiDialect",
 }
 _known: dict[str, type[Dialect]] = {}
@@ -68,3 +69,8 @@ def turn_detections_of(name: str) -> tuple[str, ...]:
 def outputs_of(name: str) -> tuple[str, ...]:
     """What a reply may be in dialect `name`."""
     return tuple(dialect_of(name).outputs)
+
+
+def frame_of(name: str) -> int | None:
+    """The one length of frames in dialect `name`, ms; None where a scenario chooses."""
+    return dialect_of(name).frame_ms

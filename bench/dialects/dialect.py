@@ -36,6 +36,8 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     subprotocols: tuple[str, ...] = field(default=(), repr=False)
+    transcribes: bool = False
+    """The session is to write down what it hears, and not to answer."""
     key_header: str | None = None
     """The one of `headers` that holds the key; None without a key."""
 
@@ -66,16 +68,24 @@ class Dialect(ABC):
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
     """Audio formats that a scenario may ask for, in either direction."""
+    sessions: ClassVar[tuple[str, ...]] = ("realtime",)
+    """Kinds of sessions that a scenario may ask for: `realtime` ones answer, `transcription` ones write down."""
     renews: ClassVar[bool] = False
     """A call can go on in a new session: `renew` forgets all that was of the old one."""
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
     """Who may decide that the caller's turn has ended."""
     outputs: ClassVar[tuple[str, ...]] = ("audio", "text")
     """What a reply may be."""
+    frame_ms: ClassVar[int | None] = None
+    """The one length that frames of caller audio have; None: a scenario chooses."""
+    transcribes: ClassVar[bool] = True
+    """Servers say what they heard, where that is asked for."""
     gives_short_keys: ClassVar[bool] = False
     """Servers of this protocol give a short-lived key for the long-lived one (`auth: ephemeral`)."""
     shares_frames: ClassVar[bool] = True
     """`audio_message` depends on the payload alone, so that one packed frame serves every call."""
+    numbers_frames: ClassVar[bool] = False
+    """`audio_message` depends on what was sent before, so that a frame's is made when it is sent."""
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         self.config = config
@@ -137,6 +147,14 @@ class Dialect(ABC):
 
     def end_of_turn(self, turn: int) -> Sequence[WireMessage]:
         """Messages that close the caller's turn `turn` and ask for a reply; empty where the server decides."""
+        return ()
+
+    def press(self, key: str) -> Sequence[WireMessage]:
+        """Messages of a key that the caller presses on a telephone; empty where there are none."""
+        return ()
+
+    def closing(self) -> Sequence[WireMessage]:
+        """Messages that go before the caller hangs up; empty where nothing is said."""
         return ()
 
     def ask_to_speak(self, step: int) -> Sequence[WireMessage]:

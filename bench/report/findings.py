@@ -14,6 +14,7 @@ from pydantic import Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
+from bench.report.findings_captions import Captions
 from bench.report.findings_ceiling import CeilingReport
 from bench.report.findings_groups import Groups, HeatMap
 from bench.report.findings_headroom import Headroom
@@ -587,6 +588,7 @@ class Findings(Part):
     heat_maps: list[HeatMap] = Field(default_factory=list)
     """Conditions by accents, where the run has several of both."""
     tasks: Tasks = Field(default_factory=Tasks)
+    captions: Captions = Field(default_factory=Captions)
     long_calls: LongCalls = Field(default_factory=LongCalls)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.bill_section import cost_section
+from bench.report.captions_section import captions_section
 from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary, WordRow
@@ -78,6 +79,7 @@ def sections(summary: Summary) -> list[Section]:
         thresholds_section(summary),
         previous_section(summary),
         _turns(summary),
+        captions_section(summary, _percentiles(summary, "captions")),
         _latency(summary),
         _slowest(summary),
         recorded_section(summary),

@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
 from bench.report.bill import bill
+from bench.report.captions import captions
 from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
 from bench.report.findings import (
@@ -111,6 +112,7 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         heat_maps=heat_maps(view),
         tasks=tasks(view),
         long_calls=long_calls(view),
+        captions=captions(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),

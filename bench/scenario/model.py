@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from bench.audio.catalogue import shipped_catalogue
 from bench.audio.conditions import Condition
 from bench.config.block import NAME_PATTERN, Block, Complaint, ScenarioPath, refusal
-from bench.dialects.session_config import SessionConfig
+from bench.dialects.session_config import SessionConfig, lacking
 from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
 from bench.scenario.conditions import (
@@ -276,6 +276,8 @@ class Scenario(Block):
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
         yield from self._conditions_complaints()
+        if self.session.transcribes:
+            yield from self._complaints_of_transcribing()
         for place, step in enumerate(self.conversation):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
@@ -294,11 +296,25 @@ class Scenario(Block):
             yield Complaint(("targets",), "found with target; allowed: one of them")
         yield from self._complaints_of_targets()
 
+    def _complaints_of_transcribing(self) -> Iterator[Complaint]:
+        for place, step in enumerate(self.conversation):
+            if step.KIND not in {"say", "pause"}:
+                sentence = f"{step.KIND} needs replies, which session.type: transcription has not; allowed: say, pause"
+                yield Complaint(("conversation", place), sentence)
+            elif step.all_expected:
+                sentence = "expects something of a reply, which session.type: transcription has not; remove it"
+                yield Complaint(("conversation", place, "expect"), sentence)
+
     def _complaints_of_targets(self) -> Iterator[Complaint]:
         for key in ("session", "pricing"):
             if self.target is not None and getattr(self.target, key) is not None:
                 yield Complaint(("target", key), f"only under targets; allowed: the scenario's own {key}")
+        if self.target is not None:
+            for each in lacking(self.session, self.target.dialect):
+                yield Complaint(("session", *each.loc), each.sentence)
         for name, target in self.targets.items():
+            for each in lacking(merged(self.session, target.session), target.dialect):
+                yield Complaint(("targets", name, "session", *each.loc), each.sentence)
             for each in merged(self.session, target.session).complaints() if target.session is not None else ():
                 yield Complaint(("targets", name, "session", *each.loc), each.sentence)
         wrong = list(target_complaints(self.matrix, list(self.targets), interleave=self.load.interleave))

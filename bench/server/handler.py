@@ -101,7 +101,10 @@ class SessionHandler:
 
     def text(self, message: bytes, at_ns: int) -> None:
         """Any other client message."""
+        named = self._shape.caller_name
         self.apply(self.session.handle_text(message, at_ns))
+        if named is None and (given := self._shape.caller_name) is not None:
+            self.truth.add("name", self.session.id, at_ns=at_ns, name=given)
 
     def ended(self, how: str, code: int | None) -> None:
         """The connection is gone: nothing more happens."""

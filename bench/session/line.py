@@ -7,6 +7,7 @@ not counted.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import traceback
@@ -58,7 +59,8 @@ class Line:
             transcription_expected=plan.transcription_model is not None,
             transcription_model=plan.transcription_model,
             transcription_bound_ms=plan.bounds.transcription_ns / 1e6,
-            audio_expected=dialect.expects_audio,
+            transcribes=dialect.config.transcribes,
+            audio_expected=dialect.expects_audio and not dialect.config.transcribes,
             frame_ms=plan.frames.frame_ms,
             jitter_buffer_ms=plan.jitter_buffer_ms,
             client_late_ms=plan.client_late_ms,
@@ -301,12 +303,19 @@ class Line:
             return None
         return CallSound(self._tape, self.dialect, self._listener.players, line.ready_ns, line.closed_ns)
 
+    def _say_goodbye(self, channel: Channel) -> None:
+        """What the protocol says before it hangs up, as far as the peer still takes it."""
+        with contextlib.suppress(TransportError):  # how the connection ended is told by its close
+            for message in self.dialect.closing() if self._intake.ready else ():
+                channel.post(self._plan.transport.pack(message))
+
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel
         if channel is not None:
             if self._closed is None:
                 if reader is not None:
                     reader.kill(block=True)
+                self._say_goodbye(channel)
                 self._closed = self._scrubber.fact(channel.close(timeout_s=self._plan.bounds.close_ns / 1e9))
             else:
                 channel.abort()

@@ -9,6 +9,7 @@ Trap: `_tick` runs in the hub or in another call's reader, so nothing in it may 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import gevent
@@ -35,10 +36,19 @@ class Speaker(Protocol):
 class Pacer:
     """Sends until `stop`; `resume` after the microphone was opened or has something new to say."""
 
-    def __init__(self, channel: Channel, microphone: Microphone, speaker: Speaker) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        microphone: Microphone,
+        speaker: Speaker,
+        *,
+        pack: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        """`pack`: makes each frame ready as it is sent; None: frames are ready."""
         self._channel = channel
         self._microphone = microphone
         self._speaker = speaker
+        self._pack = pack
         self._alarm = shared_alarm()
         self._running = False
         self._stopped = False
@@ -81,6 +91,8 @@ class Pacer:
             return
         speaking = microphone.speaking
         frame = microphone.take()
+        if self._pack is not None:
+            frame = self._pack(frame)
         last = speaking and not microphone.speaking
         if self._channel.post_audio(frame):
             self._sent(due_ns, last=last)

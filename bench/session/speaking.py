@@ -39,7 +39,11 @@ class Speaking(Line):
             read_up=self._read_up,
             undecided=lambda turn: self._barge_in.undecided(turn.index, time.monotonic_ns()),
         )
-        self._frames = plan.frames if dialect.shares_frames else plan.frames.for_call(self._pack_audio)
+        self._frames = plan.frames
+        if dialect.numbers_frames:
+            self._frames = plan.frames.for_call(_as_it_is)
+        elif not dialect.shares_frames:
+            self._frames = plan.frames.for_call(self._pack_audio)
         self._talking = False
         self._in_turn = False
         """What the microphone plays is a turn, and no sound beside one."""
@@ -71,6 +75,7 @@ class Speaking(Line):
             accent=utterance.accent,
             voice=utterance.voice,
             condition=utterance.condition,
+            word_ends_ns=_from(t0_ns, utterance.word_ends_ns),
             phase=phase.name,
             warmup=phase.warmup,
             open_sessions=self._observer.open_sessions,
@@ -136,7 +141,8 @@ class Speaking(Line):
             phase_ns=phase_of(self._plan.labels.session_index, bank.frame_ns),
         )
         self._microphone.open(time.monotonic_ns())
-        self._pacer = Pacer(channel, self._microphone, self)
+        pack = self._pack_audio if dialect.numbers_frames else None
+        self._pacer = Pacer(channel, self._microphone, self, pack=pack)
         self._pacer.resume()
 
     def _pack_audio(self, payload: bytes) -> bytes:
@@ -209,3 +215,12 @@ class Speaking(Line):
     def _hand_over(self, turn: TurnFacts) -> None:
         self._observer.turn_ended(self.timeline, turn)
         shared_alarm().catch_up()
+
+
+def _from(t0_ns: int, positions_ns: tuple[int, ...] | None) -> list[int] | None:
+    return None if positions_ns is None else [t0_ns + position for position in positions_ns]
+
+
+def _as_it_is(payload: bytes) -> bytes:
+    """For frames that are made ready when they are sent."""
+    return payload

@@ -94,6 +94,19 @@ def test_elevenlabs_agents_are_measured_as_they_were(tmp_path: Path) -> None:
     assert turns["out_audio"].isna().all(), "usage is not told in the call"
 
 
+def test_a_bot_behind_twilio_is_measured_as_it_was(tmp_path: Path) -> None:
+    profile = {**PROFILE, "faults": FAULTS[2:3]}
+    blocks = {"session": {"frame": "20ms"}, **SHORT}
+    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=5, dialect="twilio-media-streams", **blocks)
+    table = checked(seen)
+    silent = table["status"] == "no_reply"
+    assert silent.sum() == 1
+    for name in ("first_audio_ms", "first_audible_ms"):
+        within(table.loc[~silent, f"{name}_error"])
+    assert seen.run.turns["wer"].isna().all(), "a bot does not say what it heard"
+    assert {truth.facts["dialect"] for truth in seen.truth.values()} == {"twilio-media-streams"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dialect", "mode"),
@@ -103,10 +116,11 @@ def test_elevenlabs_agents_are_measured_as_they_were(tmp_path: Path) -> None:
         ("gemini-live", "server_vad"),
         ("gemini-live", "manual"),
         ("elevenlabs-agents", "server_vad"),
+        ("twilio-media-streams", "server_vad"),
     ],
 )
 def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
-    session = {"turn_detection": mode}
+    session = {"turn_detection": mode, "frame": "20ms"}
     seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect=dialect, session=session)
     table = checked(seen)
     for name in ("first_audio_ms", "first_audible_ms"):

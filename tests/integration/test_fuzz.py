@@ -135,6 +135,7 @@ def test_two_thousand_spoiled_messages_of_another_dialect(name: str) -> None:
     answered = 0
     for index in range(20):
         speaks = dialect_of(name)(SessionConfig.model_validate({}, context={"dialect": name}), "m")
+        speaks.opening()
         timeline = play(rng, index, speaks, HEALTHY_TURNS[name])
         row = measure_turn(timeline, timeline.turns[0], wall_anchor=anchor, book=default_books())
         measure_session(timeline, [row], anchor, book=default_books())

@@ -37,4 +37,10 @@ HEALTHY_TURNS: dict[str, list[dict[str, Any]]] = {
         {"type": "client_tool_call", "client_tool_call": {"tool_name": "n", "tool_call_id": "i", "parameters": {}}},
         {"type": "client_error", "client_error_event": {"code": 500, "message": "m"}},
     ],
+    "twilio-media-streams": [
+        {"event": "media", "streamSid": "MZ1", "media": {"payload": SOUND}},
+        {"event": "media", "streamSid": "MZ1", "media": {"payload": SOUND}},
+        {"event": "mark", "streamSid": "MZ1", "mark": {"name": "m"}},
+        {"event": "clear", "streamSid": "MZ1"},
+    ],
 }

@@ -18,6 +18,7 @@ _SHIPPED = {
     "qwen-omni": "bench.server.protocol.shapes.variants:QwenShape",
     "elevenlabs-agents": "bench.server.protocol.shapes.elevenlabs_agents:AgentsShape",
     "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
+    "twilio-media-streams": "bench.server.protocol.shapes.twilio_media_streams:BotShape",
     "xai": "bench.server.protocol.shapes.variants:XaiShape",
 }
 HTTP = "openai-http"

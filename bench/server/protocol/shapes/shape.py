@@ -34,6 +34,8 @@ class Shape:
     """A session can go on with the conversation of another."""
     beat_ms: ClassVar[int | None] = None
     """How often `beat` is asked what to send by itself; None: never."""
+    caller_name: str | None = None
+    """What the caller calls this session, where it is the caller who names it."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 
