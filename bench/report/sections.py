@@ -33,6 +33,7 @@ from bench.report.phrases import (
     percent,
     seconds,
 )
+from bench.report.previous_section import previous_section
 from bench.report.recorded_section import recorded_section
 from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
@@ -76,6 +77,7 @@ def sections(summary: Summary) -> list[Section]:
         phases_section(summary),
         ceiling_section(summary),
         thresholds_section(summary),
+        previous_section(summary),
         _turns(summary),
         captions_section(summary, _percentiles(summary, "captions")),
         _latency(summary),
