@@ -83,7 +83,7 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
     [
         ("sesion: {}", "sesion: unknown key; allowed: name, description, seed, target, targets, fixtures, conditions"),
         ("sesion: {}", "; did you mean 'session'?"),
-        ("session: {voic: marin}", "session.voic: unknown key; allowed: instructions, voice, turn_detection"),
+        ("session: {voic: marin}", "session.voic: unknown key; allowed: type, instructions, voice, turn_detection"),
         ("session: {voice: marn}", "session.voice: no voice 'marn' in this dialect; allowed: alloy, ash, ballad"),
         ("session: {voice: marn}", "did you mean 'marin'?"),
         ("session: {voice: {nam: x}}", "session.voice: not a voice; allowed: alloy"),
