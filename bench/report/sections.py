@@ -247,13 +247,18 @@ def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -
         for each in cuts
     )
     return Table(
-        f"{capital(title)} by {name}, ms{'' if name in IN_ORDER else ', slowest median first'}",
+        f"{capital(title)} by {_cut_name(name)}, ms{'' if name in IN_ORDER else ', slowest median first'}",
         (Column("p50"), Column("p95"), Column("n"), Column("unanswered")),
         barred(rows, [each.p50 for each in cuts]),
-        capital(name),
+        capital(_cut_name(name)),
         notes=(f"{not_shown:,} faster ones are not shown.",) if not_shown else (),
         bars="usual",
     )
+
+
+def _cut_name(column: str) -> str:
+    """What a reader calls a column whose values rows are told apart by."""
+    return {"caller_kind": "kind of caller"}.get(column, column)
 
 
 def _slowest(summary: Summary) -> Section:
@@ -339,11 +344,11 @@ def _word_cut(name: str, cut: list[WordRow], not_shown: int | None) -> Table:
         rows.append(row(each.name, _percent(each.wer, each.interval), *shown, percent(each.wer_raw)))
     others = (Column(title, brief=False) for title in ("words", "wrong", "lost", "added", "raw WER"))
     return Table(
-        f"WER by {name}",
+        f"WER by {_cut_name(name)}",
         (Column("WER"), Column("turns", "turns"), *others),
         barred(rows, [each.wer for each in cut]),
-        capital(name),
-        heading=f"WER BY {name.upper()}" if name in {"accent", "voice"} else "",
+        capital(_cut_name(name)),
+        heading=f"WER BY {_cut_name(name).upper()}" if name in {"accent", "voice", "caller_kind"} else "",
         notes=(f"{not_shown:,} more with a lower rate are not shown; turns.csv has every turn.",) if not_shown else (),
         most=BRIEF_ROWS,
         bars="usual",
