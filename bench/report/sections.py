@@ -275,7 +275,12 @@ def _slowest(summary: Summary) -> Section:
     )
     columns = (Column("turn"), Column("fixture", text=True), Column("open calls"), Column("milestones", text=True))
     title = "The slowest turns: milestones in ms since the end of the caller's speech"
-    return Section("slowest", "Slowest turns", (Table(title, columns, rows, "Call", folded=True),) if rows else ())
+    table = Table(title, columns, rows, "Call", folded=True)
+    if not rows:
+        return Section("slowest", "Slowest turns")
+    slowest = summary.charts.slowest[0]
+    said = f"Every event of a call, with its times: bench events RUN {slowest.session_id} --turn {slowest.turn + 1}"
+    return Section("slowest", "Slowest turns", (table,), (said,))
 
 
 def _taking(summary: Summary) -> Section:
