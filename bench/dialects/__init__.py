@@ -23,6 +23,7 @@ _SHIPPED = {
     "elevenlabs-agents": "bench.dialects.elevenlabs_agents:ElevenLabsAgentsDialect",
     "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
     "twilio-media-streams": "bench.dialects.twilio_media_streams:TwilioDialect",
+    "openai-transcriptions": "bench.dialects.openai_transcriptions:OpenAITranscriptionsDialect",
     "xai": "bench.dialects.xai:XaiDialect",
 }
 _known: dict[str, type[Dialect]] = {}
