@@ -60,6 +60,10 @@ class TurnFacts:
     language: str
     accent: str
     voice: str
+    caller_kind: str = "unknown"
+    """Who speaks the recording: human or synthetic."""
+    step_id: str | None = None
+    """What the scenario calls the step; None where it gave it no name."""
     condition: str | None = None
     phase: str = "main"
     """In which it began; that of its call may be an earlier one."""

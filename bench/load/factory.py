@@ -190,6 +190,7 @@ class CallFactory:
                 step_of(place, block, self._voices.of(block, cell), draw)
                 for place, block in enumerate(scenario.conversation)
             ],
+            step_ids=[getattr(block, "id", None) for block in scenario.conversation],
             transport=self._transport,
             connect=self._connect,
             frames=self._bank(cell),

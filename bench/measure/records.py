@@ -37,6 +37,8 @@ class TurnRecord:
     caller: int
     turn: int
     step: int
+    step_id: str | None = None
+    """What the scenario calls the step (`id:`); null where it gave it no name."""
     scenario: str
     phase: str
     """In which the turn began; that of its call may be an earlier one."""
@@ -53,6 +55,8 @@ class TurnRecord:
     language: str
     accent: str
     voice: str
+    caller_kind: str | None = None
+    """Who speaks the recording: human, synthetic or unknown; null in a run of an older version."""
     condition: str | None
     cell: str | None = None
     """The cell of the scenario's matrix; null without one."""

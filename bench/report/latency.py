@@ -19,7 +19,7 @@ from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
-CUTS = ("step", "target", "accent", "voice", "language", "condition")
+CUTS = ("step", "target", "accent", "voice", "caller_kind", "language", "condition")
 IN_ORDER = ("step",)
 """Cuts whose rows stand in their own order; others begin with the slowest."""
 MOST_CUT_ROWS = 20

@@ -34,6 +34,8 @@ class Utterance:
     duration_ns: int
     condition: str | None = None
     """What reports call what was done to the voice; None for nothing."""
+    caller: str = "unknown"
+    """Who speaks: human or synthetic."""
     word_ends_ns: tuple[int, ...] | None = None
     """Where the sound of each word ends; None where that is not known, or was not asked for."""
 
@@ -136,6 +138,7 @@ class FrameBank:
             language=fixture.language,
             accent=fixture.accent,
             voice=fixture.voice,
+            caller=fixture.caller,
             frames=tuple(packed.setdefault(payload, self._pack(payload)) for payload in payloads.frames),
             speech_start_ns=round(fixture.speech_start_ms * NS_PER_MS),
             speech_end_ns=round(fixture.speech_end_ms * NS_PER_MS),

@@ -65,6 +65,7 @@ class Speaking(Line):
         turn = TurnFacts(
             index=len(self.timeline.turns),
             step=step,
+            step_id=self._plan.step_ids[step] if step < len(self._plan.step_ids) else None,
             fixture=utterance.fixture,
             t0_ns=t0_ns,
             speech_start_ns=t0_ns + utterance.speech_start_ns,
@@ -74,6 +75,7 @@ class Speaking(Line):
             language=utterance.language,
             accent=utterance.accent,
             voice=utterance.voice,
+            caller_kind=utterance.caller,
             condition=utterance.condition,
             word_ends_ns=_from(t0_ns, utterance.word_ends_ns),
             phase=phase.name,
