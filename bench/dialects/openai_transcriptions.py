@@ -78,7 +78,7 @@ class OpenAITranscriptionsDialect(Dialect):
         if "failure" in message:
             return (InputTranscriptFailed(at_ns, item, _error(mapping(message["failure"]))),)
         try:
-            answer = loads(message.get("body") or "")
+            answer = loads(text(message.get("body")) or "")
         except ValueError:
             answer = None
         words = text(mapping(answer).get("text"))
