@@ -14,6 +14,7 @@ import typer
 
 from bench.cli_compare import compare
 from bench.cli_cost import cost
+from bench.cli_events import events
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
@@ -44,6 +45,7 @@ app.command()(compare)
 app.command()(gate)
 app.command()(site)
 app.command()(live)
+app.command()(events)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -459,7 +461,10 @@ def calibrate(
 def serve(
     engine: Annotated[
         str,
-        typer.Option(help="What answers: local (recognises, thinks, speaks) or simulated (does as a profile says)."),
+        typer.Option(
+            help="What answers: local (recognises, thinks, speaks), simulated (does as a profile says) or cascade "
+            "(calls three services)."
+        ),
     ] = "local",
     dialect: Annotated[
         str, typer.Option("--dialect", metavar="NAME", help="The protocol that it speaks, as target.dialect names it.")
@@ -467,6 +472,10 @@ def serve(
     profile: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --engine simulated: delays, limits, faults; a file or shipped name."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="With --engine cascade: the services that it calls."),
     ] = None,
     truth_log: Annotated[
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
@@ -509,6 +518,7 @@ def serve(
             api_key=secret_option("--api-key", api_key),
             workers=workers,
             profile=profile,
+            config=config,
             truth_log=truth_log,
             processes=processes,
             tokens_per_minute=tokens_per_minute,

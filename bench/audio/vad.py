@@ -62,7 +62,7 @@ class SpeechDetector:
         self._active: deque[bool] = deque(maxlen=ONSET_WINDOW_FRAMES)
         self._voiced: deque[bool] = deque(maxlen=ONSET_WINDOW_FRAMES)
         self._silent_run = 0
-        self._last_active_end = 0
+        self.last_active = 0
         self.speaking = False
         self._start_db = self._stay_db = 0.0
         self._silence_frames = 0
@@ -122,19 +122,19 @@ class SpeechDetector:
         at_sample = self._next_sample - (len(self._active) - first) * self._frame
         self.reset()
         self.speaking = True
-        self._last_active_end = self._next_sample
+        self.last_active = self._next_sample
         return SpeechEdge(Edge.START, at_sample, self._next_sample)
 
     def _step_in_speech(self, level_db: float, above_db: float) -> SpeechEdge | None:
         if above_db >= self._stay_db and level_db >= MIN_SPEECH_DB - STAY_BELOW_START_DB:
             self._silent_run = 0
-            self._last_active_end = self._next_sample
+            self.last_active = self._next_sample
             return None
         self._silent_run += 1
         if self._silent_run < self._silence_frames:
             return None
         self.reset()
-        return SpeechEdge(Edge.STOP, self._last_active_end, self._next_sample)
+        return SpeechEdge(Edge.STOP, self.last_active, self._next_sample)
 
     def _follow_floor(self, level_db: float) -> None:
         # Smoothing in dB keeps one quiet frame of fluctuating noise from dragging the floor far below its mean.

@@ -55,6 +55,9 @@ _KIND_OF_TYPE: dict[str, ErrorKind] = {
     "overloaded_error": "server",
     "service_unavailable_error": "server",
     "timeout_error": "timeout",
+    "connect_error": "connect",
+    "closed_error": "closed",
+    "protocol_error": "protocol",
     "invalid_request_error": "protocol",
 }
 

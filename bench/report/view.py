@@ -79,7 +79,7 @@ def view_of(run: Run) -> View:
     own_turns, own_calls = equals(run.turns, "error_kind", OWN), equals(run.sessions, "error_kind", OWN)
     call = Columns(run.sessions)
     # A call that failed while our own process stood still may have been given up by the other side for that.
-    own_calls |= equals(run.sessions, "status", "failed") & ~np.isnan(call["gap_ms"])
+    own_calls = own_calls | equals(run.sessions, "status", "failed") & ~np.isnan(call["gap_ms"])
     measured = ~warmup & ~late & ~own_turns
     answered = measured & run.turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
     calls_warmup = truth(run.sessions, "warmup")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 LISTENING_PREFIX = "listening on "
 REALTIME_PATH = "/v1/realtime"
-ENGINES = ("local", "simulated")
+ENGINES = ("local", "simulated", "cascade")
 COMMAND = (sys.executable, "-m", "bench.server")
 
 
@@ -32,6 +32,12 @@ class ServeOptions(BaseModel):
     engine: str = "local"
     profile: Path | None = None
     """A file of settings; only for the engine `simulated`."""
+    config: Path | None = None
+    """A file that describes the services; only for the engine `cascade`."""
+    cascade: dict[str, Any] | None = None
+    """The same as data, in the place of a file (`bench.scenario.cascade.CascadeConfig`)."""
+    base: Path | None = None
+    """The folder that `file:` secrets of `cascade` are relative to."""
     api_key: str | None = None
     """The key that callers must show; None lets everyone in."""
     workers: int | None = None

@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from bench.errors import BenchError, ExitCode
 from bench.server.engines.base import Engine, EngineError
@@ -54,7 +55,9 @@ def serve(options: ServeOptions, *, until_stdin_ends: bool = False) -> None:
         make: Callable[[ServeOptions], Serve] = http_serve.http_server
     else:
         shape_of(options.dialect)
-        make = _make_local if options.engine == "local" else _make_simulated
+        make = {"local": _make_local, "simulated": _make_simulated, "cascade": _make_cascade}[options.engine]
+    if options.engine != "cascade" and options.config is not None:
+        raise BenchError(f"--config: the engine {options.engine!r} takes no config", hint="--engine cascade does")
     asyncio.run(_until_stopped(make(options), until_stdin_ends=until_stdin_ends))
 
 
@@ -68,11 +71,31 @@ Serve = Callable[[asyncio.Event], Awaitable[None]]
 def _make_local(options: ServeOptions) -> Serve:
     from bench.server.engines.local import LocalEngine
 
+    _refuse_what_is_simulated(options)
+    return _service(LocalEngine(options.workers), ServerConnection, options)
+
+
+def _make_cascade(options: ServeOptions) -> Serve:
+    from bench.scenario.cascade import CascadeConfig, load_cascade
+    from bench.server.engines.cascade.engine import CascadeEngine
+
+    _refuse_what_is_simulated(options)
+    if options.cascade is not None:
+        config, base = CascadeConfig.model_validate(options.cascade), options.base or Path.cwd()
+    elif options.config is not None:
+        config, base = load_cascade(options.config), options.config.parent
+    else:
+        raise BenchError(
+            "--engine cascade: nothing says which services to call", hint="give --config FILE (docs/cascade.md)"
+        )
+    return _service(CascadeEngine(config, base), ServerConnection, options)
+
+
+def _refuse_what_is_simulated(options: ServeOptions) -> None:
     limits = [(_option(name), getattr(options, name) is not None) for name in OWN_LIMITS]
     for name, given in (("--profile", options.profile is not None), ("--processes", options.processes > 1), *limits):
         if given:
-            raise BenchError(f"{name}: the engine 'local' takes no {name.removeprefix('--')}")
-    return _service(LocalEngine(options.workers), ServerConnection, options)
+            raise BenchError(f"{name}: the engine {options.engine!r} takes no {name.removeprefix('--')}")
 
 
 def _make_simulated(options: ServeOptions) -> Serve:

@@ -196,7 +196,7 @@ def value_text(seen: Seen | None) -> str:
 
 def limits_text(seen: Seen | None) -> str:
     """The interval, in the unit of the value; empty where there is none."""
-    if seen is None or seen.low is None or seen.high is None:
+    if seen is None or seen.low is None or seen.high is None or math.isinf(seen.low):
         return ""
     if seen.unit == "share":
         return f"{number(100 * seen.low, 1)}..{number(100 * seen.high, 1)} %"

@@ -15,7 +15,7 @@ from pydantic import Field
 from bench.pricing.book import PriceBook
 from bench.report.findings_parts import Part
 
-DIGEST_VERSION = 1
+DIGEST_VERSION = 2
 Level = Literal["refuse", "warn", "note"]
 
 AVAILABILITY = "availability"
@@ -145,7 +145,9 @@ class RunDigest(Part):
     questions: bool = False
     """Whether its scenario asks questions with known answers (`expect_each`)."""
     facts: dict[str, Fact] = Field(default_factory=dict)
-    """By title."""
+    """By title; mere notes are left out."""
+    kind: str = ""
+    """The same for two runs that say the same in all of `facts`."""
     books: list[PriceBook] = Field(default_factory=list)
     """Price books of its own."""
     files: list[str] = Field(default_factory=list)

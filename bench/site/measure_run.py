@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,13 @@ from bench.site.digest import (
     Words,
 )
 from bench.site.history import StoredRun
-from bench.site.lean import part_of, read_lean, targets_of
+from bench.site.lean import LATENCIES, part_of, read_lean, targets_of
 from bench.store.manifest import CalledTarget
 
 FILES = ("report.html", "turns.csv", "turns.parquet", "summary.json", "gate.html", "report.md", "run.json")
 NO_FIGURES = ("incomplete", "invalid", "not finished")
 """Verdicts of runs that say nothing of a target."""
 SHARES = ("error_rate", "stall_rate", "task_success", "goodput")
-LATENCIES = ("first_audible_ms", "first_audio_ms", "ttft_ms", "endpoint_ms", "barge_in_stop_ms", "session_ready_ms")
 OTHERS = ("text_tokens_per_s: p50",)
 NO_CONDITION = "-"
 MOST_FAULTS = 3
@@ -87,16 +87,21 @@ def digest_of(run: StoredRun, signature: str = "") -> RunDigest:
         return found
     objectives = objectives_of(manifest)
     whole = read_lean(run.folder, manifest, [each.column for each in objectives])
+    views = [(target, view_of(part_of(whole, target))) for target in targets_of(manifest)]
     found.facts = {
         title: Fact(key=each.key, level=each.level, value=each.value, metrics=list(each.metrics))
-        for title, each in told(view_of(whole)).items()
-        if each.key not in FACTS_OF_A_TARGET
+        for title, each in told(views[0][1]).items()
+        if each.key not in FACTS_OF_A_TARGET and each.level != "note"
     }
-    found.targets = [
-        _target(run, target, view_of(part_of(whole, target)), questions=found.questions)
-        for target in targets_of(manifest)
-    ]
+    found.kind = kind_of(found.facts)
+    found.targets = [_target(run, target, view, questions=found.questions) for target, view in views]
     return found
+
+
+def kind_of(facts: dict[str, Fact]) -> str:
+    """A short text that is the same for the same facts."""
+    said = sorted((title, fact.level, fact.value or "", fact.value is None) for title, fact in facts.items())
+    return sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def _named(run: StoredRun, target: CalledTarget) -> dict[str, Any]:
@@ -166,7 +171,7 @@ def good_calls(view: View) -> tuple[Mask, Mask]:
 
 def _figures(view: View, chosen: str | None) -> Iterable[tuple[str, Seen | None]]:
     """Every measure with its value; intervals of the headline by resampling, as in the report."""
-    for name in LATENCIES:
+    for name in (*LATENCIES, "session_ready_ms"):
         pair = measures([f"{name}: p50", f"{name}: p95"])
         yield from _percentiles(view, pair, resample=name == chosen)
     yield from _percentiles(view, measures(OTHERS), resample=False)
@@ -285,7 +290,11 @@ def _faults(view: View) -> list[Fault]:
     failed_calls = view.calls_measured & equals(view.sessions, "status", "failed")
     counted: Counter[str] = Counter()
     said: dict[str, str] = {}
-    for frame in (view.turns[failed_turns], view.sessions[failed_calls]):
+    wanted = ["status", "error_kind", "error_message"]
+    for whole, failed in ((view.turns, failed_turns), (view.sessions, failed_calls)):
+        if not failed.any():
+            continue
+        frame = whole[wanted][failed]
         for status, kind, message in zip(frame["status"], frame["error_kind"], frame["error_message"], strict=True):
             name = text(kind) or str(status)
             counted[name] += 1

@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 class EngineError(Exception):
     """The engine could not do its work; the client sees a failed response or transcription, the session lives on."""
 
+    kind = "server_error"
+    """`type` of the error that the client sees, and its `code`."""
+    code = "engine_failed"
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
@@ -193,7 +197,7 @@ class StreamingSession(EngineSession):
                     if not session.is_replying(response_id):
                         return
         except EngineError as problem:
-            ending = Ending.failed("server_error", "engine_failed", str(problem))
+            ending = Ending.failed(problem.kind, problem.code, str(problem))
         except Exception:  # an engine's bug must not end the call: it is reported as the vendor would
             logger.exception("the engine failed on response %s", response_id)
             message = "The server had an error while processing your request."

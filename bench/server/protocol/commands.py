@@ -56,6 +56,8 @@ class ContextItem:
     text: str | None
     call_id: str | None = None
     """Of a function call, and of its output."""
+    name: str | None = None
+    """Of the function that is called."""
 
 
 @dataclass(frozen=True, slots=True)

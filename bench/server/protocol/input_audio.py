@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.audio.vad import Edge, SpeechDetector
+from bench.audio.vad import Edge, SpeechDetector, SpeechEdge
 from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.config import silence_ms
 
@@ -55,6 +58,23 @@ class CommittedAudio:
 InputEvent = SpeechBegan | SpeechAudio | SpeechEnded | CommittedAudio
 
 
+class Detector(Protocol):
+    """What finds speech in a stream of samples: see `bench.audio.vad.SpeechDetector`."""
+
+    speaking: bool
+    last_active: int
+    """Where the last sound ended that was speech."""
+
+    @property
+    def position(self) -> int: ...
+
+    def configure(self, *, threshold: float, silence_duration_ms: int) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def feed(self, pcm: NDArray[np.int16]) -> list[SpeechEdge]: ...
+
+
 def require_audio(held_ms: float) -> None:
     """Raises `ProtocolError` when so little audio cannot be committed."""
     if held_ms < MIN_COMMIT_MS:
@@ -73,29 +93,39 @@ class InputAudio:
         self.arrivals_ns: deque[int] = deque(maxlen=MAX_ARRIVALS)
         """Of the newest appends, for whoever logs them."""
         self._base_ms = 0.0  # session time at which the present format began
-        self._detector = SpeechDetector(audio_format.rate_hz)
+        self._detector = self.new_detector(audio_format.rate_hz)
+        self._onset = 0
         self._buffer = bytearray()
         self._odd = b""
         self._start = 0  # position of the first buffered sample
         self._fed_to = 0
-        self._manual = False
+        self.manual = False
         self._lead_in = 0
         self.configure(audio_format, turn_detection)
+
+    def new_detector(self, rate_hz: int) -> Detector:
+        """What finds speech in a stream of that rate."""
+        return SpeechDetector(rate_hz)
 
     @property
     def speaking(self) -> bool:
         return self._detector.speaking
+
+    @property
+    def speech_ms(self) -> float:
+        """How long the newest speech has lasted, from its onset to the last sound that was speech."""
+        return self._duration_ms(max(0, self._detector.last_active - self._onset) * self.format.bytes_per_sample)
 
     def configure(self, audio_format: AudioFormat, turn_detection: Mapping[str, Any] | None) -> None:
         """Apply a session update; a new format starts from an empty buffer, the session's time goes on."""
         if audio_format != self.format:
             self._base_ms = self._ms(self._detector.position)
             self.format = audio_format
-            self._detector = SpeechDetector(audio_format.rate_hz)
+            self._detector = self.new_detector(audio_format.rate_hz)
             self._buffer.clear()
             self._odd = b""
             self._start = self._fed_to = 0
-        self._manual = turn_detection is None
+        self.manual = turn_detection is None
         if turn_detection is None:
             lead_in_ms = MANUAL_LEAD_IN_MS
             self._detector.configure(threshold=0.5, silence_duration_ms=MANUAL_SILENCE_MS)
@@ -128,12 +158,12 @@ class InputAudio:
                 self._begin(edge.at_sample, found)
             else:
                 self._feed(edge.known_at_sample, found)
-                if not self._manual:
+                if not self.manual:
                     found.append(SpeechEnded(round(self._ms(edge.known_at_sample))))
                     found.append(self._cut(edge.known_at_sample))
         if self._detector.speaking:
             self._feed(self._detector.position, found)
-        elif not self._manual:
+        elif not self.manual:
             self._forget_before(self._detector.position - self._lead_in - self._samples(ONSET_MARGIN_MS))
         return found
 
@@ -155,8 +185,9 @@ class InputAudio:
         return self._cut(self._detector.position), start_ms, end_ms
 
     def _begin(self, at_sample: int, found: list[InputEvent]) -> None:
+        self._onset = at_sample
         lead_in_from = max(at_sample - self._lead_in, self._start)
-        if self._manual:
+        if self.manual:
             self._fed_to = max(lead_in_from, self._fed_to)
         else:
             self._forget_before(lead_in_from)

@@ -85,7 +85,7 @@ class Item:
         if self.kind == "message":
             return ContextItem(self.id, self.role, " ".join(part.text for part in self.parts if part.text))
         said = self.fields.get("output") or self.fields.get("arguments") or ""
-        return ContextItem(self.id, self.kind, str(said), self.fields.get("call_id"))
+        return ContextItem(self.id, self.kind, str(said), self.fields.get("call_id"), self.fields.get("name"))
 
 
 class Conversation:

@@ -1,0 +1,79 @@
+"""The site in a browser, from the file system: no network, no error, nothing wider than the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.site.build import build
+from bench.site.config import SiteConfig
+from bench.site.history import read_history
+from tests.perf.pages import beyond, overflow
+from tests.site.nights import make_nights
+from tests.support.axe import axe_source, violations
+from tests.support.browser import CHROMIUM, Page, browser
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+NIGHTS = 6
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    reports, out = (tmp_path_factory.mktemp(name) for name in ("reports", "site"))
+    make_nights(reports, NIGHTS, calls=18)
+    build(reports, read_history(reports), out, SiteConfig())
+    return out
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with browser() as found:
+        yield found
+
+
+def kinds(site: Path) -> list[Path]:
+    """A page of each kind."""
+    return [*sorted(site.glob("*.html")), *sorted(site.glob("targets/*.html"))[:1], *sorted(site.glob("runs/*"))[:1]]
+
+
+def test_pages_need_no_network_have_no_error_and_fit_the_screen(site: Path, page: Page) -> None:
+    for file in kinds(site):
+        page.size(390, 844)
+        page.open(file.resolve().as_uri())
+        assert overflow(page) <= 0, file
+        assert page.evaluate("getComputedStyle(document.querySelector('.masthead nav')).display") == "flex"
+    assert (beyond(page), page.console) == ([], [])
+
+
+def test_the_leaderboard_sorts_and_filters(site: Path, page: Page) -> None:
+    page.size(1440, 900)
+    page.open((site / "leaderboard.html").resolve().as_uri())
+    rows = "Array.from(document.querySelectorAll('#board tbody tr')).filter(r => !r.hidden)"
+    names = f"{rows}.map(r => r.cells[1].dataset.value).join()"
+    assert page.evaluate(names).startswith("aria")
+    page.evaluate("document.querySelectorAll('#board thead button')[1].click()")
+    assert page.evaluate(names) == "aria,brio,cello"
+    page.evaluate("document.querySelectorAll('#board thead button')[1].click()")
+    assert page.evaluate(names) == "cello,brio,aria"
+    assert page.evaluate("document.querySelectorAll('#board thead th')[1].getAttribute('aria-sort')") == "descending"
+    page.evaluate(
+        "(s => { s.append(new Option('x', 'x')); s.value = 'x'; s.dispatchEvent(new Event('change')) })"
+        "(document.querySelector('[data-filter=condition]'))"
+    )
+    assert page.evaluate(f"{rows}.length") == 0
+    assert page.evaluate("document.getElementById('shown').textContent") == "0 of 3 rows"
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_serious(site: Path, page: Page) -> None:
+    try:
+        axe_source()
+    except LookupError as why:
+        pytest.skip(str(why))
+    for file in kinds(site):
+        for dark in (False, True):
+            page.size(390, 844, dark=dark)
+            page.open(file.resolve().as_uri())
+            assert [str(each) for each in violations(page)] == [], file
