@@ -78,6 +78,7 @@ const STATES = {
   ended: "The calls have ended.",
   lost: "The process of the run has gone: these are the rows that it left.",
   stored: "A stored run.",
+  talk: "",
   following: "The run goes on: its rows are read as they are written.",
 };
 
@@ -118,7 +119,7 @@ const show = (fresh) => {
   say("about", [about.target, about.model].filter(Boolean).join(" · "));
   at("report").hidden = !about.report_page;
   if (about.report_page) at("report").href = url(about.report_page);
-  say("where", `Run folder: ${about.folder}. ${state.verdict ? `Report: ${about.report}` : "The report is written at the end; its numbers are the last ones of this page."}`);
+  say("where", !about.folder ? "" : `Run folder: ${about.folder}. ${state.verdict ? `Report: ${about.report}` : "The report is written at the end; its numbers are the last ones of this page."}`);
   say("now", now(state));
   verdict(state.verdict);
   const going = state.state === "running";
@@ -129,6 +130,8 @@ const show = (fresh) => {
   say("stop", state.stopping ? "Hang up open calls" : "Stop the run");
   at("notes-part").hidden = !state.notes.length;
   at("notes").replaceChildren(...state.notes.map((note) => make("li", note)));
+  at("talk").hidden = !state.talk;
+  if (state.talk) Talk.show(state.talk);
   at("run").hidden = !run;
   if (!run) return;
   at("cards").replaceChildren(...cards(state));
@@ -154,9 +157,12 @@ at("stop").addEventListener("click", () => {
 });
 at("ask").addEventListener("close", async () => {
   if (at("ask").returnValue !== "yes") return;
-  const reply = await fetch(url("stop"), {method: "POST"});
+  const reply = await post("stop");
   if (!reply.ok) say("now", await reply.text());
 });
+
+const post = (path, body) => fetch(url(path), {method: "POST", body});
+Talk.start({post, url});
 
 const events = new EventSource(url("events"));
 events.onmessage = (event) => show(JSON.parse(event.data));
