@@ -14,10 +14,11 @@ from typing import Literal
 Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s", "words/min"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
-Group = Literal["latency", "connect", "taking", "delivery", "rates", "harness"]
+Group = Literal["latency", "captions", "connect", "taking", "delivery", "rates", "harness"]
 
 GROUPS: dict[Group, str] = {
     "latency": "Latency",
+    "captions": "Captions",
     "connect": "Connecting",
     "taking": "Turn taking",
     "delivery": "Speech delivery",
@@ -74,6 +75,7 @@ class Metric:
 
 _latency = partial(Metric, group="latency")
 _connecting = partial(Metric, scope="session", group="connect")
+_caption = partial(Metric, group="captions")
 _taking = partial(Metric, group="taking", of_answered=False)
 _delivery = partial(Metric, group="delivery")
 _speed = partial(Metric, worse="lower", group="rates")
@@ -167,6 +169,54 @@ _LATENCY = (
         milestone=Milestone(7, "reply heard"),
     ),
     _latency("transcription_ms", "transcription", "end of the caller's speech -> its final transcription has arrived"),
+)
+
+_CAPTIONS = (
+    _caption(
+        "caption_final_ms",
+        "final text",
+        "end of the caller's speech -> its final text has arrived, in a session that only transcribes",
+        headline=True,
+        waits=True,
+    ),
+    _caption(
+        "word_shown_ms",
+        "word shown",
+        "end of a word -> there is text in its place, the median over the words of a turn",
+    ),
+    _caption(
+        "word_settled_ms",
+        "word settled",
+        "end of a word -> from then on it reads as in the final text, the median over the words of a turn",
+    ),
+    _caption(
+        "word_settled_worst_ms",
+        "last word settled",
+        "the same of the word of a turn that took longest",
+    ),
+    _caption(
+        "caption_rtf",
+        "real-time factor",
+        "time from the end of speech to its final text / length of the speech",
+        unit="x",
+        decimals=3,
+    ),
+    Metric(
+        "caption_updates",
+        "updates",
+        "messages with words of the caller that were not final yet",
+        unit="count",
+        worse=None,
+        aggregate="sum",
+    ),
+    Metric("caption_words_shown", "words shown", "words of the final texts", unit="words", worse=None, aggregate="sum"),
+    Metric(
+        "caption_changes",
+        "words changed",
+        "how often a word that was shown became another one, or was taken back",
+        unit="count",
+        aggregate="sum",
+    ),
 )
 
 _CONNECT = (
@@ -543,7 +593,7 @@ _RATES = (
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for group in (_LATENCY, _CONNECT, _TAKING, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
+    for group in (_LATENCY, _CAPTIONS, _CONNECT, _TAKING, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
     for metric in group
 }
 """Every metric by its name, in the order in which a report shows them."""
