@@ -21,6 +21,7 @@ _SHIPPED = {
     "azure-voice-live": "bench.dialects.azure_voice_live:AzureVoiceLiveDialect",
     "qwen-omni": "bench.dialects.qwen_omni:QwenOmniDialect",
     "elevenlabs-agents": "bench.dialects.elevenlabs_agents:ElevenLabsAgentsDialect",
+    "openai-live": "bench.dialects.openai_live:OpenAILiveDialect",
     "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
     "twilio-media-streams": "bench.dialects.twilio_media_streams:TwilioDialect",
     "xai": "bench.dialects.xai:XaiDialect",

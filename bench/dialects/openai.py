@@ -330,9 +330,12 @@ class OpenAIDialect(Dialect):
             if shape != self._shape:
                 return self._other_shape(shape, at_ns)
             self._shape_seen = True
-        if name is None:
+        if name is None or kind == "error":
             other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
-            return () if kind in self._unused else (other or Unrecognised(at_ns, kind[:120]),)
+            if other is not None and kind not in self._unused:
+                return (other,)
+        if name is None:
+            return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()

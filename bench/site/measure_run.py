@@ -39,14 +39,13 @@ from bench.site.digest import (
     Words,
 )
 from bench.site.history import StoredRun
-from bench.site.lean import part_of, read_lean, targets_of
+from bench.site.lean import LATENCIES, part_of, read_lean, targets_of
 from bench.store.manifest import CalledTarget
 
 FILES = ("report.html", "turns.csv", "turns.parquet", "summary.json", "gate.html", "report.md", "run.json")
 NO_FIGURES = ("incomplete", "invalid", "not finished")
 """Verdicts of runs that say nothing of a target."""
 SHARES = ("error_rate", "stall_rate", "task_success", "goodput")
-LATENCIES = ("first_audible_ms", "first_audio_ms", "ttft_ms", "endpoint_ms", "barge_in_stop_ms", "session_ready_ms")
 OTHERS = ("text_tokens_per_s: p50",)
 NO_CONDITION = "-"
 MOST_FAULTS = 3
@@ -172,7 +171,7 @@ def good_calls(view: View) -> tuple[Mask, Mask]:
 
 def _figures(view: View, chosen: str | None) -> Iterable[tuple[str, Seen | None]]:
     """Every measure with its value; intervals of the headline by resampling, as in the report."""
-    for name in LATENCIES:
+    for name in (*LATENCIES, "session_ready_ms"):
         pair = measures([f"{name}: p50", f"{name}: p95"])
         yield from _percentiles(view, pair, resample=name == chosen)
     yield from _percentiles(view, measures(OTHERS), resample=False)
