@@ -1,4 +1,4 @@
-"""The report in a browser, from the file system: no request, no error, nothing too wide, nothing that axe-core minds."""
+"""The report in a browser, from the file system: no request, no error, nothing too wide, no finding of axe-core."""
 
 from __future__ import annotations
 
