@@ -28,6 +28,7 @@ from bench.measure.dead_air import dead_air_columns
 from bench.measure.expectations import graded
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
+from bench.measure.legs import speech_columns, stage_columns
 from bench.measure.listening import heard as heard_reply
 from bench.measure.listening import replies_around
 from bench.measure.outcome import Outcome, judge
@@ -87,8 +88,11 @@ def measure_but_words(
     )
     outcome = with_tool_errors(outcome, turn, uses)
     heard = heard_in(entries, turn, expected=timeline.transcription_expected)
-    spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
+    spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout").as_told(
+        replies
+    )
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
+    own_model = timeline.transcription_model if timeline.transcription_expected else None
     return TurnRecord(
         **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
@@ -100,10 +104,12 @@ def measure_but_words(
         **backchannel_columns(timeline, turn),
         split_turn=split,
         **_words(turn, heard),
-        **usage_columns(add_usage(replies), heard.usage),
+        **stage_columns(parts or ([answer] if answer else [])),
+        **usage_columns(add_usage(replies), spoken.usage),
+        **speech_columns(replies),
         **cost_columns(cost),
         **limit_columns(told_of(quotas_known(timeline, known))),
-        transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
+        transcription_model=spoken.model or own_model,
         **_harness(timeline, turn, entries),
     )
 
