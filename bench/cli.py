@@ -14,6 +14,7 @@ import typer
 
 from bench.cli_compare import compare
 from bench.cli_cost import cost
+from bench.cli_events import events
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
@@ -44,6 +45,7 @@ app.command()(compare)
 app.command()(gate)
 app.command()(site)
 app.command()(live)
+app.command()(events)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:

@@ -102,7 +102,7 @@ def calibrate(options: CalibrateOptions, tell: Callable[[str], None]) -> Calibra
     with tempfile.TemporaryDirectory(prefix="bench-calibrate-") as root:
         for calls in options.levels:
             tell(f"{calls} calls, {options.frame_ms} ms frames ...")
-            levels.append(_level(calls, options, Path(root) / str(calls)))
+            levels.append(measure_level(calls, options, Path(root) / str(calls)))
             tell(describe(levels[-1]))
     passed = [level.calls for level in levels if level.ok]
     failed = [level.calls for level in levels if not level.ok]
@@ -148,7 +148,10 @@ def _cpu(shares: dict[str, float]) -> str:
 # one level
 
 
-def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
+def measure_level(
+    calls: int, options: CalibrateOptions, root: Path, watch: Callable[[RunSpec], Watcher] | None = None
+) -> Level:
+    """The errors at `calls` calls at a time, in the new folder `root`; with the watcher that `watch` makes, if any."""
     root.mkdir()
     with ExitStack() as stack:
         server = _start_server(options, root)
@@ -165,8 +168,9 @@ def _level(calls: int, options: CalibrateOptions, root: Path) -> Level:
             workforce=Workforce(local=options.workers, burner_ms=options.burner_ms),
         )
         cpu = _ServerCpu(server.pid)
+        watching = Watchers([cpu, *([] if watch is None else [watch(spec)])])
         run = prepare(spec, Watchers())
-        reason = conduct(run.workers, [], cpu, graceful_stop_s=scenario.load.graceful_stop_ms / 1000)
+        reason = conduct(run.workers, [], watching, graceful_stop_s=scenario.load.graceful_stop_ms / 1000)
         if reason == "interrupted":
             raise KeyboardInterrupt
         server.stop()

@@ -30,6 +30,7 @@ from bench.config.secrets import looks_like_key
 from bench.dialects import (
     DEFAULT_DIALECT,
     dialect_names,
+    dialect_of,
     formats_of,
     frame_of,
     outputs_of,
@@ -108,6 +109,15 @@ def _output(value: str, info: ValidationInfo) -> str:
     known = outputs_of(name)
     if value not in known:
         raise refusal(f"found '{value}'; dialect {name} has no such replies; allowed: {', '.join(known)}")
+    return value
+
+
+def _kind(value: str, info: ValidationInfo) -> str:
+    """A kind of session that the dialect knows."""
+    name = (info.context or {}).get("dialect", DEFAULT_DIALECT)
+    known = dialect_of(name).sessions if name in dialect_names() else (value,)
+    if value not in known:
+        raise refusal(f"found '{value}'; dialect {name} has no such sessions; allowed: {', '.join(known)}")
     return value
 
 
@@ -250,6 +260,9 @@ class Transcription(Block):
     prompt: Text | None = Field(
         default=None, description="Words the model should expect.", examples=["order numbers, balances"]
     )
+    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = Field(
+        default=None, description="How long a streaming model may wait to be more certain.", examples=["low"]
+    )
 
 
 def frame_size(value: int) -> int:
@@ -309,6 +322,11 @@ def _behind_our_back(path: tuple[str, ...]) -> str:
 class SessionConfig(Block):
     """What every call asks of the server when it begins."""
 
+    type: Annotated[Literal["realtime", "transcription"], AfterValidator(_kind)] = Field(
+        default="realtime",
+        description="What a session does: hold a conversation, or write down what it hears and answer nothing.",
+        examples=["transcription"],
+    )
     instructions: Text | None = Field(
         default=None, description="The agent's instructions.", examples=["You are a bank's telephone agent."]
     )
@@ -381,8 +399,19 @@ class SessionConfig(Block):
         """Whether the caller commits each turn (push to talk)."""
         return isinstance(self.turn_detection, Manual)
 
+    @property
+    def transcribes(self) -> bool:
+        """Whether the session only writes down what it hears."""
+        return self.type == "transcription"
+
     def complaints(self) -> Iterator[Complaint]:
         """Settings that another setting makes meaningless."""
+        if self.transcribes:
+            if self.transcription is None:
+                yield Complaint(("transcription",), "found null with type: transcription; allowed: a model")
+            for key in ("instructions", "voice", "tools", "tool_choice", "max_output_tokens", "renew"):
+                if getattr(self, key) not in (None, ()):
+                    yield Complaint((key,), "has no effect with type: transcription; remove one of them")
         names = [tool.name for tool in self.tools]
         for place, name in enumerate(names):
             if name in names[:place]:

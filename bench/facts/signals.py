@@ -159,7 +159,10 @@ class IdleTimeout:
 
 @dataclass(frozen=True, slots=True)
 class InputTranscript:
-    """The server's transcription of the caller: a piece (`final` false) or the whole of an item (`final` true)."""
+    """The server's transcription of the caller: a piece (`final` false) or the whole of an item (`final` true).
+
+    `whole`: a piece that takes the place of those before it, and is not added to them.
+    """
 
     kind: ClassVar[str] = "input_transcript"
     at_ns: int
@@ -167,6 +170,7 @@ class InputTranscript:
     text: str
     final: bool
     usage: TranscriptionUsage | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class LivePage:
         if self._feed is not None:
             self._feed.end()
 
-    def open(self, spec: RunSpec) -> Watcher:
+    def open(self, spec: RunSpec) -> LiveFeed:
         """The watcher of the run `spec`; its URL is printed once the page is served."""
         self._feed = LiveFeed(self._address, spec)
         self._console.print(f"live page: {self._feed.url}", markup=False, highlight=False, soft_wrap=True)

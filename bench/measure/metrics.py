@@ -14,11 +14,12 @@ from typing import Literal
 Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s", "words/min"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
-Group = Literal["latency", "stages", "connect", "taking", "delivery", "rates", "harness"]
+Group = Literal["latency", "stages", "captions", "connect", "taking", "delivery", "rates", "harness"]
 
 GROUPS: dict[Group, str] = {
     "latency": "Latency",
     "stages": "Stages of a cascade, by its own clock",
+    "captions": "Captions",
     "connect": "Connecting",
     "taking": "Turn taking",
     "delivery": "Speech delivery",
@@ -76,6 +77,7 @@ class Metric:
 _latency = partial(Metric, group="latency")
 _stage = partial(Metric, group="stages")
 _connecting = partial(Metric, scope="session", group="connect")
+_caption = partial(Metric, group="captions")
 _taking = partial(Metric, group="taking", of_answered=False)
 _delivery = partial(Metric, group="delivery")
 _speed = partial(Metric, worse="lower", group="rates")
@@ -190,6 +192,54 @@ _STAGES = (
         "the cascade itself",
         "what the cascade's own server added between the end of the turn and the first sound, beside those four",
         decimals=1,
+    ),
+)
+
+_CAPTIONS = (
+    _caption(
+        "caption_final_ms",
+        "final text",
+        "end of the caller's speech -> its final text has arrived, in a session that only transcribes",
+        headline=True,
+        waits=True,
+    ),
+    _caption(
+        "word_shown_ms",
+        "word shown",
+        "end of a word -> there is text in its place, the median over the words of a turn",
+    ),
+    _caption(
+        "word_settled_ms",
+        "word settled",
+        "end of a word -> from then on it reads as in the final text, the median over the words of a turn",
+    ),
+    _caption(
+        "word_settled_worst_ms",
+        "last word settled",
+        "the same of the word of a turn that took longest",
+    ),
+    _caption(
+        "caption_rtf",
+        "real-time factor",
+        "time from the end of speech to its final text / length of the speech",
+        unit="x",
+        decimals=3,
+    ),
+    Metric(
+        "caption_updates",
+        "updates",
+        "messages with words of the caller that were not final yet",
+        unit="count",
+        worse=None,
+        aggregate="sum",
+    ),
+    Metric("caption_words_shown", "words shown", "words of the final texts", unit="words", worse=None, aggregate="sum"),
+    Metric(
+        "caption_changes",
+        "words changed",
+        "how often a word that was shown became another one, or was taken back",
+        unit="count",
+        aggregate="sum",
     ),
 )
 
@@ -584,7 +634,20 @@ _RATES = (
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for group in (_LATENCY, _STAGES, _CONNECT, _TAKING, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
+    for group in (
+        _LATENCY,
+        _STAGES,
+        _CAPTIONS,
+        _CONNECT,
+        _TAKING,
+        _DELIVERY,
+        _SPEED,
+        _HARNESS,
+        _WORDS,
+        _USAGE,
+        _COST,
+        _RATES,
+    )
     for metric in group
 }
 """Every metric by its name, in the order in which a report shows them."""

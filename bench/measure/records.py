@@ -37,6 +37,8 @@ class TurnRecord:
     caller: int
     turn: int
     step: int
+    step_id: str | None = None
+    """What the scenario calls the step (`id:`); null where it gave it no name."""
     scenario: str
     phase: str
     """In which the turn began; that of its call may be an earlier one."""
@@ -53,12 +55,16 @@ class TurnRecord:
     language: str
     accent: str
     voice: str
+    caller_kind: str | None = None
+    """Who speaks the recording: human, synthetic or unknown; null in a run of an older version."""
     condition: str | None
     cell: str | None = None
     """The cell of the scenario's matrix; null without one."""
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
+    session_type: str = "realtime"
+    """`transcription`: the session only writes down what it hears."""
     renewals: int = 0
     """How often its call had gone on in a new session when it began."""
     started_at: float
@@ -148,6 +154,21 @@ class TurnRecord:
     stall_ms: float | None = None
     longest_stall_ms: float | None = None
     underrun_ms: float | None = None
+
+    # captions, of a session that only writes down
+    caption_final_ms: float | None = None
+    word_shown_ms: float | None = None
+    """The median of the turn's words; those of all words are in `caption_words`."""
+    word_settled_ms: float | None = None
+    word_settled_worst_ms: float | None = None
+    caption_rtf: float | None = None
+    caption_updates: int | None = None
+    """Messages with words that were not final yet."""
+    caption_words_shown: int | None = None
+    caption_changes: int | None = None
+    """How often a word that was shown became another one, or went."""
+    caption_words: str | None = None
+    """For each word, as JSON: its end -> shown, and its end -> settled, in ms."""
 
     # words
     reference: str | None = None

@@ -113,7 +113,11 @@ def _line(table: Table, row: Row, width: int) -> str:
         values.insert(0, "")
     if not table.columns[0].text:
         values[0] = f"{values[0]:>8}"
-    limits = [f"(95 %: {cell.under})" for cell in row.cells if cell.under]
+    limits = [
+        f"(95 %: {cell.under})"
+        for column, cell in zip(table.columns, row.cells, strict=True)
+        if column.brief and not column.text and cell.under
+    ]
     said, whole = (
         f"  {_clean(row.title):<{LABEL_WIDTH}} {'  '.join(parts)}".rstrip() for parts in (values, [*values, *limits])
     )

@@ -276,6 +276,8 @@ class Scenario(Block):
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
         yield from self._conditions_complaints()
+        if self.session.transcribes:
+            yield from self._complaints_of_transcribing()
         for place, step in enumerate(self.conversation):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
@@ -293,6 +295,15 @@ class Scenario(Block):
         if self.target is not None and self.targets:
             yield Complaint(("targets",), "found with target; allowed: one of them")
         yield from self._complaints_of_targets()
+
+    def _complaints_of_transcribing(self) -> Iterator[Complaint]:
+        for place, step in enumerate(self.conversation):
+            if step.KIND not in {"say", "pause"}:
+                sentence = f"{step.KIND} needs replies, which session.type: transcription has not; allowed: say, pause"
+                yield Complaint(("conversation", place), sentence)
+            elif step.all_expected:
+                sentence = "expects something of a reply, which session.type: transcription has not; remove it"
+                yield Complaint(("conversation", place, "expect"), sentence)
 
     def _complaints_of_targets(self) -> Iterator[Complaint]:
         for key in ("session", "pricing"):

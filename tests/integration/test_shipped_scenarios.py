@@ -107,3 +107,9 @@ def test_a_soak_in_a_short_form_has_its_three_equal_parts() -> None:
     scenario = short("soak")
     assert [phase.name for phase in scenario.load.phases] == ["settle", "first", "middle", "last"]
     assert len({(phase.callers, phase.duration_ms) for phase in scenario.load.phases[1:]}) == 1
+
+
+def test_a_row_says_what_its_step_is_called_and_who_spoke(played: dict[str, Played]) -> None:
+    rows = played["telephony"].rows
+    assert {(row.step, row.step_id) for row in rows} == {(0, "order"), (2, "balance")}
+    assert {row.caller_kind for row in rows} == {"synthetic"}
