@@ -14,6 +14,7 @@ import typer
 
 from bench.cli_compare import compare
 from bench.cli_cost import cost
+from bench.cli_events import events
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
@@ -44,6 +45,7 @@ app.command()(compare)
 app.command()(gate)
 app.command()(site)
 app.command()(live)
+app.command()(events)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -232,6 +234,7 @@ def run(
     from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
+    from bench.run.own_servers import has_cascade
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
@@ -243,6 +246,8 @@ def run(
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
+    elif has_cascade(loaded):
+        console.print("starting the cascade ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     with ExitStack() as stack:
         if live_page:

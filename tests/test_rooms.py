@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("workers", "quality", "site"),
     ("run",),
     ("calibrate", "live"),
-    ("cli_compare", "cli_cost", "cli_fixtures", "cli_live", "cli_quality", "cli_site"),
+    ("cli_compare", "cli_cost", "cli_events", "cli_fixtures", "cli_live", "cli_quality", "cli_site"),
     ("cli_gate", "cli_history"),
     ("cli",),
     ("__main__",),

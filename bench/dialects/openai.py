@@ -29,6 +29,7 @@ from bench.dialects.openai_fields import (
     number,
     output_text,
     parse_error,
+    parse_legs,
     parse_transcription_usage,
     parse_usage,
     text,
@@ -330,9 +331,12 @@ class OpenAIDialect(Dialect):
             if shape != self._shape:
                 return self._other_shape(shape, at_ns)
             self._shape_seen = True
-        if name is None:
+        if name is None or kind == "error":
             other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
-            return () if kind in self._unused else (other or Unrecognised(at_ns, kind[:120]),)
+            if other is not None and kind not in self._unused:
+                return (other,)
+        if name is None:
+            return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
@@ -521,6 +525,7 @@ class OpenAIDialect(Dialect):
                 error=error,
                 usage=parse_usage(response.get("usage")),
                 text=output_text(response),
+                legs=parse_legs(response.get("metadata")),
             ),
         )
 

@@ -133,8 +133,8 @@ def price_turn(
     """Price one turn: sum over text, audio, image of (in - cached) * p_in + cached * p_cached + out * p_out.
 
     `usage` is that of one response that was delivered, or the bills of all. `transcribed` says that the caller was
-    transcribed, so that a missing `transcription` usage is a missing meter and not nothing to pay. The two sentences
-    say why there are no rates, where there are none.
+    transcribed, so that a missing `transcription` usage is a missing meter and not nothing to pay, unless the whole
+    session is billed by the minute. The two sentences say why there are no rates, where there are none.
     """
     bills = [Bill(usage)] if usage is None or isinstance(usage, Usage) else usage
     sums = _Sums()
@@ -142,10 +142,10 @@ def price_turn(
         _add(sums, bill, rates, unpriced, _silence(bills))
     unknown = list(sums.unknown)
     spoken: float | None = None
-    if transcription is not None or transcribed:
+    by_minute = rates is not None and rates.tokens_usd_per_million is None
+    if transcription is not None or (transcribed and not by_minute):
         spoken, why = _transcription(transcription, transcription_rates, unpriced_transcription)
         unknown += [Unknown("transcription", why)] if why else []
-    by_minute = rates is not None and rates.tokens_usd_per_million is None
     parts = [] if not bills or by_minute else [sums.side(side) for side in SIDES]
     known_usd = sum(sums.usd.values()) + (spoken or 0.0)
     complete = not unknown and not by_minute and bool(bills or spoken is not None)

@@ -232,7 +232,9 @@ def _latency(summary: Summary) -> Section:
     tables = (
         (_cut(cuts.title, name, rows, cuts.not_shown.get(name)) for name, rows in cuts.cuts.items()) if cuts else ()
     )
-    return Section("latency", "Latency", (*_percentiles(summary, "latency"), *tables), (LATENCY,))
+    return Section(
+        "latency", "Latency", (*_percentiles(summary, "latency"), *_percentiles(summary, "stages"), *tables), (LATENCY,)
+    )
 
 
 def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -> Table:
@@ -275,7 +277,12 @@ def _slowest(summary: Summary) -> Section:
     )
     columns = (Column("turn"), Column("fixture", text=True), Column("open calls"), Column("milestones", text=True))
     title = "The slowest turns: milestones in ms since the end of the caller's speech"
-    return Section("slowest", "Slowest turns", (Table(title, columns, rows, "Call", folded=True),) if rows else ())
+    table = Table(title, columns, rows, "Call", folded=True)
+    if not rows:
+        return Section("slowest", "Slowest turns")
+    slowest = summary.charts.slowest[0]
+    said = f"Every event of a call, with its times: bench events RUN {slowest.session_id} --turn {slowest.turn + 1}"
+    return Section("slowest", "Slowest turns", (table,), (said,))
 
 
 def _taking(summary: Summary) -> Section:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.errors import BenchError
+from bench.measure.metrics import headline_latencies
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.view import equals
 from bench.store.columns import RowClass, conform, schema_of
@@ -25,6 +26,8 @@ from bench.store.manifest import CalledTarget, Manifest
 from bench.store.parquet import read_table
 from bench.store.reader import Run
 
+LATENCIES = tuple(dict.fromkeys([*(metric.name for metric in headline_latencies()), "endpoint_ms", "barge_in_stop_ms"]))
+"""Every latency that may stand for a target, and two more."""
 _COMMON = ("session_id", "session_index", "warmup", "status", "target", "transport", "error_kind")
 TURN_COLUMNS = (
     *_COMMON,
@@ -34,11 +37,7 @@ TURN_COLUMNS = (
     "fixture",
     "accent",
     "condition",
-    "first_audible_ms",
-    "first_audio_ms",
-    "ttft_ms",
-    "endpoint_ms",
-    "barge_in_stop_ms",
+    *LATENCIES,
     "text_tokens_per_s",
     "stalls",
     "hits",

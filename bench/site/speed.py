@@ -21,6 +21,8 @@ MEASURES = (
     "first_audio_ms: p95",
     "ttft_ms: p50",
     "ttft_ms: p95",
+    "caption_final_ms: p50",
+    "caption_final_ms: p95",
     "endpoint_ms: p50",
     "barge_in_stop_ms: p50",
     "session_ready_ms: p50",

@@ -135,6 +135,7 @@ def test_a_second_build_keeps_what_is_the_same_and_forgets_runs_that_are_gone(tm
     built = build(reports, History(runs=history.runs[1:]), out, SiteConfig(), copy=True)
     assert (built.runs, built.targets) == (3, 3)
     assert len(list((out / "runs").glob("*.html"))) == 3
+    assert len(list((out / "stored").iterdir())) == 3
     assert (out / "notes.html").exists()
 
 
