@@ -234,6 +234,7 @@ def run(
     from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
+    from bench.run.own_servers import has_cascade
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
@@ -245,6 +246,8 @@ def run(
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
+    elif has_cascade(loaded):
+        console.print("starting the cascade ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     with ExitStack() as stack:
         if live_page:

@@ -232,7 +232,9 @@ def _latency(summary: Summary) -> Section:
     tables = (
         (_cut(cuts.title, name, rows, cuts.not_shown.get(name)) for name, rows in cuts.cuts.items()) if cuts else ()
     )
-    return Section("latency", "Latency", (*_percentiles(summary, "latency"), *tables), (LATENCY,))
+    return Section(
+        "latency", "Latency", (*_percentiles(summary, "latency"), *_percentiles(summary, "stages"), *tables), (LATENCY,)
+    )
 
 
 def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -> Table:

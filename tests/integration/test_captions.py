@@ -146,7 +146,7 @@ def whisper(folder: Path, legs: dict[str, Any], load: dict[str, Any], *words: st
 def answers_ms(folder: Path) -> tuple[list[float], list[float]]:
     """When each text arrived, and when the server had written it, in order, ms."""
     lines = [json.loads(line) for line in (folder / "truth.jsonl").read_bytes().splitlines()]
-    sent = sorted(line["ended_ns"] / 1e6 for line in lines if line["kind"] == "request" and line["status"] == 200)
+    sent = sorted(line["first_ns"] / 1e6 for line in lines if line["kind"] == "request" and line["status"] == 200)
     came = [
         entry.signal.at_ns / 1e6
         for timeline in iter_timelines(folder / "run")
