@@ -27,7 +27,7 @@ class Press(StepBlock):
 
     keys: Annotated[Text, AfterValidator(_keys)] = Field(
         alias="press",
-        description="The keys, in this order; quoted, so that 0 and # stay what they are.",
+        description="The keys, in this order; in quotes, so that they stay a text.",
         examples=["1#"],
     )
     apart_ms: DurationMs = Field(
