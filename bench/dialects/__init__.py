@@ -24,6 +24,7 @@ _SHIPPED = {
     "openai-live": "bench.dialects.openai_live:OpenAILiveDialect",
     "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
     "twilio-media-streams": "bench.dialects.twilio_media_streams:TwilioDialect",
+    "openai-transcriptions": "bench.dialects.openai_transcriptions:OpenAITranscriptionsDialect",
     "xai": "bench.dialects.xai:XaiDialect",
 }
 _known: dict[str, type[Dialect]] = {}

@@ -28,7 +28,7 @@ def captions_section(summary: Summary, percentiles: tuple[Table, ...]) -> Sectio
     if found.untimed_turns:
         notes.append(f"No end of a word is known in {amount(found.untimed_turns, 'turn')}.")
     columns = (Column("words"), *map(Column, labels))
-    words = Table("Delay of words", columns, tuple(rows), "Words", "CAPTIONS: DELAY OF WORDS", tuple(notes), quoted=1)
+    words = Table("Delay of words", columns, tuple(rows), "Words", "CAPTIONS: DELAY OF WORDS", tuple(notes), quoted=3)
     return Section("captions", "Captions", (words, _stability(found), *percentiles), (SAID,))
 
 

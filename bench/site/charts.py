@@ -103,7 +103,7 @@ def chart(
         f"the newest: {value_text(last)}."
         + (f" Away on {', '.join(f'{night.run.started_at:%Y-%m-%d}' for _, night in away[-5:])}." if away else "")
         + cut,
-        lines=tuple(lines),
+        lines=tuple(line for line in lines if line[2]),
         bands=_bands(first, x, y, factor, whole=whole),
         dots=dots,
         crosses=crosses,

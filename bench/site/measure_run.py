@@ -29,6 +29,7 @@ from bench.report.wer_tables import scored_words
 from bench.scenario.threshold_grammar import Measure
 from bench.site.digest import (
     AVAILABILITY,
+    NO_CONDITION,
     Condition,
     Fact,
     Fault,
@@ -47,7 +48,7 @@ NO_FIGURES = ("incomplete", "invalid", "not finished")
 """Verdicts of runs that say nothing of a target."""
 SHARES = ("error_rate", "stall_rate", "task_success", "goodput")
 OTHERS = ("text_tokens_per_s: p50",)
-NO_CONDITION = "-"
+UNSAID = "-"
 MOST_FAULTS = 3
 _NUMBERED = re.compile(r"(.+?)-\d+$")
 FACTS_OF_A_TARGET = ("model", "host", "dialect")
@@ -253,7 +254,7 @@ def _accents(view: View) -> list[Words]:
 def _conditions(view: View, chosen: str | None) -> list[Condition]:
     """The figures under each condition, where there is more than none."""
     codes, names = codes_of(view.turns["condition"])
-    if set(names) <= {NO_CONDITION} or chosen is None:
+    if set(names) <= {UNSAID} or chosen is None:
         return []
     found = []
     for code, name in enumerate(names):
@@ -266,7 +267,11 @@ def _conditions(view: View, chosen: str | None) -> list[Condition]:
             measure = measures([metric])[0]
             figures[metric] = _seen(measure, sample(inside, measure))
         known = {measure: seen for measure, seen in figures.items() if seen is not None}
-        found.append(Condition(name=name, turns=int((view.measured & part).sum()), figures=known))
+        found.append(
+            Condition(
+                name=NO_CONDITION if name == UNSAID else name, turns=int((view.measured & part).sum()), figures=known
+            )
+        )
     return found
 
 

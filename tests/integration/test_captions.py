@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from bench.calibrate.captions import check_captions, worst_ms
 from bench.calibrate.sent import log_files, read_truth
+from bench.facts.signals import InputTranscript
 from bench.store.reader import iter_timelines, read_run
 from tests.support.processes import ROOT, bench, simulated_server
 
@@ -122,3 +124,59 @@ def test_fifty_calls_at_once(tmp_path: Path, style: str, workers: int) -> None:
     for column in ("shown_ms_error", "settled_ms_error", "final_ms_error"):
         assert worst_ms(good, column) <= 2, column
     assert (good["changes"] == good["changes_true"]).all()
+
+
+def whisper(folder: Path, legs: dict[str, Any], load: dict[str, Any], *words: str) -> str:
+    (folder / "profile.yaml").write_text(yaml.safe_dump({"legs": legs}))
+    body = {
+        "name": "files",
+        "target": {"dialect": "openai-transcriptions", "url": "URL"},
+        "session": {"type": "transcription", "transcription": {"model": "whisper-1"}, "turn_detection": "manual"},
+        "conversation": [{"say": "yes-slt"}, {"say": "balance-rms"}],
+        "load": load,
+        "health": {"client_late": "10s"},
+    }
+    truth = folder / "truth.jsonl"
+    with simulated_server(folder / "profile.yaml", truth_log=truth, dialect="openai-http") as url:
+        (folder / "scenario.yaml").write_text(yaml.safe_dump(body).replace("URL", url))
+        done = bench("run", folder / "scenario.yaml", "--out", folder / "run", *words)
+    return done.stdout + done.stderr
+
+
+def answers_ms(folder: Path) -> tuple[list[float], list[float]]:
+    """When each text arrived, and when the server had written it, in order, ms."""
+    lines = [json.loads(line) for line in (folder / "truth.jsonl").read_bytes().splitlines()]
+    sent = sorted(line["ended_ns"] / 1e6 for line in lines if line["kind"] == "request" and line["status"] == 200)
+    came = [
+        entry.signal.at_ns / 1e6
+        for timeline in iter_timelines(folder / "run")
+        for entry in timeline.entries
+        if isinstance(entry.signal, InputTranscript)
+    ]
+    return sorted(came), sent
+
+
+def test_a_transcriber_of_files_beside_it(tmp_path: Path) -> None:
+    fault = {"leg": "stt", "kind": "status", "status": 429, "at_request": 1}
+    output = whisper(tmp_path, {"stt": {"delay": "150ms"}, "faults": [fault]}, {"callers": 1, "sessions": 1})
+    turns = turns_of(tmp_path)
+    assert list(turns["status"]) == ["ok", "failed"], output
+    assert list(turns["error_kind"])[1] == "rate_limit"
+    first = turns.iloc[0]
+    assert first["caption_final_ms"] > 150 + 100, "the caller lets go 100 ms after the end of speech"
+    assert (first["wer"], first["caption_updates"]) == (0, 0)
+    assert first["cost_usd"] > 0
+    came, sent = answers_ms(tmp_path)
+    assert np.abs(np.array(came) - np.array(sent)).max() < 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_fifty_callers_with_files(tmp_path: Path, workers: int) -> None:
+    words = ["--workers", str(workers)] if workers else []
+    delay = {"lognormal": {"median": "200ms", "sigma": 0.3}}
+    output = whisper(tmp_path, {"stt": {"delay": delay}}, {"callers": 50, "sessions": 50, "ramp": "5s"}, *words)
+    assert (turns_of(tmp_path)["status"] == "ok").all(), output
+    came, sent = answers_ms(tmp_path)
+    assert len(came) == len(sent) == 100
+    assert np.quantile(np.abs(np.array(came) - np.array(sent)), 0.99) <= 2

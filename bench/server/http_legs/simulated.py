@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from bench.audio.catalogue import load_catalogue, shipped_sounds
+from bench.audio.catalogue import load_catalogue, shipped_catalogue, shipped_sounds
 from bench.audio.formats import AudioFormat, resample, to_pcm16
 from bench.audio.level_detector import LevelDetector
 from bench.audio.recording_matcher import Match, RecordingMatcher, reduced
-from bench.scenario.model import shipped_catalogue
 from bench.server.deadlines import Deadlines
 from bench.server.engines.base import FunctionCall
 from bench.server.engines.simulated.profile import Profile

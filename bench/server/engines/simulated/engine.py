@@ -14,12 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.audio.catalogue import load_catalogue, shipped_sounds
+from bench.audio.catalogue import load_catalogue, shipped_catalogue, shipped_sounds
 from bench.audio.formats import AudioFormat
 from bench.audio.level_detector import Activity
 from bench.audio.recording_matcher import RecordingMatcher, reduced
 from bench.audio.word_times import word_times
-from bench.scenario.model import shipped_catalogue
 from bench.server.allowance import Allowance
 from bench.server.engines.base import EngineSession, Handler
 from bench.server.engines.simulated.captions import Captions
