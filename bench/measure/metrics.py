@@ -205,12 +205,12 @@ _CAPTIONS = (
     ),
     _caption(
         "word_shown_ms",
-        "word shown",
+        "word shown, median of a turn",
         "end of a word -> there is text in its place, the median over the words of a turn",
     ),
     _caption(
         "word_settled_ms",
-        "word settled",
+        "word settled, median of a turn",
         "end of a word -> from then on it reads as in the final text, the median over the words of a turn",
     ),
     _caption(

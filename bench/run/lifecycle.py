@@ -360,7 +360,10 @@ def _called(callee: Callee, shared: PriceBook | None) -> stored.CalledTarget:
 
 
 def _books_used(callee: Callee) -> list[stored.UsedPriceBook]:
-    return stored.UsedPriceBook.used(callee.scenario.pricing.model or callee.target.model, callee.books)
+    session, model = callee.scenario.session, callee.scenario.pricing.model or callee.target.model
+    if session.transcribes and session.transcription is not None:
+        return stored.UsedPriceBook.used_to_transcribe(model, session.transcription.model, callee.books)
+    return stored.UsedPriceBook.used(model, callee.books)
 
 
 def _estimated(spec: RunSpec) -> stored.EstimatedCost:
