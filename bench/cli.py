@@ -228,6 +228,7 @@ def run(
 
     from bench.live.address import DEFAULT_HOST, DEFAULT_PORT, LiveAddress
     from bench.live.feed import LivePage
+    from bench.live.talk_source import TalkSource
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
@@ -252,7 +253,8 @@ def run(
     with ExitStack() as stack:
         if live_page:
             port = DEFAULT_PORT if live_port is None else live_port
-            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
+            source = TalkSource(str(scenario), readable(set_ or []), url, target)
+            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console, source))
             watchers.append(page.open)
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)

@@ -132,6 +132,8 @@ const show = (fresh) => {
   at("notes-part").hidden = !state.notes.length;
   at("notes").replaceChildren(...state.notes.map((note) => make("li", note)));
   at("talk").hidden = !state.talk;
+  at("talk-beside").hidden = !run;
+  at("talk-open").hidden = !going || !about.can_talk || Boolean(state.talk);
   if (state.talk) Talk.show(state.talk);
   at("run").hidden = !run;
   if (!run) return;
@@ -156,6 +158,10 @@ at("stop").addEventListener("click", () => {
   say("ask-yes", again ? "Hang up" : "Stop");
   at("ask").returnValue = "no";
   at("ask").showModal();
+});
+at("talk-open").addEventListener("click", async () => {
+  const reply = await post("talk/open");
+  if (!reply.ok) say("now", await reply.text());
 });
 at("ask").addEventListener("close", async () => {
   if (at("ask").returnValue !== "yes") return;

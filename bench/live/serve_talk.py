@@ -14,9 +14,9 @@ from gevent.event import Event
 from bench.live.address import LiveAddress, listen, url_of
 from bench.live.board import Board
 from bench.live.talk import Talk
+from bench.live.talk_source import callee_of
 from bench.live.web import LiveServer, cooperative
-from bench.load.spec import callees_of
-from bench.run.server_process import ServerProcess, embedded_target
+from bench.run.server_process import ServerProcess
 from bench.scenario.model import Scenario
 from bench.server.options import ServeOptions
 
@@ -26,13 +26,13 @@ def serve_talk(scenario: Scenario, address: LiveAddress) -> None:
     with ExitStack() as stack:
         listener = cooperative(listen(address))
         stack.callback(listener.close)
-        embedded = None
+        embedded_url = None
         if scenario.target is None and not scenario.targets:
             print("starting the embedded server ...", flush=True)
             server = ServerProcess(ServeOptions(port=0), what="the embedded server")
             stack.callback(server.stop)
-            embedded = embedded_target(server)
-        callee = callees_of(scenario, embedded)[0]
+            embedded_url = server.url
+        callee = callee_of(scenario, embedded_url)
         url = callee.target.url or ""
         about = {
             "title": scenario.name,

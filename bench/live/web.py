@@ -59,7 +59,7 @@ class LiveServer:
         reply: Callable[[int], bytes | None] | None = None,
     ) -> None:
         self._board, self._token, self._local = board, token, local
-        self._posts, self._pages, self._reply = posts or {}, pages or {}, reply
+        self.posts, self._pages, self._reply = posts or {}, pages or {}, reply
         # No log: a client that speaks no HTTP must not write over a terminal's live view.
         self._server = WSGIServer(
             listener, self.respond, log=None, error_log=None, spawn=MOST_CONNECTIONS, handler_class=_Handler
@@ -89,8 +89,8 @@ class LiveServer:
         why = self.refused(environ)
         if why is not None:
             return answer(start_response, "403 Forbidden", "text/plain", f"{why}\n".encode())
-        if method == "POST" and path in self._posts:
-            status, said = self._posts[path](environ)
+        if method == "POST" and path in self.posts:
+            status, said = self.posts[path](environ)
             return answer(start_response, f"{status} {_REASONS[status]}", "text/plain", f"{said}\n".encode())
         if method not in ("GET", "HEAD"):
             return answer(start_response, "405 Method Not Allowed", "text/plain", b"Only GET is answered here.\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.errors import ExitCode
@@ -80,6 +81,31 @@ def test_a_run_is_stopped_with_the_keyboard(scenario: Path, tmp_path: Path, tab:
         tab.wait("state.verdict", 40)
         assert run.wait(30) == ExitCode.INTERRUPTED
     assert tab.console == []
+
+
+def test_somebody_talks_to_the_target_beside_the_run(scenario: Path, tmp_path: Path, tab: Page) -> None:
+    with (
+        simulated_server(None) as url,
+        live_run(scenario, "--url", url, "--out", tmp_path / "run", *ENDLESS) as (run, page),
+    ):
+        tab.open(page)
+        tab.wait("state && state.run && state.run.turns.ended", 40)
+        tab.evaluate("document.getElementById('talk-open').click()")
+        tab.wait("state.talk && state.talk.status === 'idle'")
+        tab.evaluate("document.getElementById('talk-call').click()")
+        tab.wait("!document.getElementById('talk-play').disabled")
+        tab.evaluate("document.getElementById('talk-play').click()")
+        turn = tab.wait("state.talk.turns.length === 1 && state.talk.turns[0]")
+        check_looks(tab)
+        for expected in (1, 2):
+            tab.evaluate("document.getElementById('stop').click(); document.getElementById('ask').close('yes')")
+            tab.wait(f"state.stopping === {expected}")
+        tab.wait("state.verdict", 40)
+        last = tab.evaluate("state.run.calls.ended")
+        run.communicate(timeout=30)
+    assert turn["status"] == "ok"
+    calls = pd.read_parquet(tmp_path / "run" / "sessions.parquet")
+    assert (len(calls), set(calls["run_id"])) == (last, {"run"}), "the person's call is no part of the run"
 
 
 def test_the_page_of_a_live_test(tab: Page) -> None:
