@@ -145,6 +145,14 @@ class Books(Block):
         name = self.transcription_as or transcription_model
         return next(filter(None, (_listed(book.transcription, name) for book in self.parts)), None)
 
+    def transcription_book_of(self, model: str | None, transcription_model: str | None) -> PriceBook | None:
+        """The book that `transcription` takes its meters from."""
+        rates = self.rates(model)
+        if self.transcription_as is None and rates is not None and rates.transcription is not None:
+            return self.book_of(model)
+        name = self.transcription_as or transcription_model
+        return next((book for book in self.parts if _listed(book.transcription, name) is not None), None)
+
     def why_unpriced(self, model: str | None) -> str | None:
         """One line that says why `model` has no price and what to do; None when it has one."""
         if self.rates(model) is not None:

@@ -164,7 +164,9 @@ def _target(run: StoredRun, target: CalledTarget, view: View, *, questions: bool
 def good_calls(view: View) -> tuple[Mask, Mask]:
     """Which calls count for the availability, and which were good (see `AVAILABILITY_DEFINITION`)."""
     bad_turns = view.measured & ~view.turns["status"].isin([*ANSWERED, "early"]).to_numpy(dtype=np.bool_)
-    with_bad = view.sessions["session_id"].isin(view.turns["session_id"][bad_turns]).to_numpy(dtype=np.bool_)
+    with_bad = np.zeros(len(view.sessions), dtype=np.bool_)
+    if bad_turns.any():
+        with_bad = view.sessions["session_id"].isin(view.turns["session_id"][bad_turns]).to_numpy(dtype=np.bool_)
     failed = equals(view.sessions, "status", "failed")
     cut_off = equals(view.sessions, "status", "stopped") & ~with_bad
     return view.calls_measured & ~cut_off, view.calls_ready & ~failed & ~with_bad

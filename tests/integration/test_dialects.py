@@ -142,7 +142,7 @@ def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
     seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect=dialect, session=session)
     table = checked(seen)
     for name in ("first_audio_ms", "first_audible_ms"):
-        within(table[f"{name}_error"], 2)
+        within(table[f"{name}_error"])
 
 
 @pytest.mark.parametrize("dialect", ["openai-beta", "gemini-live"])

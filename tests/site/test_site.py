@@ -9,12 +9,14 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from bench.errors import BenchError
 from bench.site.build import build
-from bench.site.config import SiteConfig, load_config
+from bench.site.config import ConversationConfig, SiteConfig, load_config
 from bench.site.history import History, read_history
 from tests.site.nights import night_run
+from tests.support.processes import ROOT
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -151,3 +153,11 @@ def test_settings_are_checked_with_their_lines(tmp_path: Path) -> None:
     path.write_text("title: Ours\nconversation:\n  exchange: 4\n")
     with pytest.raises(BenchError, match=r"site.yaml:3.*exchange"):
         load_config(path)
+
+
+def test_the_settings_of_the_docs_are_the_defaults() -> None:
+    page = (ROOT / "docs" / "site.md").read_text(encoding="utf-8")
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    assert set(example) == set(SiteConfig.model_fields)
+    assert ConversationConfig(**example["conversation"]) == ConversationConfig()
+    assert set(example["conversation"]) == set(ConversationConfig.model_fields)
