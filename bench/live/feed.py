@@ -108,6 +108,7 @@ class LiveFeed(Watcher):
                 "the process of the live page did not start: see above", hint="leave --live out to run without it"
             )
         self._socket.setblocking(False)
+        self.pid = self._process.pid
 
     # the run
 

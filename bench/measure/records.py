@@ -307,6 +307,8 @@ class SessionRecord:
     """How often the call went on in a new session."""
     renewed_by: str | None = None
     """Why, with counts: `after`, `expiry`, `notice`; null without renewals."""
+    renewals_failed: int = 0
+    """Renewals that led to no session: the call failed with what went wrong, at the stage where it did."""
     renewals_resumed: int | None = None
     """Those in which the server went on with the context of the session before."""
     renewals_retold: int | None = None
