@@ -100,14 +100,14 @@ def test_a_target_is_called_in_one_way(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_comparison_with_one_model_shows_the_delays_of_the_services(tmp_path: Path) -> None:
-    """On a quiet machine: the difference of the headlines is what was injected, within 5 ms."""
+    """The difference of the headlines is the sum of the stages, within 5 ms, and those are what was injected."""
     profile, single = tmp_path / "legs.yaml", tmp_path / "single.yaml"
     profile.write_text(PROFILE.partition("  faults:")[0])
     single.write_text(
         "catalogue: catalogue.yaml\ndelays_from: commit\nfirst_token: 0ms\nfirst_audio: 0ms\nleading_silence: 0ms\n"
     )
     two_turns(tmp_path)
-    load = {"callers": 1, "sessions": 20}
+    load = {"callers": 1, "sessions": 6}
     with (
         server_process(dialect="openai-http", engine="simulated", profile=profile) as (_, services),
         simulated_server(single) as address,
@@ -115,8 +115,11 @@ def test_a_comparison_with_one_model_shows_the_delays_of_the_services(tmp_path: 
         path = scenario_of(tmp_path, services, load=load)
         for name, words in (("one", ("--url", address)), ("three", ())):
             bench("run", path, "--out", tmp_path / name, *words)
-    compared = bench("compare", tmp_path / "one", tmp_path / "three", "--json")
-    found = json.loads(compared.stdout)
-    row = next(row for row in found["metrics"] if row["metric"] == "first_audible_ms" and row["statistic"] == "p50")
-    own_ms = pd.read_parquet(tmp_path / "three" / "turns.parquet")["cascade_own_ms"].median()
-    assert row["difference"] - own_ms == pytest.approx(sum(INJECTED.values()), abs=5)
+    bench("compare", tmp_path / "one", tmp_path / "three", "--out", tmp_path / "compared")
+    found = json.loads((tmp_path / "compared" / "compare.json").read_text())
+    row = next(row for row in found["pairs"][0]["rows"] if row["measure"] == "first_audible_ms: p50")
+    stages = pd.read_parquet(tmp_path / "three" / "turns.parquet")[[*INJECTED, "llm_sentence_ms", "cascade_own_ms"]]
+    assert row["value"] == pytest.approx(stages.median().sum(), abs=5)
+    # What is left is the way of three requests through this machine, which depends on what else it does.
+    added_ms = row["value"] - stages[["llm_sentence_ms", "cascade_own_ms"]].median().sum() - sum(INJECTED.values())
+    assert 0 <= added_ms < 30
