@@ -235,6 +235,7 @@ class TurnRecord:
     cost_cached_usd: float | None = None
     cost_output_usd: float | None = None
     cost_transcription_usd: float | None = None
+    cost_speech_usd: float | None = None
 
     # rate limits, as the call knew them when the turn had ended
     rate_limit_requests_limit: float | None = None
@@ -306,6 +307,8 @@ class SessionRecord:
     """How often the call went on in a new session."""
     renewed_by: str | None = None
     """Why, with counts: `after`, `expiry`, `notice`; null without renewals."""
+    renewals_failed: int = 0
+    """Renewals that led to no session: the call failed with what went wrong, at the stage where it did."""
     renewals_resumed: int | None = None
     """Those in which the server went on with the context of the session before."""
     renewals_retold: int | None = None
@@ -384,6 +387,7 @@ class SessionRecord:
     other_cost_cached_usd: float | None = None
     other_cost_output_usd: float | None = None
     other_cost_transcription_usd: float | None = None
+    other_cost_speech_usd: float | None = None
     send_late_ms: float | None = None
     recv_lag_ms: float | None = None
     gap_ms: float | None = None
