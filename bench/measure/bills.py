@@ -13,11 +13,11 @@ from typing import Any
 
 from bench.facts.signals import InputTranscript, ResponseEnded, SessionCreated, TranscriptionUsage, Usage
 from bench.facts.timeline import Entry, Timeline
-from bench.measure.legs import speech_columns, transcriber_of, transcriptions_of
+from bench.measure.legs import speech_columns, speech_of, transcriber_of, transcriptions_of
 from bench.measure.replies import Reply, add_usage, collect_replies
 from bench.measure.transcript import add_transcriptions, add_usages, entries_of_row
 from bench.pricing.book import Books
-from bench.pricing.price import Bill, Cost, Unknown, price_turn
+from bench.pricing.price import Bill, Cost, Unknown, price_turn, with_speech
 
 Columns = dict[str, Any]
 """Some columns of a row, by name; a name that it lacks is a bug and raises."""
@@ -77,6 +77,9 @@ def cost_of(timeline: Timeline, model: str | None, replies: Sequence[Reply], spo
         unpriced=book.why_unpriced(timeline.labels.model or model) or "no price for this model",
         unpriced_transcription=book.why_transcription_unpriced(transcriber),
     )
+    speech = speech_of(replies)
+    if speech is not None:
+        cost = with_speech(cost, speech, book.speech(speech.model), book.why_speech_unpriced(speech.model))
     cost = replace(cost, notes=(*cost.notes, *_refused(replies, spoken)))
     missing = _missing_transcription(spoken)
     if missing is None or spoken.usage is None:
@@ -185,6 +188,7 @@ def cost_columns(cost: Cost) -> Columns:
         "cost_cached_usd": cost.cached_usd,
         "cost_output_usd": cost.output_usd,
         "cost_transcription_usd": cost.transcription_usd,
+        "cost_speech_usd": cost.speech_usd,
         "cost_unknown": "; ".join(str(each).replace(";", ",") for each in cost.unknown) or None,
         "cost_note": "; ".join(cost.notes) or None,
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.facts.signals import LegReport, TranscriptionUsage
 from bench.measure.replies import Reply
+from bench.pricing.price import Speech
 
 STT, LLM, TTS, OWN = "stt", "llm", "tts", "own"
 
@@ -35,14 +36,22 @@ def stage_columns(parts: Sequence[Reply]) -> dict[str, Any]:
 
 def speech_columns(replies: Iterable[Reply]) -> dict[str, Any]:
     """What was sent to be spoken and what came of it; nothing where the server tells of no such service."""
-    spoken = _of(replies, TTS)
-    if not spoken:
+    spoken = speech_of(replies)
+    if spoken is None:
         return {}
     return {
-        "speech_model": spoken[0].model,
-        "speech_characters": _sum(leg.characters for leg in spoken),
-        "speech_seconds": _sum(leg.seconds for leg in spoken),
+        "speech_model": spoken.model,
+        "speech_characters": spoken.characters,
+        "speech_seconds": spoken.seconds,
     }
+
+
+def speech_of(replies: Iterable[Reply]) -> Speech | None:
+    """What a service of its own spoke, as it is billed; None where there is none."""
+    spoken = _of(replies, TTS)
+    if not spoken:
+        return None
+    return Speech(spoken[0].model, _sum(leg.characters for leg in spoken), _sum(leg.seconds for leg in spoken))
 
 
 def transcriptions_of(replies: Iterable[Reply]) -> list[TranscriptionUsage | None]:

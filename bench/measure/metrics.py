@@ -530,6 +530,7 @@ _COST = (
     _usd("cost_input_usd", "input cost", "input tokens outside the cache, all modalities"),
     _usd("cost_cached_usd", "cached input cost", "input tokens from the cache, all modalities"),
     _usd("cost_output_usd", "output cost", "output tokens, text and audio"),
+    _usd("cost_speech_usd", "speech cost", "what a cascade had spoken, by characters or by minutes of sound"),
     _usd("cost_transcription_usd", "transcription cost", "the transcription of the caller, by its own meters"),
 )
 

@@ -235,6 +235,7 @@ class TurnRecord:
     cost_cached_usd: float | None = None
     cost_output_usd: float | None = None
     cost_transcription_usd: float | None = None
+    cost_speech_usd: float | None = None
 
     # rate limits, as the call knew them when the turn had ended
     rate_limit_requests_limit: float | None = None
@@ -386,6 +387,7 @@ class SessionRecord:
     other_cost_cached_usd: float | None = None
     other_cost_output_usd: float | None = None
     other_cost_transcription_usd: float | None = None
+    other_cost_speech_usd: float | None = None
     send_late_ms: float | None = None
     recv_lag_ms: float | None = None
     gap_ms: float | None = None

@@ -65,6 +65,9 @@ class MeterLine:
     usd: float | None
 
 
+NO_CASCADES = "what a cascade costs is not estimated before the run; its rows have it by service"
+
+
 @dataclass(frozen=True, slots=True)
 class Assumption:
     """Where the figures come from that are not in the scenario."""
@@ -130,6 +133,8 @@ def estimate(
     others = [plan.case(replies.scaled(scale), each) for scale in (replies.low, replies.high) for each in caches]
     asked = transcription.model if transcription is not None else None
     unknown = tuple(unpriced(books, model, asked, answers=answers))
+    if scenario.target is not None and scenario.target.cascade is not None:
+        unknown = (NO_CASCADES,)
     book = books.book_of(model)
     cases = [mid, *others]
     usd = None if unknown else _range([case.usd for case in cases])

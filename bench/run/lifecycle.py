@@ -361,9 +361,16 @@ def _called(callee: Callee, shared: PriceBook | None) -> stored.CalledTarget:
 
 def _books_used(callee: Callee) -> list[stored.UsedPriceBook]:
     session, model = callee.scenario.session, callee.scenario.pricing.model or callee.target.model
+    used, cascade = stored.UsedPriceBook, callee.target.cascade
+    if cascade is not None:
+        return [
+            *used.used(model or cascade.llm.model, callee.books),
+            *used.used_to_transcribe(model, cascade.stt.model, callee.books),
+            *used.used_to_speak(cascade.tts.model, callee.books),
+        ]
     if session.transcribes and session.transcription is not None:
-        return stored.UsedPriceBook.used_to_transcribe(model, session.transcription.model, callee.books)
-    return stored.UsedPriceBook.used(model, callee.books)
+        return used.used_to_transcribe(model, session.transcription.model, callee.books)
+    return used.used(model, callee.books)
 
 
 def _estimated(spec: RunSpec) -> stored.EstimatedCost:

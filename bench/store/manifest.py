@@ -98,6 +98,11 @@ class UsedPriceBook(StoredPart):
         return cls._of(books.transcription_book_of(model, transcription_model))
 
     @classmethod
+    def used_to_speak(cls, speech_model: str | None, books: Books) -> list[UsedPriceBook]:
+        """The book that has a price for what a cascade has spoken, or none."""
+        return cls._of(books.book_of_speech(speech_model))
+
+    @classmethod
     def _of(cls, book: PriceBook | None) -> list[UsedPriceBook]:
         if book is None:
             return []
