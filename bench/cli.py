@@ -228,12 +228,14 @@ def run(
 
     from bench.live.address import DEFAULT_HOST, DEFAULT_PORT, LiveAddress
     from bench.live.feed import LivePage
+    from bench.live.talk_source import TalkSource
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
     from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
+    from bench.run.own_servers import has_cascade
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
@@ -245,11 +247,14 @@ def run(
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
+    elif has_cascade(loaded):
+        console.print("starting the cascade ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     with ExitStack() as stack:
         if live_page:
             port = DEFAULT_PORT if live_port is None else live_port
-            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
+            source = TalkSource(str(scenario), readable(set_ or []), url, target)
+            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console, source))
             watchers.append(page.open)
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)

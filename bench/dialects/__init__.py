@@ -76,3 +76,8 @@ def outputs_of(name: str) -> tuple[str, ...]:
 def frame_of(name: str) -> int | None:
     """The one length of frames in dialect `name`, ms; None where a scenario chooses."""
     return dialect_of(name).frame_ms
+
+
+def has_keypad(name: str) -> bool:
+    """Whether a caller can press keys of a telephone in dialect `name`."""
+    return dialect_of(name).has_keypad

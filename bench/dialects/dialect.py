@@ -78,6 +78,8 @@ class Dialect(ABC):
     """What a reply may be."""
     frame_ms: ClassVar[int | None] = None
     """The one length that frames of caller audio have; None: a scenario chooses."""
+    has_keypad: ClassVar[bool] = False
+    """A caller can press keys of a telephone (`press`)."""
     transcribes: ClassVar[bool] = True
     """Servers say what they heard, where that is asked for."""
     gives_short_keys: ClassVar[bool] = False

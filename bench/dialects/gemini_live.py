@@ -227,7 +227,11 @@ class GeminiLiveDialect(Dialect):
             if update.get("resumable") is True and (handle := text(update.get("newHandle"))):
                 self._handle = handle
         if "usageMetadata" in message:
-            self._usage = parse_usage(message["usageMetadata"])
+            if self._open is None and "serverContent" not in message:
+                # Between two replies: taken for the next one's, each turn would be billed for the turn before.
+                out.append(Unrecognised(at_ns, "usageMetadata of no reply"))
+            else:
+                self._usage = parse_usage(message["usageMetadata"])
         if "toolCall" in message:
             out += self._tool_calls(mapping(message["toolCall"]), at_ns)
         if "serverContent" in message:

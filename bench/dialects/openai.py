@@ -29,6 +29,7 @@ from bench.dialects.openai_fields import (
     number,
     output_text,
     parse_error,
+    parse_legs,
     parse_transcription_usage,
     parse_usage,
     text,
@@ -524,6 +525,7 @@ class OpenAIDialect(Dialect):
                 error=error,
                 usage=parse_usage(response.get("usage")),
                 text=output_text(response),
+                legs=parse_legs(response.get("metadata")),
             ),
         )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
@@ -24,6 +24,7 @@ from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import mapping, merged, name_of, parse_error, text
 from bench.dialects.recognition import wrong_dialect
 from bench.dialects.reply_finder import LONGEST_QUIET_NS, NS_PER_S, ReplyFinder
+from bench.dialects.session_config import DEFAULT_FORMAT, SessionConfig, changed
 from bench.facts.signals import (
     AudioDelta,
     ErrorInfo,
@@ -37,9 +38,6 @@ from bench.facts.signals import (
     TextDelta,
     Unrecognised,
 )
-
-if TYPE_CHECKING:
-    from bench.dialects.session_config import SessionConfig
 
 PATH = "/v1/live/sessions"
 START_ID = "bench-start"
@@ -80,8 +78,7 @@ class OpenAILiveDialect(Dialect):
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
-        own = config.model_fields_set
-        word = config.input_format if "input_format" in own else config.output_format
+        word = config.output_format if config.input_format == DEFAULT_FORMAT else config.input_format
         self.input_format = self.output_format = AudioFormat.usual(word)
         self._finder = ReplyFinder(self.output_format, queued=False)
         self._replies = 0
@@ -172,12 +169,12 @@ class OpenAILiveDialect(Dialect):
 
     def _without_counterpart(self) -> Sequence[str]:
         """What the scenario asks for and a Live session has not."""
-        config, own = self.config, self.config.model_fields_set
+        config = self.config
         keys = ("max_output_tokens", "noise_reduction", "tool_choice", "tools")
         asked = [key for key in keys if getattr(config, key)]
-        asked += [f"turn_detection.{key}" for key in sorted(config.turn_detection.model_fields_set - {"type"})]
+        asked += [f"turn_detection.{key}" for key in changed(config.turn_detection)]
         said = [f"{key} has no counterpart in this protocol" for key in asked]
-        if {"input_format", "output_format"} <= own and config.input_format != config.output_format:
+        if config.output_format not in {DEFAULT_FORMAT, self.output_format.encoding}:
             said.append(f"output_format is {config.input_format}: one format serves both directions")
         return said
 

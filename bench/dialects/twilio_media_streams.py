@@ -57,6 +57,7 @@ class TwilioDialect(Dialect):
     frame_ms: ClassVar[int | None] = FRAME_MS
     numbers_frames = True
     transcribes = False
+    has_keypad = True
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)

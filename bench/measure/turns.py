@@ -29,6 +29,7 @@ from bench.measure.dead_air import dead_air_columns
 from bench.measure.expectations import graded
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
+from bench.measure.legs import speech_columns, stage_columns
 from bench.measure.listening import heard as heard_reply
 from bench.measure.listening import replies_around
 from bench.measure.outcome import Outcome, judge, judge_transcription
@@ -93,7 +94,9 @@ def measure_but_words(
     )
     outcome = with_tool_errors(outcome, turn, uses)
     spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
+    spoken = spoken.as_told(replies)
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
+    own_model = timeline.transcription_model if timeline.transcription_expected else None
     return TurnRecord(
         **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
@@ -106,10 +109,12 @@ def measure_but_words(
         split_turn=split,
         **_words(turn, heard),
         **(caption_columns(turn, entries, heard) if timeline.transcribes else {}),
-        **usage_columns(add_usage(replies), heard.usage),
+        **stage_columns(parts),
+        **usage_columns(add_usage(replies), spoken.usage),
+        **speech_columns(replies),
         **cost_columns(cost),
         **limit_columns(told_of(quotas_known(timeline, known))),
-        transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
+        transcription_model=spoken.model or own_model,
         **_harness(timeline, turn, entries),
     )
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.facts.signals import ReplyStatus, TranscriptionUsage, Usage
-from bench.pricing.book import Rates, TokenMeters, TokenPrices, TranscriptionMeters
+from bench.pricing.book import Rates, SpeechMeters, TokenMeters, TokenPrices, TranscriptionMeters
 
 Side = Literal["input", "cached", "output"]
 SIDES: tuple[Side, ...] = ("input", "cached", "output")
@@ -30,6 +30,7 @@ METER_WITHOUT_PRICE = "a used transcription meter has no price"
 PRICED_BY_MINUTE = "the transcription was reported in tokens and is priced by the minute"
 PRICED_BY_TOKENS = "the transcription was reported in seconds and is priced by tokens"
 _PRICE_REASONS = ("no price", "the model is not known", METER_WITHOUT_PRICE, PRICED_BY_MINUTE, PRICED_BY_TOKENS)
+UNCOUNTED_SPEECH = "what was spoken was not counted"
 CACHE_TAKEN_AS_TEXT = "cached tokens were given as one total and taken as text"
 
 
@@ -81,11 +82,51 @@ class Cost:
     cached_usd: float | None = None
     output_usd: float | None = None
     transcription_usd: float | None = None
+    speech_usd: float | None = None
+    """What was spoken by a service of its own."""
     unknown: tuple[Unknown, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 NO_COST = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a service of its own was given to speak, and what came of it; None is "not known"."""
+
+    model: str | None
+    characters: float | None
+    seconds: float | None
+
+
+def with_speech(cost: Cost, speech: Speech | None, rates: SpeechMeters | None, unpriced: str) -> Cost:
+    """`cost` and what was spoken; `unpriced` says why there are no rates."""
+    if speech is None:
+        return cost
+    usd, why = _speech(speech, rates, unpriced)
+    if usd is None:
+        lack = Unknown("speech", why)
+        return replace(cost, total_usd=None, unknown=(*cost.unknown, lack), notes=(*cost.notes, why))
+    return replace(
+        cost,
+        total_usd=None if cost.total_usd is None else cost.total_usd + usd,
+        known_usd=(cost.known_usd or 0.0) + usd,
+        speech_usd=usd,
+    )
+
+
+def _speech(speech: Speech, rates: SpeechMeters | None, unpriced: str) -> tuple[float | None, str]:
+    """USD, or why they are not known."""
+    if rates is None:
+        return None, unpriced
+    if rates.characters_usd_per_million is not None:
+        if speech.characters is None:
+            return None, UNCOUNTED_SPEECH
+        return speech.characters * rates.characters_usd_per_million / _MILLION, ""
+    if speech.seconds is None or rates.audio_usd_per_minute is None:
+        return None, UNCOUNTED_SPEECH
+    return speech.seconds / 60 * rates.audio_usd_per_minute, ""
 
 
 @dataclass(slots=True)

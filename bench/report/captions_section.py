@@ -23,13 +23,18 @@ def captions_section(summary: Summary, percentiles: tuple[Table, ...]) -> Sectio
     if not found.rows:
         return Section("captions", "Captions", ())
     labels = [f"p{percent_:g}" for percent_ in found.percents]
-    rows = [line for each in found.rows for line in _delays(each)]
+    rows = [line for each in _shown(found) for line in _delays(each)]
     notes = []
     if found.untimed_turns:
         notes.append(f"No end of a word is known in {amount(found.untimed_turns, 'turn')}.")
     columns = (Column("words"), *map(Column, labels))
     words = Table("Delay of words", columns, tuple(rows), "Words", "CAPTIONS: DELAY OF WORDS", tuple(notes), quoted=3)
     return Section("captions", "Captions", (words, _stability(found), *percentiles), (SAID,))
+
+
+def _shown(found: Captions) -> list[CaptionRow]:
+    """Each target where there are several: words of a streaming transcriber and of another are no one distribution."""
+    return found.rows[1:] or found.rows
 
 
 def _delays(each: CaptionRow) -> list[Row]:
@@ -44,7 +49,7 @@ def _delays(each: CaptionRow) -> list[Row]:
 
 def _stability(found: Captions) -> Table:
     rows = []
-    for each in found.rows:
+    for each in _shown(found):
         of = "" if each.name == _ALL else f", {each.name}"
         share = each.changes / each.words_shown if each.words_shown else None
         said = f"{amount(each.changes, 'change')} to {amount(each.words_shown, 'word')}"

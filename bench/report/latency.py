@@ -27,10 +27,15 @@ MOST_CUT_ROWS = 20
 
 def metric_rows(view: View) -> list[MetricRow]:
     """A row for each metric of a group that has a value, or should have had one and nobody answered."""
-    unasked = frozenset({"latency", "taking", "delivery", "rates"}) if only_transcribes(view) else frozenset()
+    unasked = unasked_groups(view)
     groups = [group for group in GROUPS if group not in unasked]
     rows = [_row(view, metric, group) for group in groups for metric in METRICS.values() if metric.group == group]
     return [row for row in rows if row is not None]
+
+
+def unasked_groups(view: View) -> frozenset[str]:
+    """Groups of metrics that say nothing of this run: none waits for a reply where nobody asked for one."""
+    return frozenset({"latency", "taking", "delivery", "rates"}) if only_transcribes(view) else frozenset()
 
 
 def only_transcribes(view: View) -> bool:

@@ -52,8 +52,12 @@ CONNECTING = (
     "counts from the moment at which the session is ready."
 )
 TAKING = (
-    "From the acoustic onset of the caller's interruption, over all turns that cut into a reply, answered or not. A "
-    "reply stops with the last sample that the caller hears."
+    "What an interruption does counts from its acoustic onset, over all turns that cut into a reply, answered or not. "
+    "A reply stops with the last sample that the caller hears."
+)
+DEAD_AIR = (
+    "Dead air is silence on the line from the caller's last word until the reply has been heard to its end, over "
+    "answered turns: the wait for it, its stalls and the waits for tools."
 )
 SPEECH = "What a listener with a jitter buffer hears of the reply, and how fast it comes."
 WORDS = (
@@ -232,7 +236,9 @@ def _latency(summary: Summary) -> Section:
     tables = (
         (_cut(cuts.title, name, rows, cuts.not_shown.get(name)) for name, rows in cuts.cuts.items()) if cuts else ()
     )
-    return Section("latency", "Latency", (*_percentiles(summary, "latency"), *tables), (LATENCY,))
+    return Section(
+        "latency", "Latency", (*_percentiles(summary, "latency"), *_percentiles(summary, "stages"), *tables), (LATENCY,)
+    )
 
 
 def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -> Table:
@@ -286,9 +292,10 @@ def _slowest(summary: Summary) -> Section:
 def _taking(summary: Summary) -> Section:
     rows = tuple(map(_rate, summary.taking))
     shares = Table("Who spoke into whom", _SHARE, rows, "What", "WHO SPOKE INTO WHOM", (RANGES,))
-    measured = _percentiles(summary, "taking")
-    tables = (*measured, *((shares,) if rows else ()))
-    return Section("taking", "Turn taking", tables, (TAKING,) if measured else ())
+    tables = (*_percentiles(summary, "taking"), *((shares,) if rows else ()))
+    names = {found.name for found in summary.metrics}
+    said = ((DEAD_AIR,) if "dead_air_ms" in names else ()) + ((TAKING,) if "barge_in_stop_ms" in names else ())
+    return Section("taking", "Turn taking", tables, said)
 
 
 def _speech(summary: Summary) -> Section:

@@ -86,7 +86,7 @@ def _fitting(table: Table, width: int) -> tuple[list[int], bool]:
     """
     brief = [place for place, column in enumerate(table.columns) if column.brief]
     quoted = table.quoted or 0
-    first = [place for place in (0, 1, quoted) if place in brief]
+    first = [place for place in dict.fromkeys((0, 1, quoted)) if place in brief]
     wanted = [*first, *(place for place in reversed(brief) if place not in first)]
     left = width - max(LABEL_WIDTH + 2, len(table.heading))
     shown: list[int] = []

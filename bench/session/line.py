@@ -22,7 +22,7 @@ from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
 from bench.facts.gaps import lost_ns
 from bench.facts.renewal import EXPIRED
-from bench.facts.signals import ErrorInfo, Signal
+from bench.facts.signals import AudioDelta, ErrorInfo, Signal
 from bench.facts.timeline import Timeline
 from bench.session.alarm import shared_alarm
 from bench.session.barge_in import BargeIn
@@ -308,6 +308,10 @@ class Line:
         with contextlib.suppress(TransportError):  # how the connection ended is told by its close
             for message in self.dialect.closing() if self._intake.ready else ():
                 channel.post(self._plan.transport.pack(message))
+
+    def heard_of(self, response: int) -> list[AudioDelta]:
+        """The audio of a response so far, in order of arrival; none where the call is not recorded."""
+        return [] if self._tape is None else list(self._tape.heard.get(response, ()))
 
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel

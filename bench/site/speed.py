@@ -40,6 +40,8 @@ class SpeedRow:
     transport: str
     figures: dict[str, Recent]
     newest: Night
+    behind: tuple[Night, ...] = ()
+    """The runs that the figures are made of, oldest first."""
     bar: float | None = None
     """Its first median as a share of the longest of the table."""
 
@@ -94,7 +96,7 @@ def _rows(series: Series) -> list[SpeedRow]:
         last = last_nights(part)
         figures = {measure: figure for measure in MEASURES if (figure := recent_of(last, getter(measure))).nights}
         if last and figures:
-            found.append(SpeedRow(series.key, region, frame, last[-1].target.transport, figures, last[-1]))
+            found.append(SpeedRow(series.key, region, frame, last[-1].target.transport, figures, last[-1], tuple(last)))
     return found
 
 

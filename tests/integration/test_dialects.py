@@ -97,7 +97,8 @@ def test_elevenlabs_agents_are_measured_as_they_were(tmp_path: Path) -> None:
 def test_a_bot_behind_twilio_is_measured_as_it_was(tmp_path: Path) -> None:
     profile = {**PROFILE, "faults": FAULTS[2:3]}
     blocks = {"session": {"frame": "20ms"}, **SHORT}
-    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=5, dialect="twilio-media-streams", **blocks)
+    steps = [{"press": "1#"}, {"listen": "2s"}, {"say": "yes-rms"}]
+    seen = run_of(tmp_path, profile, *steps, calls=5, dialect="twilio-media-streams", **blocks)
     table = checked(seen)
     silent = table["status"] == "no_reply"
     assert silent.sum() == 1
@@ -141,7 +142,7 @@ def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
     seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect=dialect, session=session)
     table = checked(seen)
     for name in ("first_audio_ms", "first_audible_ms"):
-        within(table[f"{name}_error"], 2)
+        within(table[f"{name}_error"])
 
 
 @pytest.mark.parametrize("dialect", ["openai-beta", "gemini-live"])

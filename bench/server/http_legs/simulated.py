@@ -70,7 +70,8 @@ class SimulatedServices:
     async def transcribe(self, request: TranscriptionRequest, asked: Asked) -> AsyncGenerator[str | Raw, None]:
         rng, fault = self._begin("stt", asked)
         delay_ms = self._legs.stt.delay.draw_ms(rng)
-        match, audio_ms = self._recognised(request.file)
+        # In a thread: other requests are due meanwhile.
+        match, audio_ms = await asyncio.to_thread(self._recognised, request.file)
         asked.facts |= {"planned_ms": {"delay": delay_ms}, "audio_ms": round(audio_ms, 1)}
         asked.facts["fixture"] = match.fixture.id if match is not None else None
         errors = self._profile.transcription.errors.model_dump()
