@@ -58,8 +58,8 @@ class LivePage:
         self._console.print(f"live page: {self._feed.url}", markup=False, highlight=False, soft_wrap=True)
         if not self._address.local:
             self._console.print(
-                "others can reach this address: whoever has the token can read along and stop the run, and the "
-                "connection is not encrypted",
+                "others can reach this address: whoever has the token can read along, stop the run and call the "
+                "target, and the connection is not encrypted",
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
         return self._feed

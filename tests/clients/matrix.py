@@ -42,6 +42,20 @@ CLIENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "turn, by hand": "tests/clients/test_google_genai.py::test_a_spoken_turn[True]",
         },
     ),
+    "azure-ai-voicelive": (
+        "azure.ai.voicelive",
+        {
+            "turn, detected": "tests/clients/test_azure_voicelive.py::test_a_spoken_turn[False]",
+            "turn, by hand": "tests/clients/test_azure_voicelive.py::test_a_spoken_turn[True]",
+        },
+    ),
+    "dashscope": (
+        "dashscope",
+        {
+            "turn, detected": "tests/clients/test_dashscope.py::test_a_spoken_turn[False]",
+            "turn, by hand": "tests/clients/test_dashscope.py::test_a_spoken_turn[True]",
+        },
+    ),
     "elevenlabs": (
         "elevenlabs",
         {
@@ -69,6 +83,8 @@ GAPS: Mapping[tuple[str, str], str] = {
     ("openai live", "tool"): "delegation is not served",
     ("openai live", "token"): "its short-lived keys are not served",
     ("google-genai", "token"): "ephemeral tokens are not served",
+    ("azure-ai-voicelive", "token"): "the service has a key or an Entra token",
+    ("dashscope", "token"): "the service has a key",
     ("elevenlabs", "turn, by hand"): NO_HAND,
     ("pipecat-ai (a bot)", "turn, by hand"): NO_HAND,
     ("pipecat-ai (a bot)", "tool"): "a bot's tools are its own",
