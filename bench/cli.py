@@ -14,16 +14,8 @@ import typer
 
 from bench.cli_compare import compare
 from bench.cli_cost import cost
-from bench.cli_export import (
-    LingerOption,
-    OtlpOption,
-    PrometheusOption,
-    TextfileOption,
-    TextsOption,
-    TracesOption,
-    export,
-    exports_asked,
-)
+from bench.cli_events import events
+from bench.cli_export import LingerOption, PrometheusOption, TextfileOption, export, exports_asked
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
@@ -55,6 +47,7 @@ app.command()(gate)
 app.command()(export)
 app.command()(site)
 app.command()(live)
+app.command()(events)
 
 
 def _scenarios_and_files(incomplete: str) -> list[str]:
@@ -218,9 +211,6 @@ def run(
     prometheus: PrometheusOption = None,
     prometheus_linger: LingerOption = None,
     prometheus_textfile: TextfileOption = None,
-    otlp: OtlpOption = None,
-    otlp_traces: TracesOption = None,
-    otlp_texts: TextsOption = False,
     token: TokenOption = None,
     yes: Annotated[
         bool,
@@ -232,7 +222,7 @@ def run(
     """Run a scenario and write its report. Without a target, the embedded server is called."""
     if not live_page and (live_port is not None or live_host is not None):
         raise BenchError("--live-port and --live-host go with --live", hint="add --live")
-    asked = exports_asked(prometheus, prometheus_linger, prometheus_textfile, otlp, otlp_traces, otlp_texts)
+    asked = exports_asked(prometheus, prometheus_linger, prometheus_textfile)
     loaded = _load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
         from bench.run.plan import plan_text
@@ -244,12 +234,14 @@ def run(
 
     from bench.live.address import DEFAULT_HOST, DEFAULT_PORT, LiveAddress
     from bench.live.feed import LivePage
+    from bench.live.talk_source import TalkSource
     from bench.load.spec import Workforce
     from bench.report.render import UnwrittenReportError
     from bench.report.step_summary import tell_ci
     from bench.report.terminal import LINE_WIDTH, render_terminal
     from bench.run.consent import asker, get_consent
     from bench.run.lifecycle import run_scenario
+    from bench.run.own_servers import has_cascade
     from bench.run.screen import open_screen
     from bench.workers.trust import token_of
 
@@ -261,11 +253,14 @@ def run(
         workforce = Workforce.at(bind, local=workers, remote=expect_workers, token=token_of(token))
     if loaded.target is None and not loaded.targets:
         console.print("starting the embedded server ...", highlight=False)
+    elif has_cascade(loaded):
+        console.print("starting the cascade ...", highlight=False)
     command = ["bench", *readable(sys.argv[1:])]
     with ExitStack() as stack:
         if live_page:
             port = DEFAULT_PORT if live_port is None else live_port
-            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console))
+            source = TalkSource(str(scenario), readable(set_ or []), url, target)
+            page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console, source))
             watchers.append(page.open)
         if asked.live:
             from bench.export.feed import Exports

@@ -33,40 +33,18 @@ TextfileOption = Annotated[
     Path | None,
     typer.Option("--prometheus-textfile", metavar="FILE", help="Write FILE.prom for node_exporter at the end."),
 ]
-OtlpOption = Annotated[
-    str | None,
-    typer.Option("--otlp", metavar="URL", help="Send metrics and traces to this OpenTelemetry collector, over HTTP."),
-]
-TracesOption = Annotated[
-    str | None, typer.Option("--otlp-traces", metavar="SHARE", help="With --otlp: share of calls with spans.")
-]
-TextsOption = Annotated[
-    bool, typer.Option("--otlp-texts", help="With --otlp: spans hold what was said, and arguments of tools.")
-]
 
 
-def exports_asked(
-    prometheus: str | None,
-    linger: str | None,
-    textfile: Path | None,
-    otlp: str | None,
-    traces: str | None,
-    texts: bool,
-) -> Asked:
+def exports_asked(prometheus: str | None, linger: str | None, textfile: Path | None) -> Asked:
     """What the options ask for. Raises `BenchError` for what cannot be done."""
-    from bench.export.asked import Asked, address_of, check_installed, endpoint_of, linger_of, textfile_of, traces_of
+    from bench.export.asked import Asked, address_of, check_installed, linger_of, textfile_of
 
     if linger is not None and prometheus is None:
         raise BenchError("--prometheus-linger goes with --prometheus", hint="add --prometheus PORT")
-    if otlp is None and (traces is not None or texts):
-        raise BenchError("--otlp-traces and --otlp-texts go with --otlp", hint="add --otlp URL")
     asked = Asked(
         prometheus=None if prometheus is None else address_of(prometheus),
         linger_s=linger_of(linger),
         textfile=None if textfile is None else textfile_of(textfile),
-        otlp=None if otlp is None else endpoint_of(otlp),
-        traces=traces_of(traces),
-        texts=texts,
     )
     check_installed(asked)
     return asked
@@ -81,7 +59,7 @@ def export(
     from bench.report.summary import summarise
     from bench.store.reader import read_run
 
-    asked = exports_asked(None, None, prometheus_textfile, None, None, False)
+    asked = exports_asked(None, None, prometheus_textfile)
     if asked.textfile is None:
         raise BenchError("nothing to export to", hint="name a file with --prometheus-textfile FILE.prom")
     stored = read_run(run)

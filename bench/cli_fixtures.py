@@ -37,12 +37,12 @@ def fixtures_list(catalogue: CatalogueOption = None) -> int:
 
     rows = list_fixtures(load_catalogue(_catalogue(catalogue)))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("id", "accent", "voice"):
+    for heading in ("id", "accent", "voice", "caller"):
         table.add_column(heading, no_wrap=True)
     table.add_column("speech s", justify="right", no_wrap=True)
     table.add_column("text")
     for row in rows:
-        table.add_row(row["id"], row["accent"], row["voice"], row["speech_s"], row["text"])
+        table.add_row(row["id"], row["accent"], row["voice"], row["caller"], row["speech_s"], row["text"])
     Console().print(table)
     print(f"{len(rows)} fixtures in {_catalogue(catalogue)}")
     if catalogue is None:
@@ -75,6 +75,7 @@ def fixtures_add(
     language: Annotated[str, typer.Option(help="Language, such as en.")] = "en",
     source: Annotated[str, typer.Option(help="Where the recording comes from.")] = "unknown",
     licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
+    caller: Annotated[str, typer.Option(help="Who speaks: human or synthetic.")] = "unknown",
     channel: Annotated[
         str | None, typer.Option("--channel", metavar="left|right|N", help="Which channel the caller is on.")
     ] = None,
@@ -99,6 +100,7 @@ def fixtures_add(
         language=language,
         source=source,
         licence=licence,
+        caller=caller,
         channel=channel,
         speech_start=speech_start,
         speech_end=speech_end,

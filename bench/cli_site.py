@@ -27,15 +27,17 @@ def site(
     ] = False,
 ) -> int:
     """Write a static site from stored runs: no server, no network."""
+    from bench.report.phrases import amount
     from bench.site.build import build
     from bench.site.config import load_config
     from bench.site.history import read_history
 
     settings = load_config(config)
     built = build(reports, read_history(reports), out, settings, copy=copy)
-    say(f"wrote {out / 'index.html'}: {built.pages} pages of {built.runs} runs and {built.targets} targets")
+    of = f"{amount(built.runs, 'run')} and {amount(built.targets, 'target')}"
+    say(f"wrote {out / 'index.html'}: {built.pages:,} files of {of}")
     if built.regressions:
-        say(f"the newest run of {built.regressions} targets is a regression or an outage")
+        say(f"the newest run of {amount(built.regressions, 'target')} is a regression or an outage")
     for name, why in built.unread.items():
         say(f"not read: {name}: {why}")
     return int(ExitCode.PASS)

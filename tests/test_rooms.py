@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("calibrate", "live"),
     ("export",),
-    ("cli_compare", "cli_cost", "cli_export", "cli_fixtures", "cli_live", "cli_quality", "cli_site"),
+    ("cli_compare", "cli_cost", "cli_events", "cli_export", "cli_fixtures", "cli_live", "cli_quality", "cli_site"),
     ("cli_gate", "cli_history"),
     ("cli",),
     ("__main__",),

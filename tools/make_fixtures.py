@@ -173,6 +173,7 @@ def make_one(utterance: Utterance, voice: str, folder: Path, release: str) -> Fi
         sha256=hashlib.sha256(data).hexdigest(),
         source=" ".join(f"flite {release} voice {VOICES[voice]}".split()),
         licence=LICENCE,
+        caller="synthetic",
     )
 
 

@@ -139,6 +139,7 @@ def one(
         sha256=hashlib.sha256(data).hexdigest(),
         source=f"espeak-ng voice {voice}, spoken by tools/make_languages.py",
         licence=LICENCE,
+        caller="synthetic",
     )
 
 

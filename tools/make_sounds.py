@@ -117,6 +117,7 @@ def written(folder: Path, name: str, text: str, sound: Sound, source: str, langu
         sha256=hashlib.sha256(data).hexdigest(),
         source=source,
         licence=LICENCE,
+        caller="synthetic",
         annotated=BY_HAND,
     )
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 BY_HAND, BY_LEVEL = "by hand", "by level"
+CALLERS = ("human", "synthetic", UNKNOWN)
+"""Who speaks a recording: a person, or a machine that was given the text."""
 MEASURED_MS = ("duration_ms", "speech_start_ms", "speech_end_ms")
 ROUNDING_MS = 1.0  # an annotation may be rounded to a whole millisecond
 
@@ -62,6 +64,7 @@ class Fixture:
     sha256: str  # of the file's bytes
     source: str
     licence: str
+    caller: str = UNKNOWN  # who speaks: "human" or "synthetic"
     annotated: str = UNKNOWN  # "by hand" when a person gave the end of speech, "by level" when it was measured
     channel: int | None = None  # from 1; which channel of the file is spoken by the caller
     where: str = "catalogue"  # "catalogue.yaml:12", for messages
@@ -147,6 +150,12 @@ def _language(value: str) -> str:
     return value
 
 
+def _speaker(value: str) -> str:
+    if value not in CALLERS:
+        raise refusal(f"found '{value}'; allowed: {', '.join(CALLERS)}")
+    return value
+
+
 def _number(value: object) -> object:
     from bench.audio.channel_names import NAMES
 
@@ -173,6 +182,7 @@ class CatalogueEntry(Block):
     language: Annotated[Words, AfterValidator(_language)] = UNKNOWN
     accent: Words = UNKNOWN
     voice: Words = UNKNOWN
+    caller: Annotated[Words, AfterValidator(_speaker)] = UNKNOWN
     duration_ms: Milliseconds | None = None
     speech_start_ms: Milliseconds | None = None
     speech_end_ms: Milliseconds | None = None

@@ -24,6 +24,7 @@ from bench.audio.annotate import SpeechSpan
 from bench.audio.catalogue import (
     BY_HAND,
     BY_LEVEL,
+    CALLERS,
     KEYS,
     MEASURED_MS,
     ROUNDING_MS,
@@ -83,6 +84,7 @@ def list_fixtures(catalogue: Catalogue) -> list[dict[str, str]]:
             "id": fixture.id,
             "accent": fixture.accent,
             "voice": fixture.voice,
+            "caller": fixture.caller,
             "speech_s": f"{(fixture.speech_end_ms - fixture.speech_start_ms) / 1000:.2f}",
             "text": fixture.text,
         }
@@ -113,6 +115,7 @@ def add_recording(
     language: str | None = None,
     source: str | None = None,
     licence: str | None = None,
+    caller: str = UNKNOWN,
     channel: str | None = None,
     speech_start: str | None = None,
     speech_end: str | None = None,
@@ -133,6 +136,8 @@ def add_recording(
         language_of(language or UNKNOWN)
     except ValueError as error:
         raise BenchError(f"--language: {error}", hint=f"allowed: {NAMES_ALLOWED}") from error
+    if caller not in CALLERS:
+        raise BenchError(f"--caller '{caller}'", hint=f"allowed: {', '.join(CALLERS)}")
     existing = load_catalogue(catalogue) if catalogue.exists() else Catalogue(catalogue, {})
     if fixture_id in existing.fixtures:
         taken = existing.fixtures[fixture_id]
@@ -163,6 +168,7 @@ def add_recording(
         sha256=hashlib.sha256(data).hexdigest(),
         source=_one_line(provenance),
         licence=_one_line(licence),
+        caller=caller,
         annotated=BY_LEVEL if speech_end is None else BY_HAND,
     )
     _write_atomically(fixture.file, data)
@@ -234,8 +240,9 @@ def _marked(judgement: Judgement, wav: Path, start_ms: float | None, end_ms: flo
 def entry_text(fixture: Fixture, relative_to: Path, *, indent: int = 2) -> str:
     """The YAML of one entry, one key a line, `indent` spaces before its dash."""
     values = {key: getattr(fixture, key) for key in KEYS}
-    if fixture.annotated == UNKNOWN:
-        del values["annotated"]
+    for key in ("annotated", "caller"):
+        if values[key] == UNKNOWN:
+            del values[key]
     if fixture.channel is None:
         del values["channel"]
     values["file"] = Path(os.path.relpath(fixture.file, relative_to)).as_posix()

@@ -76,6 +76,19 @@ def last_word(
     return LastWord(words[-1], min(ends, key=lambda at: abs(at - sound.end_ms), default=None), score)
 
 
+def word_ends_ms(samples: NDArray[np.float64], rate_hz: int, text: str, language: str = "") -> list[float] | None:
+    """Where each of `spoken_words(text)` ends in a whole recording; None when the text is not one to align."""
+    words = spoken_words(text)
+    if not words or len(samples) > LONGEST_S * rate_hz or not _is_english(language) or not _known(words):
+        return None
+    if _aligned(samples, rate_hz, words) is None:
+        return None
+    parts = [part for part in _decoder().seg() if re.match(r"[a-z]", part.word)]
+    if len(parts) != len(words):
+        return None
+    return [(part.end_frame + 1) * STEP_MS - BIAS_MS for part in parts]
+
+
 def spoken_words(text: str) -> list[str]:
     """The words of a text as a dictionary writes them; empty when it holds numbers that may be read in several ways."""
     plain = text.lower().translate(_MARKS)

@@ -21,8 +21,10 @@ _SHIPPED = {
     "azure-voice-live": "bench.dialects.azure_voice_live:AzureVoiceLiveDialect",
     "qwen-omni": "bench.dialects.qwen_omni:QwenOmniDialect",
     "elevenlabs-agents": "bench.dialects.elevenlabs_agents:ElevenLabsAgentsDialect",
+    "openai-live": "bench.dialects.openai_live:OpenAILiveDialect",
     "gemini-live": "bench.dialects.gemini_live:GeminiLiveDialect",
     "twilio-media-streams": "bench.dialects.twilio_media_streams:TwilioDialect",
+    "openai-transcriptions": "bench.dialects.openai_transcriptions:OpenAITranscriptionsDialect",
     "xai": "bench.dialects.xai:XaiDialect",
 }
 _known: dict[str, type[Dialect]] = {}
@@ -74,3 +76,8 @@ def outputs_of(name: str) -> tuple[str, ...]:
 def frame_of(name: str) -> int | None:
     """The one length of frames in dialect `name`, ms; None where a scenario chooses."""
     return dialect_of(name).frame_ms
+
+
+def has_keypad(name: str) -> bool:
+    """Whether a caller can press keys of a telephone in dialect `name`."""
+    return dialect_of(name).has_keypad

@@ -36,6 +36,8 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     subprotocols: tuple[str, ...] = field(default=(), repr=False)
+    transcribes: bool = False
+    """The session is to write down what it hears, and not to answer."""
     key_header: str | None = None
     """The one of `headers` that holds the key; None without a key."""
 
@@ -66,6 +68,8 @@ class Dialect(ABC):
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
     """Audio formats that a scenario may ask for, in either direction."""
+    sessions: ClassVar[tuple[str, ...]] = ("realtime",)
+    """Kinds of sessions that a scenario may ask for: `realtime` ones answer, `transcription` ones write down."""
     renews: ClassVar[bool] = False
     """A call can go on in a new session: `renew` forgets all that was of the old one."""
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad", "semantic_vad", "manual")
@@ -74,6 +78,8 @@ class Dialect(ABC):
     """What a reply may be."""
     frame_ms: ClassVar[int | None] = None
     """The one length that frames of caller audio have; None: a scenario chooses."""
+    has_keypad: ClassVar[bool] = False
+    """A caller can press keys of a telephone (`press`)."""
     transcribes: ClassVar[bool] = True
     """Servers say what they heard, where that is asked for."""
     gives_short_keys: ClassVar[bool] = False

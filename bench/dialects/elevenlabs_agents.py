@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
@@ -22,6 +22,7 @@ from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
 from bench.dialects.lenient_json import loads
 from bench.dialects.openai_fields import count, mapping, merged, name_of, text
 from bench.dialects.recognition import wrong_dialect
+from bench.dialects.session_config import SessionConfig, changed
 from bench.facts.failure import ErrorKind
 from bench.facts.http import HttpRequest
 from bench.facts.signals import (
@@ -40,9 +41,6 @@ from bench.facts.signals import (
     ToolCall,
     Unrecognised,
 )
-
-if TYPE_CHECKING:
-    from bench.dialects.session_config import SessionConfig
 
 PATH = "/v1/convai/conversation"
 QUIET_NS = 1_000_000_000
@@ -239,7 +237,7 @@ class ElevenLabsAgentsDialect(Dialect):
         """What the scenario asks for and the agent's own settings decide."""
         config, detection = self.config, self.config.turn_detection
         asked = [key for key in ("max_output_tokens", "noise_reduction", "tool_choice") if getattr(config, key)]
-        asked += [f"turn_detection.{key}" for key in sorted(detection.model_fields_set - {"type"})]
+        asked += [f"turn_detection.{key}" for key in changed(detection)]
         return [f"{key} is set by the agent's own configuration" for key in asked]
 
     def _audio(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:

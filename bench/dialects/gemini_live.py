@@ -89,6 +89,8 @@ class GeminiLiveDialect(Dialect):
         """The response that is under way, by a name of our own."""
         self._heard: list[str] = []
         """The caller's words since the last whole transcript."""
+        self._heard_ns = 0
+        """Arrival of the last of them."""
         self._usage: Usage | None = None
         self._tools: dict[str, str] = {}
         self._carry = b""
@@ -225,7 +227,11 @@ class GeminiLiveDialect(Dialect):
             if update.get("resumable") is True and (handle := text(update.get("newHandle"))):
                 self._handle = handle
         if "usageMetadata" in message:
-            self._usage = parse_usage(message["usageMetadata"])
+            if self._open is None and "serverContent" not in message:
+                # Between two replies: taken for the next one's, each turn would be billed for the turn before.
+                out.append(Unrecognised(at_ns, "usageMetadata of no reply"))
+            else:
+                self._usage = parse_usage(message["usageMetadata"])
         if "toolCall" in message:
             out += self._tool_calls(mapping(message["toolCall"]), at_ns)
         if "serverContent" in message:
@@ -250,9 +256,10 @@ class GeminiLiveDialect(Dialect):
         heard = mapping(content.get("inputTranscription"))
         if words := text(heard.get("text")):
             self._heard.append(words)
+            self._heard_ns = at_ns
             out.append(InputTranscript(at_ns, None, words, final=False))
         if heard.get("finished") is True:
-            out += self._transcribed(at_ns)
+            out += self._transcribed()
         if content.get("interrupted") is True:
             # The server heard the caller speak into the reply, and has stopped it.
             out.append(SpeechStarted(at_ns))
@@ -266,7 +273,7 @@ class GeminiLiveDialect(Dialect):
             out.append(AudioDone(at_ns, self._open))
         if content.get("turnComplete") is True:
             reason = name_of(content.get("turnCompleteReason"))
-            out += self._transcribed(at_ns)
+            out += self._transcribed()
             out += self._ended(at_ns, "completed" if reason in _NORMAL else "failed", reason)
         return out
 
@@ -316,10 +323,10 @@ class GeminiLiveDialect(Dialect):
         error = ErrorInfo(reason, reason, None, error_kind="server") if status == "failed" else None
         return [ResponseEnded(at_ns, name, status, reason, error, usage)]
 
-    def _transcribed(self, at_ns: int) -> list[Signal]:
-        """The words of the caller so far, as one whole transcript."""
+    def _transcribed(self) -> list[Signal]:
+        """The words of the caller so far, as one whole transcript, which was there with the last of them."""
         words, self._heard = "".join(self._heard), []
-        return [InputTranscript(at_ns, None, words, final=True)] if words else []
+        return [InputTranscript(self._heard_ns, None, words, final=True)] if words else []
 
 
 def _duration_ms(value: Any) -> float | None:

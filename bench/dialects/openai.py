@@ -29,6 +29,7 @@ from bench.dialects.openai_fields import (
     number,
     output_text,
     parse_error,
+    parse_legs,
     parse_transcription_usage,
     parse_usage,
     text,
@@ -73,6 +74,7 @@ ANSWER_ID = "bench-answer"
 _REMEMBERED_IDS = 4096
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
 _FORMAT_TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
+_OF_REPLIES = frozenset({"create_response", "interrupt_response", "idle_timeout_ms"})
 _BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
 _FATAL_CODES = {
     "session_expired",
@@ -134,6 +136,7 @@ class OpenAIDialect(Dialect):
         "input_audio_buffer.committed": "_committed",
         "input_audio_buffer.timeout_triggered": "_idle_timeout",
         "conversation.item.input_audio_transcription.delta": "_input_delta",
+        "conversation.item.input_audio_transcription.updated": "_input_updated",
         "conversation.item.input_audio_transcription.completed": "_input_completed",
         "conversation.item.input_audio_transcription.failed": "_input_failed",
         "response.created": "_response_created",
@@ -147,6 +150,7 @@ class OpenAIDialect(Dialect):
     """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
     _unused: ClassVar[frozenset[str]] = _UNUSED
     _shape: ClassVar[Shape] = "ga"
+    sessions: ClassVar[tuple[str, ...]] = ("realtime", "transcription")
     gives_short_keys = True
     renews = True
 
@@ -155,7 +159,9 @@ class OpenAIDialect(Dialect):
         """The model goes into the query, unless the address names one already (or a deployment, or a call to join)."""
         scheme, netloc, path, written, _ = urlsplit(address.url)
         pairs = parse_qsl(written, keep_blank_values=True) + list(address.query.items())
-        if address.model and not any(key in _MODEL_QUERY_KEYS for key, _ in pairs):
+        if address.transcribes and not any(key == "intent" for key, _ in pairs):
+            pairs.append(("intent", "transcription"))  # its model goes into the session, and not into the URL
+        elif address.model and not any(key in _MODEL_QUERY_KEYS for key, _ in pairs):
             pairs.append(("model", address.model))
         return Endpoint(
             url=urlunsplit((scheme, netloc, path or "/v1/realtime", urlencode(pairs), "")),
@@ -203,7 +209,8 @@ class OpenAIDialect(Dialect):
 
     def session_body(self) -> dict[str, Any]:
         """The session object of this scenario as it is sent."""
-        return merged(self._session(), self.config.extra)
+        body = _transcribing(self._session()) if self.config.transcribes else self._session()
+        return merged(body, self.config.extra)
 
     def _session(self) -> dict[str, Any]:
         """The GA session object: only what the scenario says, with VAD and transcription explicit."""
@@ -247,8 +254,11 @@ class OpenAIDialect(Dialect):
     def end_of_turn(self, turn: int) -> Sequence[str]:
         if not self.manual:
             return ()
+        commit = f'{{"type":"input_audio_buffer.commit","event_id":"bench-{turn}-commit"}}'
+        if self.config.transcribes:
+            return (commit,)
         return (
-            f'{{"type":"input_audio_buffer.commit","event_id":"bench-{turn}-commit"}}',
+            commit,
             f'{{"type":"response.create","event_id":"bench-{turn}-response"}}',
         )
 
@@ -282,6 +292,8 @@ class OpenAIDialect(Dialect):
 
     def refuses_reply(self, error: ErrorInfo, turn: int) -> bool:
         # A commit that is refused as empty does not stop the response that was asked for after it.
+        if self.config.transcribes:
+            return error.event_id == f"bench-{turn}-commit"
         return error.event_id in {f"bench-{turn}-response", _after_tools(turn), ANSWER_ID}
 
     def refuses_session(self, error: ErrorInfo) -> bool:
@@ -319,9 +331,12 @@ class OpenAIDialect(Dialect):
             if shape != self._shape:
                 return self._other_shape(shape, at_ns)
             self._shape_seen = True
-        if name is None:
+        if name is None or kind == "error":
             other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
-            return () if kind in self._unused else (other or Unrecognised(at_ns, kind[:120]),)
+            if other is not None and kind not in self._unused:
+                return (other,)
+        if name is None:
+            return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
@@ -410,6 +425,12 @@ class OpenAIDialect(Dialect):
         if not words:
             return ()
         return (InputTranscript(at_ns, name_of(message.get("item_id")), words, final=False),)
+
+    def _input_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        words = text(message.get("transcript"))
+        if not words:
+            return ()
+        return (InputTranscript(at_ns, name_of(message.get("item_id")), words, final=False, whole=True),)
 
     def _input_completed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         item_id = name_of(message.get("item_id"))
@@ -504,6 +525,7 @@ class OpenAIDialect(Dialect):
                 error=error,
                 usage=parse_usage(response.get("usage")),
                 text=output_text(response),
+                legs=parse_legs(response.get("metadata")),
             ),
         )
 
@@ -524,6 +546,15 @@ class OpenAIDialect(Dialect):
     def _error(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         error = parse_error(message.get("error"))
         return (ServerError(at_ns, error, benign=error.code in _BENIGN_CODES, fatal=error.code in _FATAL_CODES),)
+
+
+def _transcribing(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The session object of one that only writes down: what it hears, and nothing of replies."""
+    heard = dict(body["audio"]["input"])
+    if heard["turn_detection"] is not None:
+        asked = heard["turn_detection"].items()
+        heard["turn_detection"] = {key: value for key, value in asked if key not in _OF_REPLIES}
+    return {"type": "transcription", "audio": {"input": heard}}
 
 
 def _after_tools(turn: int | None) -> str:

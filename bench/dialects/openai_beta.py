@@ -31,6 +31,7 @@ class OpenAIBetaDialect(OpenAIDialect):
     _unused = OpenAIDialect._unused | frozenset(BETA_NAMES.values())
     _shape = "beta"
     gives_short_keys = False
+    sessions = ("realtime",)
     asks_by_header: ClassVar[bool] = True
     """Some vendors speak this shape and no other, and want no header for it."""
 

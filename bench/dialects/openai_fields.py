@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+import orjson
+
 from bench.facts.failure import ErrorKind
-from bench.facts.signals import ErrorInfo, TranscriptionUsage, Usage
+from bench.facts.signals import ErrorInfo, LegReport, TranscriptionUsage, Usage
 
 MOST_NAME = 200
 """Characters of an id, a code or a type."""
@@ -205,6 +207,34 @@ def parse_transcription_usage(raw: Any) -> TranscriptionUsage | None:
         refused=counts.refused,
     )
     return None if usage == TranscriptionUsage() else usage
+
+
+def parse_legs(metadata: Any) -> tuple[LegReport, ...] | None:
+    """What a server told of the services behind it, in texts of JSON under `leg.NAME`; None where it told nothing."""
+    found = []
+    for key, value in mapping(metadata).items():
+        if not isinstance(key, str) or not key.startswith("leg.") or not isinstance(value, str):
+            continue
+        try:
+            told = mapping(orjson.loads(value))
+        except orjson.JSONDecodeError:
+            continue
+        found.append(
+            LegReport(
+                name=key.removeprefix("leg.")[:20],
+                model=name_of(told.get("model")),
+                ms=number(told.get("ms")),
+                sentence_ms=number(told.get("sentence_ms")),
+                seconds=_seconds(told.get("seconds")),
+                sent_seconds=_seconds(told.get("sent_seconds")),
+                characters=count(told.get("characters")),
+                in_text_tokens=count(told.get("in_text_tokens")),
+                in_audio_tokens=count(told.get("in_audio_tokens")),
+                in_total_tokens=count(told.get("in_tokens")),
+                out_text_tokens=count(told.get("out_text_tokens")),
+            )
+        )
+    return tuple(found) or None
 
 
 def output_text(response: Mapping[str, Any]) -> str | None:

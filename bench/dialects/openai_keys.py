@@ -26,9 +26,9 @@ def secret_request(address: Address, *, lifetime_s: int, url: str | None) -> Htt
     parts = urlsplit(address.url)
     path = f"{parts.path.rstrip('/') or _PATH}/client_secrets"
     usual = urlunsplit((_HTTP.get(parts.scheme, parts.scheme), parts.netloc, path, "", ""))
-    session: dict[str, Any] = {"type": "realtime"}
+    session: dict[str, Any] = {"type": "transcription" if address.transcribes else "realtime"}
     query = {name: values[0] for name, values in parse_qs(parts.query).items()} | dict(address.query)
-    if model := address.model or query.get("model"):
+    if not address.transcribes and (model := address.model or query.get("model")):
         session["model"] = model
     body = {"expires_after": {"anchor": "created_at", "seconds": lifetime_s}, "session": session}
     headers = {**address.headers, "Content-Type": "application/json"}

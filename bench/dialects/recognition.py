@@ -55,7 +55,9 @@ def dialect_spoken(message: Mapping[str, Any]) -> str | None:
     if shape is not None:
         return DIALECT_OF[shape]
     error = message.get("error")
-    return "openai" if kind == "error" and isinstance(error, Mapping) and "client_event_id" not in error else None
+    if kind != "error" or not isinstance(error, Mapping):
+        return None
+    return "openai-live" if "client_event_id" in error or "client_event_id" in message else "openai"
 
 
 def wrong_dialect(

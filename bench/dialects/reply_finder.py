@@ -1,7 +1,7 @@
 """Replies within audio that also carries silence, where no message says that one begins or is over. Sans-I/O.
 
 In: pieces of audio as they arrive. Out: the pieces that are part of a reply, from the one that holds its first audible
-sample on, and when the reply is over: its listener has heard nothing for a while.
+sample to the one that holds its last, and when the reply is over: its listener has heard nothing for a while.
 Trap: what is sent waits behind what was sent before. Silence that is still to be played when a reply begins is heard
 first, so it is part of the reply, in front of it.
 """
@@ -18,6 +18,8 @@ from bench.audio.onset import OnsetDetector
 NS_PER_S = 1_000_000_000
 QUIET_NS = 1_000_000_000
 """A reply is over when its listener has heard nothing for so long,"""
+SHORT_QUIET_NS = 300_000_000
+"""or for so long once the caller speaks into it: what is heard after that answers the caller,"""
 LONGEST_QUIET_NS = 3_000_000_000
 """or when no sound has arrived for so long, however much is left to play."""
 THRESHOLD_DBFS = -50.0
@@ -58,6 +60,8 @@ class ReplyFinder:
         self._threshold = amplitude(THRESHOLD_DBFS)
         self._silences = _silent_payloads(audio_format)
         self._waiting: deque[_Waiting] = deque()
+        self._held: list[Piece] = []
+        """Silence within a reply, or after it."""
         self._fed = 0
         self.open = False
         """A reply is under way."""
@@ -67,6 +71,8 @@ class ReplyFinder:
         """Arrival of the last piece of a reply with sound in it."""
         self._heard_ns = 0
         """When its last audible sample is played."""
+        self.cut_into = False
+        """The caller has begun to speak into the reply under way."""
 
     def feed(self, at_ns: int, payload: bytes) -> list[Piece]:
         """Take in a piece; what is known by now to be part of a reply, in order."""
@@ -75,13 +81,14 @@ class ReplyFinder:
         if not samples:
             return []
         payload = payload[: samples * width]
-        plays_ns = max(at_ns, self.played_ns) if self._queued else at_ns
+        plays_ns = max(at_ns, self.played_ns) if self._queued or self.open else at_ns
         self.played_ns = plays_ns + samples * NS_PER_S // self._format.rate_hz
-        silent = not payload.strip(self._silences)
-        if self.open:
-            if not silent:
-                self._note_sound(at_ns, plays_ns, payload)
-            return [Piece(at_ns, payload)]
+        if self.open and self._heard_ns:
+            self._held.append(Piece(at_ns, payload))
+            if not self._note_sound(at_ns, plays_ns, payload):
+                return []  # a pause, or the silence after the reply
+            held, self._held = self._held, []
+            return held
         self._waiting.append(_Waiting(at_ns, plays_ns, self._fed, samples, payload))
         self._fed += samples
         onset = self._detector.feed(self._format.decode(payload))
@@ -93,8 +100,11 @@ class ReplyFinder:
 
     def announce(self) -> None:
         """A reply is under way by another sign; its sound may still be to come."""
-        if not self.open:
-            self.open, self._heard_ns = True, 0
+        self.open = True
+
+    def caller_speaks(self) -> None:
+        """The caller begins to speak, perhaps into a reply."""
+        self.cut_into = self.open
 
     def _begin(self, onset: int) -> list[Piece]:
         """The reply begins with the piece that holds sample `onset`."""
@@ -112,12 +122,17 @@ class ReplyFinder:
         self._waiting.clear()
         return pieces
 
-    def _note_sound(self, at_ns: int, plays_ns: int, payload: bytes) -> None:
+    def _note_sound(self, at_ns: int, plays_ns: int, payload: bytes) -> bool:
+        """Whether there is sound in a piece; if so, until when it is heard."""
+        if not payload.strip(self._silences):
+            return False
         samples = to_float(self._format.decode(payload))
         last = last_sound(samples, self._format.rate_hz, self._threshold)
-        if last is not None:
-            self.last_ns = max(self.last_ns, at_ns)
-            self._heard_ns = max(self._heard_ns, plays_ns + last * NS_PER_S // self._format.rate_hz)
+        if last is None:
+            return False
+        self.last_ns = max(self.last_ns, at_ns)
+        self._heard_ns = max(self._heard_ns, plays_ns + last * NS_PER_S // self._format.rate_hz)
+        return True
 
     def clear(self, at_ns: int) -> None:
         """What has not been played by `at_ns` is thrown away; a reply that was under way is over."""
@@ -126,8 +141,9 @@ class ReplyFinder:
 
     def end(self) -> None:
         """The reply is over; what comes now may be the next."""
-        self.open = False
+        self.open, self.cut_into, self._heard_ns = False, False, 0
         self._waiting.clear()
+        self._held.clear()
         self._fed = 0
         self._detector = OnsetDetector(self._format.rate_hz, THRESHOLD_DBFS)
 
@@ -136,7 +152,8 @@ class ReplyFinder:
         """When the reply under way will be over, unless more of it comes."""
         if not self.open or not self._heard_ns:
             return None
-        return min(self._heard_ns + QUIET_NS, self.last_ns + LONGEST_QUIET_NS)
+        quiet_ns = SHORT_QUIET_NS if self.cut_into else QUIET_NS
+        return min(self._heard_ns + quiet_ns, self.last_ns + LONGEST_QUIET_NS)
 
 
 def _silent_payloads(audio_format: AudioFormat) -> bytes:

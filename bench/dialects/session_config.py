@@ -22,6 +22,7 @@ from pydantic import (
     PlainValidator,
     Tag,
     ValidationInfo,
+    model_validator,
 )
 from pydantic_core import CoreSchema
 
@@ -30,6 +31,7 @@ from bench.config.secrets import looks_like_key
 from bench.dialects import (
     DEFAULT_DIALECT,
     dialect_names,
+    dialect_of,
     formats_of,
     frame_of,
     outputs_of,
@@ -42,6 +44,7 @@ from bench.dialects.tools import ToolChoice, Tools
 AudioFormatName = Literal["pcm16", "pcmu", "pcma"]
 DEFAULT_TRANSCRIPTION_MODEL = "gpt-4o-mini-transcribe"
 DEFAULT_SILENCE_MS = 500
+DEFAULT_FORMAT: AudioFormatName = "pcm16"
 
 WholeMs = Annotated[int, Field(strict=True, ge=0)]
 """A plain number of milliseconds, for the keys that name the unit themselves."""
@@ -108,6 +111,15 @@ def _output(value: str, info: ValidationInfo) -> str:
     known = outputs_of(name)
     if value not in known:
         raise refusal(f"found '{value}'; dialect {name} has no such replies; allowed: {', '.join(known)}")
+    return value
+
+
+def _kind(value: str, info: ValidationInfo) -> str:
+    """A kind of session that the dialect knows."""
+    name = (info.context or {}).get("dialect", DEFAULT_DIALECT)
+    known = dialect_of(name).sessions if name in dialect_names() else (value,)
+    if value not in known:
+        raise refusal(f"found '{value}'; dialect {name} has no such sessions; allowed: {', '.join(known)}")
     return value
 
 
@@ -250,6 +262,9 @@ class Transcription(Block):
     prompt: Text | None = Field(
         default=None, description="Words the model should expect.", examples=["order numbers, balances"]
     )
+    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = Field(
+        default=None, description="How long a streaming model may wait to be more certain.", examples=["low"]
+    )
 
 
 def frame_size(value: int) -> int:
@@ -309,6 +324,11 @@ def _behind_our_back(path: tuple[str, ...]) -> str:
 class SessionConfig(Block):
     """What every call asks of the server when it begins."""
 
+    type: Annotated[Literal["realtime", "transcription"], AfterValidator(_kind)] = Field(
+        default="realtime",
+        description="What a session does: hold a conversation, or write down what it hears and answer nothing.",
+        examples=["transcription"],
+    )
     instructions: Text | None = Field(
         default=None, description="The agent's instructions.", examples=["You are a bank's telephone agent."]
     )
@@ -328,10 +348,14 @@ class SessionConfig(Block):
         description="Transcription of the caller by the server; null turns it off, and WER is then not measured.",
     )
     input_format: Annotated[AudioFormatName, AfterValidator(_spoken)] = Field(
-        default="pcm16", description="Audio sent: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
+        default=DEFAULT_FORMAT,
+        description="Audio sent: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).",
+        examples=["pcmu"],
     )
     output_format: Annotated[AudioFormatName, AfterValidator(_spoken)] = Field(
-        default="pcm16", description="Audio asked for: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).", examples=["pcmu"]
+        default=DEFAULT_FORMAT,
+        description="Audio asked for: pcm16 (24 kHz), pcmu or pcma (G.711, 8 kHz).",
+        examples=["pcmu"],
     )
     frame_ms: Annotated[DurationMs, AfterValidator(frame_size)] = Field(
         default=40, alias="frame", description="Audio in each message sent, 10ms to 200ms.", examples=["20ms", "40ms"]
@@ -376,13 +400,33 @@ class SessionConfig(Block):
         examples=[{"reasoning": {"effort": "low"}}],
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _formats_of_the_dialect(cls, value: object, info: ValidationInfo) -> object:
+        """Where a dialect does not have the usual format, the one it has is meant, and is what reports name."""
+        known = formats_of((info.context or {}).get("dialect", DEFAULT_DIALECT))
+        if not isinstance(value, Mapping) or DEFAULT_FORMAT in known:
+            return value
+        return {**dict.fromkeys(("input_format", "output_format"), known[0]), **value}
+
     @property
     def manual(self) -> bool:
         """Whether the caller commits each turn (push to talk)."""
         return isinstance(self.turn_detection, Manual)
 
+    @property
+    def transcribes(self) -> bool:
+        """Whether the session only writes down what it hears."""
+        return self.type == "transcription"
+
     def complaints(self) -> Iterator[Complaint]:
         """Settings that another setting makes meaningless."""
+        if self.transcribes:
+            if self.transcription is None:
+                yield Complaint(("transcription",), "found null with type: transcription; allowed: a model")
+            for key in ("instructions", "voice", "tools", "tool_choice", "max_output_tokens", "renew"):
+                if getattr(self, key) not in (None, ()):
+                    yield Complaint((key,), "has no effect with type: transcription; remove one of them")
         names = [tool.name for tool in self.tools]
         for place, name in enumerate(names):
             if name in names[:place]:
@@ -405,6 +449,11 @@ def with_files_read(session: SessionConfig) -> SessionConfig:
     return session.model_copy(update={"tools": tools})
 
 
+def changed(block: Block) -> list[str]:
+    """Names of the fields of `block` that are not as they are when nothing is said."""
+    return [name for name, each in type(block).model_fields.items() if getattr(block, name) != each.default]
+
+
 def lacking(session: SessionConfig, dialect: str) -> Iterator[Complaint]:
     """What `session` asks for and `dialect` does not have."""
     asked = (
@@ -414,7 +463,7 @@ def lacking(session: SessionConfig, dialect: str) -> Iterator[Complaint]:
         ("output", session.output, outputs_of(dialect)),
     )
     for key, word, known in asked:
-        if key in session.model_fields_set and word not in known:
+        if word not in known and word != DEFAULT_FORMAT:
             yield Complaint((key,), f"found '{word}'; dialect {dialect} does not have it; allowed: {', '.join(known)}")
     frame_ms = frame_of(dialect)
     if frame_ms is not None and session.frame_ms != frame_ms:

@@ -57,6 +57,7 @@ class TwilioDialect(Dialect):
     frame_ms: ClassVar[int | None] = FRAME_MS
     numbers_frames = True
     transcribes = False
+    has_keypad = True
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
@@ -116,6 +117,7 @@ class TwilioDialect(Dialect):
 
     def start_of_turn(self, turn: int) -> Sequence[str]:
         self._more_until_ns = 0
+        self._finder.caller_speaks()
         return ()
 
     def press(self, key: str) -> Sequence[str]:
@@ -196,8 +198,9 @@ class TwilioDialect(Dialect):
         over_ns = self._finder.over_ns
         if over_ns is None or now_ns < over_ns:
             return ()
+        more_until_ns = 0 if self._finder.cut_into else over_ns + MORE_NS
         self._finder.end()
-        name, self._name, self._more_until_ns = self._name, None, over_ns + MORE_NS
+        name, self._name, self._more_until_ns = self._name, None, more_until_ns
         return (ResponseEnded(self._finder.last_ns, name, "completed"),)
 
 

@@ -20,7 +20,8 @@ class XaiDialect(OpenAIDialect):
 
     name = "xai"
     voices = ()
-    _unused = OpenAIDialect._unused | {"ping", "conversation.item.input_audio_transcription.updated"}
+    sessions = ("realtime",)
+    _unused = OpenAIDialect._unused | {"ping"}
 
     def _session(self) -> dict[str, Any]:
         body = super()._session()

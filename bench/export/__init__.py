@@ -1,1 +1,1 @@
-"""What a run measured, for Prometheus and OpenTelemetry: as it goes on, and at its end."""
+"""What a run measured, for Prometheus: as it goes on, and at its end."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bench.config.hosts import is_loopback
 from bench.config.units import parse_duration
@@ -18,7 +17,6 @@ from bench.errors import BenchError
 
 DEFAULT_HOST = "127.0.0.1"
 SUFFIX = ".prom"
-GRPC_PORT = 4317
 INSTALL = "pip install 'realtime-voice-bench[export]'"
 
 
@@ -43,23 +41,16 @@ class Asked:
     linger_s: float = 0.0
     """How long `/metrics` is served after the report is written."""
     textfile: Path | None = None
-    otlp: str | None = None
-    traces: float = 1.0
-    """The share of calls that have spans."""
-    texts: bool = False
-    """Spans hold what was said."""
 
     @property
     def live(self) -> bool:
         """Whether something is exported while the run goes on."""
-        return self.prometheus is not None or self.otlp is not None
+        return self.prometheus is not None
 
     def for_process(self) -> dict[str, Any]:
         """What the process of the exporter has to know, for JSON."""
         local = self.prometheus.local if self.prometheus is not None else None
-        return {
-            "local": local, "linger_s": self.linger_s, "otlp": self.otlp, "traces": self.traces, "texts": self.texts
-        }  # fmt: skip
+        return {"local": local, "linger_s": self.linger_s}
 
 
 def address_of(text: str) -> Address:
@@ -98,48 +89,11 @@ def textfile_of(path: Path) -> Path:
     return path
 
 
-def endpoint_of(text: str) -> str:
-    """The URL of `--otlp`, to which `v1/metrics` and `v1/traces` are added."""
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise BenchError(
-            f"--otlp '{_shown(text)}': allowed: the http:// or https:// address of a collector",
-            hint="such as --otlp http://127.0.0.1:4318",
-        )
-    if url.username or url.password or url.query:
-        raise BenchError(
-            "--otlp: the address may hold no user, password or query, since it is stored with the command",
-            hint="put a key into the environment: OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20...'",
-        )
-    if url.port == GRPC_PORT:
-        raise BenchError(
-            f"--otlp '{text}': port {GRPC_PORT} is that of OTLP over gRPC, and this exporter speaks HTTP",
-            hint="a collector serves OTLP over HTTP on port 4318 unless it is told otherwise",
-        )
-    return text.rstrip("/")
-
-
-def traces_of(text: str | None) -> float:
-    """`--otlp-traces` as a share."""
-    if text is None:
-        return 1.0
-    try:
-        value = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        value = -1.0
-    if not text.strip().endswith("%") or not 0 <= value <= 1:
-        raise BenchError(
-            f"--otlp-traces '{text}': allowed: the share of calls with spans, from 0% to 100%", hint="such as 10%"
-        )
-    return value
-
-
 def check_installed(asked: Asked) -> None:
     """Raises `BenchError` where the libraries of what was asked for are not installed."""
     wanted = {
         "--prometheus": ("prometheus_client", asked.prometheus is not None),
         "--prometheus-textfile": ("prometheus_client", asked.textfile is not None),
-        "--otlp": ("opentelemetry.exporter.otlp.proto.http", asked.otlp is not None),
     }
     for option, (module, needed) in wanted.items():
         if needed and not _is_there(module):
@@ -151,8 +105,3 @@ def _is_there(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def _shown(text: str) -> str:
-    """`text` without what may be a password."""
-    return text if "@" not in text else f"...@{text.rpartition('@')[2]}"

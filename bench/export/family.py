@@ -1,6 +1,6 @@
 """What is exported, in no protocol's own words: families of series, each a value or a histogram with its labels.
 
-`bench.export.prometheus` and `bench.export.otlp_metrics` turn them into what their libraries send, so that both say the
+`bench.export.prometheus` turns them into what its library sends; another exporter would say the
 same. Trap: a series that has no value is left out. A zero is a measured zero.
 """
 
@@ -22,7 +22,7 @@ class Family:
     kind: Kind
     help: str
     unit: str
-    """As UCUM has it, for OpenTelemetry: `s`, `1`, `{turn}`, `By`, `USD`."""
+    """As UCUM has it: `s`, `1`, `{turn}`, `By`, `USD`."""
     labels: tuple[str, ...] = ()
     """Beside `scenario` and `target`."""
     bounds: tuple[float, ...] = ()

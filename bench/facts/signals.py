@@ -71,6 +71,31 @@ class TranscriptionUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class LegReport:
+    """A service behind the server, as the server tells of it: what it took for a response, and what it bills.
+
+    `name` is `stt`, `llm` or `tts`, or `own` for what the server itself added; None is "not said".
+    """
+
+    name: str
+    model: str | None = None
+    ms: float | None = None
+    """Request sent -> the words (stt), the first word (llm), the first sound (tts)."""
+    sentence_ms: float | None = None
+    """First word -> something that can be spoken; of the llm."""
+    seconds: float | None = None
+    """Audio that was billed (stt) or came (tts)."""
+    sent_seconds: float | None = None
+    """Audio that was sent to be transcribed."""
+    characters: int | None = None
+    """Text that was sent to be spoken."""
+    in_text_tokens: int | None = None
+    in_audio_tokens: int | None = None
+    in_total_tokens: int | None = None
+    out_text_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCreated:
     kind: ClassVar[str] = "session_created"
     at_ns: int
@@ -134,7 +159,10 @@ class IdleTimeout:
 
 @dataclass(frozen=True, slots=True)
 class InputTranscript:
-    """The server's transcription of the caller: a piece (`final` false) or the whole of an item (`final` true)."""
+    """The server's transcription of the caller: a piece (`final` false) or the whole of an item (`final` true).
+
+    `whole`: a piece that takes the place of those before it, and is not added to them.
+    """
 
     kind: ClassVar[str] = "input_transcript"
     at_ns: int
@@ -142,6 +170,7 @@ class InputTranscript:
     text: str
     final: bool
     usage: TranscriptionUsage | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +257,8 @@ class ResponseEnded:
     error: ErrorInfo | None = None
     usage: Usage | None = None
     text: str | None = None
+    legs: tuple[LegReport, ...] | None = None
+    """The services behind a server that tells of them; None where it is one model, or says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +372,8 @@ def signal_from_dict(data: Mapping[str, Any]) -> Signal:
         nested = _NESTED.get((kind, key))
         if nested is not None:
             values[key] = nested(**{name: _tuple(item) for name, item in raw.items()})
+        elif kind == "response_ended" and key == "legs":
+            values[key] = tuple(LegReport(**item) for item in raw)
         elif isinstance(raw, list) and key != "limits":
             values[key] = tuple(raw)
         elif kind == "rate_limits" and key == "limits":

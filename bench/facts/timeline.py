@@ -60,6 +60,10 @@ class TurnFacts:
     language: str
     accent: str
     voice: str
+    caller_kind: str = "unknown"
+    """Who speaks the recording: human or synthetic."""
+    step_id: str | None = None
+    """What the scenario calls the step; None where it gave it no name."""
     condition: str | None = None
     phase: str = "main"
     """In which it began; that of its call may be an earlier one."""
@@ -76,6 +80,8 @@ class TurnFacts:
     ended_ns: int | None = None
     end: TurnEnd | None = None
     failure: Failure | None = None
+    word_ends_ns: list[int] | None = None
+    """When each word of `reference` ends, on the media clock; None where that is not known, or was not asked."""
     expect: dict[str, Any] | None = None
     """What the step expects of the reply; None for nothing."""
     interrupts: bool = False
@@ -114,6 +120,8 @@ class Timeline:
     transcription_model: str | None = None
     transcription_bound_ms: float | None = None
     """How long after a turn's end its transcription was waited for; a later one is not part of the row."""
+    transcribes: bool = False
+    """The session writes down what it hears and answers nothing: a turn ends with its transcription."""
     audio_expected: bool = True
     """Replies are spoken; False for a session that asks for text."""
     frame_ms: float | None = None

@@ -57,10 +57,17 @@ class Chart {
     scroll.append(this.table);
     this.details.append(make("summary", "As a table", "small"), scroll);
     this.details.addEventListener("toggle", () => this.fill());
-    this.figure.append(make("figcaption", `${title}${unit ? `, ${unit}` : ""}`));
+    this.caption = make("figcaption");
+    this.rename(title);
+    this.figure.append(this.caption);
     if (lines.length > 1) this.figure.append(this.legend());
     this.figure.append(this.svg, this.said, this.details);
     new ResizeObserver(() => this.paint()).observe(this.figure);
+  }
+
+  rename(title) {
+    this.title = title;
+    this.caption.textContent = `${title}${this.unit ? `, ${this.unit}` : ""}`;
   }
 
   legend() {

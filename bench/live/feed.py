@@ -24,6 +24,7 @@ from rich.console import Console
 from bench.errors import BenchError
 from bench.live.address import LiveAddress, listen, url_of
 from bench.live.moment import moment_of
+from bench.live.talk_source import TalkSource
 from bench.load.progress import Progress
 from bench.load.spec import RunSpec
 from bench.load.watchers import Watcher
@@ -39,8 +40,9 @@ MOST_WAITING = 256 * 1024
 class LivePage:
     """The page of one run; leaving the context closes its address."""
 
-    def __init__(self, address: LiveAddress, console: Console) -> None:
-        self._address, self._console = address, console
+    def __init__(self, address: LiveAddress, console: Console, talk: TalkSource | None = None) -> None:
+        """`talk`: whom a reader may talk to from the page."""
+        self._address, self._console, self._talk = address, console, talk
         self._feed: LiveFeed | None = None
 
     def __enter__(self) -> Self:
@@ -52,12 +54,12 @@ class LivePage:
 
     def open(self, spec: RunSpec) -> LiveFeed:
         """The watcher of the run `spec`; its URL is printed once the page is served."""
-        self._feed = LiveFeed(self._address, spec)
+        self._feed = LiveFeed(self._address, spec, self._talk)
         self._console.print(f"live page: {self._feed.url}", markup=False, highlight=False, soft_wrap=True)
         if not self._address.local:
             self._console.print(
-                "others can reach this address: whoever has the token can read along and stop the run, and the "
-                "connection is not encrypted",
+                "others can reach this address: whoever has the token can read along, stop the run and call the "
+                "target, and the connection is not encrypted",
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
         return self._feed
@@ -66,7 +68,7 @@ class LivePage:
 class LiveFeed(Watcher):
     """Tells the process of the page; raises `BenchError` when its address cannot be had or it does not start."""
 
-    def __init__(self, address: LiveAddress, spec: RunSpec) -> None:
+    def __init__(self, address: LiveAddress, spec: RunSpec, talk: TalkSource | None = None) -> None:
         self._budget = spec.scenario.budget
         self._waiting = bytearray()
         self._next_s = 0.0
@@ -91,7 +93,9 @@ class LiveFeed(Watcher):
             token=address.token,
             local=address.local,
             root=str(spec.folder.root.resolve()),
-            about=about(spec),
+            about={**about(spec), "can_talk": talk is not None},
+            talk=None if talk is None else talk.as_json(),
+            embedded_url=next((each.target.url for each in spec.callees if each.scenario.target is None), None),
         )
         self._socket.settimeout(START_TIMEOUT_S)
         try:
@@ -104,6 +108,7 @@ class LiveFeed(Watcher):
                 "the process of the live page did not start: see above", hint="leave --live out to run without it"
             )
         self._socket.setblocking(False)
+        self.pid = self._process.pid
 
     # the run
 

@@ -5,20 +5,21 @@ const TOKEN = new URLSearchParams(location.search).get("token") || "";
 const url = (path) => `${path}?token=${encodeURIComponent(TOKEN)}`;
 
 const CHARTS = [
-  new Chart("First audible sample", "ms", [["first_audible_ms_p50", "p50", "p50"], ["first_audible_ms_p95", "p95", "p95"]]),
-  new Chart("TTFT", "ms", [["ttft_ms_p50", "p50", "p50"], ["ttft_ms_p95", "p95", "p95"]]),
+  new Chart("First audible", "ms", [["headline_p50", "p50", "p50"], ["headline_p95", "p95", "p95"]]),
+  new Chart("TTFT", "ms", [["ttft_p50", "p50", "p50"], ["ttft_p95", "p95", "p95"]]),
   new Chart("Calls", "", [["open", "p50", "open"], ["talking", "talking", "callers talking"]]),
   new Chart("Turns per minute", "", [["turns_per_min", "p50", "turns per minute"]], {decimals: 1}),
   new Chart("Turns without an answer", "", [["errors", "bars", "turns"]], {bars: true}),
 ];
 at("charts").append(...CHARTS.map((chart) => chart.figure));
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const latency = (run, name) => run.latency.find((each) => each.name === name);
 const ms = (value) => known(value) ? `${number(value)} ms` : "-";
 
 const cards = (state) => {
   const run = state.run, moment = state.moment;
-  const heard = latency(run, "first_audible_ms"), text = latency(run, "ttft_ms");
+  const heard = run.latency[0], text = latency(run, "ttft_ms");
   const failed = run.errors.reduce((sum, each) => sum + each.count, 0);
   const under = (row) => row
     ? `p95 ${ms(row.p95)} · n=${number(row.n)}${row.unanswered ? `, ${number(row.unanswered)} without` : ""}` : "no data yet";
@@ -26,7 +27,7 @@ const cards = (state) => {
     [moment ? "Calls open" : "Calls open, most", number(moment ? moment.open : run.calls.peak_open), moment ? `${number(moment.talking)} callers talking` : "at a time, of those that ended"],
     ["Calls ended", number(run.calls.ended), moment ? `of ${number(moment.begun)} begun${moment.dropped ? `, ${number(moment.dropped)} dropped` : ""}` : `${number(run.calls.failed)} failed`],
     ["Turns per minute", number(run.turns.per_min, 1), `${number(run.turns.answered)} of ${number(run.turns.measured)} answered${run.turns.warmup ? ` · ${number(run.turns.warmup)} warm-up` : ""}`],
-    ["First audible, median", ms(heard && heard.p50), under(heard)],
+    [`${capital(heard ? heard.title : "first audible")}, median`, ms(heard && heard.p50), under(heard)],
     ["TTFT, median", ms(text && text.p50), under(text)],
     ["Errors", number(failed), failed ? run.errors.slice(0, 3).map((each) => `${each.kind} ${each.count}`).join(", ") : "none so far", failed ? "bad" : ""],
     ["Spend", run.cost.text, `${run.cost.per_minute} per minute · ${run.cost.example ? "example prices" : run.cost.books.join(", ") || "no price book"}`],
@@ -78,6 +79,7 @@ const STATES = {
   ended: "The calls have ended.",
   lost: "The process of the run has gone: these are the rows that it left.",
   stored: "A stored run.",
+  talk: "",
   following: "The run goes on: its rows are read as they are written.",
 };
 
@@ -118,7 +120,7 @@ const show = (fresh) => {
   say("about", [about.target, about.model].filter(Boolean).join(" · "));
   at("report").hidden = !about.report_page;
   if (about.report_page) at("report").href = url(about.report_page);
-  say("where", `Run folder: ${about.folder}. ${state.verdict ? `Report: ${about.report}` : "The report is written at the end; its numbers are the last ones of this page."}`);
+  say("where", !about.folder ? "" : `Run folder: ${about.folder}. ${state.verdict ? `Report: ${about.report}` : "The report is written at the end; its numbers are the last ones of this page."}`);
   say("now", now(state));
   verdict(state.verdict);
   const going = state.state === "running";
@@ -129,11 +131,16 @@ const show = (fresh) => {
   say("stop", state.stopping ? "Hang up open calls" : "Stop the run");
   at("notes-part").hidden = !state.notes.length;
   at("notes").replaceChildren(...state.notes.map((note) => make("li", note)));
+  at("talk").hidden = !state.talk;
+  at("talk-beside").hidden = !run;
+  at("talk-open").hidden = !going || !about.can_talk || Boolean(state.talk);
+  if (state.talk) Talk.show(state.talk);
   at("run").hidden = !run;
   if (!run) return;
   at("cards").replaceChildren(...cards(state));
   at("limits").replaceChildren(...limits(moment));
   say("slice-about", `Each point is ${number(run.slices.width_s)} s of the run. A p95 needs 20 turns: where a point has fewer, the turns before it count too.`);
+  CHARTS[0].rename(capital(run.slices.headline));
   for (const chart of CHARTS) chart.show(run.slices, run.elapsed_s);
   at("thresholds").replaceChildren(...thresholds(run, !state.verdict));
   at("no-errors").hidden = run.errors.length > 0;
@@ -152,11 +159,18 @@ at("stop").addEventListener("click", () => {
   at("ask").returnValue = "no";
   at("ask").showModal();
 });
-at("ask").addEventListener("close", async () => {
-  if (at("ask").returnValue !== "yes") return;
-  const reply = await fetch(url("stop"), {method: "POST"});
+at("talk-open").addEventListener("click", async () => {
+  const reply = await post("talk/open");
   if (!reply.ok) say("now", await reply.text());
 });
+at("ask").addEventListener("close", async () => {
+  if (at("ask").returnValue !== "yes") return;
+  const reply = await post("stop");
+  if (!reply.ok) say("now", await reply.text());
+});
+
+const post = (path, body) => fetch(url(path), {method: "POST", body});
+Talk.start({post, url});
 
 const events = new EventSource(url("events"));
 events.onmessage = (event) => show(JSON.parse(event.data));

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure.metrics import METRICS
+from bench.report.chartdata import headline
 from bench.report.latency import rows_of
 from bench.report.stats import Codes, Floats, percentile, supported
 from bench.report.view import View
@@ -24,7 +25,6 @@ MOST_SLICES = 60
 TURNS_PER_SLICE = 8
 TURNS_OF_P95 = 20
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
-LATENCIES = ("first_audible_ms", "ttft_ms")
 
 Point = tuple[float, int, int]
 """Seconds since the first call was due, calls open, callers talking."""
@@ -56,9 +56,12 @@ def slices(view: View, elapsed_s: float, points: Sequence[Point] = ()) -> dict[s
         ],
         "errors": _counted(slots[failed], count),
     }
-    for name in LATENCIES:
-        here, _ = rows_of(view, METRICS[name], view.turn[name])
-        found[f"{name}_p50"], found[f"{name}_p95"] = _latency(view.turn[name][here], begun[here], edges[1:])
+    first = headline(view) or METRICS["first_audible_ms"]
+    found["headline"] = first.title
+    for name, metric in (("headline", first), ("ttft", METRICS["ttft_ms"])):
+        values = view.turn[metric.name]
+        here, _ = rows_of(view, metric, values)
+        found[f"{name}_p50"], found[f"{name}_p95"] = _latency(values[here], begun[here], edges[1:])
     found["open"], found["talking"] = (
         _of_points(points, width, count) if points else (_open_from_rows(view, edges), [None] * count)
     )

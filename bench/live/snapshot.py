@@ -17,7 +17,7 @@ from bench.live.slices import Point, began_s, slices
 from bench.measure.metrics import METRICS, headline_latencies
 from bench.report.findings_parts import Rate
 from bench.report.findings_thresholds import ThresholdResult
-from bench.report.latency import rows_of
+from bench.report.latency import rows_of, unasked_groups
 from bench.report.money import cost
 from bench.report.phrases import at_least, usd
 from bench.report.shares import error_rates
@@ -75,9 +75,13 @@ def latencies(view: View) -> list[dict[str, Any]]:
     """The headline latencies over the whole run; a percentile that the turns cannot support is null."""
     found = []
     for metric in (*headline_latencies(), METRICS["endpoint_ms"]):
+        if metric.group in unasked_groups(view):
+            continue
         values = view.turn[metric.name]
         here, missing = rows_of(view, metric, values)
         ordered, n = np.sort(values[here]), int(here.sum())
+        if not n and not (metric.always_shown and missing.any()):
+            continue
         found.append(
             {
                 "name": metric.name,
@@ -90,7 +94,7 @@ def latencies(view: View) -> list[dict[str, Any]]:
                 },
             }
         )
-    return [each for each in found if each["n"] or each["unanswered"]]
+    return found
 
 
 def errors(view: View) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 In: lines of JSON about the run, and its rows from the spool. Out: the page over HTTP, and one byte to the run for each
 stop that a reader confirmed. Trap: the run must not feel it, so it runs at low priority, and it counts rows anew only
-after twenty times the time that the last count took. It ends when the run closes the feed, whatever became of it.
+after forty times the time that the last count took. It ends when the run closes the feed, whatever became of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import orjson
@@ -29,11 +29,14 @@ from bench.live.stored import run_of, verdict_of
 from bench.live.tail import SpoolTail
 from bench.live.web import LiveServer
 from bench.store.folder import RunFolder
-from bench.store.manifest import read_manifest
+from bench.store.manifest import Manifest, read_manifest
 
-NICE = 10
-LEAST_PAUSE_S = 1.0
-PAUSE_PER_WORK = 20
+if TYPE_CHECKING:
+    from bench.live.talk import Talk
+
+NICE = 19
+LEAST_PAUSE_S = 2.0
+PAUSE_PER_WORK = 40
 MOST_POINTS = 20_000
 VERDICT_EVERY_S = 0.5
 LAST_WORD_S = 0.3
@@ -47,6 +50,8 @@ class Viewer:
         self._feed = feed
         self._lines = feed.makefile("rb")
         hello = orjson.loads(self._lines.readline())
+        self._hello = hello
+        self._talk: Talk | None = None
         self._folder = RunFolder(Path(hello["root"]))
         self._tail = SpoolTail(self._folder)
         self._points: list[Point] = []
@@ -54,7 +59,12 @@ class Viewer:
         self._ended = Event()
         self._board = Board(about=hello["about"], state="waiting", stopping=0)
         self._server = LiveServer(
-            listener, self._board, token=hello["token"], local=hello["local"], posts={"/stop": self._stop}
+            listener,
+            self._board,
+            token=hello["token"],
+            local=hello["local"],
+            posts={"/stop": self._stop, "/talk/open": self._open_talk},
+            reply=lambda number: None if self._talk is None else self._talk.reply(number),
         )
         feed.sendall(READY)
 
@@ -62,16 +72,18 @@ class Viewer:
         """Until the run closes the feed."""
         reader = gevent.spawn(self._read)
         while not self._ended.is_set():
-            began = time.monotonic()
+            began = time.process_time()
             if self._board["state"] == "running":
                 self._count()
-            self._ended.wait(max(LEAST_PAUSE_S, PAUSE_PER_WORK * (time.monotonic() - began)))
+            self._ended.wait(max(LEAST_PAUSE_S, PAUSE_PER_WORK * (time.process_time() - began)))
         self._count(last=True)
         self._board.show(state="ended" if self._over else "lost")
         while not reader.ready():
             self._show_verdict()
             reader.join(VERDICT_EVERY_S)
         self._show_verdict()
+        if self._talk is not None:
+            self._talk.close()
         self._board.close()
         gevent.sleep(LAST_WORD_S)
         self._server.stop()
@@ -105,11 +117,15 @@ class Viewer:
         except BenchError:
             return
         try:
-            self._tail.read_on()
-            run = run_of(self._folder, manifest, self._tail.tables(), last=last)
-            self._board.show(run=snapshot(run, self._board["moment"], self._points))
+            # In a thread, since a reader may be talking to the target in this one.
+            pool = gevent.get_hub().threadpool
+            self._board.show(run=pool.apply(self._counted, (manifest, self._board["moment"], last)))
         except Exception as error:
             self._board.note(f"the rows could not be counted: {type(error).__name__}: {error}")
+
+    def _counted(self, manifest: Manifest, moment: dict[str, Any] | None, last: bool) -> dict[str, Any]:
+        self._tail.read_on()
+        return snapshot(run_of(self._folder, manifest, self._tail.tables(), last=last), moment, list(self._points))
 
     def _show_verdict(self) -> None:
         if self._board["verdict"] is None:
@@ -125,6 +141,22 @@ class Viewer:
         self._feed.sendall(STOP)
         self._board.show(stopping=asked + 1)
         return 202, "The run is told."
+
+    def _open_talk(self, _environ: dict[str, Any]) -> tuple[int, str]:
+        """Make ready to talk to the target: nothing of it is loaded before somebody wants to."""
+        if self._hello["talk"] is None:
+            return 409, "This run has no target to talk to."
+        if self._talk is None:
+            from bench.live.talk import Talk
+            from bench.live.talk_source import TalkSource, callee_of
+
+            try:
+                scenario = TalkSource.from_json(self._hello["talk"]).load()
+                self._talk = Talk(callee_of(scenario, self._hello["embedded_url"]), self._board)
+            except BenchError as error:
+                return 409, f"{error.message}; {error.hint}"
+            self._server.posts.update(self._talk.posts)
+        return 202, "Begin a call."
 
 
 def main() -> None:

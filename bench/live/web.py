@@ -24,7 +24,7 @@ from bench.live.board import Board
 MOST_CONNECTIONS = 64
 IDLE_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 0.3
-SCRIPTS = ("charts.js", "page.js")
+SCRIPTS = ("charts.js", "talk.js", "page.js")
 
 StartResponse = Callable[..., Any]
 Post = Callable[[dict[str, Any]], tuple[int, str]]
@@ -56,13 +56,13 @@ class LiveServer:
         local: bool,
         posts: dict[str, Post] | None = None,
         pages: dict[str, Callable[[], bytes | None]] | None = None,
-        handler: type[WSGIHandler] = _Handler,
+        reply: Callable[[int], bytes | None] | None = None,
     ) -> None:
         self._board, self._token, self._local = board, token, local
-        self._posts, self._pages = posts or {}, pages or {}
+        self.posts, self._pages, self._reply = posts or {}, pages or {}, reply
         # No log: a client that speaks no HTTP must not write over a terminal's live view.
         self._server = WSGIServer(
-            listener, self.respond, log=None, error_log=None, spawn=MOST_CONNECTIONS, handler_class=handler
+            listener, self.respond, log=None, error_log=None, spawn=MOST_CONNECTIONS, handler_class=_Handler
         )
         self._server.start()
 
@@ -89,8 +89,8 @@ class LiveServer:
         why = self.refused(environ)
         if why is not None:
             return answer(start_response, "403 Forbidden", "text/plain", f"{why}\n".encode())
-        if method == "POST" and path in self._posts:
-            status, said = self._posts[path](environ)
+        if method == "POST" and path in self.posts:
+            status, said = self.posts[path](environ)
             return answer(start_response, f"{status} {_REASONS[status]}", "text/plain", f"{said}\n".encode())
         if method not in ("GET", "HEAD"):
             return answer(start_response, "405 Method Not Allowed", "text/plain", b"Only GET is answered here.\n")
@@ -103,9 +103,18 @@ class LiveServer:
             kind, body = "text/html", page()
         elif path == "/state":
             kind, body = "application/json", self._board.json
+        elif path == "/recorder.js":
+            kind, body = "text/javascript", files("bench.live").joinpath("recorder.js").read_bytes()
+        elif path == "/talk/reply" and (wav := self._spoken(environ)) is not None:
+            kind, body = "audio/wav", wav
         else:
             return answer(start_response, "404 Not Found", "text/plain", b"Here are /, /state and /events.\n")
         return answer(start_response, "200 OK", kind, body if method == "GET" else b"")
+
+    def _spoken(self, environ: dict[str, Any]) -> bytes | None:
+        """The reply of the turn that the address names."""
+        number = parse_qs(environ.get("QUERY_STRING", "")).get("turn", [""])[0]
+        return self._reply(int(number)) if self._reply is not None and number.isdecimal() else None
 
 
 _REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 409: "Conflict"}
@@ -136,8 +145,8 @@ def script() -> str:
 def _headers() -> tuple[tuple[str, str], ...]:
     digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
     policy = (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; connect-src 'self'; "
-        "img-src data:; media-src blob:; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}' 'self'; connect-src 'self'; "
+        "img-src data:; media-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
     return (
         ("Cache-Control", "no-store"),

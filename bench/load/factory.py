@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.audio.catalogue import Fixture, load_catalogue, shipped_sounds
 from bench.config.redactor import Redactor
 from bench.dialects import dialect_of
 from bench.dialects.dialect import Dialect
+from bench.dialects.session_config import SessionConfig
 from bench.facts.phases import MAIN, Phases
 from bench.facts.timeline import Labels
 from bench.load.voices import Voices
@@ -78,7 +79,8 @@ class CallFactory:
         self._among = among
         self._identity = identity
         self._speaks = dialect_of(target.dialect)
-        address = target.address(env, scenario.base)
+        session = scenario.session
+        address = replace(target.address(env, scenario.base), transcribes=session.transcribes)
         endpoint = self._speaks.endpoint(address)
         timeouts = scenario.timeouts
         self._connect = ConnectOptions(
@@ -144,7 +146,13 @@ class CallFactory:
         idle = self._voices.idle(cell)
         key = (frame_ms, idle.seed if idle else None)
         if key not in self._banks:
-            self._banks[key] = FrameBank(frame_ms=frame_ms, pack=self._pack, release_ms=self._release_ms, idle=idle)
+            self._banks[key] = FrameBank(
+                frame_ms=frame_ms,
+                pack=self._pack,
+                release_ms=self._release_ms,
+                idle=idle,
+                word_times=self._scenario.session.transcribes,
+            )
         return self._banks[key]
 
     def _cell(self, index: int) -> Cell | None:
@@ -167,7 +175,7 @@ class CallFactory:
             scenario=scenario.name,
             target=scenario.target_names[0],
             provider=self._target.provider_name,
-            model=self._target.model,
+            model=self._target.model or _transcriber(scenario.session),
             dialect=self._target.dialect,
             transport=self._connect.url.partition(":")[0],
             phase=phase.name,
@@ -182,6 +190,7 @@ class CallFactory:
                 step_of(place, block, self._voices.of(block, cell), draw)
                 for place, block in enumerate(scenario.conversation)
             ],
+            step_ids=[getattr(block, "id", None) for block in scenario.conversation],
             transport=self._transport,
             connect=self._connect,
             frames=self._bank(cell),
@@ -194,6 +203,11 @@ class CallFactory:
             tokens=self._tokens,
             record=scenario.record is not None and scenario.record.keeps(scenario.seed, index),
         )
+
+
+def _transcriber(session: SessionConfig) -> str | None:
+    """The model of a session that only writes down; None for others."""
+    return session.transcription.model if session.transcribes and session.transcription is not None else None
 
 
 class CallFactories:

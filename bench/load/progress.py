@@ -34,6 +34,9 @@ class Tally:
     """Those of them that failed by a limit or a mistake of this side."""
     first_audible_ms: list[float] = field(default_factory=list)
     ttft_ms: list[float] = field(default_factory=list)
+    final_text_ms: list[float] = field(default_factory=list)
+    word_settled_ms: list[float] = field(default_factory=list)
+    """Of sessions that only transcribe, which have none of the others; the median of each turn's words."""
     cost_usd: float = 0.0
     priced_turns: int = 0
     warmup_turns: int = 0
@@ -49,7 +52,12 @@ class Tally:
         self.turns += 1
         self.by_status[row.status] += 1
         if row.status in ANSWERED:
-            for samples, value in ((self.first_audible_ms, row.first_audible_ms), (self.ttft_ms, row.ttft_ms)):
+            for samples, value in (
+                (self.first_audible_ms, row.first_audible_ms),
+                (self.ttft_ms, row.ttft_ms),
+                (self.final_text_ms, row.caption_final_ms),
+                (self.word_settled_ms, row.word_settled_ms),
+            ):
                 if value is not None:
                     samples.append(value)
                     del samples[:-MOST_LIVE_SAMPLES]

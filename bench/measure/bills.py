@@ -13,10 +13,11 @@ from typing import Any
 
 from bench.facts.signals import InputTranscript, ResponseEnded, SessionCreated, TranscriptionUsage, Usage
 from bench.facts.timeline import Entry, Timeline
+from bench.measure.legs import speech_columns, speech_of, transcriber_of, transcriptions_of
 from bench.measure.replies import Reply, add_usage, collect_replies
-from bench.measure.transcript import add_transcriptions, entries_of_row
+from bench.measure.transcript import add_transcriptions, add_usages, entries_of_row
 from bench.pricing.book import Books
-from bench.pricing.price import Bill, Cost, Unknown, price_turn
+from bench.pricing.price import Bill, Cost, Unknown, price_turn, with_speech
 
 Columns = dict[str, Any]
 """Some columns of a row, by name; a name that it lacks is a bug and raises."""
@@ -30,6 +31,19 @@ class Spoken:
     items: int = 0
     unbilled: int = 0
     overdue: bool = False
+    model: str | None = None
+    """The transcriber, where the server tells of it; else it is the one that was asked for."""
+
+    def as_told(self, replies: Sequence[Reply]) -> Spoken:
+        """What the server tells of the services behind it in the place of this; itself where it tells nothing.
+
+        Words that nobody asked for are billed all the same.
+        """
+        told = transcriptions_of(replies)
+        if not told:
+            return self
+        counted = [usage for usage in told if usage is not None]
+        return Spoken(add_usages(counted), len(told), len(told) - len(counted), model=transcriber_of(replies))
 
 
 def server_model(entries: Iterable[Entry]) -> str | None:
@@ -53,15 +67,19 @@ def priced_model(timeline: Timeline, book: Books, entries: Sequence[Entry] | Non
 
 def cost_of(timeline: Timeline, model: str | None, replies: Sequence[Reply], spoken: Spoken, book: Books) -> Cost:
     """The price of `replies` and `spoken` as `model`'s; null as soon as a used meter has no count or no price."""
+    transcriber = spoken.model or timeline.transcription_model
     cost = price_turn(
         [_bill(reply) for reply in replies],
         spoken.usage,
         book.rates(model),
-        book.transcription(model, timeline.transcription_model),
+        book.transcription(model, transcriber),
         transcribed=spoken.items > 0 or spoken.overdue,
         unpriced=book.why_unpriced(timeline.labels.model or model) or "no price for this model",
-        unpriced_transcription=book.why_transcription_unpriced(timeline.transcription_model),
+        unpriced_transcription=book.why_transcription_unpriced(transcriber),
     )
+    speech = speech_of(replies)
+    if speech is not None:
+        cost = with_speech(cost, speech, book.speech(speech.model), book.why_speech_unpriced(speech.model))
     cost = replace(cost, notes=(*cost.notes, *_refused(replies, spoken)))
     missing = _missing_transcription(spoken)
     if missing is None or spoken.usage is None:
@@ -115,7 +133,8 @@ def rest_of_call(timeline: Timeline, turns_with_rows: Collection[int]) -> Rest:
     replies = {number: collect_replies(entries)[0] for number, entries in others.items()}
     late = [reply for number, reply in replies.items() if number in in_rows and reply.ended is not None]
     outside = [reply for number, reply in replies.items() if number not in in_rows]
-    return Rest(len(outside), outside + late, _spoken_outside(timeline, rows))
+    rest, spoken = outside + late, _spoken_outside(timeline, rows)
+    return Rest(len(outside), rest, spoken.as_told(rest))
 
 
 def _spoken_outside(timeline: Timeline, rows: Sequence[Entry]) -> Spoken:
@@ -169,6 +188,7 @@ def cost_columns(cost: Cost) -> Columns:
         "cost_cached_usd": cost.cached_usd,
         "cost_output_usd": cost.output_usd,
         "cost_transcription_usd": cost.transcription_usd,
+        "cost_speech_usd": cost.speech_usd,
         "cost_unknown": "; ".join(str(each).replace(";", ",") for each in cost.unknown) or None,
         "cost_note": "; ".join(cost.notes) or None,
     }
@@ -176,5 +196,6 @@ def cost_columns(cost: Cost) -> Columns:
 
 def rest_columns(rest: Rest, cost: Cost) -> Columns:
     """The columns of the rest of a call, all named `other_*`."""
-    columns = usage_columns(add_usage(rest.replies), rest.spoken.usage) | cost_columns(cost)
+    columns = usage_columns(add_usage(rest.replies), rest.spoken.usage) | speech_columns(rest.replies)
+    columns |= cost_columns(cost)
     return {"other_responses": rest.responses} | {f"other_{name}": value for name, value in columns.items()}

@@ -14,10 +14,12 @@ from typing import Literal
 Unit = Literal["ms", "tokens/s", "x", "share", "count", "words", "USD", "tokens", "s", "words/min"]
 Aggregate = Literal["percentile", "rate", "pooled", "sum", "ratio"]
 Scope = Literal["turn", "session", "run"]
-Group = Literal["latency", "connect", "taking", "delivery", "rates", "harness"]
+Group = Literal["latency", "stages", "captions", "connect", "taking", "delivery", "rates", "harness"]
 
 GROUPS: dict[Group, str] = {
     "latency": "Latency",
+    "stages": "Stages of a cascade, by its own clock",
+    "captions": "Captions",
     "connect": "Connecting",
     "taking": "Turn taking",
     "delivery": "Speech delivery",
@@ -73,7 +75,9 @@ class Metric:
 
 
 _latency = partial(Metric, group="latency")
+_stage = partial(Metric, group="stages")
 _connecting = partial(Metric, scope="session", group="connect")
+_caption = partial(Metric, group="captions")
 _taking = partial(Metric, group="taking", of_answered=False)
 _delivery = partial(Metric, group="delivery")
 _speed = partial(Metric, worse="lower", group="rates")
@@ -167,6 +171,76 @@ _LATENCY = (
         milestone=Milestone(7, "reply heard"),
     ),
     _latency("transcription_ms", "transcription", "end of the caller's speech -> its final transcription has arrived"),
+)
+
+_STAGES = (
+    _stage(
+        "stt_ms",
+        "speech to text",
+        "the caller's audio sent to be written down -> its words are here, as the server of a cascade tells it; null "
+        "for one model, as the four below",
+    ),
+    _stage("llm_ttft_ms", "model's first word", "the conversation sent to the language model -> its first word"),
+    _stage(
+        "llm_sentence_ms",
+        "first sentence",
+        "first word of the language model -> something that can be spoken is complete",
+    ),
+    _stage("tts_ttfb_ms", "text to speech", "the first sentence sent to be spoken -> the first byte of its sound"),
+    _stage(
+        "cascade_own_ms",
+        "the cascade itself",
+        "what the cascade's own server added between the end of the turn and the first sound, beside those four",
+        decimals=1,
+    ),
+)
+
+_CAPTIONS = (
+    _caption(
+        "caption_final_ms",
+        "final text",
+        "end of the caller's speech -> its final text has arrived, in a session that only transcribes",
+        headline=True,
+        waits=True,
+    ),
+    _caption(
+        "word_shown_ms",
+        "word shown, median of a turn",
+        "end of a word -> there is text in its place, the median over the words of a turn",
+    ),
+    _caption(
+        "word_settled_ms",
+        "word settled, median of a turn",
+        "end of a word -> from then on it reads as in the final text, the median over the words of a turn",
+    ),
+    _caption(
+        "word_settled_worst_ms",
+        "last word settled",
+        "the same of the word of a turn that took longest",
+    ),
+    _caption(
+        "caption_rtf",
+        "real-time factor",
+        "time from the end of speech to its final text / length of the speech",
+        unit="x",
+        decimals=3,
+    ),
+    Metric(
+        "caption_updates",
+        "updates",
+        "messages with words of the caller that were not final yet",
+        unit="count",
+        worse=None,
+        aggregate="sum",
+    ),
+    Metric("caption_words_shown", "words shown", "words of the final texts", unit="words", worse=None, aggregate="sum"),
+    Metric(
+        "caption_changes",
+        "words changed",
+        "how often a word that was shown became another one, or was taken back",
+        unit="count",
+        aggregate="sum",
+    ),
 )
 
 _CONNECT = (
@@ -426,6 +500,23 @@ _USAGE = (
         aggregate="sum",
         decimals=1,
     ),
+    Metric(
+        "speech_characters",
+        "characters spoken",
+        "characters that a cascade sent to be spoken; null for one model",
+        unit="count",
+        worse=None,
+        aggregate="sum",
+    ),
+    Metric(
+        "speech_seconds",
+        "seconds spoken",
+        "seconds of sound that a cascade was given by its speech service",
+        unit="s",
+        worse=None,
+        aggregate="sum",
+        decimals=1,
+    ),
 )
 
 _COST = (
@@ -439,6 +530,7 @@ _COST = (
     _usd("cost_input_usd", "input cost", "input tokens outside the cache, all modalities"),
     _usd("cost_cached_usd", "cached input cost", "input tokens from the cache, all modalities"),
     _usd("cost_output_usd", "output cost", "output tokens, text and audio"),
+    _usd("cost_speech_usd", "speech cost", "what a cascade had spoken, by characters or by minutes of sound"),
     _usd("cost_transcription_usd", "transcription cost", "the transcription of the caller, by its own meters"),
 )
 
@@ -543,7 +635,20 @@ _RATES = (
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for group in (_LATENCY, _CONNECT, _TAKING, _DELIVERY, _SPEED, _HARNESS, _WORDS, _USAGE, _COST, _RATES)
+    for group in (
+        _LATENCY,
+        _STAGES,
+        _CAPTIONS,
+        _CONNECT,
+        _TAKING,
+        _DELIVERY,
+        _SPEED,
+        _HARNESS,
+        _WORDS,
+        _USAGE,
+        _COST,
+        _RATES,
+    )
     for metric in group
 }
 """Every metric by its name, in the order in which a report shows them."""

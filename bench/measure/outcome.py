@@ -14,6 +14,7 @@ from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import (
     ErrorInfo,
     InputCommitted,
+    InputTranscriptFailed,
     Malformed,
     ResponseEnded,
     ServerError,
@@ -25,8 +26,9 @@ from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.records import TurnStatus
 from bench.measure.replies import Reply
 from bench.measure.splits import is_half_answered
+from bench.measure.transcript import Heard
 
-__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "judge", "turn_ended"]
+__all__ = ["ANSWERED", "ERRORS", "STOPPED", "Outcome", "judge", "judge_transcription", "turn_ended"]
 
 ANSWERED: frozenset[TurnStatus] = frozenset({"ok", "interrupted"})
 """Statuses that count as answered: their latencies enter the percentiles; every other status is +infinity there."""
@@ -98,6 +100,25 @@ def judge(
     if outcome.status != "failed":
         outcome = _too_soon(turn, replies, outcome) if not split or talked_over else outcome
     return outcome if turn_ended(turn) else replace(outcome, stage=STOPPED)
+
+
+def judge_transcription(timeline: Timeline, turn: TurnFacts, entries: Sequence[Entry], heard: Heard) -> Outcome:
+    """The outcome of a turn of a session that only writes down: answered when all that was said is written."""
+    if heard.text is not None and turn_ended(turn) and turn.end != "error":
+        return Outcome("ok")
+    failed = next((e.signal for e in entries if isinstance(e.signal, InputTranscriptFailed)), None)
+    if failed is not None:
+        return replace(_from_error(failed.error), stage="transcription")
+    if turn.end == "reply_timeout":
+        outcome = _timed_out(timeline, turn, "no_reply", entries, [])
+        if outcome.error_kind == "timeout":
+            said = "the final text of what was said did not come in time"
+            return replace(outcome, error_code="transcription_timeout", error_message=said, stage="transcription")
+        return outcome
+    outcome = _of_unfinished(timeline, turn, entries, [], None, audio_expected=False)
+    if outcome.error_code == "empty_reply":
+        return Outcome("no_reply", "server", "no_transcription", "a part of what was said was not written down")
+    return outcome
 
 
 def _of_ended(answer: Reply, ended: ResponseEnded, *, audio_expected: bool) -> Outcome:

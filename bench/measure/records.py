@@ -37,6 +37,8 @@ class TurnRecord:
     caller: int
     turn: int
     step: int
+    step_id: str | None = None
+    """What the scenario calls the step (`id:`); null where it gave it no name."""
     scenario: str
     phase: str
     """In which the turn began; that of its call may be an earlier one."""
@@ -53,12 +55,16 @@ class TurnRecord:
     language: str
     accent: str
     voice: str
+    caller_kind: str | None = None
+    """Who speaks the recording: human, synthetic or unknown; null in a run of an older version."""
     condition: str | None
     cell: str | None = None
     """The cell of the scenario's matrix; null without one."""
     open_sessions: int | None
     talking_sessions: int | None
     manual: bool
+    session_type: str = "realtime"
+    """`transcription`: the session only writes down what it hears."""
     renewals: int = 0
     """How often its call had gone on in a new session when it began."""
     started_at: float
@@ -89,6 +95,16 @@ class TurnRecord:
     reply_heard_ms: float | None = None
     """End of speech -> the listener has heard the last reply sample."""
     leading_silence_ms: float | None = None
+    stt_ms: float | None = None
+    """The stages of a cascade, as its server tells them; null for one model. Words of the caller asked for -> here."""
+    llm_ttft_ms: float | None = None
+    """Answer asked for -> its first word."""
+    llm_sentence_ms: float | None = None
+    """First word -> something that can be spoken."""
+    tts_ttfb_ms: float | None = None
+    """Its sound asked for -> the first byte of it."""
+    cascade_own_ms: float | None = None
+    """What the cascade itself added to those four."""
     split_turn: bool | None = None
     """Whether the server took one utterance in as several; null in push to talk, and where nothing says so."""
     barge_in: bool | None = None
@@ -138,6 +154,21 @@ class TurnRecord:
     stall_ms: float | None = None
     longest_stall_ms: float | None = None
     underrun_ms: float | None = None
+
+    # captions, of a session that only writes down
+    caption_final_ms: float | None = None
+    word_shown_ms: float | None = None
+    """The median of the turn's words; those of all words are in `caption_words`."""
+    word_settled_ms: float | None = None
+    word_settled_worst_ms: float | None = None
+    caption_rtf: float | None = None
+    caption_updates: int | None = None
+    """Messages with words that were not final yet."""
+    caption_words_shown: int | None = None
+    caption_changes: int | None = None
+    """How often a word that was shown became another one, or went."""
+    caption_words: str | None = None
+    """For each word, as JSON: its end -> shown, and its end -> settled, in ms."""
 
     # words
     reference: str | None = None
@@ -190,6 +221,10 @@ class TurnRecord:
     transcription_in_audio: int | None = None
     transcription_out_text: int | None = None
     transcription_model: str | None = None
+    speech_characters: int | None = None
+    """Text that a cascade sent to be spoken; null for one model."""
+    speech_seconds: float | None = None
+    speech_model: str | None = None
     cost_usd: float | None = None
     """Null as soon as one billed meter has no known price or count; then `cost_partial_usd` holds the rest."""
     cost_partial_usd: float | None = None
@@ -200,6 +235,7 @@ class TurnRecord:
     cost_cached_usd: float | None = None
     cost_output_usd: float | None = None
     cost_transcription_usd: float | None = None
+    cost_speech_usd: float | None = None
 
     # rate limits, as the call knew them when the turn had ended
     rate_limit_requests_limit: float | None = None
@@ -271,6 +307,8 @@ class SessionRecord:
     """How often the call went on in a new session."""
     renewed_by: str | None = None
     """Why, with counts: `after`, `expiry`, `notice`; null without renewals."""
+    renewals_failed: int = 0
+    """Renewals that led to no session: the call failed with what went wrong, at the stage where it did."""
     renewals_resumed: int | None = None
     """Those in which the server went on with the context of the session before."""
     renewals_retold: int | None = None
@@ -338,6 +376,9 @@ class SessionRecord:
     other_transcription_in_text: int | None = None
     other_transcription_in_audio: int | None = None
     other_transcription_out_text: int | None = None
+    other_speech_characters: int | None = None
+    other_speech_seconds: float | None = None
+    other_speech_model: str | None = None
     other_cost_usd: float | None = None
     other_cost_partial_usd: float | None = None
     other_cost_unknown: str | None = None
@@ -346,6 +387,7 @@ class SessionRecord:
     other_cost_cached_usd: float | None = None
     other_cost_output_usd: float | None = None
     other_cost_transcription_usd: float | None = None
+    other_cost_speech_usd: float | None = None
     send_late_ms: float | None = None
     recv_lag_ms: float | None = None
     gap_ms: float | None = None

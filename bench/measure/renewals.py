@@ -36,6 +36,7 @@ def renewal_columns(timeline: Timeline, anchor: WallAnchor) -> dict[str, Any]:
     return {
         "renewals": len(found),
         "renewed_by": "; ".join(f"{by} x {count}" for by, count in reasons.most_common()) or None,
+        "renewals_failed": len(timeline.renewals) - len(found),
         "renewals_resumed": sum(each.resumed for each in found) if found else None,
         "renewals_retold": sum(each.retold for each in found) if found else None,
         "renew_ms": max(waits, default=None),

@@ -8,7 +8,7 @@ mishearing; then there is no hypothesis, only a `transcription_error`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bench.audio.playback import NS_PER_MS
@@ -100,7 +100,11 @@ def _error(items: _Transcripts, turn: TurnFacts, *, expected: bool, missing: int
 
 def add_transcriptions(finals: Iterable[InputTranscript]) -> TranscriptionUsage | None:
     """What was billed for transcriptions together: a count is None only where none of them said it."""
-    usages = [signal.usage for signal in finals if signal.usage is not None]
+    return add_usages([signal.usage for signal in finals if signal.usage is not None])
+
+
+def add_usages(usages: Sequence[TranscriptionUsage]) -> TranscriptionUsage | None:
+    """The sum of what was billed; None for nothing. A count is None only where none of them said it."""
     if not usages:
         return None
 

@@ -24,13 +24,15 @@ from bench.facts.signals import (
 from bench.facts.timeline import Entry, Timeline, TurnFacts
 from bench.measure.backchannels import backchannel_columns
 from bench.measure.bills import Columns, Spoken, cost_columns, cost_of, priced_model, server_model, usage_columns
+from bench.measure.captions import caption_columns
 from bench.measure.dead_air import dead_air_columns
 from bench.measure.expectations import graded
 from bench.measure.interruptions import interruption_columns
 from bench.measure.lateness import decisive_late_ms, gap_ms
+from bench.measure.legs import speech_columns, stage_columns
 from bench.measure.listening import heard as heard_reply
 from bench.measure.listening import replies_around
-from bench.measure.outcome import Outcome, judge
+from bench.measure.outcome import Outcome, judge, judge_transcription
 from bench.measure.rate_limits import limit_columns, quotas_known, told_of
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.renewals import renewals_before
@@ -74,21 +76,27 @@ def measure_but_words(
     answer, parts = _answer(timeline, turn, entries, replies, uses, cut_into=cut_into, split=bool(split))
     around = replies_around(timeline, turn)
     interruption = interruption_columns(timeline, turn, entries, around)
-    outcome = judge(
-        timeline,
-        turn,
-        entries,
-        replies,
-        answer,
-        audio_expected=timeline.audio_expected,
-        cut=cut_into is not None,
-        split=bool(split),
-        talked_over=interruption["talk_over_ms"] is not None,
+    heard = heard_in(entries, turn, expected=timeline.transcription_expected)
+    outcome = (
+        judge_transcription(timeline, turn, entries, heard)
+        if timeline.transcribes
+        else judge(
+            timeline,
+            turn,
+            entries,
+            replies,
+            answer,
+            audio_expected=timeline.audio_expected,
+            cut=cut_into is not None,
+            split=bool(split),
+            talked_over=interruption["talk_over_ms"] is not None,
+        )
     )
     outcome = with_tool_errors(outcome, turn, uses)
-    heard = heard_in(entries, turn, expected=timeline.transcription_expected)
     spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
+    spoken = spoken.as_told(replies)
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
+    own_model = timeline.transcription_model if timeline.transcription_expected else None
     return TurnRecord(
         **_identity(timeline, turn, wall_anchor, timeline.labels.model or server_model(known)),
         **_of_outcome(outcome),
@@ -100,10 +108,13 @@ def measure_but_words(
         **backchannel_columns(timeline, turn),
         split_turn=split,
         **_words(turn, heard),
-        **usage_columns(add_usage(replies), heard.usage),
+        **(caption_columns(turn, entries, heard) if timeline.transcribes else {}),
+        **stage_columns(parts),
+        **usage_columns(add_usage(replies), spoken.usage),
+        **speech_columns(replies),
         **cost_columns(cost),
         **limit_columns(told_of(quotas_known(timeline, known))),
-        transcription_model=timeline.transcription_model if timeline.transcription_expected else None,
+        transcription_model=spoken.model or own_model,
         **_harness(timeline, turn, entries),
     )
 
@@ -181,6 +192,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "caller": labels.caller,
         "turn": turn.index,
         "step": turn.step,
+        "step_id": turn.step_id,
         "scenario": labels.scenario,
         "phase": turn.phase,
         "phase_ended": turn.phase_ended,
@@ -194,11 +206,13 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "language": turn.language,
         "accent": turn.accent,
         "voice": turn.voice,
+        "caller_kind": turn.caller_kind,
         "condition": turn.condition,
         "cell": labels.cell,
         "open_sessions": turn.open_sessions,
         "talking_sessions": turn.talking_sessions,
         "manual": timeline.manual,
+        "session_type": "transcription" if timeline.transcribes else "realtime",
         "renewals": renewals_before(timeline, turn),
         "started_at": anchor.wall(turn.t0_ns),
         "ended_at": None if turn.ended_ns is None else anchor.wall(turn.ended_ns),

@@ -66,6 +66,18 @@ class TranscriptionMeters(Block):
             yield Complaint((), "has no price; allowed: tokens_usd_per_million, audio_usd_per_minute, or both")
 
 
+class SpeechMeters(Block):
+    """What speaking a text costs: by its characters, or by the minute of sound that comes of it."""
+
+    characters_usd_per_million: Usd | None = None
+    audio_usd_per_minute: Usd | None = None
+
+    def complaints(self) -> Iterator[Complaint]:
+        """A model without a price, or with two."""
+        if (self.characters_usd_per_million is None) == (self.audio_usd_per_minute is None):
+            yield Complaint((), "needs one price: characters_usd_per_million or audio_usd_per_minute")
+
+
 class _Sourced(Block):
     aliases: tuple[str, ...] = ()
     source: Text = Field(description="Where the prices were read.", examples=["our contract"])
@@ -94,6 +106,10 @@ class TranscriptionRates(_Sourced, TranscriptionMeters):
     """The prices of one transcription model."""
 
 
+class SpeechRates(_Sourced, SpeechMeters):
+    """The prices of one model that speaks."""
+
+
 class PriceBook(Block):
     """One dated reading of price lists. `label` is printed wherever a price of this book is shown."""
 
@@ -104,10 +120,15 @@ class PriceBook(Block):
     label: str | None = None
     models: dict[str, Rates] = Field(default_factory=dict)
     transcription: dict[str, TranscriptionRates] = Field(default_factory=dict)
+    speech: dict[str, SpeechRates] = Field(default_factory=dict)
 
     def complaints(self) -> Iterator[Complaint]:
         """Names and aliases that are listed twice."""
-        for block, entries in (("models", self.models), ("transcription", self.transcription)):
+        for block, entries in (
+            ("models", self.models),
+            ("transcription", self.transcription),
+            ("speech", self.speech),
+        ):
             seen: set[str] = set()
             for key, entry in entries.items():
                 for name in (key, *entry.aliases):
@@ -144,6 +165,28 @@ class Books(Block):
             return rates.transcription
         name = self.transcription_as or transcription_model
         return next(filter(None, (_listed(book.transcription, name) for book in self.parts)), None)
+
+    def transcription_book_of(self, model: str | None, transcription_model: str | None) -> PriceBook | None:
+        """The book that `transcription` takes its meters from."""
+        rates = self.rates(model)
+        if self.transcription_as is None and rates is not None and rates.transcription is not None:
+            return self.book_of(model)
+        name = self.transcription_as or transcription_model
+        return next((book for book in self.parts if _listed(book.transcription, name) is not None), None)
+
+    def speech(self, speech_model: str | None) -> SpeechRates | None:
+        """What speaking costs with `speech_model` (exact name or alias); None when no book lists it."""
+        return next(filter(None, (_listed(book.speech, speech_model) for book in self.parts)), None)
+
+    def book_of_speech(self, speech_model: str | None) -> PriceBook | None:
+        """The book that `speech` takes its rates from."""
+        return next((book for book in self.parts if _listed(book.speech, speech_model)), None)
+
+    def why_speech_unpriced(self, speech_model: str | None) -> str:
+        """Why what was spoken has no price."""
+        if speech_model is None:
+            return "no price for the speech model, whose name is not known"
+        return f"no price for the speech model '{speech_model}'"
 
     def why_unpriced(self, model: str | None) -> str | None:
         """One line that says why `model` has no price and what to do; None when it has one."""

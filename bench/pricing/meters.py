@@ -1,6 +1,7 @@
 """What is counted and charged, meter by meter: names, units, and the rate of each in a price book's entry.
 
 In: the `Rates` of a model and those of its transcription. Out: USD for one unit of each meter, or None.
+What a cascade spoke has a meter of characters and one of minutes, of which a model has the price of one.
 Trap: input meters are of tokens *outside* the cache; cached tokens have meters of their own. A transcription has meters
 of tokens and one of minutes, and a server reports one or the other.
 """
@@ -10,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.pricing.book import Rates, TranscriptionMeters
+from bench.pricing.book import Rates, SpeechMeters, TranscriptionMeters
 from bench.pricing.price import Side
 
 Kind = Literal["text", "audio", "image"]
-Of = Literal["model", "transcription", "session"]
+Of = Literal["model", "transcription", "speech", "session"]
 _MILLION = 1_000_000
 
 
@@ -24,19 +25,19 @@ class Meter:
 
     name: str
     of: Of
-    unit: Literal["tokens", "minutes"] = "tokens"
+    unit: Literal["tokens", "minutes", "characters"] = "tokens"
     kind: Kind | None = None
     side: Side | None = None
 
     @property
     def per(self) -> str:
         """What its rate is for."""
-        return "1M tokens" if self.unit == "tokens" else "minute"
+        return "minute" if self.unit == "minutes" else f"1M {self.unit}"
 
     @property
     def rate_scale(self) -> int:
         """Units that a printed rate is for."""
-        return _MILLION if self.unit == "tokens" else 1
+        return 1 if self.unit == "minutes" else _MILLION
 
 
 MODEL_METERS = (
@@ -55,13 +56,24 @@ TRANSCRIPTION_METERS = (
     Meter("transcription text output", "transcription", kind="text", side="output"),
     Meter("transcription minutes", "transcription", unit="minutes"),
 )
+SPEECH_METERS = (
+    Meter("speech characters", "speech", unit="characters"),
+    Meter("speech minutes", "speech", unit="minutes"),
+)
 SESSION_METER = Meter("session minutes", "session", unit="minutes")
-METERS = (*MODEL_METERS, *TRANSCRIPTION_METERS, SESSION_METER)
+METERS = (*MODEL_METERS, *TRANSCRIPTION_METERS, *SPEECH_METERS, SESSION_METER)
 """In the order of a bill."""
 
 
-def usd_per_unit(meter: Meter, rates: Rates | None, spoken: TranscriptionMeters | None) -> float | None:
-    """USD for one token or one minute of `meter`; None when the book does not say."""
+def usd_per_unit(
+    meter: Meter, rates: Rates | None, spoken: TranscriptionMeters | None, speech: SpeechMeters | None = None
+) -> float | None:
+    """USD for one token, character or minute of `meter`; None when the book does not say."""
+    if meter.of == "speech":
+        per_million = None if speech is None else speech.characters_usd_per_million
+        per_minute = None if speech is None else speech.audio_usd_per_minute
+        by_characters = None if per_million is None else per_million / _MILLION
+        return by_characters if meter.unit == "characters" else per_minute
     if meter.of == "session":
         return None if rates is None else rates.session_usd_per_minute
     if meter.of == "transcription" and meter.unit == "minutes":

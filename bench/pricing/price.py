@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.facts.signals import ReplyStatus, TranscriptionUsage, Usage
-from bench.pricing.book import Rates, TokenMeters, TokenPrices, TranscriptionMeters
+from bench.pricing.book import Rates, SpeechMeters, TokenMeters, TokenPrices, TranscriptionMeters
 
 Side = Literal["input", "cached", "output"]
 SIDES: tuple[Side, ...] = ("input", "cached", "output")
@@ -30,6 +30,7 @@ METER_WITHOUT_PRICE = "a used transcription meter has no price"
 PRICED_BY_MINUTE = "the transcription was reported in tokens and is priced by the minute"
 PRICED_BY_TOKENS = "the transcription was reported in seconds and is priced by tokens"
 _PRICE_REASONS = ("no price", "the model is not known", METER_WITHOUT_PRICE, PRICED_BY_MINUTE, PRICED_BY_TOKENS)
+UNCOUNTED_SPEECH = "what was spoken was not counted"
 CACHE_TAKEN_AS_TEXT = "cached tokens were given as one total and taken as text"
 
 
@@ -81,11 +82,51 @@ class Cost:
     cached_usd: float | None = None
     output_usd: float | None = None
     transcription_usd: float | None = None
+    speech_usd: float | None = None
+    """What was spoken by a service of its own."""
     unknown: tuple[Unknown, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 NO_COST = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a service of its own was given to speak, and what came of it; None is "not known"."""
+
+    model: str | None
+    characters: float | None
+    seconds: float | None
+
+
+def with_speech(cost: Cost, speech: Speech | None, rates: SpeechMeters | None, unpriced: str) -> Cost:
+    """`cost` and what was spoken; `unpriced` says why there are no rates."""
+    if speech is None:
+        return cost
+    usd, why = _speech(speech, rates, unpriced)
+    if usd is None:
+        lack = Unknown("speech", why)
+        return replace(cost, total_usd=None, unknown=(*cost.unknown, lack), notes=(*cost.notes, why))
+    return replace(
+        cost,
+        total_usd=None if cost.total_usd is None else cost.total_usd + usd,
+        known_usd=(cost.known_usd or 0.0) + usd,
+        speech_usd=usd,
+    )
+
+
+def _speech(speech: Speech, rates: SpeechMeters | None, unpriced: str) -> tuple[float | None, str]:
+    """USD, or why they are not known."""
+    if rates is None:
+        return None, unpriced
+    if rates.characters_usd_per_million is not None:
+        if speech.characters is None:
+            return None, UNCOUNTED_SPEECH
+        return speech.characters * rates.characters_usd_per_million / _MILLION, ""
+    if speech.seconds is None or rates.audio_usd_per_minute is None:
+        return None, UNCOUNTED_SPEECH
+    return speech.seconds / 60 * rates.audio_usd_per_minute, ""
 
 
 @dataclass(slots=True)
@@ -133,8 +174,8 @@ def price_turn(
     """Price one turn: sum over text, audio, image of (in - cached) * p_in + cached * p_cached + out * p_out.
 
     `usage` is that of one response that was delivered, or the bills of all. `transcribed` says that the caller was
-    transcribed, so that a missing `transcription` usage is a missing meter and not nothing to pay. The two sentences
-    say why there are no rates, where there are none.
+    transcribed, so that a missing `transcription` usage is a missing meter and not nothing to pay, unless the whole
+    session is billed by the minute. The two sentences say why there are no rates, where there are none.
     """
     bills = [Bill(usage)] if usage is None or isinstance(usage, Usage) else usage
     sums = _Sums()
@@ -142,10 +183,10 @@ def price_turn(
         _add(sums, bill, rates, unpriced, _silence(bills))
     unknown = list(sums.unknown)
     spoken: float | None = None
-    if transcription is not None or transcribed:
+    by_minute = rates is not None and rates.tokens_usd_per_million is None
+    if transcription is not None or (transcribed and not by_minute):
         spoken, why = _transcription(transcription, transcription_rates, unpriced_transcription)
         unknown += [Unknown("transcription", why)] if why else []
-    by_minute = rates is not None and rates.tokens_usd_per_million is None
     parts = [] if not bills or by_minute else [sums.side(side) for side in SIDES]
     known_usd = sum(sums.usd.values()) + (spoken or 0.0)
     complete = not unknown and not by_minute and bool(bills or spoken is not None)

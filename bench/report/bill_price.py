@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.pricing.book import Books, Rates, TranscriptionMeters
+from bench.pricing.book import Books, Rates, SpeechMeters, TranscriptionMeters
 from bench.pricing.meters import METERS, MODEL_METERS, usd_per_unit
 from bench.pricing.price import (
     ALL_TOKENS,
@@ -22,7 +22,7 @@ from bench.pricing.price import (
     Unknown,
     no_price_for,
 )
-from bench.report.bill_usage import COLUMN, MODEL, SESSION, TRANSCRIPTION, RunUsage, Sold, Usage
+from bench.report.bill_usage import COLUMN, MODEL, SESSION, SPEECH, TRANSCRIPTION, RunUsage, Sold, Usage
 from bench.report.stats import Codes, Floats
 from bench.report.view import Mask
 
@@ -130,7 +130,8 @@ def price(usage: Usage, books_of: BooksOf, *, transcribed: bool = True) -> Price
         mine, books = usage.sold_of == group, books_of(sold.target)
         model = priced_as(sold, books)
         rates, spoken = books.rates(model), books.transcription(model, sold.transcription_model)
-        rate = np.array([_rate(meter_rate) for meter_rate in _rates(rates, spoken)])
+        speech = books.speech(sold.speech_model)
+        rate = np.array([_rate(meter_rate) for meter_rate in _rates(rates, spoken, speech)])
         rates_of.append(rate)
         used = usage.quantities * mine[:, None]
         if rates is not None and rates.tokens_usd_per_million is None:
@@ -145,6 +146,8 @@ def price(usage: Usage, books_of: BooksOf, *, transcribed: bool = True) -> Price
                     _note(lacks, unknown, where)
             else:
                 used[:, TRANSCRIPTION] = 0.0
+            for unknown, where in _lacking_speech(used, speech, sold, books):
+                _note(lacks, unknown, where)
         usd += used * np.nan_to_num(rate)
         charged += used
     return Priced(usd, charged, lacks, by_minute, usage.billed | by_minute, tuple(rates_of), usage.sold_of)
@@ -167,8 +170,10 @@ def _any_meter(masks: Mask) -> Mask:
     return found
 
 
-def _rates(rates: Rates | None, spoken: TranscriptionMeters | None) -> Iterator[float | None]:
-    return (usd_per_unit(meter, rates, spoken) for meter in METERS)
+def _rates(
+    rates: Rates | None, spoken: TranscriptionMeters | None, speech: SpeechMeters | None
+) -> Iterator[float | None]:
+    return (usd_per_unit(meter, rates, spoken, speech) for meter in METERS)
 
 
 def _rate(value: float | None) -> float:
@@ -200,6 +205,17 @@ def _lacking_model(
     for place, meter in enumerate(MODEL_METERS):
         if np.isnan(rate[place]):
             yield Unknown(meter.name, no_price_for(meter.name)), used[:, place] > 0
+
+
+def _lacking_speech(
+    used: Floats, speech: SpeechMeters | None, sold: Sold, books: Books
+) -> Iterator[tuple[Unknown, Mask]]:
+    """What was spoken and has no price; takes out of `used` the unit in which it is not charged."""
+    if speech is None:
+        yield Unknown("speech", books.why_speech_unpriced(sold.speech_model)), _any_meter(used[:, SPEECH] > 0)
+    else:
+        by_characters = speech.characters_usd_per_million is not None
+        used[:, SPEECH.stop - 1 if by_characters else SPEECH.start] = 0.0
 
 
 def _lacking_words(

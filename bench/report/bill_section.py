@@ -92,13 +92,13 @@ def _tokens(tokens: int | None) -> str:
 
 
 def _quantity(meter: BillMeter) -> str:
-    return f"{number(meter.quantity, 0 if meter.unit == 'tokens' else 2)} {meter.unit}"
+    return f"{number(meter.quantity, 2 if meter.unit == 'minutes' else 0)} {meter.unit}"
 
 
 def _rate(meter: BillMeter) -> str:
     if meter.rate_usd is None:
         return "no known price" if meter.usd is None else "several rates"
-    return f"{usd_rate(meter.rate_usd)} {'per 1M' if meter.unit == 'tokens' else 'a minute'}"
+    return f"{usd_rate(meter.rate_usd)} {'a minute' if meter.unit == 'minutes' else 'per 1M'}"
 
 
 def _unit_row(unit: UnitPrice) -> Row:

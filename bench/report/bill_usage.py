@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.pricing.meters import METERS, MODEL_METERS, SESSION_METER, TRANSCRIPTION_METERS
+from bench.pricing.meters import METERS, MODEL_METERS, SESSION_METER, SPEECH_METERS, TRANSCRIPTION_METERS
 from bench.pricing.price import ALL_TOKENS, CACHE_TAKEN_AS_TEXT, MOST_SECONDS, MOST_TOKENS, Unknown, lacks_a_price
 from bench.report.stats import Codes, Floats
 from bench.report.view import Columns, Mask, codes_of
@@ -23,6 +23,7 @@ COLUMN = {meter.name: place for place, meter in enumerate(METERS)}
 """The column of each meter in `Usage.quantities`."""
 MODEL = slice(0, len(MODEL_METERS))
 TRANSCRIPTION = slice(len(MODEL_METERS), len(MODEL_METERS) + len(TRANSCRIPTION_METERS))
+SPEECH = slice(TRANSCRIPTION.stop, TRANSCRIPTION.stop + len(SPEECH_METERS))
 SESSION = COLUMN[SESSION_METER.name]
 UNSAID = "the server reported no usage"
 _MINUTES = COLUMN["transcription minutes"]
@@ -36,6 +37,7 @@ class Sold:
     model: str | None
     server_model: str | None
     transcription_model: str | None
+    speech_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def _usage(frame: pd.DataFrame, prefix: str, server_model: pd.Series, transcript
     quantities = np.zeros((len(frame), len(METERS)))
     quantities[:, MODEL] = _model(column, as_text.to_numpy(dtype=np.bool_))
     quantities[:, TRANSCRIPTION] = _transcription(column)
+    quantities[:, SPEECH] = _speech(column)
     # A count that cannot be is named in `cost_unknown` and never charged.
     quantities[(quantities < 0) | (quantities > MOST_TOKENS)] = 0.0
     quantities[quantities[:, _MINUTES] > MOST_SECONDS / 60, _MINUTES] = 0.0
@@ -135,14 +138,16 @@ def _usage(frame: pd.DataFrame, prefix: str, server_model: pd.Series, transcript
     # A model that is billed by the minute has no token counts, and its rows do not say so: they lack nothing.
     silent = responses & ~said & ~known & np.array([not each for each in gaps], dtype=np.bool_)[gap_of]
     gaps, gap_of = _with_silence(gaps, gap_of, silent)
-    sold_of, sold = _sold(frame["target"], frame["model"], server_model, transcription_model)
+    speech_model = frame[f"{prefix}speech_model"]
+    sold_of, sold = _sold(frame["target"], frame["model"], server_model, transcription_model, speech_model)
     return Usage(quantities, billed, gaps, gap_of, sold, sold_of)
 
 
 _COUNTS = (*(f"{side}_{kind}" for kind in KINDS for side in ("in", "in_cached")), "out_text", "out_audio")
 _TOTALS = ("in_total", "out_total", "out_reasoning")
 _SPOKEN = ("transcription_seconds", "transcription_in_text", "transcription_in_audio", "transcription_out_text")
-_USED = (*_COUNTS, *_TOTALS, *_SPOKEN, "cost_usd", "cost_partial_usd")
+_SPEECH = ("speech_characters", "speech_seconds")
+_USED = (*_COUNTS, *_TOTALS, *_SPOKEN, *_SPEECH, "cost_usd", "cost_partial_usd")
 
 
 def _model(column: Columns, as_text: Mask) -> Floats:
@@ -165,6 +170,10 @@ def _model(column: Columns, as_text: Mask) -> Floats:
 def _transcription(column: Columns) -> Floats:
     tokens = [np.nan_to_num(column[f"transcription_{name}"]) for name in ("in_text", "in_audio", "out_text")]
     return np.column_stack([*tokens, np.nan_to_num(column["transcription_seconds"]) / 60])
+
+
+def _speech(column: Columns) -> Floats:
+    return np.column_stack([np.nan_to_num(column["speech_characters"]), np.nan_to_num(column["speech_seconds"]) / 60])
 
 
 def _gaps(column: pd.Series) -> tuple[Codes, tuple[tuple[Unknown, ...], ...]]:

@@ -17,6 +17,8 @@ class Cell:
     value: str
     under: str = ""
     bad: bool = False
+    heat: int | None = None
+    """How strong its colour is, 0 to 100, in a table of which the highest has 100."""
 
 
 @dataclass(frozen=True, slots=True)

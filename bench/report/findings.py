@@ -14,12 +14,14 @@ from pydantic import Field
 
 from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
+from bench.report.findings_captions import Captions
 from bench.report.findings_ceiling import CeilingReport
-from bench.report.findings_groups import Groups
+from bench.report.findings_groups import Groups, HeatMap
 from bench.report.findings_headroom import Headroom
 from bench.report.findings_long_calls import LongCalls
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
+from bench.report.findings_previous import Previous
 from bench.report.findings_targets import TargetsReport
 from bench.report.findings_tasks import Tasks
 from bench.report.findings_thresholds import ThresholdResult
@@ -580,8 +582,13 @@ class Findings(Part):
     taking: list[Rate] = Field(default_factory=list)
     """Shares of turn taking; empty where nobody spoke into a reply."""
     latency_cuts: LatencyCuts | None = None
+    previous: Previous | None = None
+    """What changed since the run of the same scenario and target before this one, where it lies beside it."""
     groups: list[Groups] = Field(default_factory=list)
+    heat_maps: list[HeatMap] = Field(default_factory=list)
+    """Conditions by accents, where the run has several of both."""
     tasks: Tasks = Field(default_factory=Tasks)
+    captions: Captions = Field(default_factory=Captions)
     long_calls: LongCalls = Field(default_factory=LongCalls)
     targets: TargetsReport | None = None
     """Targets side by side; None in a run with one."""

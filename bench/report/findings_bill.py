@@ -16,7 +16,7 @@ class BillMeter(Part):
     """One meter over the whole run, warm-up and what belongs to no turn included."""
 
     name: str
-    unit: Literal["tokens", "minutes"]
+    unit: Literal["tokens", "minutes", "characters"]
     quantity: float
     rate_usd: float | None = None
     """USD per million tokens, or per minute; None where it is not known, or models with several rates were called."""

@@ -36,3 +36,21 @@ class Groups(Part):
     metric: str
     metric_title: str
     rows: list[GroupRow] = Field(default_factory=list)
+
+
+class HeatField(Part):
+    """A condition met by an accent."""
+
+    figure: Figure
+    turns: int
+
+
+class HeatMap(Part):
+    """One figure for each condition (rows) and accent (columns)."""
+
+    metric: str
+    title: str
+    unit: str
+    rows: list[str]
+    columns: list[str]
+    fields: list[list[HeatField]]

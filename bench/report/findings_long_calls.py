@@ -14,6 +14,8 @@ class LongCalls(Part):
     renewed: int = 0
     """Calls that went on in at least one new session."""
     renewals: int = 0
+    failed: int = 0
+    """Renewals that led to no session; each ended its call."""
     by: dict[str, int] = Field(default_factory=dict)
     """Renewals by what made them due: `after`, `expiry`, `notice`."""
     resumed: int = 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bench.report.document import Column, Row, Section, Table, row
+import math
+from dataclasses import replace
+
+from bench.report.document import Cell, Column, Row, Section, Table, row
 from bench.report.figure_cell import NEVER, figure_cell
 from bench.report.findings import Summary
-from bench.report.findings_groups import GroupRow, Groups
-from bench.report.phrases import number, percent
+from bench.report.findings_groups import GroupRow, Groups, HeatField, HeatMap
+from bench.report.phrases import capital, number, percent
 
 SAID = (
     "The same run in parts. The calls of a matrix are made side by side, so that what drifts meets each cell alike. "
@@ -16,7 +19,38 @@ SAID = (
 
 def groups_section(summary: Summary) -> Section:
     """A table for each column in which the run has parts."""
-    return Section("groups", "Conditions", tuple(_table(found) for found in summary.groups), (SAID,))
+    tables = (*(_table(found) for found in summary.groups), *map(_heat, summary.heat_maps))
+    return Section("groups", "Conditions", tables, (SAID,))
+
+
+def _heat(found: HeatMap) -> Table:
+    """The page colours it: the highest value most."""
+    values = [field.figure.value for fields in found.fields for field in fields]
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    most = max(known, default=0.0)
+    # A wait is never near 0: its colour goes from the shortest to the longest.
+    least = min(known, default=0.0) if found.unit == "ms" else 0.0
+    rows = tuple(
+        row(name, *(_field(found, field, least, most) for field in fields))
+        for name, fields in zip(found.rows, found.fields, strict=True)
+    )
+    return Table(
+        f"{capital(found.title)}, condition by accent{', ms' if found.unit == 'ms' else ''}",
+        tuple(Column(name) for name in found.columns),
+        rows,
+        "Condition",
+        notes=("Ranges are 95 % intervals; a field of few turns has a wide one.",),
+    )
+
+
+def _field(found: HeatMap, field: HeatField, least: float, most: float) -> Cell:
+    cell, value = figure_cell(field.figure, number if found.unit == "ms" else percent), field.figure.value
+    under = f"{cell.under} · n={field.turns:,}" if cell.under else f"n={field.turns:,}"
+    heat = None
+    if value is not None:
+        share = (value - least) / (most - least) if most > least else 0.0
+        heat = round(100 * min(1.0, share)) if math.isfinite(value) else 100
+    return replace(cell, under=under, heat=heat)
 
 
 def _table(found: Groups) -> Table:

@@ -19,7 +19,7 @@ from bench.report.view import Mask, View, codes_of, equals, truth
 
 HIGH_TAIL: Final = (50.0, 90.0, 95.0, 99.0)
 LOW_TAIL: Final = (50.0, 10.0, 5.0, 1.0)
-CUTS = ("step", "target", "accent", "voice", "language", "condition")
+CUTS = ("step", "target", "accent", "voice", "caller_kind", "language", "condition")
 IN_ORDER = ("step",)
 """Cuts whose rows stand in their own order; others begin with the slowest."""
 MOST_CUT_ROWS = 20
@@ -27,8 +27,20 @@ MOST_CUT_ROWS = 20
 
 def metric_rows(view: View) -> list[MetricRow]:
     """A row for each metric of a group that has a value, or should have had one and nobody answered."""
-    rows = [_row(view, metric, group) for group in GROUPS for metric in METRICS.values() if metric.group == group]
+    unasked = unasked_groups(view)
+    groups = [group for group in GROUPS if group not in unasked]
+    rows = [_row(view, metric, group) for group in groups for metric in METRICS.values() if metric.group == group]
     return [row for row in rows if row is not None]
+
+
+def unasked_groups(view: View) -> frozenset[str]:
+    """Groups of metrics that say nothing of this run: none waits for a reply where nobody asked for one."""
+    return frozenset({"latency", "taking", "delivery", "rates"}) if only_transcribes(view) else frozenset()
+
+
+def only_transcribes(view: View) -> bool:
+    """Whether no turn of the run had a reply to wait for: its sessions only write down what they hear."""
+    return bool(len(view.turns)) and bool(equals(view.turns, "session_type", "transcription").all())
 
 
 def latency_cuts(view: View, metric: Metric | None) -> LatencyCuts | None:

@@ -21,11 +21,13 @@ def long_calls(view: View) -> LongCalls:
     sessions = view.sessions[view.calls_measured]
     expired = equals(view.sessions, "error_code", EXPIRED) & view.calls_measured
     renewals = sessions["renewals"].fillna(0).astype(int) if "renewals" in sessions else None
-    if not expired.any() and (renewals is None or not renewals.any()):
+    failed = int(sessions["renewals_failed"].fillna(0).sum()) if "renewals_failed" in sessions else 0
+    if not expired.any() and not failed and (renewals is None or not renewals.any()):
         return LongCalls()
     found = LongCalls(calls=len(sessions), expired=share(view, "expired_rate").rate())
     if renewals is None:
         return found
+    found.failed = failed
     reasons: Counter[str] = Counter()
     for said in sessions["renewed_by"].dropna():
         for part in str(said).split("; "):

@@ -31,6 +31,7 @@ def long_calls_section(summary: Summary) -> Section:
             "Calls ended by the server's limit", ended, f"{of(found.expired)} (session_expired)", metric="expired_rate"
         ),
         row("Calls that were renewed", percent(found.renewed / found.calls), f"{found.renewed:,} of {found.calls:,}"),
+        *([row("Renewals that failed, and ended their call", "", f"{found.failed:,}")] if found.failed else []),
         *_renewals(found),
     ]
     if found.lifetime_s is not None:

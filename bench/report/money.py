@@ -24,6 +24,7 @@ METERS = (
         "Transcription",
         ("transcription_in_text", "transcription_in_audio", "transcription_out_text"),
     ),
+    ("cost_speech_usd", "Speech", ()),
 )
 USAGE = (*(column for _, _, columns in METERS for column in columns), "transcription_seconds")
 

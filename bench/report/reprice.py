@@ -18,7 +18,7 @@ from bench.pricing.book import load_book
 from bench.pricing.meters import METERS, MODEL_METERS
 from bench.pricing.price import ALL_TOKENS, Side, Unknown
 from bench.report.bill_price import Priced, PricedRun, price_run
-from bench.report.bill_usage import TRANSCRIPTION, Usage, usage_of
+from bench.report.bill_usage import SPEECH, TRANSCRIPTION, Usage, usage_of
 from bench.report.stats import Floats
 from bench.report.view import Mask
 from bench.store.manifest import UsedPriceBook
@@ -92,12 +92,15 @@ def _columns(priced: Priced, usage: Usage, answered: Mask) -> dict[str, pd.Serie
     sides = {side: _side(priced, side, answered) for side in _SIDES}
     spoken = usage.quantities[:, TRANSCRIPTION].any(axis=1) & ~_lacks(priced, ("transcription",))
     words = np.where(spoken & ~priced.by_minute, priced.usd[:, TRANSCRIPTION].sum(axis=1), np.nan)
+    said = usage.quantities[:, SPEECH].any(axis=1) & ~_lacks(priced, ("speech",))
+    speech = np.where(said & ~priced.by_minute, priced.usd[:, SPEECH].sum(axis=1), np.nan)
     unknown = _said(priced.lacks, len(total))
     numbers = {
         "cost_usd": total,
         "cost_partial_usd": np.where(np.isnan(total), known, np.nan),
         **{f"cost_{side}_usd": values for side, values in sides.items()},
         "cost_transcription_usd": words,
+        "cost_speech_usd": speech,
     }
     return {name: pd.Series(values) for name, values in numbers.items()} | {
         "cost_unknown": pd.Series(unknown, dtype="string"),

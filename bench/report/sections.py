@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bench.measure.metrics import GROUPS, METRICS, Group
 from bench.report.bill_section import cost_section
+from bench.report.captions_section import captions_section
 from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
 from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary, WordRow
@@ -32,6 +33,7 @@ from bench.report.phrases import (
     percent,
     seconds,
 )
+from bench.report.previous_section import previous_section
 from bench.report.recorded_section import recorded_section
 from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
@@ -50,8 +52,12 @@ CONNECTING = (
     "counts from the moment at which the session is ready."
 )
 TAKING = (
-    "From the acoustic onset of the caller's interruption, over all turns that cut into a reply, answered or not. A "
-    "reply stops with the last sample that the caller hears."
+    "What an interruption does counts from its acoustic onset, over all turns that cut into a reply, answered or not. "
+    "A reply stops with the last sample that the caller hears."
+)
+DEAD_AIR = (
+    "Dead air is silence on the line from the caller's last word until the reply has been heard to its end, over "
+    "answered turns: the wait for it, its stalls and the waits for tools."
 )
 SPEECH = "What a listener with a jitter buffer hears of the reply, and how fast it comes."
 WORDS = (
@@ -75,7 +81,9 @@ def sections(summary: Summary) -> list[Section]:
         phases_section(summary),
         ceiling_section(summary),
         thresholds_section(summary),
+        previous_section(summary),
         _turns(summary),
+        captions_section(summary, _percentiles(summary, "captions")),
         _latency(summary),
         _slowest(summary),
         recorded_section(summary),
@@ -228,7 +236,9 @@ def _latency(summary: Summary) -> Section:
     tables = (
         (_cut(cuts.title, name, rows, cuts.not_shown.get(name)) for name, rows in cuts.cuts.items()) if cuts else ()
     )
-    return Section("latency", "Latency", (*_percentiles(summary, "latency"), *tables), (LATENCY,))
+    return Section(
+        "latency", "Latency", (*_percentiles(summary, "latency"), *_percentiles(summary, "stages"), *tables), (LATENCY,)
+    )
 
 
 def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -> Table:
@@ -243,13 +253,18 @@ def _cut(title: str, name: str, cuts: list[LatencyCut], not_shown: int | None) -
         for each in cuts
     )
     return Table(
-        f"{capital(title)} by {name}, ms{'' if name in IN_ORDER else ', slowest median first'}",
+        f"{capital(title)} by {_cut_name(name)}, ms{'' if name in IN_ORDER else ', slowest median first'}",
         (Column("p50"), Column("p95"), Column("n"), Column("unanswered")),
         barred(rows, [each.p50 for each in cuts]),
-        capital(name),
+        capital(_cut_name(name)),
         notes=(f"{not_shown:,} faster ones are not shown.",) if not_shown else (),
         bars="usual",
     )
+
+
+def _cut_name(column: str) -> str:
+    """What a reader calls a column whose values rows are told apart by."""
+    return {"caller_kind": "kind of caller"}.get(column, column)
 
 
 def _slowest(summary: Summary) -> Section:
@@ -266,15 +281,21 @@ def _slowest(summary: Summary) -> Section:
     )
     columns = (Column("turn"), Column("fixture", text=True), Column("open calls"), Column("milestones", text=True))
     title = "The slowest turns: milestones in ms since the end of the caller's speech"
-    return Section("slowest", "Slowest turns", (Table(title, columns, rows, "Call", folded=True),) if rows else ())
+    table = Table(title, columns, rows, "Call", folded=True)
+    if not rows:
+        return Section("slowest", "Slowest turns")
+    slowest = summary.charts.slowest[0]
+    said = f"Every event of a call, with its times: bench events RUN {slowest.session_id} --turn {slowest.turn + 1}"
+    return Section("slowest", "Slowest turns", (table,), (said,))
 
 
 def _taking(summary: Summary) -> Section:
     rows = tuple(map(_rate, summary.taking))
     shares = Table("Who spoke into whom", _SHARE, rows, "What", "WHO SPOKE INTO WHOM", (RANGES,))
-    measured = _percentiles(summary, "taking")
-    tables = (*measured, *((shares,) if rows else ()))
-    return Section("taking", "Turn taking", tables, (TAKING,) if measured else ())
+    tables = (*_percentiles(summary, "taking"), *((shares,) if rows else ()))
+    names = {found.name for found in summary.metrics}
+    said = ((DEAD_AIR,) if "dead_air_ms" in names else ()) + ((TAKING,) if "barge_in_stop_ms" in names else ())
+    return Section("taking", "Turn taking", tables, said)
 
 
 def _speech(summary: Summary) -> Section:
@@ -330,11 +351,11 @@ def _word_cut(name: str, cut: list[WordRow], not_shown: int | None) -> Table:
         rows.append(row(each.name, _percent(each.wer, each.interval), *shown, percent(each.wer_raw)))
     others = (Column(title, brief=False) for title in ("words", "wrong", "lost", "added", "raw WER"))
     return Table(
-        f"WER by {name}",
+        f"WER by {_cut_name(name)}",
         (Column("WER"), Column("turns", "turns"), *others),
         barred(rows, [each.wer for each in cut]),
-        capital(name),
-        heading=f"WER BY {name.upper()}" if name in {"accent", "voice"} else "",
+        capital(_cut_name(name)),
+        heading=f"WER BY {_cut_name(name).upper()}" if name in {"accent", "voice", "caller_kind"} else "",
         notes=(f"{not_shown:,} more with a lower rate are not shown; turns.csv has every turn.",) if not_shown else (),
         most=BRIEF_ROWS,
         bars="usual",

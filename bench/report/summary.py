@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.measure.metrics import METRICS
 from bench.measure.outcome import ANSWERED
 from bench.report.bill import bill
+from bench.report.captions import captions
 from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
 from bench.report.findings import (
@@ -34,12 +35,14 @@ from bench.report.goodput import broken_counts
 from bench.report.groups import groups
 from bench.report.headroom import headroom
 from bench.report.health import calibration_of, health, peak_open
+from bench.report.heat import heat_maps
 from bench.report.latency import latency_cuts, metric_rows
 from bench.report.long_calls import long_calls
 from bench.report.money import cost
 from bench.report.objectives import objectives
 from bench.report.phases import phases_report
 from bench.report.phrases import capital
+from bench.report.previous import previous
 from bench.report.protocol import protocol
 from bench.report.recorded_section import recorded
 from bench.report.recordings import recordings_report
@@ -104,9 +107,12 @@ def summarise(run: Run, again: Repriced | None = None) -> Summary:
         **recorded(view),
         reply_words=reply_words(view),
         latency_cuts=latency_cuts(view, headline(view)),
+        previous=None if again is not None else previous(run),
         groups=groups(view, good),
+        heat_maps=heat_maps(view),
         tasks=tasks(view),
         long_calls=long_calls(view),
+        captions=captions(view),
         targets=targets_report(view),
         phases=phases_report(view, good),
         ceiling=ceiling(view),

@@ -86,7 +86,7 @@ def _fitting(table: Table, width: int) -> tuple[list[int], bool]:
     """
     brief = [place for place, column in enumerate(table.columns) if column.brief]
     quoted = table.quoted or 0
-    first = [place for place in (0, 1, quoted) if place in brief]
+    first = [place for place in dict.fromkeys((0, 1, quoted)) if place in brief]
     wanted = [*first, *(place for place in reversed(brief) if place not in first)]
     left = width - max(LABEL_WIDTH + 2, len(table.heading))
     shown: list[int] = []
@@ -113,7 +113,11 @@ def _line(table: Table, row: Row, width: int) -> str:
         values.insert(0, "")
     if not table.columns[0].text:
         values[0] = f"{values[0]:>8}"
-    limits = [f"(95 %: {cell.under})" for cell in row.cells if cell.under]
+    limits = [
+        f"(95 %: {cell.under})"
+        for column, cell in zip(table.columns, row.cells, strict=True)
+        if column.brief and not column.text and cell.under
+    ]
     said, whole = (
         f"  {_clean(row.title):<{LABEL_WIDTH}} {'  '.join(parts)}".rstrip() for parts in (values, [*values, *limits])
     )

@@ -23,7 +23,7 @@ WORST_TURNS = 8
 MOST_ROWS = 40
 COUNTS = ("hits", "substitutions", "deletions", "insertions")
 REPLY_WER = "reply_wer"
-CUTS = ("target", "accent", "voice", "fixture", "language", "condition")
+CUTS = ("target", "accent", "voice", "caller_kind", "fixture", "language", "condition")
 ALWAYS_CUT = ("accent", "voice")
 
 

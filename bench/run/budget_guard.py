@@ -142,7 +142,8 @@ def _unpriced(spec: RunSpec) -> list[str]:
     for each in spec.callees:
         transcription = each.scenario.session.transcription
         model = transcription.model if transcription is not None else None
-        found += unpriced(each.books, each.target.model, model)
+        answers = not each.scenario.session.transcribes
+        found += unpriced(each.books, each.target.model, model, answers=answers)
     return list(dict.fromkeys(found))
 
 

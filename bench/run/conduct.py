@@ -80,11 +80,11 @@ def rows_are_kept(progress: Progress) -> Stop | None:
     return Stop("disk", f"rows cannot be written ({progress.disk_failure}): hanging up")
 
 
-def server_lives(server: ServerProcess | None) -> Guard:
+def server_lives(server: ServerProcess) -> Guard:
     """Stops a run whose own server has ended: what fails from then on is not the target's."""
 
     def guard(progress: Progress) -> Stop | None:
-        ended = None if server is None else server.ended()
+        ended = server.ended()
         return None if ended is None else Stop(SERVER_ENDED, f"the embedded server ended ({ended}): hanging up")
 
     return guard

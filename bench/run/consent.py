@@ -18,6 +18,7 @@ from bench.pricing.book import Books
 from bench.run.cost_text import cost_line
 from bench.run.estimate import estimate
 from bench.scenario.books import books_of
+from bench.scenario.cascade import CascadeConfig
 from bench.scenario.model import Scenario
 from bench.scenario.target import Target
 
@@ -34,10 +35,12 @@ _HINT = (
 
 def why_paid(target: Target | None, books: Books) -> str | None:
     """Why calls to `target` are taken to cost money; None where nothing says so."""
+    if target is not None and target.cascade is not None:
+        return _why_cascade_is_paid(target.cascade, books)
     host = urlsplit(target.url or "").hostname if target is not None else None
     if target is None or host is None or is_loopback(host):
         return None
-    if any(host == vendor or host.endswith(f".{vendor}") for vendor in VENDORS):
+    if _is_vendor(host):
         return f"{host} bills for its calls"
     model = books.price_as or target.model
     book = books.book_of(target.model)
@@ -45,6 +48,28 @@ def why_paid(target: Target | None, books: Books) -> str | None:
     if book is None or book.label is not None:
         return None
     return f"{host} is another machine, and {model} has a price in the book {book.book}"
+
+
+def _is_vendor(host: str) -> bool:
+    return any(host == vendor or host.endswith(f".{vendor}") for vendor in VENDORS)
+
+
+def _why_cascade_is_paid(cascade: CascadeConfig, books: Books) -> str | None:
+    """Why one of its services is taken to cost money."""
+    priced = {
+        "stt": books.transcription(None, cascade.stt.model),
+        "llm": books.rates(cascade.llm.model),
+        "tts": books.speech(cascade.tts.model),
+    }
+    for leg, service in cascade.services():
+        host = urlsplit(service.url).hostname or ""
+        if is_loopback(host):
+            continue
+        if _is_vendor(host):
+            return f"{host} bills for its calls"
+        if priced[leg] is not None:
+            return f"{host} is another machine, and {service.model} has a price in a book"
+    return None
 
 
 def get_consent(scenario: Scenario, *, yes: bool, ask: Callable[[str], str] | None) -> None:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from bench.audio.catalogue import Fixture
 from bench.pricing.book import Books, Rates, TranscriptionMeters
 from bench.pricing.estimate import Assumed
-from bench.run.replies import Replies, of_embedded_agent, stated
+from bench.run.replies import Replies, nobody, of_embedded_agent, stated
 from bench.run.server_process import EMBEDDED_MODEL
 from bench.run.simulated_plan import Case, Plan
 from bench.run.unpriced import unpriced
+from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.books import books_of
 from bench.scenario.model import Scenario
 
@@ -62,6 +63,9 @@ class MeterLine:
     by_minute: bool
     usd_each: float | None
     usd: float | None
+
+
+NO_CASCADES = "what a cascade costs is not estimated before the run; its rows have it by service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,8 @@ def estimate(
     model = scenario.target.model if scenario.target is not None else EMBEDDED_MODEL
     transcription = scenario.session.transcription
     meters = books.transcription(model, transcription.model if transcription is not None else None)
-    rates, assumption = books.rates(model), assumption or assumption_of(scenario)
+    answers = not scenario.session.transcribes
+    rates, assumption = books.rates(model) if answers else None, assumption or assumption_of(scenario)
     plan = Plan(scenario, fixtures, rates, meters)
     replies, cached = assumption.replies, assumption.assumed
     mid = plan.case(replies, cached)
@@ -126,13 +131,16 @@ def estimate(
     )
     caches = (cached,) if assumption.cache_known else (everything, nothing)
     others = [plan.case(replies.scaled(scale), each) for scale in (replies.low, replies.high) for each in caches]
-    unknown = tuple(unpriced(books, model, transcription.model if transcription is not None else None))
+    asked = transcription.model if transcription is not None else None
+    unknown = tuple(unpriced(books, model, asked, answers=answers))
+    if scenario.target is not None and scenario.target.cascade is not None:
+        unknown = (NO_CASCADES,)
     book = books.book_of(model)
     cases = [mid, *others]
     usd = None if unknown else _range([case.usd for case in cases])
     per_call = None if unknown else _range([_ratio(case.usd, case.calls) for case in cases])
     per_minute = None if unknown else _range([_ratio(case.usd, case.minutes) for case in cases])
-    turns = range(scenario.turns) if rates is not None else range(0)
+    turns = range(scenario.turns) if rates is not None or not answers else range(0)
     each = max(mid.calls, 1)
     return Estimate(
         model=model,
@@ -221,6 +229,8 @@ def _mean(values: Sequence[float]) -> float:
 def assumption_of(scenario: Scenario) -> Assumption:
     """What is assumed without a run: the scenario's own figures, and what is known of the embedded server."""
     config, embedded = scenario.estimate, scenario.target is None
+    if scenario.session.transcribes:
+        return _of_transcribing(config)
     replies = of_embedded_agent() if embedded and config.reply_ms is None else stated(config)
     own_cache = "cache_from" in config.model_fields_set
     cache_from = 0 if embedded and not own_cache else config.cache_from
@@ -233,6 +243,20 @@ def assumption_of(scenario: Scenario) -> Assumption:
         wait_s=wait_s,
     )
     return Assumption(replies, assumed, embedded or own_cache, sentences(replies, assumed, known=embedded or own_cache))
+
+
+def _of_transcribing(config: EstimateConfig) -> Assumption:
+    """Nobody answers: only what is said is billed."""
+    assumed = Assumed(
+        caller_tokens_per_s=config.caller_tokens_per_s,
+        agent_tokens_per_s=config.agent_tokens_per_s,
+        tokens_per_word=config.tokens_per_word,
+        cache_from_tokens=None,
+        wait_s=config.wait_ms / 1000,
+    )
+    audio, words = config.caller_tokens_per_s, config.tokens_per_word
+    said = f"{audio:.3g} audio tokens a second of speech, {words:g} text tokens a word"
+    return Assumption(nobody(), assumed, True, (said, f"a final text comes {assumed.wait_s:.2g} s after its speech"))
 
 
 def sentences(replies: Replies, assumed: Assumed, *, known: bool) -> tuple[str, ...]:

@@ -42,11 +42,11 @@ from bench.run.conduct import (
 )
 from bench.run.estimate import estimate
 from bench.run.kept_calls import keep_slowest
+from bench.run.own_servers import as_written, check_reachable, start_servers
 from bench.run.plan import exposures_of
 from bench.run.recogniser import recogniser_asked_for
 from bench.run.reply_words import with_reply_words
 from bench.run.search_workers import SearchWorkers
-from bench.run.server_process import ServerProcess, embedded_target
 from bench.run.watchdog import Watchdog
 from bench.run.watchdogs import seen_by, watchdogs_of
 from bench.scenario.books import books_of
@@ -54,7 +54,6 @@ from bench.scenario.load_sentence import load_sentence
 from bench.scenario.load_shapes import shape_of
 from bench.scenario.model import LoadConfig, Scenario
 from bench.scenario.read import expanded
-from bench.server.options import ServeOptions
 from bench.store import manifest as stored
 from bench.store.calibration import Calibration, newest_calibration
 from bench.store.environment import git_state, host_facts, library_versions
@@ -112,11 +111,8 @@ def run_scenario(
     folder is finished and reported.
     """
     workforce = workforce or Workforce()
-    if workforce.remote and scenario.target is None and not scenario.targets:
-        raise BenchError(
-            "the scenario has no target, and workers on other machines cannot reach the embedded server here",
-            hint="name a target in the scenario, or give --url with an address that every worker can reach",
-        )
+    if workforce.remote:
+        check_reachable(scenario)
     fixtures = fixtures_of(scenario)
     doubts = recording_doubts(fixtures.values())
     check_load(scenario, workers=workforce.processes)
@@ -125,13 +121,10 @@ def run_scenario(
     failure: Exception | None = None
     with ExitStack() as stack:
         stack.callback(discard_unused, folder)
-        server = None
-        if scenario.target is None and not scenario.targets:
-            server = ServerProcess(ServeOptions(port=0), what="the embedded server")
-            stack.callback(server.stop)
-        callees = callees_of(scenario, embedded_target(server) if server is not None else None)
+        own = start_servers(scenario, stack)
+        callees = callees_of(own.scenario, own.embedded)
         spec = RunSpec(
-            scenario,
+            own.scenario,
             callees[0].target,
             folder,
             folder.run_id,
@@ -159,14 +152,14 @@ def run_scenario(
         try:
             all_guards: list[Guard] = [
                 rows_are_kept,
-                server_lives(server),
+                *(server_lives(each) for each in own.processes),
                 nobody_answers(scenario.load),
                 *dogs,
                 *guards,
             ]
             reason = _conducted(run, all_guards, dogs, watching)
-            if reason == SERVER_ENDED and server is not None:
-                run.manifest.losses.append(f"the embedded server ended in mid-run ({server.ended()})")
+            if reason == SERVER_ENDED:
+                run.manifest.losses += own.losses
         except Exception as error:
             reason, failure = CRASHED, error
             run.manifest.losses.append(f"the harness itself failed in mid-run: {type(error).__name__}: {error}")
@@ -331,7 +324,7 @@ def _manifest(spec: RunSpec, command: Sequence[str]) -> stored.Manifest:
         run_id=spec.run_id,
         bench_version=__version__,
         scenario_name=scenario.name,
-        scenario=expanded(scenario),
+        scenario=expanded(as_written(scenario)),
         load_sentence=load_sentence(scenario.load, scenario.turns, list(scenario.targets)),
         seed=scenario.seed,
         command=list(command),
@@ -357,8 +350,8 @@ def _called(callee: Callee, shared: PriceBook | None) -> stored.CalledTarget:
     target, book = callee.target, stored.own_book(callee.books)
     return stored.CalledTarget(
         name=callee.name,
-        url=target.url,
-        model=target.model,
+        url=None if target.cascade is not None else target.url,
+        model=target.model if target.cascade is None else target.cascade.model,
         dialect=target.dialect,
         provider=target.provider_name,
         embedded=callee.scenario.target is None,
@@ -367,7 +360,17 @@ def _called(callee: Callee, shared: PriceBook | None) -> stored.CalledTarget:
 
 
 def _books_used(callee: Callee) -> list[stored.UsedPriceBook]:
-    return stored.UsedPriceBook.used(callee.scenario.pricing.model or callee.target.model, callee.books)
+    session, model = callee.scenario.session, callee.scenario.pricing.model or callee.target.model
+    used, cascade = stored.UsedPriceBook, callee.target.cascade
+    if cascade is not None:
+        return [
+            *used.used(model or cascade.llm.model, callee.books),
+            *used.used_to_transcribe(model, cascade.stt.model, callee.books),
+            *used.used_to_speak(cascade.tts.model, callee.books),
+        ]
+    if session.transcribes and session.transcription is not None:
+        return used.used_to_transcribe(model, session.transcription.model, callee.books)
+    return used.used(model, callee.books)
 
 
 def _estimated(spec: RunSpec) -> stored.EstimatedCost:

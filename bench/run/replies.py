@@ -65,6 +65,12 @@ def stated(config: EstimateConfig) -> Replies:
     return Replies(said, lambda: lambda _place, _text: reply, low, high)
 
 
+def nobody() -> Replies:
+    """No replies at all, of a session that only writes down; the range is that of the wait for a text."""
+    none = Reply(0.0, 0.0)
+    return Replies("nothing is answered", lambda: lambda _place, _text: none, 1.0, 1.0)
+
+
 def of_embedded_agent() -> Replies:
     """What the embedded agent answers to the very words of the fixtures."""
 

@@ -110,7 +110,11 @@ def listen(run: Run, recogniser: Recogniser) -> Run:
 
 def with_reply_words(run: Run, recogniser: Recogniser | None) -> Run:
     """As `listen`, at the end of a run that asked for it; what goes wrong is noted, and costs no report."""
-    if recogniser is None or run.manifest.state != "finished" or not recorded_calls(run):
+    if recogniser is None or run.manifest.state != "finished":
+        return run
+    if not recorded_calls(run):
+        run.manifest.notes.append("nobody listened to the replies: no recording lies in the run folder")
+        write_manifest(run.folder, run.manifest)
         return run
     print(LISTENING, file=sys.stderr)
     try:

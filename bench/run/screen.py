@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench.load.progress import Progress
+from bench.load.progress import Progress, Tally
 from bench.load.spec import RunSpec
 from bench.load.spend import Spend
 from bench.load.watchers import Watcher
@@ -102,11 +102,25 @@ def figures(progress: Progress, budget: Budget | None = None) -> list[tuple[str,
         ("talking", str(calls.talking)),
         ("calls ended", f"{tally.sessions} of {calls.started} begun{dropped}"),
         ("turns", f"{tally.turns}{warm}"),
-        ("first audible p50 / p95", percentiles(tally.first_audible_ms)),
-        ("TTFT p50 / p95", percentiles(tally.ttft_ms)),
+        *_waits(tally),
         ("errors", errors(progress)),
         ("spend" if budget is None else "budget", money(progress, budget)),
     ]
+
+
+def _waits(tally: Tally) -> list[tuple[str, str]]:
+    """How long callers wait: for a reply or, where nothing is answered, for the text of what they said."""
+    replies = [
+        ("first audible p50 / p95", percentiles(tally.first_audible_ms)),
+        ("TTFT p50 / p95", percentiles(tally.ttft_ms)),
+    ]
+    if not tally.final_text_ms:
+        return replies
+    texts = [
+        ("final text p50 / p95", percentiles(tally.final_text_ms)),
+        ("word settled p50 / p95", percentiles(tally.word_settled_ms)),
+    ]
+    return [*replies, *texts] if tally.first_audible_ms or tally.ttft_ms else texts
 
 
 class PlainScreen(Watcher):

@@ -18,7 +18,7 @@ from bench.server.options import ServeOptions, start_server
 EMBEDDED_MODEL = "local-pipeline"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
-_LISTENING = re.compile(r"listening on (wss?://\S+)")
+_LISTENING = re.compile(r"listening on ((?:wss?|https?)://\S+)")
 
 
 class ServerProcess:

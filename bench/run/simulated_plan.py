@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.audio.catalogue import Fixture
-from bench.facts.signals import TranscriptionUsage
+from bench.facts.signals import TranscriptionUsage, Usage
 from bench.pricing.book import Rates, TranscriptionMeters
 from bench.pricing.estimate import Assumed, Billed, in_tokens, metered, simulate_call
 from bench.pricing.price import price_minutes, price_turn
@@ -87,7 +87,8 @@ class Plan:
             case.usd += count * (price_minutes(self.rates, minutes) or 0.0)
             case.quantities["session"] += count * minutes * 60
             return
-        for each in billed:
+        answers = not self.scenario.session.transcribes
+        for each in billed if answers else (replace(only, usage=Usage()) for only in billed):
             spoken = self._transcribed(each)
             cost = price_turn(each.usage, spoken, self.rates, self.transcription)
             usd = count * (cost.known_usd or 0.0)

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from bench.audio.catalogue import shipped_catalogue
 from bench.audio.conditions import Condition
 from bench.config.block import NAME_PATTERN, Block, Complaint, ScenarioPath, refusal
+from bench.dialects import DEFAULT_DIALECT, dialect_names, has_keypad
 from bench.dialects.session_config import SessionConfig, lacking
 from bench.scenario.assumptions import EstimateConfig
 from bench.scenario.budget import Budget
@@ -276,6 +277,8 @@ class Scenario(Block):
                     sentence = "goodput needs objectives, such as objectives: ['first_audible_ms < 800ms']"
                     yield Complaint(("thresholds", place), sentence)
         yield from self._conditions_complaints()
+        if self.session.transcribes:
+            yield from self._complaints_of_transcribing()
         for place, step in enumerate(self.conversation):
             if step.CUTS_IN and (not place or not self.conversation[place - 1].HAS_REPLY):
                 replies = ", ".join(word for word, kind in KINDS.items() if kind.HAS_REPLY)
@@ -288,11 +291,31 @@ class Scenario(Block):
             if step.NEEDS_OPEN_MICROPHONE and self.session.manual:
                 sentence = f"{step.KIND} means nothing in push to talk: the microphone is shut while the caller listens"
                 yield Complaint(("conversation", place), f"{sentence}; allowed: with another session.turn_detection")
+        yield from self._complaints_of_keys()
         if not self.turns:
             yield Complaint(("conversation",), "nobody speaks; allowed: at least one say step")
         if self.target is not None and self.targets:
             yield Complaint(("targets",), "found with target; allowed: one of them")
         yield from self._complaints_of_targets()
+
+    def _complaints_of_transcribing(self) -> Iterator[Complaint]:
+        for place, step in enumerate(self.conversation):
+            if step.KIND not in {"say", "pause"}:
+                sentence = f"{step.KIND} needs replies, which session.type: transcription has not; allowed: say, pause"
+                yield Complaint(("conversation", place), sentence)
+            elif step.all_expected:
+                sentence = "expects something of a reply, which session.type: transcription has not; remove it"
+                yield Complaint(("conversation", place, "expect"), sentence)
+
+    def _complaints_of_keys(self) -> Iterator[Complaint]:
+        places = [place for place, step in enumerate(self.conversation) if step.NEEDS_KEYPAD]
+        called = [self.target, *self.targets.values()] if self.target is not None else list(self.targets.values())
+        spoken = dict.fromkeys([each.dialect for each in called if each is not None] or [DEFAULT_DIALECT])
+        for name in spoken:
+            if not has_keypad(name):
+                able = ", ".join(each for each in dialect_names() if has_keypad(each))
+                said = f"dialect {name} has no keys to press; allowed with: {able}"
+                yield from (Complaint(("conversation", place), said) for place in places)
 
     def _complaints_of_targets(self) -> Iterator[Complaint]:
         for key in ("session", "pricing"):

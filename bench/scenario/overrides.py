@@ -116,9 +116,9 @@ def apply_url(document: Document, url: str, target_name: str | None) -> None:
                 allowed = f"--target with one of {', '.join(map(str, targets))}, or --set targets.NAME.url=URL"
                 document.problems.append(Problem(mark, (), f"found with interleaved targets; allowed: {allowed}"))
             return  # choosing the target will say so
-        set_value(document, ["targets", name, "url"], Document(url, {(): mark}), mark)
-        return
+        path = ["targets", name, "url"]
     set_value(document, path, Document(url, {(): mark}), mark)
+    _remove(document, (*path[:-1], "cascade"))  # that server is called in its place
 
 
 def apply_thresholds(document: Document, texts: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from bench.scenario.listing import find_scenario
 from bench.scenario.load_shapes import phase_names
 from bench.scenario.model import Scenario
 from bench.scenario.overrides import apply_overrides, apply_thresholds, apply_url
+from bench.scenario.target import Target
 from bench.scenario.thresholds import unknown_tag_values
 
 
@@ -147,9 +148,7 @@ def _with_target(scenario: Scenario, target_name: str | None, document: Document
     elif scenario.load.interleave and target_name is None:
         scenario = scenario.called_in_turn
         for name, each in scenario.targets.items():
-            if each.url is None:
-                loc = ("targets", name)
-                document.problems.append(Problem(document.mark_at(loc), loc, "no url; add url: wss://..."))
+            _check_address(each, ("targets", name), document, "no url; add url: wss://...")
         return scenario
     else:
         chosen = target_name or (names[0] if len(names) == 1 else None)
@@ -161,7 +160,15 @@ def _with_target(scenario: Scenario, target_name: str | None, document: Document
             return scenario
         scenario = scenario.alone(chosen)
         target, loc = scenario.target, ("targets", chosen)
-    if target is not None and target.url is None:
-        sentence = "no url; add url: wss://..., or give --url"
-        document.problems.append(Problem(document.mark_at(loc), loc, sentence))
+    if target is not None:
+        _check_address(target, loc, document, "no url; add url: wss://..., or give --url")
     return scenario
+
+
+def _check_address(target: Target, loc: Loc, document: Document, without: str) -> None:
+    """Refuse a target that can be called in no way, or in two."""
+    if target.url is None and target.cascade is None:
+        document.problems.append(Problem(document.mark_at(loc), loc, without))
+    elif target.url is not None and target.cascade is not None:
+        both = (*loc, "cascade")
+        document.problems.append(Problem(document.mark_at(both), both, "found with url; allowed: one of them"))

@@ -31,11 +31,14 @@ from bench.config.secrets import REFERENCE_HELP, SecretRef, is_reference, looks_
 from bench.dialects import DEFAULT_DIALECT, dialect_names, dialect_of
 from bench.dialects.dialect import Address
 from bench.dialects.session_config import SessionConfig
+from bench.scenario.cascade import CascadeConfig
 from bench.scenario.ephemeral import Auth, auth_field
 from bench.scenario.run_config import Pricing
 from bench.transport import schemes
 
 _READ_AS = {"http": "ws", "https": "wss"}
+CASCADE_NAME = "cascade"
+"""Label of a target that is a cascade and has no other."""
 EMBEDDED_NAME = "embedded"
 """Name of the target of a run that starts its own server."""
 
@@ -165,6 +168,17 @@ class Target(Block):
         default=None, description="PEM file of certificate authorities to trust.", examples=["company-ca.pem"]
     )
     verify_tls: bool = Field(default=True, description="Whether the server's certificate must be valid.")
+    cascade: CascadeConfig | None = Field(
+        default=None,
+        description="Services that a server of this run's own calls, in the place of a url: see cascade.md.",
+        examples=[
+            {
+                "stt": {"url": "https://api.openai.com/v1", "model": "gpt-4o-mini-transcribe"},
+                "llm": {"url": "https://api.openai.com/v1", "model": "gpt-4.1-mini"},
+                "tts": {"url": "https://api.openai.com/v1", "model": "gpt-4o-mini-tts"},
+            }
+        ],
+    )
     subprotocols: tuple[Text, ...] = Field(
         default=(), description="WebSocket subprotocols to offer, in order.", examples=[["realtime"]]
     )
@@ -195,6 +209,8 @@ class Target(Block):
 
     def complaints(self) -> Iterator[Complaint]:
         """A key that would be sent twice, and TLS settings that cancel each other."""
+        if self.cascade is not None and self.model is not None:
+            yield Complaint(("model",), "found with cascade; allowed: a model for each of cascade.stt, llm and tts")
         if self.api_key is not None and self.auth_header.lower() in {name.lower() for name in self.headers}:
             yield Complaint(("headers",), f"'{self.auth_header}' is also what api_key is sent in; allowed: one of them")
         if self.auth is not None:
@@ -211,9 +227,9 @@ class Target(Block):
 
     @property
     def provider_name(self) -> str:
-        """The label of rows: `provider`, else the host of `url`, else the dialect."""
+        """The label of rows: `provider`, else what a cascade is called, the host of `url`, or the dialect."""
         host = urlsplit(self.url).hostname if self.url else None
-        return self.provider or host or self.dialect
+        return self.provider or (CASCADE_NAME if self.cascade is not None else host) or self.dialect
 
     def auth_headers(self, env: Mapping[str, str], base: Path) -> dict[str, str]:
         """The header that carries the key, with the key in it; empty without `api_key`."""
@@ -233,11 +249,14 @@ class Target(Block):
     def secrets(self, env: Mapping[str, str], base: Path) -> tuple[str, ...]:
         """Every secret that this target refers to, whatever the name of its header or parameter."""
         found = [self.api_key, *self.headers.values(), *self.query.values()]
-        return tuple(each.resolve(env, base) for each in found if isinstance(each, SecretRef))
+        own = () if self.cascade is None else self.cascade.secrets(env, base)
+        return (*(each.resolve(env, base) for each in found if isinstance(each, SecretRef)), *own)
 
     @property
     def exposures(self) -> list[str]:
         """How others could read what is sent to this target, as warnings; none on this machine itself."""
+        if self.cascade is not None:
+            return self.cascade.exposures
         parts = urlsplit(self.url or "")
         host = parts.hostname
         if self.auth is not None and self.auth.url is not None:

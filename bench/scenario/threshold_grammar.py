@@ -34,7 +34,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "!=": operator.ne,
 }
 ALIASES: Final = {"cost_per_minute": "cost_per_minute_usd", "cost": "cost_usd"}
-TURN_TAGS: Final = ("accent", "voice", "language", "fixture", "condition", "step", "turn")
+TURN_TAGS: Final = ("accent", "voice", "caller_kind", "language", "fixture", "condition", "step", "step_id", "turn")
 """Columns of turns alone by which rows can be chosen."""
 CALL_TAGS: Final = ("phase", "target", "cell", "provider", "model", "dialect", "transport", "worker")
 """Columns of turns and of calls alike."""

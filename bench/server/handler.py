@@ -66,7 +66,7 @@ class SessionHandler:
             retained_audio_bytes=self._engine.retained_audio_bytes,
             kept=kept,
         )
-        now_ns = time.monotonic_ns()
+        now_ns = self._began_ns = time.monotonic_ns()
         self.later(now_ns + round(lifetime_s * 1e9), lambda: self.apply(self.session.expire()))
         facts = {"at_ns": now_ns, "peer": peer, "number": number, "dialect": shape.name, "model": model}
         if secret is not None:
@@ -84,7 +84,7 @@ class SessionHandler:
     def _beat(self, due_ns: int, every_ms: int) -> None:
         """Send what the shape sends by itself, and come again."""
         try:
-            messages = [orjson.dumps(message) for message in self._shape.beat()]
+            messages = [orjson.dumps(message) for message in self._shape.beat(self._elapsed_s)]
         except ProtocolError as problem:
             self.close(1002, str(problem))
             return
@@ -92,6 +92,10 @@ class SessionHandler:
             self.send_raw(data, "beat")
         again_ns = due_ns + every_ms * 1_000_000
         self.later(again_ns, lambda: self._beat(again_ns, every_ms))
+
+    @property
+    def _elapsed_s(self) -> float:
+        return (time.monotonic_ns() - self._began_ns) / 1e9
 
     def audio(self, data: bytes, at_ns: int) -> None:
         """Caller audio in the session's input format; raises `ProtocolError` when the session cannot take it."""
@@ -105,6 +109,10 @@ class SessionHandler:
         self.apply(self.session.handle_text(message, at_ns))
         if named is None and (given := self._shape.caller_name) is not None:
             self.truth.add("name", self.session.id, at_ns=at_ns, name=given)
+        if self._shape.leaving:
+            for farewell in self._shape.farewell(self._elapsed_s):
+                self.send_raw(orjson.dumps(farewell), "farewell")
+            self.close(1000, "")
 
     def ended(self, how: str, code: int | None) -> None:
         """The connection is gone: nothing more happens."""

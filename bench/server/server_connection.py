@@ -276,11 +276,14 @@ class ServerConnection(asyncio.Protocol):
 
     def answer(
         self, status: HTTPStatus, body: object, *, head_only: bool = False, extra: Mapping[str, str] | None = None
-    ) -> None:
-        """Answer the request with JSON and end the connection."""
-        self._write(json_answer(status, body, head_only=head_only, extra=extra))
+    ) -> int:
+        """Answer the request with JSON and end the connection; when the answer was written."""
+        data = json_answer(status, body, head_only=head_only, extra=extra)
+        at_ns = time.monotonic_ns()
+        self._write(data)
         self._closed_how = self._closed_how or ("server", None)
         self._finish()
+        return at_ns
 
     def _health(self, request: HttpRequest) -> None:
         self.answer(HTTPStatus.OK, self.service.health(), head_only=request.method == "HEAD")
@@ -304,8 +307,7 @@ class ServerConnection(asyncio.Protocol):
                 told = {key: value for key, value in problem.body().items() if key != "event_id"}
                 status, body = HTTPStatus.BAD_REQUEST, {"error": told}
         facts = {"number": number, "asked_ns": asked_ns, "status": status.value, "secret": secret}
-        self.service.truth.add("client_secret", "", at_ns=time.monotonic_ns(), **facts)
-        self.answer(status, body)
+        self.service.truth.add("client_secret", "", at_ns=self.answer(status, body), **facts)
 
     # -- the handshake
 

@@ -98,7 +98,7 @@ class TruthLog:
                 record["status"] = response["status"]
                 record["details"] = response["status_details"]
                 record["usage"] = response.get("usage")
-        elif kind.endswith("text.delta") or kind.endswith("transcript.delta"):
+        elif kind.endswith(("text.delta", "transcript.delta", "transcription.delta")):
             record["text"] = event["delta"]
         elif "error" in event:
             record["error"] = event["error"]

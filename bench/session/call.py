@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import gevent
 
@@ -118,7 +119,12 @@ class Call(Conversation):
         self.tracker.renewed()
         renewal.resumed = self.dialect.resumes
         self.timeline.renewals.append(renewal)
-        self._channel = channel = self._dial(renewal.connection)
+        try:
+            self._channel = channel = self._dial(renewal.connection)
+        except TransportError as error:
+            failure = error.failure
+            said = f"the session could not be renewed: {failure.message or failure.error_code or failure.error_kind}"
+            raise TransportError(replace(failure, message=said)) from None
         self._reader = gevent.spawn(self._read, channel)
         if not self._begin_session(channel):
             return

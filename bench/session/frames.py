@@ -14,6 +14,7 @@ from bench.audio.catalogue import Fixture
 from bench.audio.conditions import IdleNoise, RenderedFixture
 from bench.audio.formats import AudioFormat
 from bench.audio.framing import frame_payloads, silence_payload
+from bench.audio.word_times import word_times
 
 NS_PER_MS = 1_000_000
 
@@ -33,6 +34,10 @@ class Utterance:
     duration_ns: int
     condition: str | None = None
     """What reports call what was done to the voice; None for nothing."""
+    caller: str = "unknown"
+    """Who speaks: human or synthetic."""
+    word_ends_ns: tuple[int, ...] | None = None
+    """Where the sound of each word ends; None where that is not known, or was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,10 @@ class FrameBank:
         pack: Callable[[bytes], bytes],
         release_ms: float | None = None,
         idle: IdleNoise | None = None,
+        word_times: bool = False,
     ) -> None:
+        """`word_times`: utterances know where their words end, which takes some milliseconds for each."""
+        self._word_times = word_times
         self._pack = pack
         self._release_ms = release_ms
         self._idle_noise = idle
@@ -82,6 +90,7 @@ class FrameBank:
     def for_call(self, pack: Callable[[bytes], bytes]) -> FrameBank:
         """A bank with a packing of its own and the encoded audio of this one."""
         bank = FrameBank(frame_ms=self.frame_ms, pack=pack, release_ms=self._release_ms, idle=self._idle_noise)
+        bank._word_times = self._word_times
         bank._payloads, bank._idle_payloads = self._payloads, self._idle_payloads
         return bank
 
@@ -129,9 +138,21 @@ class FrameBank:
             language=fixture.language,
             accent=fixture.accent,
             voice=fixture.voice,
+            caller=fixture.caller,
             frames=tuple(packed.setdefault(payload, self._pack(payload)) for payload in payloads.frames),
             speech_start_ns=round(fixture.speech_start_ms * NS_PER_MS),
             speech_end_ns=round(fixture.speech_end_ms * NS_PER_MS),
             duration_ns=payloads.duration_ns,
             condition=_condition(fixture),
+            word_ends_ns=_word_ends_ns(fixture) if self._word_times else None,
         )
+
+
+def _word_ends_ns(fixture: Fixture) -> tuple[int, ...] | None:
+    """Of the recording as it was made: a model would hear the words of a noisy one less well."""
+    plain = fixture.original if isinstance(fixture, RenderedFixture) and fixture.original else fixture
+    found = word_times(plain)
+    if found is None:
+        return None
+    factor = fixture.speech_end_ms / plain.speech_end_ms
+    return tuple(round(end * factor * NS_PER_MS) for end in found.ends_ms)

@@ -22,7 +22,7 @@ from bench.facts.connection import Connection
 from bench.facts.failure import Failure, Stage
 from bench.facts.gaps import lost_ns
 from bench.facts.renewal import EXPIRED
-from bench.facts.signals import ErrorInfo, Signal
+from bench.facts.signals import AudioDelta, ErrorInfo, Signal
 from bench.facts.timeline import Timeline
 from bench.session.alarm import shared_alarm
 from bench.session.barge_in import BargeIn
@@ -59,7 +59,8 @@ class Line:
             transcription_expected=plan.transcription_model is not None,
             transcription_model=plan.transcription_model,
             transcription_bound_ms=plan.bounds.transcription_ns / 1e6,
-            audio_expected=dialect.expects_audio,
+            transcribes=dialect.config.transcribes,
+            audio_expected=dialect.expects_audio and not dialect.config.transcribes,
             frame_ms=plan.frames.frame_ms,
             jitter_buffer_ms=plan.jitter_buffer_ms,
             client_late_ms=plan.client_late_ms,
@@ -307,6 +308,10 @@ class Line:
         with contextlib.suppress(TransportError):  # how the connection ended is told by its close
             for message in self.dialect.closing() if self._intake.ready else ():
                 channel.post(self._plan.transport.pack(message))
+
+    def heard_of(self, response: int) -> list[AudioDelta]:
+        """The audio of a response so far, in order of arrival; none where the call is not recorded."""
+        return [] if self._tape is None else list(self._tape.heard.get(response, ()))
 
     def _close(self, reader: gevent.Greenlet | None) -> None:
         channel = self._channel

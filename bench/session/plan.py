@@ -43,6 +43,8 @@ class CallPlan:
     """A turn belongs to the phase in which it begins, whatever that of its call is."""
     intended_ns: int
     steps: Sequence[CallStep]
+    step_ids: Sequence[str | None]
+    """What the scenario calls each step, where it gave it a name."""
     transport: Transport
     connect: ConnectOptions
     frames: FrameBank

@@ -65,6 +65,7 @@ class Speaking(Line):
         turn = TurnFacts(
             index=len(self.timeline.turns),
             step=step,
+            step_id=self._plan.step_ids[step] if step < len(self._plan.step_ids) else None,
             fixture=utterance.fixture,
             t0_ns=t0_ns,
             speech_start_ns=t0_ns + utterance.speech_start_ns,
@@ -74,7 +75,9 @@ class Speaking(Line):
             language=utterance.language,
             accent=utterance.accent,
             voice=utterance.voice,
+            caller_kind=utterance.caller,
             condition=utterance.condition,
+            word_ends_ns=_from(t0_ns, utterance.word_ends_ns),
             phase=phase.name,
             warmup=phase.warmup,
             open_sessions=self._observer.open_sessions,
@@ -214,6 +217,10 @@ class Speaking(Line):
     def _hand_over(self, turn: TurnFacts) -> None:
         self._observer.turn_ended(self.timeline, turn)
         shared_alarm().catch_up()
+
+
+def _from(t0_ns: int, positions_ns: tuple[int, ...] | None) -> list[int] | None:
+    return None if positions_ns is None else [t0_ns + position for position in positions_ns]
 
 
 def _as_it_is(payload: bytes) -> bytes:

@@ -7,6 +7,7 @@ recording costs in the loop that paces audio.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,13 +79,19 @@ class CallSound:
         player = self.players.get(response)
         if player is None:
             return []
-        width = 2 if self.dialect.output_format.encoding == "pcm16" else 1
-        raw = b"".join(self._bytes(delta) for delta in deltas)
-        samples = self.dialect.output_format.decode(raw[: len(raw) // width * width])
+        samples = sound_of(deltas, self.dialect)
         return [Piece(at_ns, samples[first:last]) for at_ns, first, last in player.stretches]
 
-    def _bytes(self, delta: AudioDelta) -> bytes:
-        try:
-            return self.dialect.audio_bytes(delta)
-        except ValueError:
-            return b""
+
+def sound_of(deltas: Iterable[AudioDelta], dialect: Dialect) -> NDArray[np.int16]:
+    """The samples of a response, in order of arrival; what is no audio is left out."""
+    width = 2 if dialect.output_format.encoding == "pcm16" else 1
+    raw = b"".join(_bytes(delta, dialect) for delta in deltas)
+    return dialect.output_format.decode(raw[: len(raw) // width * width])
+
+
+def _bytes(delta: AudioDelta, dialect: Dialect) -> bytes:
+    try:
+        return dialect.audio_bytes(delta)
+    except ValueError:
+        return b""

@@ -67,6 +67,8 @@ class Tracker:
         self._attribution = Attribution(timeline.turns, timeline.sounds, manual=timeline.manual)
         self._pending_items: dict[int, set[str]] = {}
         self._transcribed: set[int] = set()
+        self._transcribed_ns: dict[int, int] = {}
+        """When the last transcription of a turn was final, or failed."""
         self._noise = 0
         self._last_commit_ns: int | None = None
         self._speech_open_ns: int | None = None
@@ -182,6 +184,7 @@ class Tracker:
         elif isinstance(signal, InputTranscript | InputTranscriptFailed):
             if turn is not None and (isinstance(signal, InputTranscriptFailed) or signal.final):
                 self._transcribed.add(turn)
+                self._transcribed_ns[turn] = signal.at_ns
                 if signal.item_id is not None:
                     self._pending_items.get(turn, set()).discard(signal.item_id)
         elif isinstance(signal, ServerError) and not signal.benign:
@@ -198,6 +201,8 @@ class Tracker:
         turn = self.current
         if turn is None:
             return None
+        if self._timeline.transcribes:
+            return self._written_down(turn, now_ns)
         mine = self._attribution.of_turn(turn.index)
         refused = self.refusal is not None
         if refused and self._refused_ns is None:
@@ -221,6 +226,20 @@ class Tracker:
             last_ns = max(turn.speech_end_ns, *(response.ended_ns or 0 for response in ended), 0)
             return "completed" if now_ns >= last_ns + EARLY_SETTLE_NS else None
         return "completed"
+
+    def _written_down(self, turn: TurnFacts, now_ns: int) -> TurnEnd | None:
+        """How a turn of a session that only writes down ended: with the last transcription of what was said.
+
+        One that came before the caller had ended may be of a part; it is taken for all when no other follows.
+        """
+        if self.refusal is not None:
+            return "error"
+        final_ns = self._transcribed_ns.get(turn.index)
+        if final_ns is not None and self._speech_open_ns is None and not self._pending_items.get(turn.index):
+            settled_ns = 0 if final_ns >= turn.speech_end_ns else turn.speech_end_ns + EARLY_SETTLE_NS
+            return "completed" if now_ns >= max(settled_ns, turn.speech_end_ns) else None
+        latest_ns = max(turn.speech_end_ns, self._last_commit_ns or 0)
+        return "reply_timeout" if now_ns >= latest_ns + self._bounds.reply_ns else None
 
     def _tools_until_ns(self, turn: TurnFacts, mine: Sequence[ResponseState]) -> int | None:
         """Until when the reply to the results of tools is waited for; None when none is owed."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.report.gate.nights import LEAST_NIGHTS
 from bench.report.student import t_cdf
-from bench.site.digest import AVAILABILITY, Condition, Seen
+from bench.site.digest import AVAILABILITY, NO_CONDITION, Condition, Seen
 from bench.site.recent import Getter, Recent, getter, last_nights, recent_of
 from bench.site.windows import Key, Night, Series
 
@@ -63,7 +63,10 @@ def boards(every: Sequence[Series]) -> list[Board]:
     for (scenario, transport), members in groups.items():
         found.append(_board(scenario, transport, ALL, members))
         names = {each.name for series in members for night in series.nights for each in night.target.conditions}
-        found += [_board(scenario, transport, name, members) for name in sorted(names)]
+        found += [
+            _board(scenario, transport, name, members)
+            for name in sorted(names, key=lambda name: (name != NO_CONDITION, name))
+        ]
     return [board for board in found if any(row.figures["p50"].value is not None for row in board.rows)]
 
 

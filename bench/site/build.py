@@ -18,6 +18,7 @@ from bench.site.collect import Collected, collect, kept_text, read_kept
 from bench.site.config import SiteConfig
 from bench.site.digest import RunDigest
 from bench.site.history import History
+from bench.site.measure_run import FILES
 from bench.site.pages import pages, site_of
 
 DIGESTS = "digests.json"
@@ -103,8 +104,16 @@ def _forget(out: Path, written: set[Path]) -> None:
 
 
 def _copy(reports: Path, found: Collected, into: Path) -> None:
+    into.mkdir(exist_ok=True)
     for run in found.runs:
         _copy_run(reports / run.folder, run, into / run.folder)
+    kept = {run.folder for run in found.runs}
+    for folder in into.iterdir():
+        if folder.name not in kept and folder.is_dir() and not folder.is_symlink():
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _copy_run(source: Path, run: RunDigest, into: Path) -> None:

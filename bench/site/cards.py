@@ -76,7 +76,8 @@ class Card:
     tested_at: datetime
     price: PriceStory | None
     price_plot: NightChart | None
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[tuple[int, Remark]] = field(default_factory=list)
+    """Each with the place of its scenario among `parts`, from 1; strengths first."""
 
     @property
     def main(self) -> Part:
@@ -113,10 +114,19 @@ def cards(
                 tested_at=newest.run.started_at,
                 price=price,
                 price_plot=price_chart(price.line, until) if price else None,
-                remarks=[each for series in mine for each in remarks(series, _board_of(series, ranked))],
+                remarks=_remarks(mine, ranked),
             )
         )
     return found
+
+
+def _remarks(mine: Sequence[Series], ranked: Sequence[Board]) -> list[tuple[int, Remark]]:
+    found = [
+        (place, each)
+        for place, series in enumerate(mine, start=1)
+        for each in remarks(series, _board_of(series, ranked))
+    ]
+    return sorted(found, key=lambda pair: (pair[1].kind, pair[0]))
 
 
 def _board_of(series: Series, ranked: Sequence[Board]) -> Board | None:

@@ -103,7 +103,7 @@ def chart(
         f"the newest: {value_text(last)}."
         + (f" Away on {', '.join(f'{night.run.started_at:%Y-%m-%d}' for _, night in away[-5:])}." if away else "")
         + cut,
-        lines=tuple(lines),
+        lines=tuple(line for line in lines if line[2]),
         bands=_bands(first, x, y, factor, whole=whole),
         dots=dots,
         crosses=crosses,
@@ -174,10 +174,11 @@ def _style(night: Night, measures: Sequence[tuple[str, str]]) -> str:
 
 
 def _dates(shown: Sequence[Night], x: Scale) -> tuple[Tick, ...]:
-    """At most six dates, the newest among them."""
+    """At most six dates, the newest among them; times of the day where all are of one day."""
+    one_day = len({night.run.started_at.date() for night in shown}) == 1
     step = max(1, math.ceil(len(shown) / 6))
     places = range(len(shown) - 1, -1, -step)
-    ticks = [Tick(x.at(place), f"{shown[place].run.started_at:%m-%d}") for place in places]
+    ticks = [Tick(x.at(place), f"{shown[place].run.started_at:{'%H:%M' if one_day else '%m-%d'}}") for place in places]
     return tuple(reversed([tick for tick in ticks if tick.at >= LEFT + 8]))
 
 

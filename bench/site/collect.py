@@ -7,6 +7,7 @@ was measured again is read again.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +25,8 @@ from bench.site.measure_run import digest_of
 
 FEW = 40
 """Runs that one process reads sooner than others would be started."""
+SELDOM = 50_000
+"""New objects between two collections of a reader."""
 SIGNED = ("run.json", "turns.parquet", "sessions.parquet", "gate.json", "report.html")
 
 
@@ -52,7 +55,10 @@ def collect(history: History, kept: Sequence[RunDigest] = ()) -> Collected:
     if len(new) <= FEW or workers < 2:
         made = {signature: _made(run, signature) for run, signature in new}
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        # Tables are made and dropped by the thousand, and none is part of a circle: collecting them seldom saves time.
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=gc.set_threshold, initargs=(SELDOM,)
+        ) as pool:
             found = pool.map(_made, *zip(*new, strict=True), chunksize=8)
             made = dict(zip((signature for _, signature in new), found, strict=True))
     collected = Collected(unread=dict(history.unreadable))

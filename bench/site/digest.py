@@ -15,9 +15,11 @@ from pydantic import Field
 from bench.pricing.book import PriceBook
 from bench.report.findings_parts import Part
 
-DIGEST_VERSION = 2
+DIGEST_VERSION = 4
 Level = Literal["refuse", "warn", "note"]
 
+NO_CONDITION = "no condition"
+"""What the turns of a run are under that have no condition beside others that do."""
 AVAILABILITY = "availability"
 AVAILABILITY_DEFINITION = (
     "calls that came up, did not fail and had every measured turn answered / calls after warm-up that ended; calls "
@@ -56,7 +58,7 @@ class Words(Part):
 
 
 class Condition(Part):
-    """Figures of the turns under one condition of the line, such as noise at 10 dB; `-` is none."""
+    """Figures of the turns under one condition of the line, such as noise at 10 dB, or under none."""
 
     name: str
     turns: int

@@ -22,13 +22,14 @@ from bench.report.compare.conditions import host_of, told
 from bench.report.compare.measures import Sample, measures, sample
 from bench.report.gate.gate import night_of
 from bench.report.gate.nights import Night
-from bench.report.stats import Estimate, clustered_wilson, percentiles, pooled, pooled_errors, wilson
+from bench.report.stats import Codes, Estimate, Floats, clustered_wilson, percentiles, pooled, pooled_errors, wilson
 from bench.report.thresholds import objectives_of
 from bench.report.view import Mask, View, codes_of, equals, text, view_of
 from bench.report.wer_tables import scored_words
 from bench.scenario.threshold_grammar import Measure
 from bench.site.digest import (
     AVAILABILITY,
+    NO_CONDITION,
     Condition,
     Fact,
     Fault,
@@ -39,16 +40,15 @@ from bench.site.digest import (
     Words,
 )
 from bench.site.history import StoredRun
-from bench.site.lean import part_of, read_lean, targets_of
+from bench.site.lean import LATENCIES, part_of, read_lean, targets_of
 from bench.store.manifest import CalledTarget
 
 FILES = ("report.html", "turns.csv", "turns.parquet", "summary.json", "gate.html", "report.md", "run.json")
 NO_FIGURES = ("incomplete", "invalid", "not finished")
 """Verdicts of runs that say nothing of a target."""
 SHARES = ("error_rate", "stall_rate", "task_success", "goodput")
-LATENCIES = ("first_audible_ms", "first_audio_ms", "ttft_ms", "endpoint_ms", "barge_in_stop_ms", "session_ready_ms")
 OTHERS = ("text_tokens_per_s: p50",)
-NO_CONDITION = "-"
+UNSAID = "-"
 MOST_FAULTS = 3
 _NUMBERED = re.compile(r"(.+?)-\d+$")
 FACTS_OF_A_TARGET = ("model", "host", "dialect")
@@ -164,7 +164,9 @@ def _target(run: StoredRun, target: CalledTarget, view: View, *, questions: bool
 def good_calls(view: View) -> tuple[Mask, Mask]:
     """Which calls count for the availability, and which were good (see `AVAILABILITY_DEFINITION`)."""
     bad_turns = view.measured & ~view.turns["status"].isin([*ANSWERED, "early"]).to_numpy(dtype=np.bool_)
-    with_bad = view.sessions["session_id"].isin(view.turns["session_id"][bad_turns]).to_numpy(dtype=np.bool_)
+    with_bad = np.zeros(len(view.sessions), dtype=np.bool_)
+    if bad_turns.any():
+        with_bad = view.sessions["session_id"].isin(view.turns["session_id"][bad_turns]).to_numpy(dtype=np.bool_)
     failed = equals(view.sessions, "status", "failed")
     cut_off = equals(view.sessions, "status", "stopped") & ~with_bad
     return view.calls_measured & ~cut_off, view.calls_ready & ~failed & ~with_bad
@@ -172,7 +174,7 @@ def good_calls(view: View) -> tuple[Mask, Mask]:
 
 def _figures(view: View, chosen: str | None) -> Iterable[tuple[str, Seen | None]]:
     """Every measure with its value; intervals of the headline by resampling, as in the report."""
-    for name in LATENCIES:
+    for name in (*LATENCIES, "session_ready_ms"):
         pair = measures([f"{name}: p50", f"{name}: p95"])
         yield from _percentiles(view, pair, resample=name == chosen)
     yield from _percentiles(view, measures(OTHERS), resample=False)
@@ -246,15 +248,23 @@ def _accents(view: View) -> list[Words]:
     found = []
     for code, name in sorted(enumerate(names), key=lambda each: each[1]):
         part = codes == code
-        estimate, _ = pooled_errors(pairs[part, 0], pairs[part, 1], calls[part])
+        estimate = _of_words(pairs[part, 0], pairs[part, 1], calls[part])
         found.append(Words(name=name, words=int(pairs[part, 1].sum()), wer=estimate.value, **_limits(estimate)))
     return found
+
+
+def _of_words(errors: Floats, words: Floats, calls: Codes) -> Estimate:
+    """A pooled WER with Wilson's limits over calls: resampling would take as long as all the rest of a run."""
+    if errors.sum() >= words.sum():
+        return pooled_errors(errors, words, calls)[0]
+    wrong, spoken = (np.bincount(calls, weights=each).astype(np.intp) for each in (errors, words))
+    return clustered_wilson(zip(wrong.tolist(), spoken.tolist(), strict=True))
 
 
 def _conditions(view: View, chosen: str | None) -> list[Condition]:
     """The figures under each condition, where there is more than none."""
     codes, names = codes_of(view.turns["condition"])
-    if set(names) <= {NO_CONDITION} or chosen is None:
+    if set(names) <= {UNSAID} or chosen is None:
         return []
     found = []
     for code, name in enumerate(names):
@@ -267,7 +277,11 @@ def _conditions(view: View, chosen: str | None) -> list[Condition]:
             measure = measures([metric])[0]
             figures[metric] = _seen(measure, sample(inside, measure))
         known = {measure: seen for measure, seen in figures.items() if seen is not None}
-        found.append(Condition(name=name, turns=int((view.measured & part).sum()), figures=known))
+        found.append(
+            Condition(
+                name=NO_CONDITION if name == UNSAID else name, turns=int((view.measured & part).sum()), figures=known
+            )
+        )
     return found
 
 

@@ -8,6 +8,7 @@ does not list has no price of that date.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -32,6 +33,8 @@ class PriceStory:
     shutdown: date | None = None
     example: bool = False
     by_minute: bool = False
+    rates: str = "{}"
+    """The newest prices as JSON: USD per million tokens, or per minute of the session; null where unknown."""
 
     @property
     def usd(self) -> float | None:
@@ -75,7 +78,18 @@ def story(model: str | None, books: Sequence[PriceBook], conversation: Conversat
         shutdown=rates.shutdown,
         example=book.label is not None,
         by_minute=rates.tokens_usd_per_million is None,
+        rates=json.dumps(_plain(rates)),
     )
+
+
+def _plain(rates: Rates) -> dict[str, object]:
+    meters = rates.tokens_usd_per_million
+    if meters is None:
+        return {"minute": rates.session_usd_per_minute}
+    return {
+        name: {side: getattr(prices, side) for side in ("input", "cached", "output")}
+        for name, prices in (("text", meters.text), ("audio", meters.audio))
+    }
 
 
 def conversation_usd(conversation: ConversationConfig, rates: Rates) -> tuple[float | None, list[str]]:

@@ -21,6 +21,8 @@ MEASURES = (
     "first_audio_ms: p95",
     "ttft_ms: p50",
     "ttft_ms: p95",
+    "caption_final_ms: p50",
+    "caption_final_ms: p95",
     "endpoint_ms: p50",
     "barge_in_stop_ms: p50",
     "session_ready_ms: p50",
@@ -38,6 +40,8 @@ class SpeedRow:
     transport: str
     figures: dict[str, Recent]
     newest: Night
+    behind: tuple[Night, ...] = ()
+    """The runs that the figures are made of, oldest first."""
     bar: float | None = None
     """Its first median as a share of the longest of the table."""
 
@@ -92,7 +96,7 @@ def _rows(series: Series) -> list[SpeedRow]:
         last = last_nights(part)
         figures = {measure: figure for measure in MEASURES if (figure := recent_of(last, getter(measure))).nights}
         if last and figures:
-            found.append(SpeedRow(series.key, region, frame, last[-1].target.transport, figures, last[-1]))
+            found.append(SpeedRow(series.key, region, frame, last[-1].target.transport, figures, last[-1], tuple(last)))
     return found
 
 

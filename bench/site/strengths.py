@@ -167,6 +167,8 @@ def _design_effect(nights: Sequence[Night]) -> float:
 
 def value_of(name: str, figure: Recent) -> str:
     """A figure with its unit."""
+    if figure.value is not None and math.isinf(figure.value):
+        return "never"
     if name in {AVAILABILITY, "wer"}:
         return percent(figure.value)
     return usd(figure.value) if name == "cost" else f"{number(figure.value)} ms"

@@ -88,7 +88,22 @@ class UsedPriceBook(StoredPart):
     @classmethod
     def used(cls, model: str | None, books: Books) -> list[UsedPriceBook]:
         """The book that has a rate for `model`, or none."""
-        book = books.book_of(model)
+        return cls._of(books.book_of(model))
+
+    @classmethod
+    def used_to_transcribe(
+        cls, model: str | None, transcription_model: str | None, books: Books
+    ) -> list[UsedPriceBook]:
+        """The book that has a price for a transcription in a session that does nothing else, or none."""
+        return cls._of(books.transcription_book_of(model, transcription_model))
+
+    @classmethod
+    def used_to_speak(cls, speech_model: str | None, books: Books) -> list[UsedPriceBook]:
+        """The book that has a price for what a cascade has spoken, or none."""
+        return cls._of(books.book_of_speech(speech_model))
+
+    @classmethod
+    def _of(cls, book: PriceBook | None) -> list[UsedPriceBook]:
         if book is None:
             return []
         return [cls(name=book.book, date=str(book.date), example=book.label is not None, source=book.vendor)]

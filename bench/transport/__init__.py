@@ -10,7 +10,12 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.transport.channel import Transport
 
-_SHIPPED = {"ws": "bench.transport.websocket:WEBSOCKET", "wss": "bench.transport.websocket:WEBSOCKET"}
+_SHIPPED = {
+    "ws": "bench.transport.websocket:WEBSOCKET",
+    "wss": "bench.transport.websocket:WEBSOCKET",
+    "http": "bench.transport.upload:UPLOAD",
+    "https": "bench.transport.upload:UPLOAD",
+}
 _known: dict[str, Transport] = {}
 
 

@@ -1,4 +1,4 @@
-"""One request over HTTP on a connection of its own: dial, send, read the whole answer.
+"""Requests over HTTP: dial, send, read the whole answer; on a connection of their own, or on one that is kept.
 
 In: an `HttpRequest` and the options of the connection (certificates, proxies, time). Out: an `HttpAnswer`, whatever its
 status. Trap: a body that was cut short is no answer; what stands in a refusal is for the caller to judge.
@@ -7,6 +7,7 @@ status. Trap: a body that was cut short is no answer; what stands in a refusal i
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bench import __version__
@@ -14,13 +15,13 @@ from bench.facts.connection import Connection
 from bench.facts.http import HttpAnswer, HttpRequest
 from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.dial import Dialing, dial
-from bench.transport.failures import cleaned, of_broken_answer, of_os_error, of_timeout
+from bench.transport.failures import Part, cleaned, of_broken_answer, of_os_error, of_timeout
 from bench.transport.http import Head, NotHttpError, dechunked, read_head
 from bench.transport.patience import Patience
 from bench.transport.wire import SendTimeoutError, Wire
 
 MOST_BYTES = 4 * 1024 * 1024
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {False: 80, True: 443}
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -29,38 +30,105 @@ def exchange(request: HttpRequest, options: ConnectOptions) -> HttpAnswer:
 
     Of `options`, its URL, headers and subprotocols are another connection's; `connect_timeout_s` bounds the whole.
     """
-    now_ns = time.monotonic_ns()
-    progress = Dialing(now_ns + int(options.connect_timeout_s * 1e9))
-    redactor = options.knowing_secrets()
-    timer = Patience(options.connect_timeout_s)
     parts = urlsplit(request.url)
-    host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    wire = KeptWire(options, parts.hostname or "", parts.port, secure=parts.scheme == "https")
+    timer = Patience(options.connect_timeout_s)
     try:
-        wire = dial(
-            host,
-            port,
-            secure=parts.scheme == "https",
-            options=options,
-            connection=Connection(now_ns, now_ns),
-            progress=progress,
-            redactor=redactor,
-        )
-        progress.part = "request"
-        answer = _exchange(wire, request, f"{host}:{port}", options.send_timeout_s)
+        own = replace(request, headers={**request.headers, "Connection": "close"})
+        return wire.exchange(own)
     except BaseException as error:
-        progress.abandon()
         if error is timer.expired:
-            raise TransportError(of_timeout(progress.part, options.connect_timeout_s)) from None
-        if isinstance(error, TransportError):
-            raise TransportError(cleaned(error.failure, redactor)) from None
+            raise TransportError(of_timeout(wire.part, options.connect_timeout_s)) from None
         raise
     finally:
         timer.close()
-    wire.close()
-    return answer
+        wire.close()
 
 
-def _exchange(wire: Wire, request: HttpRequest, where: str, send_timeout_s: float) -> HttpAnswer:
+class KeptWire:
+    """A connection to one host for one request after the other, opened anew when the server has closed it."""
+
+    def __init__(self, options: ConnectOptions, host: str, port: int | None, *, secure: bool) -> None:
+        self._options = options
+        self._host, self._port, self._secure = host, port or _PORTS[secure], secure
+        self._redactor = options.knowing_secrets()
+        self._progress = Dialing(0)
+        self._wire: Wire | None = None
+        self.stamped = False
+        """The last answer bears the kernel's own time of arrival."""
+
+    @property
+    def part(self) -> Part:
+        """What it is busy with."""
+        return self._progress.part
+
+    def open(self, connection: Connection) -> None:
+        """Dial, noting the stages in `connection`. Raises `TransportError`."""
+        now_ns = time.monotonic_ns()
+        self._progress = Dialing(now_ns + int(self._options.connect_timeout_s * 1e9))
+        timer = Patience(self._options.connect_timeout_s)
+        try:
+            self._wire = dial(
+                self._host,
+                self._port,
+                secure=self._secure,
+                options=self._options,
+                connection=connection,
+                progress=self._progress,
+                redactor=self._redactor,
+            )
+        except BaseException as error:
+            self._progress.abandon()
+            if error is timer.expired:
+                late = of_timeout(self._progress.part, self._options.connect_timeout_s)
+                raise TransportError(late) from None
+            if isinstance(error, TransportError):
+                raise TransportError(cleaned(error.failure, self._redactor)) from None
+            raise
+        finally:
+            timer.close()
+        self._progress.part = "request"
+
+    def exchange(self, request: HttpRequest) -> HttpAnswer:
+        """Send `request` and read its whole answer. Raises `TransportError`; no bound on the time but the caller's."""
+        kept = self._wire is not None
+        try:
+            return self._exchange(request)
+        except TransportError as error:
+            # An idle connection that the server has closed says so only now: nothing was answered on it.
+            gone = error.failure.error_code in {"closed", "reset"} and error.failure.http_status is None
+            if not kept or not gone:
+                raise
+            self.close()
+            return self._exchange(request)
+
+    def _exchange(self, request: HttpRequest) -> HttpAnswer:
+        if self._wire is None:
+            now_ns = time.monotonic_ns()
+            self.open(Connection(now_ns, now_ns))
+        assert self._wire is not None
+        where = f"{self._host}:{self._port}"
+        try:
+            answer = _answered(self._wire, request, where, self._options.send_timeout_s)
+        except TransportError as error:
+            self.close()
+            raise TransportError(cleaned(error.failure, self._redactor)) from None
+        except BaseException:
+            self.close()
+            raise
+        self.stamped = self._wire.stamped
+        if "close" in answer.headers.get("connection", "").lower() or not _ends_by_itself(answer):
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+
+
+def _answered(wire: Wire, request: HttpRequest, where: str, send_timeout_s: float) -> HttpAnswer:
     try:
         wire.send(_head(request) + request.body)
         head = read_head(wire)
@@ -81,7 +149,6 @@ def _head(request: HttpRequest) -> bytes:
         "Host": parts.netloc.rpartition("@")[2],
         "User-Agent": f"realtime-voice-bench/{__version__}",
         "Accept": "application/json",
-        "Connection": "close",
     }
     if request.body or request.method != "GET":
         headers["Content-Length"] = str(len(request.body))
@@ -90,6 +157,12 @@ def _head(request: HttpRequest) -> bytes:
     lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in names]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+
+
+def _ends_by_itself(answer: HttpAnswer) -> bool:
+    """Whether the end of the answer was told, so that another can follow on the connection."""
+    chunked = "chunked" in answer.headers.get("transfer-encoding", "").lower()
+    return chunked or "content-length" in answer.headers or answer.status in (204, 304)
 
 
 def _whole_body(wire: Wire, head: Head) -> bytes:

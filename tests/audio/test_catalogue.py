@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.audio.catalogue import load_catalogue
+from bench.audio.catalogue import load_catalogue, shipped_catalogue
 from bench.config.problems import ConfigError
 from bench.errors import BenchError
 
@@ -149,3 +149,18 @@ def test_a_catalogue_is_checked_without_the_audio_libraries() -> None:
     subprocess.run(
         [sys.executable, "-c", check + "sys.exit(bool({'numpy', 'soundfile', 'soxr'} & set(sys.modules)))"], check=True
     )
+
+
+def test_who_speaks_is_human_synthetic_or_unknown(folder: Path) -> None:
+    body = "fixtures:\n- {id: a, file: a.wav, text: yes, caller: human}\n- {id: b, file: b.flac, text: yes}\n"
+    found = load_catalogue(write(folder, body)).fixtures
+    assert [each.caller for each in found.values()] == ["human", "unknown"]
+    with pytest.raises(ConfigError, match="found 'robot'; allowed: human, synthetic, unknown"):
+        load_catalogue(write(folder, body.replace("human", "robot")))
+
+
+def test_every_shipped_recording_says_who_speaks() -> None:
+    shipped = load_catalogue(shipped_catalogue()).fixtures.values()
+    by_caller = {each.caller: {one.id for one in shipped if one.caller == each.caller} for each in shipped}
+    assert set(by_caller) == {"human", "synthetic"}
+    assert all(name.startswith("human-") for name in by_caller["human"])

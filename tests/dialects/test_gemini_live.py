@@ -129,6 +129,17 @@ def test_a_list_that_does_not_make_up_the_total_leaves_the_rest_unknown() -> Non
     assert ended.usage.out_total_tokens == 4
 
 
+def test_usage_between_two_replies_is_not_billed_to_the_next() -> None:
+    subject = dialect()
+    content(subject, **spoken())
+    content(subject, turnComplete=True)
+    assert receive(subject, usageMetadata={"promptTokenCount": 20}) == [Unrecognised(7, "usageMetadata of no reply")]
+    content(subject, **spoken())
+    (ended,) = content(subject, turnComplete=True)
+    assert isinstance(ended, ResponseEnded)
+    assert ended.usage is None
+
+
 def test_an_interruption_ends_the_reply_once() -> None:
     subject = dialect()
     content(subject, **spoken())

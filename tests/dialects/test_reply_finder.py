@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.audio.formats import AudioFormat
 from bench.audio.onset import OnsetDetector
-from bench.dialects.reply_finder import LONGEST_QUIET_NS, NS_PER_S, QUIET_NS, ReplyFinder
+from bench.dialects.reply_finder import LONGEST_QUIET_NS, NS_PER_S, QUIET_NS, SHORT_QUIET_NS, ReplyFinder
 
 PCM = AudioFormat("pcm16", 8_000)
 MS = 1_000_000
@@ -52,6 +52,18 @@ def test_it_is_over_a_second_after_its_last_audible_sample_is_played() -> None:
     assert finder.over_ns == 2 + LONGEST_QUIET_NS
     finder.end()
     assert finder.over_ns is None
+
+
+def test_a_reply_that_the_caller_speaks_into_is_over_sooner() -> None:
+    finder = ReplyFinder(PCM, queued=False)
+    finder.caller_speaks()
+    finder.feed(0, tone(800))
+    assert finder.over_ns == pytest.approx(800 * MS + QUIET_NS, abs=MS)
+    finder.caller_speaks()
+    assert finder.over_ns == pytest.approx(800 * MS + SHORT_QUIET_NS, abs=MS)
+    finder.end()
+    finder.feed(5 * NS_PER_S, tone(800))
+    assert finder.over_ns == pytest.approx(5800 * MS + QUIET_NS, abs=MS)
 
 
 def test_what_is_cleared_is_not_played() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench.cli_export import exports_asked
 from bench.errors import BenchError
 from bench.export import asked
-from bench.export.asked import Address, Asked, address_of, check_installed, endpoint_of, linger_of, traces_of
+from bench.export.asked import Address, Asked, address_of, check_installed, linger_of
 
 
 @pytest.mark.parametrize(
@@ -32,42 +32,20 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         address_of(text)
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("collector:4318", "http://"),
-        ("http://127.0.0.1:4317", "gRPC"),
-        ("http://me:secret@host:4318", "password"),
-        ("http://host:4318/?key=secret", "query"),
-    ],
-)
-def test_a_wrong_endpoint_is_explained_without_its_secret(url: str, said: str) -> None:
-    with pytest.raises(BenchError, match=said) as error:
-        endpoint_of(url)
-    assert "secret" not in str(error.value)
-
-
-def test_durations_and_shares() -> None:
-    assert endpoint_of("http://127.0.0.1:4318/") == "http://127.0.0.1:4318"
+def test_durations() -> None:
     assert (linger_of(None), linger_of("30s")) == (0.0, 30.0)
-    assert (traces_of(None), traces_of("10%"), traces_of("0%")) == (1.0, 0.1, 0.0)
-    for wrong in ("0.1", "101%", "x%"):
-        with pytest.raises(BenchError, match="--otlp-traces"):
-            traces_of(wrong)
     with pytest.raises(BenchError, match="--prometheus-linger"):
         linger_of("30")
 
 
 def test_options_that_belong_together(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="goes with --prometheus"):
-        exports_asked(None, "3s", None, None, None, False)
-    with pytest.raises(BenchError, match="go with --otlp"):
-        exports_asked(None, None, None, None, "3%", False)
+        exports_asked(None, "3s", None)
     with pytest.raises(BenchError, match=r"end in \.prom"):
-        exports_asked(None, None, tmp_path / "a.txt", None, None, False)
+        exports_asked(None, None, tmp_path / "a.txt")
     with pytest.raises(BenchError, match="cannot be written"):
-        exports_asked(None, None, tmp_path / "gone" / "a.prom", None, None, False)
-    assert exports_asked(None, None, None, None, None, False) == Asked()
+        exports_asked(None, None, tmp_path / "gone" / "a.prom")
+    assert exports_asked(None, None, None) == Asked()
 
 
 def test_a_missing_library_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import yaml
 from tests.support.processes import ROOT, bench, simulated_server
 
 NEAR_MS = 15
-"""Bound on a median; servers and callers share a machine with other tests."""
+"""Bound on the least of a few: servers and callers share a machine with other tests, which only makes them later."""
 BASE: dict[str, Any] = {
     "seed": 9,
     "endpointing": "200ms",
@@ -64,7 +64,7 @@ def turns(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_server_that_waits_leaves_its_wait_as_dead_air(turns: Any) -> None:
-    silent_ms = turns["dead_air_ms"].median()
+    silent_ms = turns["dead_air_ms"].min()
     assert silent_ms["plain"] == pytest.approx(300 + 100, abs=NEAR_MS)
     assert silent_ms["hasty"] == pytest.approx(300 + 900, abs=NEAR_MS)
 
@@ -74,9 +74,8 @@ def test_the_wait_for_a_tool_is_dead_air_behind_the_preamble(turns: Any) -> None
     # After the call: our tool, and the server's 200 ms and 100 ms of silence, in which the preamble is still heard.
     answered_ms = table["tool_ms"] + table["tool_answer_ms"] + 200 + 100
     preamble_ms = 400
-    expected_ms = (answered_ms - preamble_ms).median()
-    assert table["dead_air_ms"].median() == pytest.approx(expected_ms, abs=2 * NEAR_MS)
-    assert table["longest_dead_air_ms"].median() > TOOL_MS - preamble_ms
+    assert (table["dead_air_ms"] - (answered_ms - preamble_ms)).abs().min() < 2 * NEAR_MS
+    assert (table["longest_dead_air_ms"] > TOOL_MS - preamble_ms - NEAR_MS).all()
     assert (table["dead_air_ms"] > table["longest_dead_air_ms"]).all(), "there was a wait before the preamble too"
 
 

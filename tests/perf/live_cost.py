@@ -15,10 +15,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import bench.workers.link  # noqa: F401  Locust patches the standard library, which must come first
 
+import psutil  # isort: skip
 from rich.console import Console  # isort: skip
 
 from bench.calibrate.levels import CalibrateOptions, measure_level
@@ -37,20 +39,38 @@ def level(calls: int, options: CalibrateOptions, root: Path, *, live: bool) -> L
     if not live:
         return measure_level(calls, options, root)
     readers: list[subprocess.Popen[bytes]] = []
+    served: list[Cpu] = []
     with LivePage(LiveAddress(port=0), Console(file=io.StringIO())) as page:
 
         def watched(spec: RunSpec) -> Watcher:
             feed = page.open(spec)
+            served.append(Cpu(feed.pid))
             url = feed.url.replace("/?", "/events?")
             readers.append(subprocess.Popen([sys.executable, "-c", READER, url]))
             return feed
 
         found = measure_level(calls, options, root, watched)
+        share = served[0].share()
     for reader in readers:
         with contextlib.suppress(subprocess.TimeoutExpired):
             reader.wait(10)
         reader.kill()
+    print(f"with the page: its process used {share:.1%} of a core, from the first call to the end of the run")
     return found
+
+
+class Cpu:
+    """What a process uses from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._began, self._before = time.monotonic(), self._used()
+
+    def _used(self) -> float:
+        return float(sum(self._process.cpu_times()[:2]))
+
+    def share(self) -> float:
+        return (self._used() - self._before) / (time.monotonic() - self._began)
 
 
 def p99s(found: Level) -> dict[str, float]:

@@ -140,3 +140,14 @@ def test_at_a_terminal(tmp_path: Path) -> None:
     os.close(leader)
     assert b"api.openai.com bills for its calls, and the run has no budget" in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "model", "paid"),
+    [("api.openai.com", "anything", True), ("speech.example", "tts-1", True), ("speech.example", "kokoro", False)],
+)
+def test_a_cascade_costs_what_its_services_cost(host: str, model: str, paid: bool) -> None:
+    legs = {leg: {"url": "http://127.0.0.1:1/v1", "model": "mine"} for leg in ("stt", "llm")}
+    cascade = {**legs, "tts": {"url": f"https://{host}/v1", "model": model}}
+    target = Target.model_validate({"cascade": cascade})
+    assert (why_paid(target, default_books()) is not None) is paid

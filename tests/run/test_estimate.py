@@ -64,6 +64,17 @@ def test_a_model_that_is_billed_by_the_minute() -> None:
     assert found.usd.mid == pytest.approx(found.minutes.mid * 0.05)
 
 
+def test_a_session_that_only_transcribes_has_no_replies_to_pay_for() -> None:
+    captioning = ROOT / "scenarios" / "captioning.yaml"
+    address = "target.url=wss://h/v1/realtime"
+    found = estimated(captioning, address, "session.transcription.model=gpt-realtime-whisper")
+    assert [line.title for line in found.meters] == ["Transcription"]
+    assert found.usd is not None
+    assert found.usd.mid == pytest.approx(found.meters[0].quantity * 0.017)
+    assert sum(found.turn_usd) * found.calls.mid == pytest.approx(found.usd.mid)
+    assert estimated(captioning, address, "session.transcription.model=nobody-knows").usd is None
+
+
 def test_an_unknown_price_makes_the_sums_null_and_is_named() -> None:
     found = estimated(MINI, "target.model=mine")
     assert (found.usd, found.per_call_usd, found.per_minute_usd) == (None, None, None)

@@ -28,6 +28,17 @@ def test_figures_are_in_pairs_and_say_what_is_not_known() -> None:
     assert percentiles([]) == "-"
 
 
+def test_where_nothing_is_answered_the_waits_are_those_for_texts() -> None:
+    found = Tally(turns=30, sessions=10, final_text_ms=[400.0] * 30, word_settled_ms=[300.0] * 30)
+    shown = dict(figures(progress(tally=found)))
+    assert len(shown) % 2 == 0
+    assert shown["final text p50 / p95"] == "400 / 400 ms"
+    assert shown["word settled p50 / p95"] == "300 / 300 ms"
+    assert "TTFT p50 / p95" not in shown
+    found.ttft_ms.append(1.0)
+    assert {"TTFT p50 / p95", "final text p50 / p95"} <= set(dict(figures(progress(tally=found))))
+
+
 def test_times() -> None:
     assert [seconds(value) for value in (5, 75, 3700)] == ["0:05", "1:15", "1:01:40"]
     assert [time_left(progress(elapsed_s=elapsed_s)) for elapsed_s in (30.0, 1.0)] == ["0:30", "-"]

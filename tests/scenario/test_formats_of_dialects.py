@@ -58,3 +58,22 @@ def test_each_of_several_targets_is_asked(problems: Any) -> None:
     )
     (only,) = found
     assert "targets.b.session.turn_detection: found 'manual'" in only
+
+
+@pytest.mark.parametrize(
+    ("keys", "dialect", "said"),
+    [
+        (
+            "1x",
+            "twilio-media-streams",
+            "found 'x' in '1x'; allowed: the keys 0 to 9, *, #, A, B, C and D, without spaces",
+        ),
+        ("1#", "openai", "dialect openai has no keys to press; allowed with: twilio-media-streams"),
+    ],
+)
+def test_keys_of_a_telephone(keys: str, dialect: str, said: str, problems: Any) -> None:
+    (found,) = problems(
+        f"name: t\ntarget: {{dialect: {dialect}, url: 'wss://h/', model: m}}\nsession: {{frame: 20ms}}\n"
+        f"conversation: [{{press: '{keys}'}}, {{say: yes-slt}}]\n"
+    )
+    assert found.endswith(said)

@@ -83,7 +83,7 @@ def test_a_list_is_a_draw_by_the_seed() -> None:
     [
         ("sesion: {}", "sesion: unknown key; allowed: name, description, seed, target, targets, fixtures, conditions"),
         ("sesion: {}", "; did you mean 'session'?"),
-        ("session: {voic: marin}", "session.voic: unknown key; allowed: instructions, voice, turn_detection"),
+        ("session: {voic: marin}", "session.voic: unknown key; allowed: type, instructions, voice, turn_detection"),
         ("session: {voice: marn}", "session.voice: no voice 'marn' in this dialect; allowed: alloy, ash, ballad"),
         ("session: {voice: marn}", "did you mean 'marin'?"),
         ("session: {voice: {nam: x}}", "session.voice: not a voice; allowed: alloy"),
@@ -208,8 +208,8 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
         ),
         ("[{say: [yes-slt, nope-1]}]", "conversation.0.say: no fixture 'nope-1'"),
         ("[{say: []}]", "conversation.0.say: found an empty list; allowed: the id of a fixture"),
-        ("[{say: true}]", "conversation.0.say: no fixture 'true'; allowed: the 101 ids"),
-        ("[{say: [1]}]", "conversation.0.say: no fixture '1'; allowed: the 101 ids"),
+        ("[{say: true}]", "conversation.0.say: no fixture 'true'; allowed: the 105 ids"),
+        ("[{say: [1]}]", "conversation.0.say: no fixture '1'; allowed: the 105 ids"),
         ("[{say: {a: b}}]", "conversation.0.say: found {'a': 'b'}; allowed: the id of a fixture in quotes"),
         ("[{say: yes-slt}, {pause: 0s}]", "conversation.1.pause: found 0; allowed: a duration longer than 0"),
         ("[{say: yes-slt}, {pause: 5}]", "conversation.1.pause: 5 has no unit"),
@@ -224,7 +224,7 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
         ),
         (
             "[{say: yes-slt}, {interrupt: {say: nope, after: 1s}}]",
-            "conversation.1.interrupt.say: no fixture 'nope'; allowed: the 101 ids",
+            "conversation.1.interrupt.say: no fixture 'nope'; allowed: the 105 ids",
         ),
         (
             "[{interrupt: {say: yes-rms, after: 1s}}]",
@@ -236,10 +236,10 @@ def test_each_problem_is_a_sentence_with_its_line(lines: str, problem: str, prob
         ),
         (
             "[{say: yes-slt}, {backchannel: cogh}]",
-            "conversation.1.backchannel: no fixture 'cogh'; allowed: the 101 ids of the project's own catalogue (bench "
+            "conversation.1.backchannel: no fixture 'cogh'; allowed: the 105 ids of the project's own catalogue (bench "
             "fixtures list), or a sound: mm-hm, uh-huh, okay, right, cough, door; did you mean 'cough'?",
         ),
-        ("[{say: cough}]", "conversation.0.say: no fixture 'cough'; allowed: the 101 ids"),
+        ("[{say: cough}]", "conversation.0.say: no fixture 'cough'; allowed: the 105 ids"),
     ],
 )
 def test_problems_of_a_conversation(conversation: str, problem: str, problems: Problems) -> None:

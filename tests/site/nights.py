@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,13 +13,15 @@ import numpy as np
 from bench.measure.metrics import metric_versions
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.pricing.book import PriceBook
-from bench.store.manifest import CalledTarget, UsedPriceBook, write_manifest
+from bench.store.folder import RunFolder
+from bench.store.manifest import CalledTarget, UsedPriceBook, read_manifest, write_manifest
 from bench.store.reader import Run
 from tests.report import build
 
 FIRST = datetime(2026, 10, 20, 2, 0, tzinfo=UTC)
 TARGETS = ("aria", "brio", "cello")
 OUTAGE, REGRESSION, PRICE = 17, 24, 14
+DIFFERENT = 9
 """Nights from 0: aria is away, brio is slower from then on, cello costs less from then on."""
 MIDDLE_MS = {"aria": 0.0, "brio": 30.0, "cello": 160.0}
 WRONG = {"aria": 0.0, "brio": 0.0, "cello": 0.25}
@@ -83,7 +86,7 @@ def dealt(night: int, calls: int, turns: int) -> tuple[list[TurnRecord], list[Se
 def night_run(root: Path, night: int, *, calls: int = 45, turns: int = 2, **changes: Any) -> Run:
     """One night as a finished run in `root`."""
     at = FIRST + timedelta(days=night)
-    name = f"{at:%Y%m%dT%H%M%SZ}-nightly"
+    name = name_of(night)
     own = book(night)
     called = [
         CalledTarget(name=each, url=f"wss://{each}.example/v1/realtime", model=f"voice-{each}", dialect="openai")
@@ -126,10 +129,41 @@ def night_run(root: Path, night: int, *, calls: int = 45, turns: int = 2, **chan
 
 
 def make_nights(root: Path, nights: int = 32, **size: int) -> Path:
-    """`nights` nights in a row."""
+    """`nights` nights in a row; some of the usual ones have the rows of an earlier one, which is made sooner."""
     for night in range(nights):
-        night_run(root, night, **size)
+        like = _like(night)
+        if like == night:
+            night_run(root, night, **size)
+        else:
+            _again(root, night, like)
     return root
+
+
+def _like(night: int) -> int:
+    """The night whose rows it has."""
+    if night == OUTAGE:
+        return night
+    return night % DIFFERENT if night < REGRESSION else REGRESSION + (night - REGRESSION) % 4
+
+
+def _again(root: Path, night: int, like: int) -> None:
+    at, own = FIRST + timedelta(days=night), book(night)
+    folder = root / name_of(night)
+    shutil.copytree(root / name_of(like), folder)
+    changed = {
+        "run_id": folder.name,
+        "started_at": at,
+        "ended_at": at + timedelta(minutes=4),
+        "own_price_book": own,
+        "price_books": [UsedPriceBook(name=own.book, date=str(own.date))],
+    }
+    run = RunFolder(folder)
+    write_manifest(run, read_manifest(run).model_copy(update=changed))
+
+
+def name_of(night: int) -> str:
+    """The folder of a night."""
+    return f"{FIRST + timedelta(days=night):%Y%m%dT%H%M%SZ}-nightly"
 
 
 if __name__ == "__main__":

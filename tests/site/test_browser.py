@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.pricing.book import Books, Rates
+from bench.report.phrases import usd as dollars
 from bench.site.build import build
-from bench.site.config import SiteConfig
+from bench.site.config import ConversationConfig, SiteConfig
 from bench.site.history import read_history
+from bench.site.prices import conversation_usd
 from tests.perf.pages import beyond, overflow
-from tests.site.nights import make_nights
+from tests.site.nights import book, make_nights
 from tests.support.axe import axe_source, violations
 from tests.support.browser import CHROMIUM, Page, browser
 
@@ -64,6 +67,24 @@ def test_the_leaderboard_sorts_and_filters(site: Path, page: Page) -> None:
     )
     assert page.evaluate(f"{rows}.length") == 0
     assert page.evaluate("document.getElementById('shown').textContent") == "0 of 3 rows"
+
+
+def test_another_conversation_is_priced_in_the_page_as_in_the_build(site: Path, page: Page) -> None:
+    page.open((site / "targets" / "aria.html").resolve().as_uri())
+    usd, _ = conversation_usd(ConversationConfig(), rates())
+    assert page.evaluate("document.getElementById('conversation-usd').value") == f"{dollars(usd)} for 1.4 minutes"
+    page.evaluate(
+        "(f => { f.exchanges.value = 20; f.agent_s.value = 9.5; f.dispatchEvent(new Event('input')) })"
+        "(document.getElementById('conversation').elements && document.getElementById('conversation'))"
+    )
+    usd, _ = conversation_usd(ConversationConfig(exchanges=20, agent_s=9.5), rates())
+    assert page.evaluate("document.getElementById('conversation-usd').value") == f"{dollars(usd)} for 4.7 minutes"
+
+
+def rates() -> Rates:
+    found = Books(parts=(book(0),)).rates("voice-aria")
+    assert found is not None
+    return found
 
 
 @pytest.mark.slow

@@ -9,12 +9,15 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from bench.errors import BenchError
 from bench.site.build import build
-from bench.site.config import SiteConfig, load_config
+from bench.site.config import ConversationConfig, SiteConfig, load_config
 from bench.site.history import History, read_history
+from bench.store.parquet import parquet_writer, read_table
 from tests.site.nights import night_run
+from tests.support.processes import ROOT
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -135,6 +138,7 @@ def test_a_second_build_keeps_what_is_the_same_and_forgets_runs_that_are_gone(tm
     built = build(reports, History(runs=history.runs[1:]), out, SiteConfig(), copy=True)
     assert (built.runs, built.targets) == (3, 3)
     assert len(list((out / "runs").glob("*.html"))) == 3
+    assert len(list((out / "stored").iterdir())) == 3
     assert (out / "notes.html").exists()
 
 
@@ -150,3 +154,21 @@ def test_settings_are_checked_with_their_lines(tmp_path: Path) -> None:
     path.write_text("title: Ours\nconversation:\n  exchange: 4\n")
     with pytest.raises(BenchError, match=r"site.yaml:3.*exchange"):
         load_config(path)
+
+
+def test_the_settings_of_the_docs_are_the_defaults() -> None:
+    page = (ROOT / "docs" / "site.md").read_text(encoding="utf-8")
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    assert set(example) == set(SiteConfig.model_fields)
+    assert ConversationConfig(**example["conversation"]) == ConversationConfig()
+    assert set(example["conversation"]) == set(ConversationConfig.model_fields)
+
+
+def test_a_run_of_an_older_version_with_fewer_columns_is_read(tmp_path: Path) -> None:
+    run = night_run(tmp_path, 0, calls=12)
+    table = read_table(run.folder.turns_parquet)
+    old = table.drop_columns(["condition", "caption_final_ms", "expect_pass"])
+    with parquet_writer(run.folder.turns_parquet, old.schema) as writer:
+        writer.write_table(old)
+    built = build(tmp_path, read_history(tmp_path), tmp_path / "site", SiteConfig())
+    assert (built.runs, built.unread) == (1, {})

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from bench.measure.metrics import headline_latencies
 from bench.site.digest import Fact, RunDigest, Seen, TargetDigest
+from bench.site.lean import TURN_COLUMNS
 from bench.site.sentences import verdict_sentence
 from bench.site.windows import Night, series_of
 from tests.site.nights import FIRST
@@ -132,3 +134,7 @@ def test_the_words_for_runs_of_one_day() -> None:
     night = series_of([*runs, digest(8, 918)])[0].newest
     assert "slower than the last seven runs" in verdict_sentence(night)
     assert replace(night, state="regression").usable
+
+
+def test_every_latency_that_may_stand_for_a_target_is_read() -> None:
+    assert {metric.name for metric in headline_latencies()} <= set(TURN_COLUMNS)

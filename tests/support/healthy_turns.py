@@ -43,4 +43,14 @@ HEALTHY_TURNS: dict[str, list[dict[str, Any]]] = {
         {"event": "mark", "streamSid": "MZ1", "mark": {"name": "m"}},
         {"event": "clear", "streamSid": "MZ1"},
     ],
+    "openai-live": [
+        {"type": "session.started", "event_id": "1", "session": {"id": "s", "model": "gpt-live-1"}},
+        {"type": "session.input_transcript.delta", "event_id": "2", "delta": "hello", "start_ms": 1, "end_ms": 2},
+        {"type": "session.output_transcript.delta", "event_id": "3", "delta": "Hi", "start_ms": 1, "end_ms": 2},
+        {"type": "session.output_audio.delta", "delta": SOUND},
+        {"type": "session.output_audio.delta", "delta": SOUND},
+        {"type": "session.usage.updated", "event_id": "4", "usage": {"seconds": 5}},
+        {"type": "session.delegation.created", "event_id": "5", "delegation": {"id": "d"}, "offset_ms": 1},
+        {"type": "error", "event_id": "6", "error": {"type": "server_error", "code": "odd", "message": "m"}},
+    ],
 }

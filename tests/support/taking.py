@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from tests.support.truth_conversation import check_barge_ins
 
 CALLS = 12
 BOUND_MS = 5
-"""Nine of ten figures are within this of the truth: a busy machine holds up the server too."""
+"""Figures are within this of the instant at which the server wrote."""
+MANY = 50
+"""Of so many figures or more, the p99 is within the bound. Of fewer, nine of ten are: with a dozen the p99 is the worst
+one, and a busy machine holds up our process: what arrives meanwhile bears the stamp of the last of it."""
 
 
 @dataclass
@@ -76,10 +80,12 @@ def same(run: Run, again: Run) -> None:
 
 
 def within(errors: pd.Series, bound_ms: float = BOUND_MS) -> None:
-    """Nine of ten are within the bound."""
+    """The p99 of many errors is within the bound; of a few, nine of ten of them are."""
     absolute = np.abs(errors.to_numpy(dtype=float))
     assert not np.isnan(absolute).any()
-    assert np.percentile(absolute, 90) < bound_ms, absolute
+    percent = 99 if len(absolute) >= MANY else 90
+    busy = f"p{percent} of {errors.name}, in ms, worst last; a busy machine? (load {os.getloadavg()[0]:.1f})"
+    assert np.percentile(absolute, percent) < bound_ms, (busy, np.sort(absolute).round(3).tolist())
 
 
 TALKER = {"seed": 3, "reply_length": "4s", "delivery_speed": 2, "chunk": "200ms"}

@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.report.compare.findings import Comparison, MetricDifference
+from bench.report.compare.findings import Comparison
 from bench.report.compare.phrases import change, limits, name_of, relative, relative_limits
+from bench.report.findings_differences import MetricDifference
 from bench.report.geometry import Plot, Scale, Tick, distribution, scale
 
 WIDTH, LEFT, RIGHT = 820.0, 216.0, 150.0

@@ -17,10 +17,11 @@ from bench.config.block import nearest
 from bench.errors import BenchError
 from bench.report.chartdata import curve_of, headline
 from bench.report.compare.conditions import condition_keys, conditions
-from bench.report.compare.findings import Comparison, Condition, MetricDifference, Pair, RunCard, Verdict
+from bench.report.compare.findings import Comparison, Pair, RunCard
 from bench.report.compare.matters import Matters
 from bench.report.compare.measures import Sample, sample
 from bench.report.differences import LEVEL, POWER, RESAMPLES, SEED, Difference, difference
+from bench.report.findings_differences import Condition, MetricDifference, Verdict
 from bench.report.health import calibration_of, health
 from bench.report.phrases import amount
 from bench.report.view import View, view_of

@@ -18,7 +18,7 @@ import yaml
 from bench.config.hosts import is_loopback
 from bench.measure.metrics import METRICS
 from bench.measure.wer import comparable
-from bench.report.compare.findings import Condition, Level
+from bench.report.findings_differences import Condition, Level
 from bench.report.view import View, counts
 from bench.store.manifest import CalledTarget, Manifest
 

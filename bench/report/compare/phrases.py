@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from bench.report.compare.findings import Comparison, MetricDifference, Pair, Verdict
+from bench.report.compare.findings import Comparison, Pair
+from bench.report.findings_differences import MetricDifference, Verdict
 from bench.report.phrases import MISSING, capital, number, percent, signed, signed_limits, usd
 
 COUNTED: tuple[Verdict, ...] = ("worse", "better", "different", "same", "cannot tell", "not comparable")

@@ -6,7 +6,7 @@ is read as "the same".
 
 from __future__ import annotations
 
-from bench.report.compare.findings import Comparison, Condition, MetricDifference, Pair
+from bench.report.compare.findings import Comparison, Pair
 from bench.report.compare.phrases import (
     bare,
     change,
@@ -19,6 +19,7 @@ from bench.report.compare.phrases import (
     value_text,
 )
 from bench.report.document import Cell, Column, Row, Section, Table, row
+from bench.report.findings_differences import Condition, MetricDifference
 from bench.report.phrases import MISSING
 
 MEANINGS = {

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from bench.report.compare.findings import MetricDifference
 from bench.report.compare.phrases import name_of, relative, value_text
+from bench.report.findings_differences import MetricDifference
 from bench.report.gate.findings import GateReport, GateRow
 from bench.report.phrases import MISSING, amount, percent, signed
 

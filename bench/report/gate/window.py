@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from bench.errors import BenchError
 from bench.report.compare.comparison import allowed
 from bench.report.compare.conditions import conditions
-from bench.report.compare.findings import Condition
+from bench.report.findings_differences import Condition
 from bench.report.gate.findings import GateReport, Skipped
 from bench.report.view import View, view_of
 from bench.store.folder import RunFolder

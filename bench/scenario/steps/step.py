@@ -28,6 +28,8 @@ class StepBlock(Block):
     """This step begins while the reply to the step before it is heard."""
     NEEDS_OPEN_MICROPHONE: ClassVar[bool] = False
     """This step means nothing in push to talk, where nothing is sent while the caller listens."""
+    NEEDS_KEYPAD: ClassVar[bool] = False
+    """This step means nothing in a protocol that has no keys of a telephone."""
 
     @property
     def condition_use(self) -> str | Condition | None:

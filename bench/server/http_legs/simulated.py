@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from bench.audio.catalogue import load_catalogue, shipped_sounds
+from bench.audio.catalogue import load_catalogue, shipped_catalogue, shipped_sounds
 from bench.audio.formats import AudioFormat, resample, to_pcm16
 from bench.audio.level_detector import LevelDetector
 from bench.audio.recording_matcher import Match, RecordingMatcher, reduced
-from bench.scenario.model import shipped_catalogue
 from bench.server.deadlines import Deadlines
 from bench.server.engines.base import FunctionCall
 from bench.server.engines.simulated.profile import Profile
@@ -71,7 +70,8 @@ class SimulatedServices:
     async def transcribe(self, request: TranscriptionRequest, asked: Asked) -> AsyncGenerator[str | Raw, None]:
         rng, fault = self._begin("stt", asked)
         delay_ms = self._legs.stt.delay.draw_ms(rng)
-        match, audio_ms = self._recognised(request.file)
+        # In a thread: other requests are due meanwhile.
+        match, audio_ms = await asyncio.to_thread(self._recognised, request.file)
         asked.facts |= {"planned_ms": {"delay": delay_ms}, "audio_ms": round(audio_ms, 1)}
         asked.facts["fixture"] = match.fixture.id if match is not None else None
         errors = self._profile.transcription.errors.model_dump()

@@ -76,6 +76,7 @@ class Session:
         self._speech_item: str | None = None  # the item that the caller's present speech will become
         self._has_spoken = False
         self._arrived_ns = 0  # of the message that is being handled
+        self._partly: set[str] = set()  # items of which words were sent before they were complete
         self._transcribing: dict[str, tuple[str, float]] = {}  # item id -> transcription model, audio ms
         self._responses = Responses(self._conversation, self._new_id, self._event)
         self._items = ItemRequests(self._conversation, self._new_id, self._event, self._audio_formats, self._forget)
@@ -150,6 +151,17 @@ class Session:
             actions.events.append(self._event("error", error=problem.body(event_id)))
         return actions
 
+    def partial(self, item_id: str, text: str, *, whole: bool = False) -> Actions:
+        """Words of audio that is still spoken, or not written down to its end: a piece, or the `whole` text so far."""
+        if self.settings["audio"]["input"]["transcription"] is None:
+            return Actions()
+        if item_id != self._speech_item and item_id not in self._transcribing:
+            return Actions()
+        self._partly.add(item_id)
+        field = {"transcript": text} if whole else {"delta": text}
+        kind = f"conversation.item.input_audio_transcription.{'updated' if whole else 'delta'}"
+        return Actions([self._event(kind, item_id=item_id, content_index=0, **field)])
+
     def transcript(self, item_id: str, text: str) -> Actions:
         """The recogniser's words for committed audio; nothing when transcription is off or the item is gone."""
         wanted = self._transcribing.pop(item_id, None)
@@ -160,6 +172,9 @@ class Session:
         item.parts[0].text = text
         # whisper-1 says everything in one delta; the newer transcribers stream
         deltas = [text] if model == "whisper-1" or not text else words(text)
+        if item_id in self._partly:
+            self._partly.discard(item_id)
+            deltas = []  # they were sent before
         kind = "conversation.item.input_audio_transcription"
         events = [
             self._event(f"{kind}.delta", item_id=item_id, content_index=0, delta=delta) for delta in deltas if delta

@@ -17,6 +17,7 @@ from bench.session.steps.backchannel import BackchannelStep
 from bench.session.steps.interrupt import InterruptStep
 from bench.session.steps.listen import ListenStep
 from bench.session.steps.pause import PauseStep
+from bench.session.steps.press import PressStep
 from bench.session.steps.say import SayStep
 
 Maker = Callable[[int, Any, Mapping[str, Fixture], random.Random], CallStep]
@@ -28,6 +29,7 @@ _MAKERS: dict[str, Maker] = {
     "listen": ListenStep.of,
     "interrupt": InterruptStep.of,
     "backchannel": BackchannelStep.of,
+    "press": PressStep.of,
 }
 
 

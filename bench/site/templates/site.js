@@ -1,4 +1,5 @@
-// Sorting and filtering of the leaderboard. Without this file the table is shown whole, in the order of its ranks.
+// Sorting and filtering of the leaderboard, and another conversation to be priced on a model card. Without this file the
+// table is shown whole, in the order of its ranks, and the price is that of the conversation as the site defines it.
 "use strict";
 (function () {
   const table = document.getElementById("board");
@@ -52,4 +53,53 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   filter();
+})();
+
+(function () {
+  const form = document.getElementById("conversation");
+  if (!form) return;
+  const rates = JSON.parse(form.dataset.rates);
+  const assumed = JSON.parse(form.dataset.assumed);
+  const out = document.getElementById("conversation-usd");
+
+  // The arithmetic of `bench.pricing.estimate`: every response reads the whole call so far.
+  function price(said) {
+    const minutes = (0.5 + said.exchanges * (said.caller_s + 0.5 + said.agent_s)) / 60;
+    if ("minute" in rates) return [rates.minute === null ? NaN : rates.minute * minutes, minutes];
+    let text = said.instructions_tokens, audio = 0, textBefore = 0, audioBefore = 0, usd = 0;
+    const cost = (tokens, each) => (tokens === 0 ? 0 : each === null ? NaN : tokens * each / 1e6);
+    for (let turn = 0; turn < said.exchanges; turn += 1) {
+      audio += said.caller_s * said.caller_tokens_per_s;
+      const from = said.cache_from_tokens;
+      const hit = from !== null && textBefore + audioBefore >= from ? 1 : 0;
+      const outText = said.agent_s * said.words_per_s * said.tokens_per_word;
+      const outAudio = said.agent_s * said.agent_tokens_per_s;
+      for (const [all, before, spoken, each] of [
+        [text, textBefore, outText, rates.text],
+        [audio, audioBefore, outAudio, rates.audio],
+      ]) {
+        const cached = Math.round(before * hit);
+        usd += cost(Math.round(all) - cached, each.input) + cost(cached, each.cached) + cost(Math.round(spoken), each.output);
+      }
+      textBefore = text;
+      audioBefore = audio;
+      text += outText;
+      audio += outAudio;
+    }
+    return [usd, minutes];
+  }
+
+  function show() {
+    const said = { ...assumed };
+    for (const field of form.elements) {
+      if (field.name && field.value !== "" && field.checkValidity()) said[field.name] = Number(field.value);
+    }
+    const [usd, minutes] = price(said);
+    out.value = Number.isNaN(usd) ? "a price is not known" : "$" + usd.toPrecision(4) + " for " + minutes.toFixed(1) + " minutes";
+  }
+
+  form.addEventListener("input", show);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+  show();
 })();

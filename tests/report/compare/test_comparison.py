@@ -11,12 +11,13 @@ import pytest
 from bench.errors import BenchError
 from bench.report.compare.charts import forests
 from bench.report.compare.comparison import compare, same_plan
-from bench.report.compare.findings import Comparison, MetricDifference
+from bench.report.compare.findings import Comparison
 from bench.report.compare.html import render_html
 from bench.report.compare.matters import Matters
 from bench.report.compare.measures import measures, sample
 from bench.report.compare.text import render_markdown, render_text
 from bench.report.compare.write import write_comparison
+from bench.report.findings_differences import MetricDifference
 from bench.report.summary import summarise
 from bench.report.view import view_of
 from bench.scenario.threshold_grammar import parse_measure

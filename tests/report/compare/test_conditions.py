@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.report.compare.conditions import condition_keys, conditions
-from bench.report.compare.findings import Condition
+from bench.report.findings_differences import Condition
 from bench.report.view import view_of
 from bench.store.manifest import CalledTarget, UsedPriceBook
 from tests.report.build import manifest

@@ -49,15 +49,15 @@ def test_a_first_message_is_spoken_first() -> None:
 
 def test_pings_that_nobody_answers_end_the_call() -> None:
     shape, session = opened()
-    assert shape.beat() == ()
+    assert shape.beat(1.0) == ()
     said(shape, session, START)
     for _ in range(MOST_UNANSWERED):
-        (ping,) = shape.beat()
+        (ping,) = shape.beat(1.0)
         assert ping["type"] == "ping"
     with pytest.raises(ProtocolError):
-        shape.beat()
+        shape.beat(1.0)
     said(shape, session, {"type": "pong", "event_id": 1})
-    assert shape.beat()
+    assert shape.beat(1.0)
 
 
 def test_two_thousand_spoiled_messages_crash_nothing() -> None:

@@ -50,7 +50,8 @@ class CascadeEngine:
 
     def __init__(self, config: CascadeConfig, base: Path) -> None:
         self.config = config
-        self.default_model = config.model
+        self.default_model = config.llm.model
+        """The model whose tokens the usage of a response counts."""
         self.settings: Mapping[str, Any] = {"cascade": config.model_dump(mode="json")}
         self.own_ms: deque[float] = deque(maxlen=MOST_KEPT)
         """What the cascade itself added to each reply."""
@@ -117,13 +118,14 @@ class CascadeSession(StreamingSession):
     # -- the caller
 
     def input_audio(self, audio_format: AudioFormat, turn_detection: Json | None) -> InputAudio:
-        return CascadeInput(
+        self._input = CascadeInput(
             audio_format,
             turn_detection,
             endpointing=self._config.endpointing,
             barge_in=self._config.barge_in,
             replying=lambda: bool(self._replies) or time.monotonic_ns() < self._heard_until_ns,
         )
+        return self._input
 
     def open_input(self, item_id: str, rate_hz: int) -> None:
         self._heard[item_id] = _Utterance(rate_hz, Work(self._config.stt.model))
@@ -136,6 +138,8 @@ class CascadeSession(StreamingSession):
         said = self._heard.get(item_id)
         if said is not None:
             said.committed_ns = time.monotonic_ns()
+            if self._input.committed is not None:
+                said.pcm, self._input.committed = bytearray(self._input.committed), None
             said.task = asyncio.create_task(self._write_down(said))
             said.task.add_done_callback(_looked_at)
         super().commit_input(item_id, transcribe=transcribe)

@@ -32,6 +32,8 @@ class CascadeInput(InputAudio):
         self._endpointing = endpointing
         self._gate = BargeInGate(barge_in)
         self._replying = replying
+        self.committed: bytes | None = None
+        """What the client committed last, as PCM16: all of it, whether or not it was taken for speech."""
         super().__init__(audio_format, turn_detection)
 
     def new_detector(self, rate_hz: int) -> SpeechDetector | WebrtcDetector:
@@ -45,6 +47,14 @@ class CascadeInput(InputAudio):
             wanted_ms = self._endpointing.silence or silence_ms(turn_detection)
             turn_detection = {**turn_detection, "type": "server_vad", "silence_duration_ms": wanted_ms}
         super().configure(audio_format, turn_detection)
+
+    def commit(self) -> CommittedAudio:
+        audio = super().commit()
+        self.committed = audio.audio if self.format.encoding == "pcm16" else self._as_pcm(audio.audio)
+        return audio
+
+    def _as_pcm(self, data: bytes) -> bytes:
+        return AudioFormat.PCM16.encode(self.format.decode(data))
 
     def append(self, data: bytes, at_ns: int = 0) -> Sequence[InputEvent]:
         found = super().append(data, at_ns)

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.audio.catalogue import load_catalogue, shipped_sounds
+from bench.audio.catalogue import load_catalogue, shipped_catalogue, shipped_sounds
 from bench.audio.formats import AudioFormat
 from bench.audio.level_detector import Activity
 from bench.audio.recording_matcher import RecordingMatcher, reduced
-from bench.scenario.model import shipped_catalogue
+from bench.audio.word_times import word_times
 from bench.server.allowance import Allowance
 from bench.server.engines.base import EngineSession, Handler
+from bench.server.engines.simulated.captions import Captions
 from bench.server.engines.simulated.faults import NO_FAULTS, session_faults
 from bench.server.engines.simulated.profile import Profile
 from bench.server.engines.simulated.reactions import AGAIN_MS, spoken_into
@@ -56,6 +57,9 @@ class SimulatedEngine:
         own = load_catalogue(profile.catalogue or shipped_catalogue()).fixtures
         fixtures = {**load_catalogue(shipped_sounds()).fixtures, **own}.values()
         self.matcher = RecordingMatcher(fixtures, confidence=profile.recognition.confidence)
+        # Some seconds of work, which a server without captions has no use for.
+        found = {each.id: word_times(each) for each in own.values()} if profile.captions is not None else {}
+        self.word_times = {name: times for name, times in found.items() if times is not None}
         limits = profile.limits
         self.session_lifetime_s = limits.session_lifetime / 1000 if limits.session_lifetime is not None else None
         self.allowance = Allowance(
@@ -94,6 +98,14 @@ class SimulatedSession(EngineSession):
         self._replies: dict[str, ScheduledReply] = {}
         self._newest: ScheduledReply | None = None
         self._transcripts = Transcripts(handler, engine.profile)
+        self._captions = Captions(
+            handler,
+            engine.profile.captions,
+            engine.profile.transcription.errors.model_dump(),
+            engine.matcher,
+            engine.word_times,
+            seed=f"{engine.profile.seed}/{number}",
+        )
         self._splitting = False
         self._configured = False
         self._greeting: Turn | None = None
@@ -114,6 +126,11 @@ class SimulatedSession(EngineSession):
             audio_format, turn_detection, ask_ms=self._profile.recognition.silence, noticed=self._noticed
         )
         return self._input
+
+    def open_input(self, item_id: str, rate_hz: int) -> None:
+        turn = self._turn
+        if turn is not None and not turn.committed and not self._input.manual:
+            self._captions.begin(turn, item_id, self._input.detector)
 
     def outgoing(self, event: Event) -> Iterable[Event]:
         """The event as the faults of the turn change it."""
@@ -261,6 +278,7 @@ class SimulatedSession(EngineSession):
         offset_ms = match.end_offset_ms if match is not None else 0.0
         end = detector.last_active + offset_ms * detector.rate_hz / 1000
         turn.recognised(match, end, detector.captured_ns(end))
+        self._captions.known(turn)
 
     def _endpoint(self, turn: Turn, *, early: bool = False) -> None:
         if turn is not self._turn or turn.committed or self._input.manual:

@@ -96,8 +96,8 @@ class FaultyConnection(ServerConnection):
                 return
             status = int(refusal.chosen_status)
             facts = {"number": number, "asked_ns": asked_ns, "status": status, "secret": None}
-            self.service.truth.add("client_secret", "", at_ns=time.monotonic_ns(), **facts)
-            self.answer(HTTPStatus(status), _BODIES[status])
+            at_ns = self.answer(HTTPStatus(status), _BODIES[status])
+            self.service.truth.add("client_secret", "", at_ns=at_ns, **facts)
 
         if delay_ms > 0:
             self.service.deadlines.at(asked_ns + round(delay_ms * 1e6), give)

@@ -19,6 +19,7 @@ from bench.config.block import Block, Complaint, DurationMs, LongerMs, ScenarioP
 from bench.config.distributions import Delay, DelayField, constant
 from bench.config.problems import ConfigError, read_text, validated
 from bench.config.yaml_reader import read_yaml
+from bench.server.engines.simulated.captions_profile import CaptionsProfile
 from bench.server.engines.simulated.faults import Fault
 from bench.server.engines.simulated.tool_calls import ToolsProfile
 from bench.server.http_legs.profile import LegsProfile
@@ -178,6 +179,9 @@ class Profile(Block):
     barge_in: BargeIn = Field(default=BargeIn(), description="Reaction to a caller who speaks into a reply.")
     tools: ToolsProfile | None = Field(default=None, description="Tools that it calls before it answers.")
     greeting: Greeting | None = Field(default=None, description="What it says unasked when a session begins.")
+    captions: CaptionsProfile | None = Field(
+        default=None, description="Words that are sent while the caller speaks; absent: all come after the turn."
+    )
     transcription: TranscriptionProfile = Field(default=TranscriptionProfile(), description="The caller's words.")
     client_secrets: ClientSecrets = Field(default=ClientSecrets(), description="Short-lived keys.")
     limits: Limits = Field(default=Limits(), description="What is refused.")

@@ -48,6 +48,8 @@ class Turn:
     transcribed: list[str] = field(default_factory=list)
     """Those of `items` whose transcription was asked for."""
     transcript: Transcript | None = None
+    caption_ends_ns: list[int] | None = None
+    """When the sound of each word ends, on the clock of arrivals, as captions were planned by."""
     words_of: Match | None = None
     """What another caller said, whose words this turn is given; a fault."""
     words_of_session: int | None = None
@@ -107,6 +109,7 @@ class Turn:
             "frame_arrivals_ns": detector.arrivals,
             "reference": self.match.fixture.text if self.match is not None else None,
             "transcript": words.text,
+            "captions": None if self.caption_ends_ns is None else {"word_ends_ns": self.caption_ends_ns},
             "expected": {name: getattr(words, name) for name in ("substitutions", "deletions", "insertions")},
             "planned_ms": {
                 name: getattr(plan, f"{name}_ms")

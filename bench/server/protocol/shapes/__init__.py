@@ -17,6 +17,7 @@ _SHIPPED = {
     "azure-voice-live": "bench.server.protocol.shapes.variants:VoiceLiveShape",
     "qwen-omni": "bench.server.protocol.shapes.variants:QwenShape",
     "elevenlabs-agents": "bench.server.protocol.shapes.elevenlabs_agents:AgentsShape",
+    "openai-live": "bench.server.protocol.shapes.openai_live:LiveShape",
     "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
     "twilio-media-streams": "bench.server.protocol.shapes.twilio_media_streams:BotShape",
     "xai": "bench.server.protocol.shapes.variants:XaiShape",

@@ -76,7 +76,7 @@ class AgentsShape(Shape):
         default["tools"] = [{"type": "function", "name": "agent_tool", "parameters": {"type": "object"}}]
         return default
 
-    def beat(self) -> Iterable[Mapping[str, Any]]:
+    def beat(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
         if not self._ready:
             return ()
         if self._pings - self._pongs >= MOST_UNANSWERED:

@@ -55,8 +55,12 @@ class BetaShape(Shape):
     paths = ("/v1/realtime", "/openai/realtime")
     model_keys = ("model", "deployment")
 
+    own_voices = False
+    """Whether the vendor has voices of its own: any name is taken, and told back as it was asked for."""
+
     def __init__(self) -> None:
         self.temperature: float = 0.8
+        self._voice: Any = None
 
     @classmethod
     def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
@@ -116,6 +120,9 @@ class BetaShape(Shape):
             return _modality(value, param)
         if key.endswith("_audio_format"):
             return self.format_of(key, value, param)
+        if key == "voice" and self.own_voices:
+            self._voice = value
+            return {"id": _voice_name(value, param)}
         return value
 
     def format_of(self, key: str, value: Any, param: str) -> dict[str, Any]:
@@ -184,7 +191,7 @@ class BetaShape(Shape):
         out |= {
             "object": "realtime.response",
             "modalities": self._shown("modalities", response["output_modalities"]),
-            "voice": spoken["voice"],
+            "voice": self._voice or spoken["voice"],
             "output_audio_format": self.word_of("output_audio_format", spoken["format"]),
             "temperature": self.temperature,
             "output": [_beta_item(item) for item in response["output"]],
@@ -192,6 +199,14 @@ class BetaShape(Shape):
         if isinstance(usage := response.get("usage"), dict):
             out["usage"] = _beta_usage(usage)
         return out
+
+
+def _voice_name(value: Any, param: str) -> str:
+    """A voice by its name, or by an object that holds one."""
+    name = value.get("name") if isinstance(value, dict) else value
+    if not isinstance(name, str) or not name:
+        raise ProtocolError(f"Invalid voice: {value!r}. Expected a name.", code="invalid_value", param=param)
+    return name
 
 
 def _modality(value: Any, param: str) -> list[str]:

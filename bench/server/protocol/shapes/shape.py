@@ -34,6 +34,8 @@ class Shape:
     """A session can go on with the conversation of another."""
     beat_ms: ClassVar[int | None] = None
     """How often `beat` is asked what to send by itself; None: never."""
+    leaving = False
+    """The caller has asked for the end of the session."""
     caller_name: str | None = None
     """What the caller calls this session, where it is the caller who names it."""
     pcm_in_hz = 24_000
@@ -80,8 +82,12 @@ class Shape:
         """The configuration after an update, where this shape knows more of it than the update could say."""
         return settings
 
-    def beat(self) -> Iterable[Mapping[str, Any]]:
+    def beat(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
         """What is sent each `beat_ms`, whatever the session does. Raises `ProtocolError` to end the connection."""
+        return ()
+
+    def farewell(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
+        """What is sent before the connection is closed, once `leaving`."""
         return ()
 
     def incoming(self, message: object) -> Iterable[object]:

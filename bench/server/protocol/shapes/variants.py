@@ -24,6 +24,7 @@ class VoiceLiveShape(BetaShape):
 
     name = "azure-voice-live"
     paths = ("/voice-live/realtime", "/v1/realtime")
+    own_voices = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +60,7 @@ class QwenShape(BetaShape):
     name = "qwen-omni"
     paths = ("/api-ws/v1/realtime", "/v1/realtime")
     pcm_in_hz = 16_000
+    own_voices = True
 
     def format_of(self, key: str, value: Any, param: str) -> dict[str, Any]:
         if value not in ("pcm", "pcm16", "pcm24"):

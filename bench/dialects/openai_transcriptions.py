@@ -1,0 +1,98 @@
+"""Speech to text over HTTP, as whisper and its like are served: a file of each turn in, its words out.
+
+`POST /v1/audio/transcriptions`, a form with `file` and `model`. The transport gathers the audio and sends the file;
+what passes here is what to send with it, and its answer (`bench.transport.upload`).
+Trap: nothing is known of a turn before its end was sent, so the words of all of it come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast, get_args
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import orjson
+
+from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.lenient_json import loads
+from bench.dialects.openai_fields import mapping, name_of, parse_transcription_usage, text
+from bench.facts.failure import ErrorKind
+from bench.facts.signals import (
+    ErrorInfo,
+    InputTranscript,
+    InputTranscriptFailed,
+    Malformed,
+    SessionReady,
+    Signal,
+    Unrecognised,
+)
+
+PATH = "/audio/transcriptions"
+_HTTP = {"ws": "http", "wss": "https"}
+
+
+class OpenAITranscriptionsDialect(Dialect):
+    """The client side of one caller whose turns are sent as files."""
+
+    name = "openai-transcriptions"
+    formats: ClassVar[tuple[str, ...]] = ("pcm16",)
+    turn_detections: ClassVar[tuple[str, ...]] = ("manual",)
+    sessions: ClassVar[tuple[str, ...]] = ("transcription",)
+
+    @classmethod
+    def endpoint(cls, address: Address) -> Endpoint:
+        """Over HTTP; a base such as `https://host/v1` is enough."""
+        scheme, netloc, path, written, _ = urlsplit(address.url)
+        path = path.rstrip("/") or "/v1"
+        path = path if path.endswith(PATH) else f"{path}{PATH}"
+        query = "&".join(part for part in (written, urlencode(address.query)) if part)
+        return Endpoint(urlunsplit((_HTTP.get(scheme, scheme), netloc, path, query, "")), dict(address.headers))
+
+    def opening(self) -> Sequence[str]:
+        return ('{"open":true}',)
+
+    def audio_message(self, payload: bytes) -> bytes:
+        return payload
+
+    def end_of_turn(self, turn: int) -> Sequence[str]:
+        asked = self.config.transcription
+        assert asked is not None
+        fields = {"model": asked.model, "response_format": "json"}
+        fields |= {name: value for name in ("language", "prompt") if (value := getattr(asked, name)) is not None}
+        message = {"turn": turn, "fields": {**fields, **self.config.extra}, "rate_hz": self.input_format.rate_hz}
+        return (orjson.dumps(message).decode(),)
+
+    def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
+        try:
+            message = loads(data)
+        except ValueError as error:
+            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
+        if not isinstance(message, dict):
+            return (Malformed(at_ns, "no answer of a transcriber"),)
+        if message.get("open") is True:
+            return (SessionReady(at_ns),)
+        turn = message.get("turn")
+        if not isinstance(turn, int):
+            return (Unrecognised(at_ns, "answer"),)
+        item = f"turn-{turn}"
+        if "failure" in message:
+            return (InputTranscriptFailed(at_ns, item, _error(mapping(message["failure"]))),)
+        try:
+            answer = loads(text(message.get("body")) or "")
+        except ValueError:
+            answer = None
+        words = text(mapping(answer).get("text"))
+        if words is None:
+            said = "the answer holds no `text`"
+            broken = ErrorInfo("malformed_answer", "malformed_answer", said, error_kind="protocol")
+            return (InputTranscriptFailed(at_ns, item, broken),)
+        usage = parse_transcription_usage(mapping(answer).get("usage"))
+        return (InputTranscript(at_ns, item, words.strip(), final=True, usage=usage),)
+
+
+def _error(failure: Mapping[str, Any]) -> ErrorInfo:
+    """A failure of the transport as an error of the turn."""
+    kind = failure.get("error_kind")
+    known = kind if kind in get_args(ErrorKind) else "server"
+    code = name_of(failure.get("error_code"))
+    return ErrorInfo(code, code, text(failure.get("message")), error_kind=cast("ErrorKind", known))

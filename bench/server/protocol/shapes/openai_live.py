@@ -1,0 +1,184 @@
+"""OpenAI Live on the wire: audio all the time, in both directions, and nothing about turns.
+
+While nobody is replying, silence is sent in real time. A reply's own audio goes out as the engine sends it: a profile
+with `delivery_speed: 1` is as fast as the vendor's. Trap: what the session says of speech, items and responses has no
+word here, so that a reply that is interrupted just falls silent.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from bench.server.access import RequestHeaders
+from bench.server.http_requests import HttpRequest
+from bench.server.protocol import config
+from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, missing
+from bench.server.protocol.commands import Event
+from bench.server.protocol.shapes.shape import Shape
+
+BEAT_MS = 100
+USAGE_EVERY_BEATS = 50
+_RATES_HZ = {"audio/pcm": (16_000, 24_000), "audio/pcmu": (8_000,), "audio/pcma": (8_000,)}
+_SILENCE = {"audio/pcm": b"\x00\x00", "audio/pcmu": b"\xff", "audio/pcma": b"\xd5"}
+_IGNORED = frozenset(
+    {
+        "session.input_audio.mute",
+        "session.input_audio.unmute",
+        "session.instructions.append",
+        "session.thinking.append",
+        "session.commentary.append",
+    }
+)
+_KEYS = frozenset({"model", "instructions", "audio", "delegation", "input", "store", "safety_identifier", "triggers"})
+
+
+class LiveShape(Shape):
+    """One connection."""
+
+    name = "openai-live"
+    paths: ClassVar[tuple[str, ...]] = ("/v1/live/sessions",)
+    beat_ms: ClassVar[int | None] = BEAT_MS
+
+    def __init__(self) -> None:
+        self._started: dict[str, Any] | None = None
+        """The session as it was told when it started."""
+        self._format: dict[str, Any] = {"type": "audio/pcm", "rate": 24_000}
+        self._replying = False
+        self._beats = self._events = 0
+        self._elapsed_ms = 0
+
+    @classmethod
+    def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
+        return None
+
+    @classmethod
+    def model_of(cls, request: HttpRequest) -> str | None:
+        return None
+
+    def settings(self, default: config.Json) -> config.Json:
+        default["audio"]["input"]["transcription"] = {"model": "gpt-live-transcribe"}
+        return default
+
+    def settled(self, settings: config.Json) -> config.Json:
+        if self._format["type"] == "audio/pcm":
+            settings["audio"]["output"]["format"] = dict(self._format)
+        return settings
+
+    def beat(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
+        self._elapsed_ms = round(elapsed_s * 1000)
+        if self._started is None:
+            return
+        if not self._replying:
+            samples = int(self._format["rate"]) * BEAT_MS // 1000
+            yield _audio(base64.b64encode(_SILENCE[self._format["type"]] * samples).decode())
+        self._beats += 1
+        if self._beats % USAGE_EVERY_BEATS == 0:
+            yield self._event("session.usage.updated", usage={"seconds": round(elapsed_s, 3)})
+
+    def farewell(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
+        usage = {"seconds": round(elapsed_s, 3)}
+        return (self._event("session.closed", reason="close_requested", session=self._started, usage=usage),)
+
+    # client -> session
+
+    def incoming(self, message: object) -> Iterable[object]:
+        if not isinstance(message, dict):
+            raise invalid_type("message", "an object", message)
+        kind = message.get("type")
+        if not isinstance(kind, str):
+            raise missing("type") if kind is None else invalid_type("type", "a string", kind)
+        if kind == "session.start":
+            if self._started is not None:
+                raise ProtocolError("The session has started already.", code="session_already_started")
+            return ({"type": "session.update", "session": self._session(message.get("session")), **_id(message)},)
+        if self._started is None:
+            raise ProtocolError("Send session.start first.", code="session_not_started")
+        if kind == "session.input_audio.append":
+            return ({"type": "input_audio_buffer.append", "audio": message.get("audio"), **_id(message)},)
+        if kind == "session.close":
+            self.leaving = True
+            return ()
+        if kind in _IGNORED:
+            return ()
+        raise ProtocolError(f"Unknown event {kind!r}.", code="unknown_event", param="type")
+
+    def _session(self, asked: object) -> dict[str, Any]:
+        if not isinstance(asked, dict):
+            raise invalid_type("session", "an object", asked)
+        if unknown := [key for key in asked if key not in _KEYS]:
+            raise ProtocolError(f"Unknown parameter: 'session.{unknown[0]}'.", code="unknown_parameter")
+        if not isinstance(asked.get("model"), str):
+            raise missing("session.model")
+        audio = asked.get("audio")
+        audio = audio if isinstance(audio, dict) else {}
+        wanted = audio.get("format", self._format)
+        kind = wanted.get("type") if isinstance(wanted, dict) else None
+        if not isinstance(wanted, dict) or not isinstance(kind, str) or kind not in _RATES_HZ:
+            raise invalid_choice("session.audio.format.type", kind, _RATES_HZ)
+        if wanted.get("rate") not in _RATES_HZ[kind]:
+            raise invalid_choice("session.audio.format.rate", wanted.get("rate"), _RATES_HZ[kind])
+        self._format = {"type": kind, "rate": wanted["rate"]}
+        self.pcm_in_hz = int(wanted["rate"])
+        own = {"type": kind}
+        out: dict[str, Any] = {"type": "realtime", "model": asked["model"], "audio": {"input": {"format": own}}}
+        out["audio"]["output"] = {"format": own}
+        output = audio.get("output")
+        if isinstance(output, dict) and output.get("voice") is not None:
+            out["audio"]["output"]["voice"] = output["voice"]
+        if asked.get("instructions") is not None:
+            out["instructions"] = asked["instructions"]
+        return out
+
+    # session -> client
+
+    def outgoing(self, event: Event) -> Iterable[Mapping[str, Any]]:
+        match event["type"]:
+            case "session.updated" if self._started is None:
+                session = event["session"]
+                told = {key: session[key] for key in ("id", "expires_at", "model", "instructions")}
+                audio = {"format": self._format, "output": {"voice": session["audio"]["output"]["voice"]}}
+                self._started = {**told, "status": "active", "audio": audio}
+                return (self._event("session.started", session=self._started),)
+            case "response.created":
+                self._replying = True
+                return ()
+            case "response.output_audio.delta":
+                return (_audio(event["delta"]),)
+            case "response.output_audio_transcript.delta":
+                return (self._words("session.output_transcript.delta", event["delta"]),)
+            case "conversation.item.input_audio_transcription.delta":
+                return (self._words("session.input_transcript.delta", event["delta"]),)
+            case "response.done":
+                self._replying = False
+                error = (event["response"]["status_details"] or {}).get("error")
+                return (self._error(error),) if error else ()
+            case "error":
+                return (self._error(event["error"]),)
+            case "response.weather.delta":
+                return (self._event("weather"),)
+        return ()
+
+    def _words(self, kind: str, words: str) -> Mapping[str, Any]:
+        return self._event(kind, delta=words, start_ms=self._elapsed_ms, end_ms=self._elapsed_ms)
+
+    def _error(self, error: Mapping[str, Any]) -> Mapping[str, Any]:
+        told: dict[str, Any] = {key: error.get(key) for key in ("type", "code", "message")}
+        for key, ours in (("param", "param"), ("client_event_id", "event_id")):
+            if error.get(ours) is not None:
+                told[key] = error[ours]
+        return self._event("error", error=told)
+
+    def _event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        self._events += 1
+        return {"type": kind, "event_id": f"event_{self._events}", **fields}
+
+
+def _audio(delta: str) -> dict[str, Any]:
+    return {"type": "session.output_audio.delta", "delta": delta}
+
+
+def _id(message: Mapping[str, Any]) -> dict[str, Any]:
+    given = message.get("event_id")
+    return {"event_id": given} if isinstance(given, str) else {}

@@ -1,0 +1,42 @@
+"""What a person said becomes a recording whose end of speech is found as in a catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.audio.catalogue import load_catalogue, shipped_catalogue
+from bench.errors import BenchError
+from bench.live.spoken import LEAD_MS, RATE_HZ, TAIL_MS, spoken
+
+
+def test_speech_is_cut_out_and_its_end_is_that_of_the_recording(tmp_path: Path) -> None:
+    known = load_catalogue(shipped_catalogue()).get("balance-rms")
+    pcm = known.load_pcm(RATE_HZ)
+    silence = np.zeros(RATE_HZ, np.int16)
+    found = spoken(np.concatenate((silence, silence, pcm)).tobytes(), "you-1", tmp_path).fixture
+    length = found.speech_end_ms - found.speech_start_ms
+    assert length == pytest.approx(known.speech_end_ms - known.speech_start_ms, abs=5)
+    assert found.speech_start_ms == pytest.approx(LEAD_MS, abs=1)
+    assert found.duration_ms == pytest.approx(found.speech_end_ms + TAIL_MS, abs=1)
+    assert len(found.load_pcm(RATE_HZ)) == pytest.approx(found.duration_ms * RATE_HZ / 1000, abs=1)
+
+
+def test_a_cut_end_is_told_and_followed_by_silence(tmp_path: Path) -> None:
+    known = load_catalogue(shipped_catalogue()).get("balance-rms")
+    pcm = known.load_pcm(RATE_HZ)[: round(known.speech_end_ms * RATE_HZ / 1000) - RATE_HZ // 4]
+    found = spoken(pcm.tobytes(), "you-1", tmp_path)
+    assert found.doubts
+    assert found.fixture.duration_ms >= found.fixture.speech_end_ms + TAIL_MS - 1
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"", "no audio"), (b"abc", "no audio"), (bytes(96_000), "no speech"), (bytes(2 * RATE_HZ * 31), "longer than")],
+)
+def test_what_is_no_speech_is_refused_with_what_to_do(body: bytes, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=said) as error:
+        spoken(body, "you-1", tmp_path)
+    assert error.value.hint
