@@ -15,7 +15,15 @@ import typer
 from bench.cli_compare import compare
 from bench.cli_cost import cost
 from bench.cli_events import events
-from bench.cli_export import LingerOption, PrometheusOption, TextfileOption, export, exports_asked
+from bench.cli_export import (
+    LingerOption,
+    PrometheusOption,
+    TextfileOption,
+    export,
+    exports_asked,
+    leave_textfile,
+    live_exports,
+)
 from bench.cli_fixtures import fixtures_app
 from bench.cli_gate import gate
 from bench.cli_history import history_app
@@ -262,21 +270,14 @@ def run(
             source = TalkSource(str(scenario), readable(set_ or []), url, target)
             page = stack.enter_context(LivePage(LiveAddress(live_host or DEFAULT_HOST, port), console, source))
             watchers.append(page.open)
-        if asked.live:
-            from bench.export.feed import Exports
-
-            watchers.append(stack.enter_context(Exports(asked, console)).open)
+        watchers += live_exports(asked, stack, console)
         try:
             outcome = run_scenario(loaded, out=out, command=command, workforce=workforce, watchers=watchers)
         except UnwrittenReportError as error:
             say(render_terminal(error.summary, error.folder, output_width(LINE_WIDTH)))
             raise
     say(render_terminal(outcome.summary, outcome.folder.root, output_width(LINE_WIDTH)))
-    if asked.textfile is not None:
-        from bench.export.textfile import write_textfile
-        from bench.store.reader import read_run
-
-        write_textfile(asked.textfile, read_run(outcome.folder.root), outcome.summary)
+    leave_textfile(asked, outcome.folder.root, outcome.summary)
     for line in tell_ci(outcome.summary):
         say(f"{line}\n")
     return outcome.exit_code

@@ -13,7 +13,13 @@ import typer
 from bench.errors import BenchError, ExitCode
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
     from bench.export.asked import Asked
+    from bench.report.findings import Summary
+    from bench.run.lifecycle import OpenWatcher
 
 PrometheusOption = Annotated[
     str | None,
@@ -48,6 +54,25 @@ def exports_asked(prometheus: str | None, linger: str | None, textfile: Path | N
     )
     check_installed(asked)
     return asked
+
+
+def live_exports(asked: Asked, stack: ExitStack, console: Console) -> list[OpenWatcher]:
+    """What watches the run while it goes on; it ends with `stack`."""
+    if not asked.live:
+        return []
+    from bench.export.feed import Exports
+
+    return [stack.enter_context(Exports(asked, console)).open]
+
+
+def leave_textfile(asked: Asked, run: Path, summary: Summary) -> None:
+    """The file for node_exporter, where one is asked for."""
+    if asked.textfile is None:
+        return
+    from bench.export.textfile import write_textfile
+    from bench.store.reader import read_run
+
+    write_textfile(asked.textfile, read_run(run), summary)
 
 
 def export(

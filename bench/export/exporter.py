@@ -1,7 +1,8 @@
 """The process that exports a run: `python -m bench.export.exporter FEED [LISTENER]`, open sockets.
 
-In: lines of JSON about the run, and its rows from the spool. Out: `/metrics` over HTTP, and sentences for the reader. Trap: the run must not feel it, so it runs at low priority, and it counts new rows only after
-twenty times the time that the last count took. It ends when the run closes the feed, whatever became of it.
+In: lines of JSON about the run, and its rows from the spool. Out: `/metrics` over HTTP, and sentences for the reader.
+Trap: the run must not feel it, so it runs at low priority, and it counts new rows only after twenty times the time that
+the last count took. It ends when the run closes the feed, whatever became of it.
 """
 
 from __future__ import annotations

@@ -59,7 +59,10 @@ def renewed(page: str) -> str:
     for name, lines in tables():
         body = "\n".join(lines)
         page, count = re.subn(
-            rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", lambda found, body=body: found[1] + body + found[2], page, flags=re.S
+            rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)",
+            lambda found, body=body: found[1] + body + found[2],
+            page,
+            flags=re.S,
         )  # fmt: skip
         assert count == 1, name
     return page
