@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 from bench.config.secrets import HIDDEN, names_secret
 
 SHORTEST_SECRET = 6
+MOST_SPACES = 8
 """A shorter one would be found in ordinary words."""
 _HEAD = 8
 """So many first characters of a secret lead to a closer look, and are hidden where the text ends within it."""
@@ -186,6 +187,9 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret),
         data.hex(),
     }
+    # A line that was folded at a space of the secret loses that space with the fold.
+    spaces = [match.span() for match in re.finditer(r"\s+", secret)][:MOST_SPACES]
+    forms |= {secret[:start] + secret[end:] for start, end in spaces}
     for before in range(3):
         # The characters of base64 that depend on this secret alone, wherever it begins in what was encoded.
         encoded = base64.b64encode(b"\0" * before + data).decode().rstrip("=")

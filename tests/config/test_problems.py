@@ -60,7 +60,7 @@ def test_all_problems_come_in_the_order_of_the_file(tmp_path: Path) -> None:
         f"5 problems in {path}",
         f"{path}:1: book: found ''; allowed: a text that is not empty",
         f"{path}:2: date: found 'soon'; allowed: a day such as 2026-11-22",
-        f"{path}:3: model: unknown key; allowed: book, date, currency, vendor, label, models, transcription; "
+        f"{path}:3: model: unknown key; allowed: book, date, currency, vendor, label, models, transcription, speech; "
         "did you mean 'models'?",
         f"{path}:4: models.m.source_date: required, but missing; When they were read (for example 2026-11-22)",
         f"{path}:4: models.m.note: found a list; allowed: a text",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.config.redactor import Redactor, printable
@@ -82,6 +82,7 @@ secrets = st.text(st.sampled_from(string.ascii_letters + string.digits + "-_.~+/
 
 
 @settings(max_examples=150, deadline=None)
+@example("000000000 00", "folded and escaped")
 @given(secrets.map(str.strip).filter(lambda key: len(key) >= 12), st.sampled_from(sorted(FORMS)))
 def test_any_secret_in_any_form(secret: str, form: str) -> None:
     clean = Redactor([secret]).clean(f"<{FORMS[form](secret)}>")

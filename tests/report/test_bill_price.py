@@ -79,7 +79,7 @@ usages = st.none() | st.builds(
 )
 spoken_usages = (
     st.none()
-    | st.builds(TranscriptionUsage, seconds=st.none() | st.floats(0, 100))
+    | st.builds(TranscriptionUsage, seconds=st.none() | st.floats(0, 100, allow_subnormal=False))
     | st.builds(
         TranscriptionUsage,
         in_text_tokens=counts,

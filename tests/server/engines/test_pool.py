@@ -72,7 +72,7 @@ def test_telephone_audio_is_understood_and_a_dropped_take_is_an_error() -> None:
 def test_sentences_are_spoken_in_order_in_the_asked_format_and_speed() -> None:
     async def work(pool: WorkerPool) -> list[int]:
         sizes = []
-        for audio_format, speed in (("pcm16", 1.0), ("pcm16", 1.5), ("pcmu", 1.0)):
+        for audio_format, speed in ((AudioFormat.PCM16, 1.0), (AudioFormat.PCM16, 1.5), (AudioFormat.PCMU, 1.0)):
             sentences = ["Yes.", "This sentence is a good deal longer than the other."]
             said = pool.say(sentences, voice="marin", speed=speed, audio_format=audio_format, pause_ms=0)
             sizes += [len(await audio) for audio in said]
@@ -87,7 +87,7 @@ def test_sentences_are_spoken_in_order_in_the_asked_format_and_speed() -> None:
 def test_work_held_by_a_worker_that_dies_fails_by_name() -> None:
     async def work(pool: WorkerPool) -> None:
         utterance = begin(pool, "balance-rms")
-        speech_in_work = pool.say(["Hello."] * 50, voice="marin", speed=1.0, audio_format="pcm16", pause_ms=0)
+        speech_in_work = pool.say(["Hello."] * 50, voice="marin", speed=1.0, audio_format=AudioFormat.PCM16, pause_ms=0)
         for worker in pool._workers:
             worker.process.kill()
         with pytest.raises(EngineError, match="worker ended"):
