@@ -22,7 +22,7 @@ def open_load(scenario: Path, load: dict[str, object]) -> Path:
     return scenario
 
 
-@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_constant_arrivals_come_at_their_instants(scenario: Path, tmp_path: Path, workers: int) -> None:
     out = tmp_path / "run"
     open_load(scenario, {"arrival": "constant", "rate": "3/s", "duration": "4s"})

@@ -60,7 +60,7 @@ def run(scenario: Path, *words: str) -> tuple[Any, dict[str, Any], Path, list[fl
     return done, json.loads((out / "run.json").read_text()), out, billed(log)
 
 
-@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_money(scenario: Path, workers: str) -> None:
     done, manifest, out, bill = run(scenario, "--set", "budget.max_usd=0.05", "--workers", workers)
     assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr

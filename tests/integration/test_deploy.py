@@ -236,6 +236,7 @@ def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
         assert any(fnmatch.fnmatch(name.removeprefix("./"), pattern) for pattern in kept), name
 
 
+@pytest.mark.slow
 def test_what_the_image_copies_is_enough_to_run(tmp_path: Path) -> None:
     for name in copied():
         source = ROOT / name

@@ -34,9 +34,9 @@ def check(found: Frozen, *, stop_s: float) -> None:
     assert found.summary["health"]["trust"] in {"with care", "no"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("mode", "stop_s", "pause_s", "workers"),
-    [pytest.param("manual", 2.6, 0.9, 1, marks=pytest.mark.slow), ("server_vad", 1.0, 1.6, 2)],
+    ("mode", "stop_s", "pause_s", "workers"), [("manual", 2.6, 0.9, 1), ("server_vad", 1.0, 1.6, 2)]
 )
 def test_one_stop(tmp_path: Path, mode: str, stop_s: float, pause_s: float, workers: int) -> None:
     """In manual mode the stop is longer than the bound of a reply."""

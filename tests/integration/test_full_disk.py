@@ -38,6 +38,7 @@ def can_mount() -> bool:
     return subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="no user namespaces: a small disk cannot be mounted without being root")
 def test_a_full_disk_ends_the_run_and_loses_no_row(scenario: Path, tmp_path: Path) -> None:
     disk, log = tmp_path / "disk", tmp_path / "log"

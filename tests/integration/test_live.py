@@ -18,7 +18,7 @@ from tests.support.processes import bench, voice_server
 LOAD = ["--set", "load.callers=3", "--set", "load.sessions=3", "--threshold", "first_audible_ms: p50 < 5s"]
 
 
-@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.slow), "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_the_last_numbers_of_the_page_are_those_of_the_report(scenario: Path, tmp_path: Path, workers: str) -> None:
     out = tmp_path / "run"
     with (
@@ -88,6 +88,7 @@ def test_a_reader_stops_the_run_as_ctrl_c_does(scenario: Path, tmp_path: Path) -
         ask(page)
 
 
+@pytest.mark.slow
 def test_the_page_waits_for_a_run_that_waits_for_workers(scenario: Path, tmp_path: Path) -> None:
     words = ["--master", "--bind", "127.0.0.1:0", "--url", "ws://127.0.0.1:9/"]
     with live_run(scenario, "--out", tmp_path / "run", *words) as (run, page):

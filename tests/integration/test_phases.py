@@ -72,7 +72,7 @@ def run_of(
     return turns, calls, json.loads((out / "summary.json").read_text()), done.stdout
 
 
-@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_callers_come_and_go_with_the_phases(url: str, tmp_path: Path, workers: int) -> None:
     turns, calls, summary, text = run_of(tmp_path, url, POOL, workers)
     callers = {phase: set(rows["caller"]) for phase, rows in calls.groupby("phase")}

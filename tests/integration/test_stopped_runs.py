@@ -31,7 +31,7 @@ def test_a_killed_run_still_reports_its_rows(scenario: Path, tmp_path: Path) -> 
     assert len(pd.read_csv(out / "turns.csv")) == len(written) >= 6
 
 
-@pytest.mark.parametrize("workers", ["2", pytest.param("0", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_ctrl_c_finishes_open_calls_and_writes_the_report(scenario: Path, tmp_path: Path, workers: str) -> None:
     out = tmp_path / "run"
     with voice_server() as url:
