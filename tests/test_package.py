@@ -125,6 +125,7 @@ def test_it_works_in_an_empty_folder(bench: Path, tmp_path: Path) -> None:
             assert not [folder for folder in here if folder in text], path
 
 
+@pytest.mark.slow
 def test_a_shipped_scenario_runs_by_name_from_the_working_folder(bench: Path, tmp_path: Path) -> None:
     plan = yaml.safe_load(passed(call(bench, "run", "quickstart", "--dry-run", cwd=tmp_path)))
     assert (plan["name"], plan["fixtures"]) == ("quickstart", None)

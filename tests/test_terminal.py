@@ -119,6 +119,7 @@ def test_every_other_output_is_written_too(words: tuple[str, ...], tmp_path: Pat
     assert done.stdout.isascii()
 
 
+@pytest.mark.slow
 def test_a_mistake_is_told_in_any_encoding(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("näme: x\nconversation: [say: grüße]\n", encoding="utf-8")
     done = bench("validate", "s.yaml", cwd=tmp_path, env=ENCODINGS[0], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

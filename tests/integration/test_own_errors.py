@@ -88,6 +88,7 @@ run_scenario(scenario, out=Path(sys.argv[3]), workforce=force, guards=[guard], w
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_crash_in_mid_run_still_ends_in_a_finished_reported_folder(
     scenario: Path, tmp_path: Path, workers: int

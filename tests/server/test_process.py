@@ -225,6 +225,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_leaves_no_worker() -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_key_of_a_child_is_in_no_command_line() -> None:
     with server_process(engine="simulated", processes=2, api_key=KEY) as (process, address):
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
