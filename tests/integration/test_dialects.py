@@ -12,6 +12,8 @@ from bench.store.reader import iter_timelines
 from tests.support.processes import bench, simulated_server
 from tests.support.taking import Seen, run_of, within
 
+FIFTY_CALLS_MS = 2.0
+"""The bound of a p99 at fifty calls: tighter than that of short tests on a busy machine."""
 PROFILE = {
     "seed": 4,
     "endpointing": "300ms",
@@ -142,7 +144,7 @@ def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
     seen = run_of(tmp_path, PROFILE, {"say": "yes-rms"}, calls=50, dialect=dialect, session=session)
     table = checked(seen)
     for name in ("first_audio_ms", "first_audible_ms"):
-        within(table[f"{name}_error"])
+        within(table[f"{name}_error"], FIFTY_CALLS_MS)
 
 
 @pytest.mark.parametrize("dialect", ["openai-beta", "gemini-live"])
