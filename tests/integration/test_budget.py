@@ -26,11 +26,14 @@ reply_length: 300ms
 recognition: {unknown_after: 150ms}
 """
 CALLERS, TURNS = 4, 4
+LIMIT_USD = 0.12
+LEAST_USD = 0.05
+"""What must be spent by then: the limit less a turn of every caller that is in flight, at most $0.016 each."""
 
 
 @pytest.fixture
 def scenario(tmp_path: Path) -> Path:
-    """200 calls of 4 turns at about $0.006 a turn: $5."""
+    """200 calls of 4 turns at $0.008 to $0.012 a turn: $8."""
     soundfile.write(tmp_path / "burst.wav", noise_burst(60, 400, 60), RATE, subtype="PCM_16")
     entry = {"id": "burst", "file": "burst.wav", "text": "Hello, there!"}
     (tmp_path / "catalogue.yaml").write_text(yaml.safe_dump({"fixtures": [entry]}))
@@ -62,32 +65,32 @@ def run(scenario: Path, *words: str) -> tuple[Any, dict[str, Any], Path, list[fl
 
 @pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_money(scenario: Path, workers: str) -> None:
-    done, manifest, out, bill = run(scenario, "--set", "budget.max_usd=0.05", "--workers", workers)
+    done, manifest, out, bill = run(scenario, "--set", f"budget.max_usd={LIMIT_USD}", "--workers", workers)
     assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
     assert manifest["stop_reason"] == "budget"
     assert manifest["state"] == "finished"
-    assert "the limit is max_usd = $0.05" in manifest["stop_sentence"]
+    assert f"the limit is max_usd = ${LIMIT_USD}" in manifest["stop_sentence"]
     assert manifest["stop_sentence"] in done.stdout
     used = manifest["budget"]
-    assert 0.02 < used["known_usd"] + used["estimated_usd"] < 0.06
+    assert LEAST_USD < used["known_usd"] + used["estimated_usd"] < LIMIT_USD
     # The truth: never beyond the limit by more than the turns that were in flight.
-    assert 0.02 < sum(bill) < 0.05 + CALLERS * max(bill)
+    assert LEAST_USD < sum(bill) < LIMIT_USD + CALLERS * max(bill)
     assert len(pd.read_parquet(out / "turns.parquet")) >= 3
     summary = json.loads((out / "summary.json").read_text())
     assert summary["verdict"]["exit_code"] == ExitCode.BUDGET
-    assert summary["cost"]["budget"]["max_usd"] == 0.05
+    assert summary["cost"]["budget"]["max_usd"] == LIMIT_USD
 
 
 def test_money_of_turns_without_a_usage_is_estimated(scenario: Path) -> None:
     profile = scenario.parent / "profile.yaml"
     profile.write_text(f"{PROFILE}faults: [{{kind: missing_usage, rate: 0.5}}]\n")
-    done, manifest, _, bill = run(scenario, "--set", "budget.max_usd=0.05")
+    done, manifest, _, bill = run(scenario, "--set", f"budget.max_usd={LIMIT_USD}")
     assert done.returncode == ExitCode.BUDGET, done.stdout + done.stderr
     used = manifest["budget"]
     assert used["estimated_turns"] > 0
     assert used["estimated_usd"] > 0.005
     # What the server does not tell, it bills all the same.
-    assert 0.02 < sum(bill) + used["estimated_usd"] < 0.05 + CALLERS * max(bill)
+    assert LEAST_USD < sum(bill) + used["estimated_usd"] < LIMIT_USD + CALLERS * max(bill)
     assert "Of it, estimated (" in done.stdout
 
 
