@@ -2,12 +2,21 @@
 
 Tests that play audio in real time come first. They mostly wait, so that the others fill the time; at the end they would
 run alone.
+
+Tests start the package some hundred times. Each of these processes would compile it anew where the environment forbids
+to keep the compiled modules (PYTHONDONTWRITEBYTECODE, as in many containers), so the tests keep them all the same.
 """
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import settings
+import os
+import sys
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
