@@ -27,6 +27,8 @@ from bench.audio.formats import AudioFormat, resample
 from bench.server.options import COMMAND, LISTENING_PREFIX, ServeOptions, start_server
 from bench.server.protocol.commands import Actions
 from bench.server.protocol.session import Session
+from tests.support.processes import stop
+from tests.support.warm import WarmServer
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures" / "audio"
@@ -151,10 +153,11 @@ def refused_options(line: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def server_process(**options: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def server_process(**options: Any) -> Iterator[tuple[subprocess.Popen[str] | WarmServer, str]]:
     """A real server process on a free port: the process and its HTTP address. It ends with its standard input."""
-    process = start_server(ServeOptions(port=0, **options), cwd=ROOT)
-    assert process.stdin is not None
+    asked = ServeOptions(port=0, **options)
+    alone = asked.engine == "simulated" and asked.processes == 1
+    process = WarmServer(asked, folder=ROOT) if alone else start_server(asked, cwd=ROOT)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
@@ -162,10 +165,4 @@ def server_process(**options: Any) -> Iterator[tuple[subprocess.Popen[str], str]
         address = line.removeprefix(LISTENING_PREFIX).strip().removesuffix("/v1/realtime")
         yield process, address.replace("ws://", "http://")
     finally:
-        process.stdin.close()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        stop(process)

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.run.server_process import ServerProcess
-from bench.server.options import ServeOptions
-from tests.support.warm import warm_bench
+from bench.server.options import LISTENING_PREFIX, ServeOptions
+from tests.support.warm import WarmServer, warm_bench
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,11 +38,26 @@ def simulated_server(
     options = ServeOptions(
         engine="simulated", profile=profile, port=0, truth_log=truth_log, nagle=nagle, dialect=dialect
     )
-    server = ServerProcess(options, what="the simulated server")
+    server = WarmServer(options)
     try:
-        yield server.url
+        line = server.stdout.readline()
+        assert line.startswith(LISTENING_PREFIX), line
+        yield line.removeprefix(LISTENING_PREFIX).strip()
     finally:
-        server.stop()
+        stop(server)
+
+
+def stop(server: WarmServer | subprocess.Popen[str]) -> None:
+    """End a server gently, by the end of its standard input, and at last by force."""
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.close()
+    try:
+        server.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+    server.stdout.close()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""The `bench` command without the second or two in which a process imports its libraries.
+"""The `bench` command and its server without the second or two in which a process imports its libraries.
 
 A process of this module imports what a verb imports, in that order, and then forks a process of its own for each
 command: with the arguments, environment, folder and streams of a fresh one. What depends on the start of the
 interpreter (`PYTHONUTF8`, limits, terminals) is not seen this way; `processes.bench` starts a fresh process for that.
+`warm_server` is to `bench.server.options.start_server` what `warm_bench` is to the command.
 Trap: nothing here may start a thread or gevent's loop before it forks, and Locust patches `os.fork`.
 """
 
@@ -22,6 +23,8 @@ from os import fork, waitpid  # before Locust patches them
 from pathlib import Path
 from typing import Any
 
+from bench.server.options import ServeOptions
+
 ROOT = Path(__file__).resolve().parents[2]
 CALLING = frozenset({"run", "calibrate"})
 """Verbs that make calls, for which Locust is imported first."""
@@ -34,7 +37,11 @@ def warm_bench(words: list[str], timeout_s: float) -> subprocess.CompletedProces
         request = {"words": words, "folder": os.getcwd(), "env": dict(os.environ)}
         with theirs:
             body = json.dumps(request).encode()
-            socket.send_fds(_starter(words[0] in CALLING), [b"x"], [theirs.fileno(), out.fileno(), err.fileno()])
+            socket.send_fds(
+                _starter("calling" if words[0] in CALLING else "reading"),
+                [b"x"],
+                [theirs.fileno(), out.fileno(), err.fileno()],
+            )
             ours.sendall(len(body).to_bytes(4) + body)
         ours.settimeout(timeout_s)
         pid = int.from_bytes(_exactly(ours, 4))
@@ -46,13 +53,54 @@ def warm_bench(words: list[str], timeout_s: float) -> subprocess.CompletedProces
         return subprocess.CompletedProcess(["bench", *words], code, _text(out), _text(err))
 
 
+class WarmServer:
+    """A running server with what its users need of `subprocess.Popen`: it stops when `stdin` closes."""
+
+    def __init__(self, options: ServeOptions, *, folder: Path | None = None) -> None:
+        self._line, theirs = socket.socketpair()
+        asked, told = os.pipe(), os.pipe()
+        body = json.dumps({"folder": str(folder or os.getcwd()), "env": dict(os.environ)}).encode()
+        with theirs:
+            socket.send_fds(_starter("serving"), [b"x"], [theirs.fileno(), told[1], asked[0]])
+        os.close(told[1])
+        os.close(asked[0])
+        self._line.sendall(len(body).to_bytes(4) + body)
+        self.pid = int.from_bytes(_exactly(self._line, 4))
+        self.stdin = os.fdopen(asked[1], "w", encoding="utf-8", buffering=1)
+        self.stdout = os.fdopen(told[0], encoding="utf-8")
+        self.returncode: int | None = None
+        self.stdin.write(options.line())
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        try:
+            return self.wait(0.001)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, when it has ended; raises `subprocess.TimeoutExpired`."""
+        if self.returncode is None:
+            self._line.settimeout(timeout)
+            try:
+                self.returncode = int.from_bytes(_exactly(self._line, 4), signed=True)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired("server", timeout or 0.0) from None
+            self._line.close()
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it at once."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
 @cache
-def _starter(calling: bool) -> socket.socket:
-    """A process that waits for commands; it ends when this one does."""
+def _starter(kind: str) -> socket.socket:
+    """A process that waits for commands of a kind: `calling`, `reading`, `serving`; it ends when this one does."""
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.warm", str(theirs.fileno()), "calling" if calling else "reading"],
+            [sys.executable, "-m", "tests.support.warm", str(theirs.fileno()), kind],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
@@ -82,10 +130,15 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
     return found
 
 
-def _import(calling: bool) -> None:
+def _import(kind: str) -> None:
+    if kind == "serving":
+        import bench.server.engines.simulated.engine
+        import bench.server.run
+
+        return
     import bench.cli
 
-    if calling:
+    if kind == "calling":
         bench.cli._patch_first()
         import bench.load.worker_run
         import bench.workers.master
@@ -121,17 +174,22 @@ def _reaped() -> bool:
         return False
 
 
-def _in_a_process_of_its_own(asked: int, out: int, err: int) -> dict[str, Any]:
-    """Fork once more: the first process waits for the second, and tells its number and its exit code."""
+def _in_a_process_of_its_own(asked: int, *streams: int) -> dict[str, Any]:
+    """Fork once more: the first process waits for the second, and tells its number and its exit code.
+
+    `streams`: of a command its standard output and error, of a server its standard output and input.
+    """
     with socket.socket(fileno=asked) as line:
         request: dict[str, Any] = json.loads(_exactly(line, int.from_bytes(_exactly(line, 4))))
         pid = fork()
         if pid:
+            for fd in streams:
+                os.close(fd)
             line.sendall(pid.to_bytes(4))
             code = os.waitstatus_to_exitcode(waitpid(pid, 0)[1])
             line.sendall(code.to_bytes(4, signed=True))
             os._exit(0)
-    for fd, place in ((out, 1), (err, 2)):
+    for fd, place in zip(streams, (1, 2) if "words" in request else (1, 0), strict=True):
         os.dup2(fd, place)
         os.close(fd)
     return request
@@ -139,7 +197,8 @@ def _in_a_process_of_its_own(asked: int, out: int, err: int) -> dict[str, Any]:
 
 def _main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    _import(sys.argv[2] == "calling")
+    kind = sys.argv[2]
+    _import(kind)
     gc.collect()
     gc.freeze()
     request = _wait_for_commands(control)
@@ -148,6 +207,11 @@ def _main() -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["folder"])
+    if kind == "serving":
+        os.setsid()
+        from bench.server.__main__ import main as serve
+
+        sys.exit(serve())
     sys.argv = ["bench", *request["words"]]
     sys.path[0] = request["folder"]
     from bench.cli import main
