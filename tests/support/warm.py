@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import inspect
 import json
 import os
 import signal
@@ -142,6 +143,7 @@ def _import(kind: str) -> None:
         bench.cli._patch_first()
         import bench.load.worker_run
         import bench.workers.master
+    import bench.pricing.book
     import bench.report.html
     import bench.report.render
     import bench.report.terminal
@@ -149,7 +151,11 @@ def _import(kind: str) -> None:
     import bench.run.recompute
     import bench.run.screen
 
-    bench.report.html.environment().get_template("report.html.j2")
+    inspect.stack()  # Locust asks for it in each run: the first time reads the names of all modules
+    bench.pricing.book.default_books()
+    templates = bench.report.html.environment()
+    for name in templates.list_templates():
+        templates.get_template(name)
 
 
 def _wait_for_commands(control: socket.socket) -> dict[str, Any] | None:
