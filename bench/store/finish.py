@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -48,6 +48,14 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     A run in which rows were damaged keeps its spool as evidence. Raises `BenchError` (incomplete) when a table
     does not hold the rows that were put into it, and `OSError` when the disk does not take it; the spool stays then.
     """
+    return close_run(folder, manifest, write_tables(folder))
+
+
+def write_tables(folder: RunFolder) -> list[str]:
+    """Make `turns.parquet`, `sessions.parquet` and `turns.csv` of the spool; tell what was lost of it, in sentences.
+
+    Raises as `finish_run` does.
+    """
     release_reserve(folder)
     losses = []
     for what, path, record in (
@@ -60,6 +68,11 @@ def finish_run(folder: RunFolder, manifest: Manifest) -> Run:
     _join_workers(folder)
     _mark_cross_talk(folder)
     write_csv(folder)
+    return losses
+
+
+def close_run(folder: RunFolder, manifest: Manifest, losses: Sequence[str] = ()) -> Run:
+    """Close the manifest of a run whose tables are written, and drop its spool where none of its rows was damaged."""
     _name_prices(folder, manifest)
     manifest.losses = [*manifest.losses, *losses]
     manifest.ended_at = manifest.ended_at or datetime.now(UTC)

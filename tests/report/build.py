@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import atexit
+import pickle
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +19,7 @@ from bench.measure.wer import score_words
 from bench.store.calibration import Calibration, Level
 from bench.store.certificate import Spread
 from bench.store.environment import Host
-from bench.store.finish import finish_run
+from bench.store.finish import close_run, write_tables
 from bench.store.folder import RunFolder
 from bench.store.manifest import CalledTarget, Manifest, UsedPriceBook, WorkerAnchor, WorkerCounts, write_manifest
 from bench.store.reader import Run, read_run
@@ -273,26 +278,48 @@ def write_spool(
     """What the workers of a running test leave in its folder."""
     folder.root.mkdir(parents=True, exist_ok=True)
     write_manifest(folder, kept)
-    writers = {name: SpoolWriter(folder, name) for name in kept.workers}
+    kept.counts.workers.update(_spooled(folder, kept.workers, turns, sessions))
+
+
+def _spooled(
+    folder: RunFolder, workers: Iterable[str], turns: Sequence[TurnRecord], sessions: Sequence[SessionRecord]
+) -> dict[str, WorkerCounts]:
+    writers = {name: SpoolWriter(folder, name) for name in workers}
     for row in turns:
         writers[row.worker].turn(row)
     for call in sessions:
         writers[call.worker].session(call)
+    counts = {}
     for name, writer in writers.items():
         writer.close()
-        kept.counts.workers[name] = WorkerCounts(
+        counts[name] = WorkerCounts(
             turns_sent=writer.turns_written,
             turns_received=writer.turns_written,
             sessions_sent=writer.sessions_written,
             sessions_received=writer.sessions_written,
         )
+    return counts
 
 
 def finished(root: Path, turns: Sequence[TurnRecord], sessions: Sequence[SessionRecord], **changes: Any) -> Run:
-    """A run that ended in good order."""
+    """A run that ended in good order. The tables of the same rows are written once for all tests of a process."""
     folder, kept = RunFolder(root), manifest(**changes)
-    write_spool(folder, kept, turns, sessions)
-    return finish_run(folder, kept)
+    tables, counts = _tables_of(tuple(kept.workers), pickle.dumps((list(turns), list(sessions))))
+    shutil.copytree(tables, root, dirs_exist_ok=True)
+    kept.counts.workers.update({name: each.model_copy() for name, each in counts.items()})
+    return close_run(folder, kept)
+
+
+@cache
+def _tables_of(workers: tuple[str, ...], rows: bytes) -> tuple[Path, dict[str, WorkerCounts]]:
+    """A folder with the tables of pickled rows and nothing else, and how many rows each worker wrote."""
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    folder = RunFolder(Path(made.name))
+    counts = _spooled(folder, workers, *pickle.loads(rows))
+    assert write_tables(folder) == []
+    shutil.rmtree(folder.spool)
+    return folder.root, counts
 
 
 def killed(root: Path, turns: Sequence[TurnRecord], sessions: Sequence[SessionRecord]) -> Run:
