@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
-from bench.dialects.lenient_json import loads
+from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import (
     mapping,
     merged,
@@ -315,12 +315,9 @@ class OpenAIDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         kind = message.get("type")
         if not isinstance(kind, str):
             other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
@@ -340,11 +337,7 @@ class OpenAIDialect(Dialect):
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
-        try:
-            handler: Callable[[Mapping[str, Any], int], Sequence[Signal]] = getattr(self, name)
-            return handler(message, at_ns)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)
+        return handle(getattr(self, name), message, at_ns, kind)
 
     @staticmethod
     def _repeated(memory: OrderedDict[Any, None], key: Any) -> bool:
@@ -467,10 +460,9 @@ class OpenAIDialect(Dialect):
         encoded = message.get("delta") or message.get("audio")
         if not encoded:
             return ()
-        try:
-            payload = pybase64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError, TypeError) as error:
-            return (Malformed(at_ns, f"an audio delta that is not base64: {error}"[:200]),)
+        payload = read_sound(encoded, at_ns)
+        if isinstance(payload, Malformed):
+            return (payload,)
         size = len(payload)
         response_id = name_of(message.get("response_id"))
         before = self._received_bytes.get(response_id, 0)

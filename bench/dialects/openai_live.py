@@ -16,11 +16,10 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
-import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint
-from bench.dialects.lenient_json import loads
+from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import mapping, merged, name_of, parse_error, text
 from bench.dialects.recognition import wrong_dialect
 from bench.dialects.reply_finder import LONGEST_QUIET_NS, NS_PER_S, ReplyFinder
@@ -142,12 +141,9 @@ class OpenAILiveDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         kind = message.get("type")
         if kind != "error" and (other := wrong_dialect(message, self.name, at_ns)) is not None:
             return (other,)
@@ -156,11 +152,7 @@ class OpenAILiveDialect(Dialect):
         name = self._handlers.get(kind)
         if name is None:
             return () if kind in _UNUSED else (Unrecognised(at_ns, kind[:120]),)
-        try:
-            found: Sequence[Signal] = getattr(self, name)(message, at_ns)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)
-        return found
+        return handle(getattr(self, name), message, at_ns, kind)
 
     def _started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
@@ -179,10 +171,9 @@ class OpenAILiveDialect(Dialect):
         return said
 
     def _audio(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        try:
-            payload = pybase64.b64decode(message["delta"], validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            return (Malformed(at_ns, f"audio that is not base64: {error}"[:200]),)
+        payload = read_sound(message.get("delta"), at_ns)
+        if isinstance(payload, Malformed):
+            return (payload,)
         width = self.output_format.bytes_per_sample
         found = self._finder.feed(at_ns, payload)
         reply = self._reply(found[0].at_ns) if found else None

@@ -15,6 +15,7 @@ import orjson
 
 from bench.dialects.dialect import Address, Dialect, Endpoint
 from bench.dialects.lenient_json import loads
+from bench.dialects.messages import read_object
 from bench.dialects.openai_fields import mapping, name_of, parse_transcription_usage, text
 from bench.facts.failure import ErrorKind
 from bench.facts.signals import (
@@ -63,12 +64,9 @@ class OpenAITranscriptionsDialect(Dialect):
         return (orjson.dumps(message).decode(),)
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, "no answer of a transcriber"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         if message.get("open") is True:
             return (SessionReady(at_ns),)
         turn = message.get("turn")
