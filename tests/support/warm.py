@@ -84,9 +84,10 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 
 def _import(calling: bool) -> None:
     import bench.cli
+    import bench.cli_options
 
     if calling:
-        bench.cli._patch_first()
+        bench.cli_options.patch_first()
         import bench.load.worker_run
         import bench.workers.master
     import bench.report.html
