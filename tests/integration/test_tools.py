@@ -113,4 +113,7 @@ def test_a_tool_that_hangs_fails_or_never_ends_holds_nobody_up(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_fifty_callers_at_once(tmp_path: Path) -> None:
-    true_to_the_log(called(tmp_path, CALLER, calls=50))
+    seen = called(tmp_path, CALLER, calls=50)
+    assert seen.code == 0, seen.out
+    assert list(seen.run.turns["status"]) == ["ok"] * 50
+    true_to_the_log(seen)
