@@ -142,7 +142,9 @@ def run(
 
 def worker(
     master_host: Annotated[str, typer.Option("--master-host", metavar="HOST", help="Where the master is.")],
-    master_port: Annotated[int, typer.Option("--master-port", metavar="PORT", help="Its port.")] = 5557,
+    master_port: Annotated[
+        int, typer.Option("--master-port", metavar="PORT", min=1, max=65535, help="Its port.")
+    ] = 5557,
     spool: Annotated[
         Path | None, typer.Option("--spool", metavar="DIR", help="Where this worker keeps its own copy of its rows.")
     ] = None,

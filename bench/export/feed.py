@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from rich.console import Console
 
-from bench.errors import BenchError
+from bench.errors import BenchError, why
 from bench.export.asked import Address, Asked
 from bench.export.moment import moment_of
 from bench.load.progress import Progress
@@ -118,7 +118,7 @@ def listen(address: Address) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         raise BenchError(
-            f"metrics cannot be served on {address.host}, port {address.port}: {error.strerror or error}",
+            f"metrics cannot be served on {address.host}, port {address.port}: {why(error)}",
             hint="name another with --prometheus HOST:PORT (port 0 takes a free one); HOST must be an address of this "
             "machine",
         ) from error
