@@ -22,6 +22,7 @@ class AzureVoiceLiveDialect(OpenAIBetaDialect):
 
     name = "azure-voice-live"
     asks_by_header = False
+    _own_keys = frozenset({"session.input_audio_sampling_rate", "session.turn_detection.type"})
     _unused = OpenAIBetaDialect._unused | {
         "warning",
         "response.audio_timestamp.delta",

@@ -27,6 +27,7 @@ class QwenOmniDialect(OpenAIBetaDialect):
     voices = ()
     formats = ("pcm16",)
     asks_by_header = False
+    _own_keys = frozenset({"session.input_audio_format", "session.output_audio_format"})
     _unused = OpenAIBetaDialect._unused | {"session.finished"}
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:

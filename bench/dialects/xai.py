@@ -21,6 +21,7 @@ class XaiDialect(OpenAIDialect):
     name = "xai"
     voices = ()
     sessions = ("realtime",)
+    _own_keys = frozenset({"session.turn_detection", "session.voice"})
     _unused = OpenAIDialect._unused | {"ping"}
 
     def _session(self) -> dict[str, Any]:
