@@ -51,4 +51,8 @@ def open_sinks(hello: Mapping[str, Any], listener: socket.socket | None, say: Ca
     found: list[Sink] = []
     if listener is not None:
         found.append(MetricsPage(listener, local=bool(hello["local"])))
+    if hello["otlp"] is not None:
+        from bench.export.otlp.sink import open_sink
+
+        found.append(open_sink(hello["otlp"], say))
     return found
