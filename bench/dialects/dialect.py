@@ -110,8 +110,20 @@ class Dialect(ABC):
         return Endpoint(address.url, address.headers, address.subprotocols)
 
     @classmethod
-    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
-        """What asks for a short-lived key, with the long-lived one of `address`; `url`: elsewhere than usual."""
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
+        """What asks for a short-lived key, with the long-lived one of `address`.
+
+        `url`: elsewhere than usual. `shared`: several calls are made with it. `now_s`: the time (Unix seconds), for
+        protocols in which the end of a key is an instant and not a duration; None: the server chooses its end.
+        """
         raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
 
     @classmethod

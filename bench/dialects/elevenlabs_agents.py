@@ -123,7 +123,15 @@ class ElevenLabsAgentsDialect(Dialect):
         )
 
     @classmethod
-    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
         """What asks for a signed URL; its lifetime is the vendor's, 15 minutes."""
         parts = urlsplit(cls.endpoint(address).url)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)

@@ -18,12 +18,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
+from bench.dialects.gemini_keys import endpoint_of, token_in, token_request
 from bench.dialects.lenient_json import loads
 from bench.dialects.messages import read_object, read_sound
 from bench.dialects.openai_fields import Counts, mapping, name_of, text
 from bench.dialects.recognition import wrong_dialect
 from bench.facts.failure import ErrorKind
+from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -71,8 +73,8 @@ class GeminiLiveDialect(Dialect):
     name = "gemini-live"
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     voices: ClassVar[tuple[str, ...]] = ("Aoede", "Charon", "Fenrir", "Kore", "Puck")
-
     renews = True
+    gives_short_keys = True
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
@@ -103,6 +105,26 @@ class GeminiLiveDialect(Dialect):
         pairs = parse_qsl(written, keep_blank_values=True) + list(address.query.items())
         url = urlunsplit((scheme, netloc, path or PATH, urlencode(pairs), ""))
         return Endpoint(url, dict(address.headers), address.subprotocols)
+
+    @classmethod
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
+        return token_request(address, lifetime_s=lifetime_s, url=url, shared=shared, now_s=now_s)
+
+    @classmethod
+    def short_key(cls, body: bytes) -> ShortKey:
+        return token_in(body)
+
+    @classmethod
+    def endpoint_with(cls, address: Address, key: ShortKey) -> Endpoint:
+        return endpoint_of(address, cls.endpoint(address), key)
 
     def renew(self) -> None:
         super().renew()

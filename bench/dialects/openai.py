@@ -170,7 +170,15 @@ class OpenAIDialect(Dialect):
         )
 
     @classmethod
-    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
         return secret_request(address, lifetime_s=lifetime_s, url=url)
 
     @classmethod

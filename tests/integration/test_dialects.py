@@ -126,18 +126,15 @@ def test_openai_live_is_measured_as_it_was(tmp_path: Path) -> None:
     assert "rate_limit" in set(seen.run.sessions["error_kind"].dropna())
 
 
+PUSH_TO_TALK = ("openai-beta", "azure-voice-live", "xai", "qwen-omni", "gemini-live")
+NEVER_PUSH_TO_TALK = ("elevenlabs-agents", "twilio-media-streams", "openai-live")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dialect", "mode"),
-    [
-        ("openai-beta", "server_vad"),
-        ("openai-beta", "manual"),
-        ("gemini-live", "server_vad"),
-        ("gemini-live", "manual"),
-        ("elevenlabs-agents", "server_vad"),
-        ("twilio-media-streams", "server_vad"),
-        ("openai-live", "server_vad"),
-    ],
+    [(name, "server_vad") for name in (*PUSH_TO_TALK, *NEVER_PUSH_TO_TALK)]
+    + [(name, "manual") for name in PUSH_TO_TALK],
 )
 def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
     session = {"turn_detection": mode, "frame": "20ms"}
