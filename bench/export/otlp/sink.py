@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
@@ -128,8 +127,3 @@ def sentence(what: str, error: UnsentError) -> str:
 def began_ns(manifest: Manifest) -> int:
     """Since when the sums of a run count, Unix time."""
     return round((manifest.calls_began_at or manifest.started_at).timestamp() * 1e9)
-
-
-def open_sink(words: dict[str, Any], say: Callable[..., None]) -> OtlpSink:
-    """As the run asked for it."""
-    return OtlpSink(Otlp(**words), say)
