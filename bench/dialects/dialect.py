@@ -69,6 +69,8 @@ class Dialect(ABC):
     """One session's view of a protocol."""
 
     name: ClassVar[str]
+    vendor: ClassVar[str | None] = None
+    """Whose protocol it is, in the words of OpenTelemetry (`gen_ai.provider.name`); None: those have no word for it."""
     voices: ClassVar[tuple[str, ...]] = ()
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")

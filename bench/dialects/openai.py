@@ -130,6 +130,7 @@ class OpenAIDialect(Dialect):
     """The client side of one Realtime session."""
 
     name = "openai"
+    vendor: ClassVar[str | None] = "openai"
     voices: ClassVar[tuple[str, ...]] = (
         "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar",
     )  # fmt: skip

@@ -37,6 +37,7 @@ class OpenAITranscriptionsDialect(Dialect):
     """The client side of one caller whose turns are sent as files."""
 
     name = "openai-transcriptions"
+    vendor = "openai"
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     turn_detections: ClassVar[tuple[str, ...]] = ("manual",)
     sessions: ClassVar[tuple[str, ...]] = ("transcription",)

@@ -24,6 +24,7 @@ class QwenOmniDialect(OpenAIBetaDialect):
     """The client side of one Qwen-Omni session."""
 
     name = "qwen-omni"
+    vendor = None
     voices = ()
     formats = ("pcm16",)
     asks_by_header = False

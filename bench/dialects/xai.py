@@ -19,6 +19,7 @@ class XaiDialect(OpenAIDialect):
     """The client side of one Grok Voice session."""
 
     name = "xai"
+    vendor = "x_ai"
     voices = ()
     sessions = ("realtime",)
     _own_keys = frozenset({"session.turn_detection", "session.voice"})
