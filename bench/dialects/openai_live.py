@@ -63,6 +63,7 @@ class OpenAILiveDialect(Dialect):
     """The client side of one Live session."""
 
     name = "openai-live"
+    vendor = "openai"
     voices: ClassVar[tuple[str, ...]] = ("marin", "cedar")
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad",)
     outputs: ClassVar[tuple[str, ...]] = ("audio",)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from bench.dialects import vendor_of
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.store.columns import RowClass, schema_of
 from bench.store.manifest import CalledTarget, Manifest
@@ -29,12 +30,6 @@ _LABELS = frozenset(
 )  # fmt: skip
 """Columns of text without words of a conversation."""
 _ELSEWHERE = frozenset({"started_at", "ended_at"})
-
-PROVIDERS = {
-    "openai": "openai", "openai-beta": "openai", "openai-live": "openai", "openai-transcriptions": "openai",
-    "azure-voice-live": "azure.ai.openai", "gemini-live": "gcp.gemini", "xai": "x_ai",
-}  # fmt: skip
-"""Whose protocol a dialect is, in the words of the conventions; another dialect stands for itself."""
 _USAGE = {
     "gen_ai.usage.input_tokens": "in_total",
     "gen_ai.usage.output_tokens": "out_total",
@@ -75,7 +70,7 @@ def of_call(row: Row) -> Attributes:
 def common(row: Row) -> Attributes:
     """Who was asked, in the words of the conventions."""
     found: Attributes = {
-        "gen_ai.provider.name": str(PROVIDERS.get(row["dialect"], row["dialect"])),
+        "gen_ai.provider.name": vendor_of(str(row["dialect"])),
         "gen_ai.conversation.id": row["session_id"],
     }
     if "model" in row:
