@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.export import declared, now
-from bench.export.declared import families_of
-from bench.export.family import Family
+from bench.export import now
 from bench.measure.metrics import METRICS
+from tests.export.families import BY_SAMPLE
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "deploy" / "grafana-dashboard.json").read_text("utf-8"))
 SERIES = re.compile(r"\b(voicebench_\w+)(?:\{([^}]*)\})?")
@@ -31,24 +30,12 @@ def queries(part: Any) -> Iterator[str]:
             yield from queries(value)
 
 
-def sample_names() -> dict[str, Family]:
-    families = [family for metric in METRICS.values() for family in families_of(metric)]
-    found = {}
-    for family in (*families, declared.TURNS, declared.CALLS, *now.OF_MOMENT, *now.OF_END):
-        tails = ("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",)
-        found.update({f"{family.sample_name}{tail}": family for tail in tails})
-    return found
-
-
-KNOWN = sample_names()
-
-
 @pytest.mark.parametrize("query", sorted(set(queries(DASHBOARD))))
 def test_every_series_of_a_query_is_exported(query: str) -> None:
     asked = SERIES.findall(query)
     assert asked, query
     for name, labels in asked:
-        family = KNOWN[name]
+        family = BY_SAMPLE[name]
         of_run = family in (*now.OF_MOMENT, *now.OF_END) and family is not now.TARGET
         has = {"scenario", *family.labels} if of_run else {"scenario", "target", *family.labels}
         for label, value in LABEL.findall(labels):

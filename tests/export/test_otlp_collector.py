@@ -11,7 +11,6 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from bench.errors import BenchError, ExitCode
-from bench.export.declared import HISTOGRAMS
 from bench.export.family import Family, Series
 from bench.export.otlp.asked import Otlp
 from bench.export.otlp.collector import Collector, UnsentError, cause_of
@@ -24,6 +23,7 @@ from bench.export.stored import stored_series
 from bench.report.findings import Summary
 from bench.report.summary import summarise
 from bench.store.reader import Run
+from tests.export.families import KNOWN
 from tests.export.receiver import CLIENT, ERROR, plain, receiver
 from tests.export.samples import samples
 from tests.report import build
@@ -139,6 +139,16 @@ def test_a_stored_run_that_is_not_taken_is_a_sentence(unused: str, stored: tuple
         assert error.value.exit_code == ExitCode.USAGE
 
 
+def test_a_collector_that_says_nothing_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, stored: tuple[Run, Summary]
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(BenchError, match="cannot be reached: no answer in time"):
+            send_run(Otlp(where), *stored)
+
+
 def test_a_header_that_cannot_be_sent_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, stored: tuple[Run, Summary], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,15 +234,26 @@ def test_a_part_that_is_rejected_is_told(stored: tuple[Run, Summary]) -> None:
     assert (error.value.again, error.value.lost) == (False, 3)
 
 
-def test_units_give_a_backend_for_prometheus_the_names_of_the_page() -> None:
-    """It appends a unit that the name does not tell, and `ratio` to a gauge of the unit 1."""
-    assert unit_of(Family("a_info", "gauge", "", "1")) == ""
-    assert unit_of(Family("done_ratio", "gauge", "", "1")) == "1"
-    assert unit_of(Family("cost_usd", "counter", "", "USD")) == "{USD}"
-    tails = {"s": "_seconds", "1": "_ratio", "{token}/s": "_per_second"}
-    for family in HISTOGRAMS.values():
-        unit = unit_of(family)
-        assert unit.startswith("{") or family.name.endswith(tails[unit]), family
+UNIT_WORDS = {"s": "seconds", "By": "bytes", "1": ""}
+PER_WORDS = {"s": "per_second", "m": "per_minute"}
+
+
+def name_in_prometheus(name: str, unit: str, kind: str) -> str:
+    """What its receiver of OTLP makes of a metric: it appends the unit, unless the name has it as a word of its own."""
+    words = [word for word in name.split("_") if word]
+    parts = ["" if "{" in part else part for part in unit.split("/", 1)]
+    tails = [UNIT_WORDS.get(parts[0], parts[0]), *(PER_WORDS.get(part, f"per_{part}") for part in parts[1:] if part)]
+    words += [tail for tail in tails if tail and tail not in words]
+    if kind == "counter":
+        words = [*(word for word in words if word != "total"), "total"]
+    if kind == "gauge" and unit == "1":
+        words = [*(word for word in words if word != "ratio"), "ratio"]
+    return "_".join(words)
+
+
+@pytest.mark.parametrize("family", KNOWN.values(), ids=lambda family: family.name)
+def test_a_backend_for_prometheus_arrives_at_the_names_of_the_page(family: Family) -> None:
+    assert name_in_prometheus(family.name, unit_of(family), family.kind) == family.sample_name
 
 
 def test_an_instance_is_a_machine_and_a_scenario_and_no_run(stored: tuple[Run, Summary]) -> None:

@@ -27,7 +27,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from bench.export.family import Family, Histogram, Labels, Series, Value
 
-UNITS: Mapping[str, str] = {"USD": "{USD}", "{word}/min": "{words_per_minute}"}
+UNITS: Mapping[str, str] = {
+    "USD": "{USD}",
+    "{token}/s": "{tokens_per_second}",
+    "{word}/min": "{words_per_minute}",
+}
 """Units that a backend for Prometheus would else append to a name that tells them already."""
 
 
