@@ -197,14 +197,9 @@ def test_a_collector_that_does_not_answer_is_named_once(unused: str, stored: tup
         sink._thread.join(0.1)
     sink._thread.join(0.1)
     sink.close()
-    first, *rest = said
-    assert first == f"otlp: the collector {unused} cannot be reached: Connection refused; the run goes on"
-    assert [line.split(" to ")[0].split(" ", 1)[1] for line in rest] == [f"{count(stored[0])} spans were not sent"]
-
-
-def count(run: Run) -> int:
-    with receiver() as found:
-        return send_run(Otlp(found.url), run, summarise(run)).spans
+    assert said[0] == f"otlp: the collector {unused} cannot be reached: Connection refused; the run goes on"
+    (end,) = said[1:]
+    assert end.endswith(f"spans were not sent to {unused}")
 
 
 def test_a_backend_of_metrics_alone_gets_them(stored: tuple[Run, Summary]) -> None:

@@ -120,7 +120,7 @@ def test_one_tool_call_is_a_span_and_several_are_not() -> None:
     row = turn(tool_calls=1, tool_ms=900.0, tool_answer_ms=40.0, tools_called=called)
     tool = drawn(row)["execute_tool"]
     assert tool.name == "execute_tool get_balance"
-    assert tool.parent == drawn(row)["realtime_inference"].context
+    assert tool.parent == drawn(row)["turn"].context
     assert (tool.end_ns - tool.start_ns) / 1e6 == pytest.approx(40.0)
     assert "savings" not in str(tool.attributes)
     assert "savings" in str(drawn(row, texts=True)["execute_tool"].attributes["gen_ai.tool.call.arguments"])

@@ -4,8 +4,8 @@
     +-- connect                       from the moment it was due until the session is ready
     +-- turn                          from its first sample until it is over and its reply is heard
         +-- user_speech
-        +-- realtime_inference MODEL  from the first sign of a response until its end
-        |   +-- execute_tool NAME     where the turn had one
+        +-- execute_tool NAME         our answer, where the turn called one tool
+        +-- realtime_inference MODEL  from the first sign of the answer until its end
         +-- playback                  what the caller heard
 
 In: rows, as they come. Out: `Drawn`: what each span is, in plain values. Trap: times are those of the rows, which one
@@ -128,7 +128,6 @@ class Artist:
     def _reply(self, row: Row, told: Attributes, turn: SpanContext, moments: Mapping[str, float]) -> Iterator[Drawn]:
         first = min((moments[each] for each in FIRST_SIGNS if each in moments), default=None)
         inference = span_of(turn.trace_id, "inference", str(row["turn"]))
-        parent = turn
         if first is not None and "response_done" in moments:
             found: Attributes = {**told, **attributes.usage(row)}
             found |= {"gen_ai.operation.name": "realtime_inference", "gen_ai.output.type": "speech"}
@@ -137,15 +136,14 @@ class Artist:
             model = f" {row['model']}" if "model" in row else ""
             done = max(moments["response_done"], first)
             yield Drawn(f"realtime_inference{model}", inference, turn, _ns(first), _ns(done), found, SpanKind.CLIENT)
-            parent = inference
-        yield from self._tool(row, parent, moments)
+        yield from self._tool(row, turn, moments)
         if "first_audible" in moments and "reply_heard" in moments:
             context = span_of(turn.trace_id, "playback", str(row["turn"]))
             heard: Attributes = {f"{OURS}{name}": row[name] for name in ("stalls", "stall_ms") if name in row}
             end = max(moments["first_audible"], moments["reply_heard"])
             yield Drawn("playback", context, turn, _ns(moments["first_audible"]), _ns(end), heard)
 
-    def _tool(self, row: Row, parent: SpanContext, moments: Mapping[str, float]) -> Iterator[Drawn]:
+    def _tool(self, row: Row, turn: SpanContext, moments: Mapping[str, float]) -> Iterator[Drawn]:
         """Our own answer to the turn's tool call, where there was one alone: of several, only the slowest is timed."""
         if row.get("tool_calls") != 1 or "tool" not in moments or "tool_answer_ms" not in row:
             return
@@ -157,8 +155,8 @@ class Artist:
             self._tell(found, "gen_ai.tool.call.arguments", _text(call["arguments"]))
         yield Drawn(
             f"execute_tool {found['gen_ai.tool.name']}" if "gen_ai.tool.name" in found else "execute_tool",
-            span_of(parent.trace_id, "tool", str(row["turn"])),
-            parent,
+            span_of(turn.trace_id, "tool", str(row["turn"])),
+            turn,
             _ns(moments["tool"]),
             _ns(moments["tool"] + row["tool_answer_ms"] / 1000),
             found,
