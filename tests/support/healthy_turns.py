@@ -51,6 +51,16 @@ HEALTHY_TURNS: dict[str, list[dict[str, Any]]] = {
         {"type": "session.output_audio.delta", "delta": SOUND},
         {"type": "session.usage.updated", "event_id": "4", "usage": {"seconds": 5}},
         {"type": "session.delegation.created", "event_id": "5", "delegation": {"id": "d"}, "offset_ms": 1},
+        {
+            "type": "response.event",
+            "delegation_id": "d",
+            "event": {
+                "type": "response.output_item.done",
+                "item": {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"},
+            },
+        },
+        {"type": "response.event", "event": {"type": "response.completed", "response": {"usage": {"input_tokens": 1}}}},
+        {"type": "response.event", "event": {"type": "response.failed", "response": {"error": {"code": "c"}}}},
         {"type": "error", "event_id": "6", "error": {"type": "server_error", "code": "odd", "message": "m"}},
     ],
     "gemini-live": [
