@@ -14,8 +14,11 @@ import typer
 
 from bench.cli_export import (
     LingerOption,
+    OtlpOption,
     PrometheusOption,
     TextfileOption,
+    TextsOption,
+    TracesOption,
     exports_asked,
     leave_textfile,
     live_exports,
@@ -76,6 +79,9 @@ def run(
     prometheus: PrometheusOption = None,
     prometheus_linger: LingerOption = None,
     prometheus_textfile: TextfileOption = None,
+    otlp: OtlpOption = None,
+    otlp_traces: TracesOption = None,
+    otlp_texts: TextsOption = False,
     token: TokenOption = None,
     yes: Annotated[
         bool,
@@ -87,7 +93,7 @@ def run(
     """Run a scenario and write its report. Without a target, the embedded server is called."""
     if not live_page and (live_port is not None or live_host is not None):
         raise BenchError("--live-port and --live-host go with --live", hint="add --live")
-    asked = exports_asked(prometheus, prometheus_linger, prometheus_textfile)
+    asked = exports_asked(prometheus, prometheus_linger, prometheus_textfile, otlp, otlp_traces, otlp_texts)
     loaded = load(scenario, target, url, set_, seed, thresholds=threshold)
     if dry_run:
         from bench.run.plan import plan_text

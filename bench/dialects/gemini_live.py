@@ -71,6 +71,7 @@ class GeminiLiveDialect(Dialect):
     """The client side of one Live session."""
 
     name = "gemini-live"
+    vendor = "gcp.gemini"
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     voices: ClassVar[tuple[str, ...]] = ("Aoede", "Charon", "Fenrir", "Kore", "Puck")
     renews = True

@@ -36,8 +36,15 @@ from bench.dialects.openai_fields import (
 )
 from bench.dialects.openai_keys import address_with, secret_in, secret_request
 from bench.dialects.openai_session import differences
-from bench.dialects.openai_shapes import DIALECT_OF, SHAPE_TITLES, Shape, shape_of_event, shape_of_session
-from bench.dialects.recognition import wrong_dialect
+from bench.dialects.openai_shapes import (
+    DIALECT_OF,
+    SHAPE_TITLES,
+    Shape,
+    dialect_of_session,
+    shape_of_event,
+    shape_of_session,
+)
+from bench.dialects.recognition import refused_variant, speaks, wrong, wrong_dialect
 from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
@@ -75,6 +82,7 @@ _REMEMBERED_IDS = 4096
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
 _FORMAT_TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
 _OF_REPLIES = frozenset({"create_response", "interrupt_response", "idle_timeout_ms"})
+_KEY_REFUSED = {"unknown_parameter", "invalid_value"}
 _BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
 _FATAL_CODES = {
     "session_expired",
@@ -122,6 +130,7 @@ class OpenAIDialect(Dialect):
     """The client side of one Realtime session."""
 
     name = "openai"
+    vendor: ClassVar[str | None] = "openai"
     voices: ClassVar[tuple[str, ...]] = (
         "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar",
     )  # fmt: skip
@@ -150,6 +159,8 @@ class OpenAIDialect(Dialect):
     """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
     _unused: ClassVar[frozenset[str]] = _UNUSED
     _shape: ClassVar[Shape] = "ga"
+    _own_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys of the session that a variant alone has or fills so: a server that refuses one is of another dialect."""
     sessions: ClassVar[tuple[str, ...]] = ("realtime", "transcription")
     gives_short_keys = True
     renews = True
@@ -203,6 +214,8 @@ class OpenAIDialect(Dialect):
         self._received_bytes: dict[str | None, int] = {}
         self._carry: dict[str | None, bytes] = {}
         self._shape_seen = False
+        self._spoken: str | None = None
+        """Another dialect, of the same shape, that the server's first session object is in."""
         """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
 
     def renew(self) -> None:
@@ -364,18 +377,22 @@ class OpenAIDialect(Dialect):
         if identity is not None:
             self._once.pop((what, identity), None)
 
-    def _other_shape(self, shape: Shape, at_ns: int) -> Sequence[Signal]:
-        """The server speaks the protocol's other shape: nothing that it says about a reply would be understood."""
-        said = f"this server speaks {SHAPE_TITLES[shape]}; use dialect: {DIALECT_OF[shape]}"
-        return (
-            ServerError(at_ns, ErrorInfo("wrong_dialect", "wrong_dialect", said, error_kind="protocol"), fatal=True),
-        )
+    def _other_shape(self, shape: Shape, at_ns: int, spoken: str | None = None) -> Sequence[Signal]:
+        """The server speaks the protocol's other shape: nothing that it says about a reply would be understood.
+
+        `spoken`: the dialect that it was heard to speak.
+        """
+        usual = spoken is None or spoken == DIALECT_OF[shape]
+        said = f"this server speaks {SHAPE_TITLES[shape]}; use dialect: {DIALECT_OF[shape]}" if usual else ""
+        return (wrong(at_ns, said or speaks(str(spoken))),)
 
     def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
         shape = shape_of_session(session)
+        spoken = dialect_of_session(session)
         if shape is not None and shape != self._shape:
-            return self._other_shape(shape, at_ns)
+            return self._other_shape(shape, at_ns, spoken)
+        self._spoken = spoken if spoken != self.name else None
         found: list[Signal] = [SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))]
         if (expires_at := number(session.get("expires_at"))) is not None and expires_at > 0:
             found.append(SessionEnds(at_ns, at_unix_s=expires_at))
@@ -545,6 +562,8 @@ class OpenAIDialect(Dialect):
 
     def _error(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         error = parse_error(message.get("error"))
+        if error.param in self._own_keys and error.code in _KEY_REFUSED:
+            return (refused_variant(self.name, error.param, self._spoken or DIALECT_OF[self._shape], at_ns),)
         return (ServerError(at_ns, error, benign=error.code in _BENIGN_CODES, fatal=error.code in _FATAL_CODES),)
 
 

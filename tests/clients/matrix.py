@@ -81,7 +81,7 @@ CLIENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 GAPS: Mapping[tuple[str, str], str] = {
     ("openai beta.realtime", "token"): "the beta's own tokens are not served",
     ("openai live", "turn, by hand"): NO_HAND,
-    ("openai live", "tool"): "delegation is not served",
+    ("openai live", "tool"): NO_CUT,
     ("openai live", "token"): "its short-lived keys are not served",
     ("azure-ai-voicelive", "token"): "the service has a key or an Entra token",
     ("dashscope", "token"): "the service has a key",

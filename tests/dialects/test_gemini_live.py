@@ -202,7 +202,7 @@ def test_what_is_of_no_use_is_quiet_and_what_is_unknown_is_named() -> None:
 
 
 def test_a_realtime_server_is_named() -> None:
-    (error,) = receive(dialect(), type="error", error={})
+    (error,) = receive(dialect(), type="error", error={"event_id": None})
     assert isinstance(error, ServerError)
     assert error.error.message == "this server speaks the OpenAI Realtime protocol; use dialect: openai"
 
