@@ -39,18 +39,44 @@ TextfileOption = Annotated[
     Path | None,
     typer.Option("--prometheus-textfile", metavar="FILE", help="Write FILE.prom for node_exporter at the end."),
 ]
+OtlpOption = Annotated[
+    str | None,
+    typer.Option(
+        "--otlp",
+        metavar="URL",
+        help="Send metrics and traces to this OpenTelemetry collector, over HTTP; env: to OTEL_EXPORTER_OTLP_ENDPOINT.",
+    ),
+]
+TracesOption = Annotated[
+    str | None,
+    typer.Option("--otlp-traces", metavar="SHARE", help="With --otlp: share of calls with spans. Default: 100%."),
+]
+TextsOption = Annotated[
+    bool, typer.Option("--otlp-texts", help="With --otlp: spans hold what was said, and arguments of tools.")
+]
 
 
-def exports_asked(prometheus: str | None, linger: str | None, textfile: Path | None) -> Asked:
+def exports_asked(
+    prometheus: str | None = None,
+    linger: str | None = None,
+    textfile: Path | None = None,
+    otlp: str | None = None,
+    traces: str | None = None,
+    texts: bool = False,
+) -> Asked:
     """What the options ask for. Raises `BenchError` for what cannot be done."""
     from bench.export.asked import Asked, address_of, check_installed, linger_of, textfile_of
+    from bench.export.otlp.asked import otlp_of
 
     if linger is not None and prometheus is None:
         raise BenchError("--prometheus-linger goes with --prometheus", hint="add --prometheus PORT")
+    if otlp is None and (traces is not None or texts):
+        raise BenchError("--otlp-traces and --otlp-texts go with --otlp", hint="add --otlp URL")
     asked = Asked(
         prometheus=None if prometheus is None else address_of(prometheus),
         linger_s=linger_of(linger),
         textfile=None if textfile is None else textfile_of(textfile),
+        otlp=None if otlp is None else otlp_of(otlp, traces, texts=texts),
     )
     check_installed(asked)
     return asked
@@ -78,16 +104,27 @@ def leave_textfile(asked: Asked, run: Path, summary: Summary) -> None:
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     prometheus_textfile: TextfileOption = None,
+    otlp: OtlpOption = None,
+    otlp_traces: TracesOption = None,
+    otlp_texts: TextsOption = False,
 ) -> int:
     """Export a stored run as bench run does at its end."""
-    from bench.export.textfile import write_textfile
     from bench.report.summary import summarise
     from bench.store.reader import read_run
 
-    asked = exports_asked(None, None, prometheus_textfile)
-    if asked.textfile is None:
-        raise BenchError("nothing to export to", hint="name a file with --prometheus-textfile FILE.prom")
+    asked = exports_asked(textfile=prometheus_textfile, otlp=otlp, traces=otlp_traces, texts=otlp_texts)
+    if asked.textfile is None and asked.otlp is None:
+        raise BenchError("nothing to export to", hint="name a file with --prometheus-textfile FILE.prom, or --otlp URL")
     stored = read_run(run)
-    write_textfile(asked.textfile, stored, summarise(stored))
-    print(f"wrote {asked.textfile}")
+    summary = summarise(stored)
+    if asked.textfile is not None:
+        from bench.export.textfile import write_textfile
+
+        write_textfile(asked.textfile, stored, summary)
+        print(f"wrote {asked.textfile}")
+    if asked.otlp is not None:
+        from bench.export.otlp.stored import send_run
+
+        sent = send_run(asked.otlp, stored, summary)
+        print(f"sent {sent.metrics:,} metrics and {sent.spans:,} spans to {sent.where}")
     return int(ExitCode.PASS)

@@ -5,6 +5,7 @@ Every error a user can cause is a `BenchError`; anything else that escapes is a 
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 
@@ -22,6 +23,11 @@ class ExitCode(IntEnum):
     UNREACHABLE = 8
     BUG = 70
     INTERRUPTED = 130
+
+
+def why(error: OSError) -> str:
+    """What the system says of `error`, without the words that Python puts around it."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 class BenchError(Exception):

@@ -25,8 +25,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("calibrate", "live"),
     ("export",),
-    ("cli_compare", "cli_cost", "cli_events", "cli_export", "cli_fixtures", "cli_live", "cli_quality", "cli_site"),
-    ("cli_gate", "cli_history"),
+    (
+        *("cli_compare", "cli_cost", "cli_events", "cli_export", "cli_fixtures", "cli_live"),
+        *("cli_options", "cli_quality", "cli_report", "cli_serve", "cli_site"),
+    ),
+    ("cli_calibrate", "cli_gate", "cli_history", "cli_run", "cli_scenario"),
     ("cli",),
     ("__main__",),
 )

@@ -100,6 +100,11 @@ def check_catalogue(path: Path, *, house_format: bool | None = None) -> list[Che
     is annotated by hand, the end is the person's to know. A catalogue that cannot be read at all raises BenchError.
     """
     catalogue = load_catalogue(path)
+    if not catalogue.fixtures:
+        raise BenchError(
+            f"{catalogue.path}: fixtures: holds no fixture, so there is nothing to check",
+            hint=f"add one: bench fixtures add FILE --text WORDS --catalogue {path}",
+        )
     demand = catalogue.path == shipped_catalogue() if house_format is None else house_format
     return [_check(fixture, demand) for fixture in catalogue.fixtures.values()]
 

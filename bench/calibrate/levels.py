@@ -87,6 +87,11 @@ class CalibrateOptions:
         """With `levels` such as `50,200` and `frame` such as `20ms`. Raises `BenchError` for anything else."""
         try:
             numbers = tuple(sorted({int(level) for level in levels.split(",")}))
+        except ValueError:
+            raise BenchError(
+                f"--at '{levels}': allowed: whole numbers of calls with commas between them", hint="such as --at 50,200"
+            ) from None
+        try:
             return cls(levels=numbers, frame_ms=parse_duration(frame), **others)
         except ValueError as error:
             raise BenchError(

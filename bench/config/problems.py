@@ -68,8 +68,10 @@ def read_text(path: Path, *, hint: str | None = None) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         sentence = f"no such file{_similar_file(path)}"
+        hint = hint or "check the path and its spelling"
     except OSError as error:
         sentence = f"cannot be read: {error.strerror}"
+        hint = hint or "name a file that this user may read"
     except UnicodeDecodeError as error:
         sentence = f"not a UTF-8 text (byte {error.start})"
     raise ConfigError([Problem(Mark(str(path), 0), (), sentence)], name=str(path), hint=hint)

@@ -55,7 +55,7 @@ class SecretRef:
             return cls("file", where)
         if kind == "env":
             raise ValueError("the name after env: is not that of an environment variable (letters, digits and _)")
-        raise ValueError("a secret must not be written into a scenario (not shown)")
+        raise ValueError("a secret must not be written out (not shown)")
 
     def resolve(self, env: Mapping[str, str], base: Path) -> str:
         """The secret itself, stripped of surrounding white space; BenchError when unset, empty or unreadable."""

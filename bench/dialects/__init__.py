@@ -53,6 +53,12 @@ def dialect_of(name: str) -> type[Dialect]:
     return _known[name]
 
 
+def vendor_of(name: str) -> str:
+    """Whose protocol dialect `name` is, as telemetry names providers; its own name where there is no other."""
+    known = name in _known or name in _SHIPPED
+    return (dialect_of(name).vendor if known else None) or name
+
+
 def voices_of(name: str) -> tuple[str, ...]:
     """Voices of dialect `name` that a scenario may give as a plain word; empty when it lists none."""
     return tuple(dialect_of(name).voices)

@@ -21,7 +21,9 @@ class AzureVoiceLiveDialect(OpenAIBetaDialect):
     """The client side of one Voice Live session."""
 
     name = "azure-voice-live"
+    vendor = "azure.ai.openai"
     asks_by_header = False
+    _own_keys = frozenset({"session.input_audio_sampling_rate", "session.turn_detection.type"})
     _unused = OpenAIBetaDialect._unused | {
         "warning",
         "response.audio_timestamp.delta",

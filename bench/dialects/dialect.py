@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
+from bench.dialects.recognition import when_no_websocket, when_silent
+from bench.facts.failure import Failure
 from bench.facts.http import HttpRequest
 from bench.facts.signals import AudioDelta, ErrorInfo, Signal
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 WireMessage = str | bytes
 """A message to send: text, or binary."""
+_NOTHING_THERE = (404, 405)
+_NOT_SPECIFIC = frozenset({None, "http_404", "http_405", "unknown_url", "invalid_request_error"})
+"""Codes of answers that name no other cause, such as a model that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Dialect(ABC):
     """One session's view of a protocol."""
 
     name: ClassVar[str]
+    vendor: ClassVar[str | None] = None
+    """Whose protocol it is, in the words of OpenTelemetry (`gen_ai.provider.name`); None: those have no word for it."""
     voices: ClassVar[tuple[str, ...]] = ()
     """Voices that a scenario may give as a plain word."""
     formats: ClassVar[tuple[str, ...]] = ("pcm16", "pcmu", "pcma")
@@ -110,8 +117,20 @@ class Dialect(ABC):
         return Endpoint(address.url, address.headers, address.subprotocols)
 
     @classmethod
-    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
-        """What asks for a short-lived key, with the long-lived one of `address`; `url`: elsewhere than usual."""
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
+        """What asks for a short-lived key, with the long-lived one of `address`.
+
+        `url`: elsewhere than usual. `shared`: several calls are made with it. `now_s`: the time (Unix seconds), for
+        protocols in which the end of a key is an instant and not a duration; None: the server chooses its end.
+        """
         raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
 
     @classmethod
@@ -228,6 +247,17 @@ class Dialect(ABC):
     def while_not_ready(self) -> str:
         """What a call that was not acknowledged in time may lack, for its message."""
         return "the session was not acknowledged in time"
+
+    def while_silent(self) -> str:
+        """The same of a call to a server that sent nothing at all."""
+        return when_silent(self.while_not_ready())
+
+    def when_refused(self, failure: Failure) -> Failure:
+        """The failure of a handshake, with what it says of a wrong dialect."""
+        status = failure.http_status
+        if failure.stage != "upgrade" or status not in _NOTHING_THERE or failure.error_code not in _NOT_SPECIFIC:
+            return failure
+        return replace(failure, message=when_no_websocket(status, failure.message or "empty"))
 
     def audio_bytes(self, delta: AudioDelta) -> bytes:
         """The audio of `delta` as it was sent, without any other wrapping; raises `ValueError` when it has none."""

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
-import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
 from bench.dialects.lenient_json import loads
+from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import count, mapping, merged, name_of, text
 from bench.dialects.recognition import wrong_dialect
 from bench.dialects.session_config import SessionConfig, changed
@@ -123,7 +123,15 @@ class ElevenLabsAgentsDialect(Dialect):
         )
 
     @classmethod
-    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
         """What asks for a signed URL; its lifetime is the vendor's, 15 minutes."""
         parts = urlsplit(cls.endpoint(address).url)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
@@ -195,12 +203,9 @@ class ElevenLabsAgentsDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         if (other := wrong_dialect(message, self.name, at_ns)) is not None:
             return (other,)
         kind = message.get("type")
@@ -209,11 +214,7 @@ class ElevenLabsAgentsDialect(Dialect):
         name = self._handlers.get(kind)
         if name is None:
             return () if kind in _UNUSED else (Unrecognised(at_ns, kind[:120]),)
-        try:
-            found: Sequence[Signal] = getattr(self, name)(message, at_ns)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)
-        return found
+        return handle(getattr(self, name), message, at_ns, kind)
 
     def _initiated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         if self._ready:
@@ -245,10 +246,9 @@ class ElevenLabsAgentsDialect(Dialect):
         number = count(event.get("event_id"))
         if number is not None and number <= self._silenced:
             return ()
-        try:
-            payload = pybase64.b64decode(event["audio_base_64"], validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            return (Malformed(at_ns, f"audio that is not base64: {error}"[:200]),)
+        payload = read_sound(event.get("audio_base_64"), at_ns)
+        if isinstance(payload, Malformed):
+            return (payload,)
         if not payload:
             return ()
         more = self._open is None and self._last is not None  # of what seemed to be over

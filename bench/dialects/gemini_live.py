@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
-import pybase64
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint
+from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
+from bench.dialects.gemini_keys import endpoint_of, token_in, token_request
 from bench.dialects.lenient_json import loads
+from bench.dialects.messages import read_object, read_sound
 from bench.dialects.openai_fields import Counts, mapping, name_of, text
 from bench.dialects.recognition import wrong_dialect
 from bench.facts.failure import ErrorKind
+from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
     AudioDone,
@@ -69,10 +71,11 @@ class GeminiLiveDialect(Dialect):
     """The client side of one Live session."""
 
     name = "gemini-live"
+    vendor = "gcp.gemini"
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     voices: ClassVar[tuple[str, ...]] = ("Aoede", "Charon", "Fenrir", "Kore", "Puck")
-
     renews = True
+    gives_short_keys = True
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:
         super().__init__(config, model)
@@ -103,6 +106,26 @@ class GeminiLiveDialect(Dialect):
         pairs = parse_qsl(written, keep_blank_values=True) + list(address.query.items())
         url = urlunsplit((scheme, netloc, path or PATH, urlencode(pairs), ""))
         return Endpoint(url, dict(address.headers), address.subprotocols)
+
+    @classmethod
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
+        return token_request(address, lifetime_s=lifetime_s, url=url, shared=shared, now_s=now_s)
+
+    @classmethod
+    def short_key(cls, body: bytes) -> ShortKey:
+        return token_in(body)
+
+    @classmethod
+    def endpoint_with(cls, address: Address, key: ShortKey) -> Endpoint:
+        return endpoint_of(address, cls.endpoint(address), key)
 
     def renew(self) -> None:
         super().renew()
@@ -201,12 +224,9 @@ class GeminiLiveDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         if (other := wrong_dialect(message, self.name, at_ns)) is not None:
             return (other,)
         try:
@@ -238,17 +258,7 @@ class GeminiLiveDialect(Dialect):
             out += self._content(mapping(message["serverContent"]), at_ns)
         if "error" in message:
             out.append(ServerError(at_ns, _error(message["error"])))
-        known = {
-            "setupComplete",
-            "goAway",
-            "sessionResumptionUpdate",
-            "usageMetadata",
-            "toolCall",
-            "serverContent",
-            "error",
-            *_UNUSED,
-        }
-        out += [Unrecognised(at_ns, str(key)[:120]) for key in message if key not in known]
+        out += [Unrecognised(at_ns, str(key)[:120]) for key in message if key not in _KNOWN]
         return out
 
     def _content(self, content: Mapping[str, Any], at_ns: int) -> list[Signal]:
@@ -285,10 +295,9 @@ class GeminiLiveDialect(Dialect):
         encoded = mapping(part.get("inlineData")).get("data")
         if not encoded:
             return []
-        try:
-            payload = pybase64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError, TypeError) as error:
-            return [Malformed(at_ns, f"audio that is not base64: {error}"[:200])]
+        payload = read_sound(encoded, at_ns)
+        if isinstance(payload, Malformed):
+            return [payload]
         reply = self._reply()
         before, self._received_bytes = self._received_bytes, self._received_bytes + len(payload)
         samples = self._received_bytes // 2 - before // 2

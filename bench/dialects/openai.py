@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
-from bench.dialects.lenient_json import loads
+from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import (
     mapping,
     merged,
@@ -36,8 +36,15 @@ from bench.dialects.openai_fields import (
 )
 from bench.dialects.openai_keys import address_with, secret_in, secret_request
 from bench.dialects.openai_session import differences
-from bench.dialects.openai_shapes import DIALECT_OF, SHAPE_TITLES, Shape, shape_of_event, shape_of_session
-from bench.dialects.recognition import wrong_dialect
+from bench.dialects.openai_shapes import (
+    DIALECT_OF,
+    SHAPE_TITLES,
+    Shape,
+    dialect_of_session,
+    shape_of_event,
+    shape_of_session,
+)
+from bench.dialects.recognition import refused_variant, speaks, wrong, wrong_dialect
 from bench.facts.http import HttpRequest
 from bench.facts.signals import (
     AudioDelta,
@@ -75,6 +82,7 @@ _REMEMBERED_IDS = 4096
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
 _FORMAT_TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
 _OF_REPLIES = frozenset({"create_response", "interrupt_response", "idle_timeout_ms"})
+_KEY_REFUSED = {"unknown_parameter", "invalid_value"}
 _BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
 _FATAL_CODES = {
     "session_expired",
@@ -122,6 +130,7 @@ class OpenAIDialect(Dialect):
     """The client side of one Realtime session."""
 
     name = "openai"
+    vendor: ClassVar[str | None] = "openai"
     voices: ClassVar[tuple[str, ...]] = (
         "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar",
     )  # fmt: skip
@@ -150,6 +159,8 @@ class OpenAIDialect(Dialect):
     """Names and not bound methods, which would be a cycle: a finished call must leave no work for the collector."""
     _unused: ClassVar[frozenset[str]] = _UNUSED
     _shape: ClassVar[Shape] = "ga"
+    _own_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys of the session that a variant alone has or fills so: a server that refuses one is of another dialect."""
     sessions: ClassVar[tuple[str, ...]] = ("realtime", "transcription")
     gives_short_keys = True
     renews = True
@@ -170,7 +181,15 @@ class OpenAIDialect(Dialect):
         )
 
     @classmethod
-    def short_key_request(cls, address: Address, *, lifetime_s: int, url: str | None = None) -> HttpRequest:
+    def short_key_request(
+        cls,
+        address: Address,
+        *,
+        lifetime_s: int,
+        url: str | None = None,
+        shared: bool = False,
+        now_s: float | None = None,
+    ) -> HttpRequest:
         return secret_request(address, lifetime_s=lifetime_s, url=url)
 
     @classmethod
@@ -195,6 +214,8 @@ class OpenAIDialect(Dialect):
         self._received_bytes: dict[str | None, int] = {}
         self._carry: dict[str | None, bytes] = {}
         self._shape_seen = False
+        self._spoken: str | None = None
+        """Another dialect, of the same shape, that the server's first session object is in."""
         """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
 
     def renew(self) -> None:
@@ -315,12 +336,9 @@ class OpenAIDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         kind = message.get("type")
         if not isinstance(kind, str):
             other = wrong_dialect(message, self.name, at_ns, related=DIALECT_OF.values())
@@ -340,11 +358,7 @@ class OpenAIDialect(Dialect):
         event_id = message.get("event_id")
         if isinstance(event_id, str) and self._repeated(self._seen, event_id):
             return ()
-        try:
-            handler: Callable[[Mapping[str, Any], int], Sequence[Signal]] = getattr(self, name)
-            return handler(message, at_ns)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)
+        return handle(getattr(self, name), message, at_ns, kind)
 
     @staticmethod
     def _repeated(memory: OrderedDict[Any, None], key: Any) -> bool:
@@ -363,18 +377,22 @@ class OpenAIDialect(Dialect):
         if identity is not None:
             self._once.pop((what, identity), None)
 
-    def _other_shape(self, shape: Shape, at_ns: int) -> Sequence[Signal]:
-        """The server speaks the protocol's other shape: nothing that it says about a reply would be understood."""
-        said = f"this server speaks {SHAPE_TITLES[shape]}; use dialect: {DIALECT_OF[shape]}"
-        return (
-            ServerError(at_ns, ErrorInfo("wrong_dialect", "wrong_dialect", said, error_kind="protocol"), fatal=True),
-        )
+    def _other_shape(self, shape: Shape, at_ns: int, spoken: str | None = None) -> Sequence[Signal]:
+        """The server speaks the protocol's other shape: nothing that it says about a reply would be understood.
+
+        `spoken`: the dialect that it was heard to speak.
+        """
+        usual = spoken is None or spoken == DIALECT_OF[shape]
+        said = f"this server speaks {SHAPE_TITLES[shape]}; use dialect: {DIALECT_OF[shape]}" if usual else ""
+        return (wrong(at_ns, said or speaks(str(spoken))),)
 
     def _session_created(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
         shape = shape_of_session(session)
+        spoken = dialect_of_session(session)
         if shape is not None and shape != self._shape:
-            return self._other_shape(shape, at_ns)
+            return self._other_shape(shape, at_ns, spoken)
+        self._spoken = spoken if spoken != self.name else None
         found: list[Signal] = [SessionCreated(at_ns, name_of(session.get("id")), name_of(session.get("model")))]
         if (expires_at := number(session.get("expires_at"))) is not None and expires_at > 0:
             found.append(SessionEnds(at_ns, at_unix_s=expires_at))
@@ -467,10 +485,9 @@ class OpenAIDialect(Dialect):
         encoded = message.get("delta") or message.get("audio")
         if not encoded:
             return ()
-        try:
-            payload = pybase64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError, TypeError) as error:
-            return (Malformed(at_ns, f"an audio delta that is not base64: {error}"[:200]),)
+        payload = read_sound(encoded, at_ns)
+        if isinstance(payload, Malformed):
+            return (payload,)
         size = len(payload)
         response_id = name_of(message.get("response_id"))
         before = self._received_bytes.get(response_id, 0)
@@ -545,6 +562,8 @@ class OpenAIDialect(Dialect):
 
     def _error(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         error = parse_error(message.get("error"))
+        if error.param in self._own_keys and error.code in _KEY_REFUSED:
+            return (refused_variant(self.name, error.param, self._spoken or DIALECT_OF[self._shape], at_ns),)
         return (ServerError(at_ns, error, benign=error.code in _BENIGN_CODES, fatal=error.code in _FATAL_CODES),)
 
 

@@ -3,6 +3,8 @@
 In: one message and its arrival time; out: neutral signals. In: intents; out: messages to send.
 Facts followed: `session.start` is acknowledged by `session.started`; one format serves both directions; transcripts
 come in pieces without an end; a session is billed by the second, silence included.
+Tools are called by a model behind, to which the Live model delegates (`delegation: {type: responses}`): its stream
+comes in `response.event`, and its words are not heard. What is said once the results were sent is the reply to them.
 Trap: nothing says that a turn or a reply begins or ends. A reply begins with its first words or its first audible
 sample, whichever comes first, and is over once nothing audible has come for a second.
 """
@@ -16,11 +18,10 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
-import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint
-from bench.dialects.lenient_json import loads
+from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import mapping, merged, name_of, parse_error, text
 from bench.dialects.recognition import wrong_dialect
 from bench.dialects.reply_finder import LONGEST_QUIET_NS, NS_PER_S, ReplyFinder
@@ -36,6 +37,7 @@ from bench.facts.signals import (
     SessionReady,
     Signal,
     TextDelta,
+    ToolCall,
     Unrecognised,
 )
 
@@ -47,7 +49,6 @@ _TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
 _UNUSED = frozenset(
     {
         "info",
-        "response.event",
         "session.delegation.created",
         "session.input_audio.muted",
         "session.input_audio.unmuted",
@@ -64,6 +65,7 @@ class OpenAILiveDialect(Dialect):
     """The client side of one Live session."""
 
     name = "openai-live"
+    vendor = "openai"
     voices: ClassVar[tuple[str, ...]] = ("marin", "cedar")
     turn_detections: ClassVar[tuple[str, ...]] = ("server_vad",)
     outputs: ClassVar[tuple[str, ...]] = ("audio",)
@@ -72,6 +74,7 @@ class OpenAILiveDialect(Dialect):
         "session.output_audio.delta": "_audio",
         "session.output_transcript.delta": "_said",
         "session.input_transcript.delta": "_heard",
+        "response.event": "_delegated",
         "session.closed": "_closed",
         "error": "_error",
     }
@@ -92,6 +95,10 @@ class OpenAILiveDialect(Dialect):
         self._words_ns = 0
         """Arrival of the last of them."""
         self._leaving = False
+        self._calling: str | None = None
+        """The response that calls tools: what is being said meanwhile, or one of the model behind alone."""
+        self._goes_on = False
+        """The results of tools were sent: what was being said is over."""
 
     @classmethod
     def endpoint(cls, address: Address) -> Endpoint:
@@ -117,6 +124,11 @@ class OpenAILiveDialect(Dialect):
             body["audio"]["output"] = {"voice": config.voice.wire}
         if config.instructions is not None:
             body["instructions"] = config.instructions
+        if config.tools:
+            behind: dict[str, Any] = {"tools": [tool.wire for tool in config.tools]}
+            if config.tool_choice is not None:
+                behind["tool_choice"] = config.tool_choice
+            body["delegation"] = {"type": "responses", "responses": behind}
         return merged(body, config.extra)
 
     def audio_message(self, payload: bytes) -> str:
@@ -128,6 +140,15 @@ class OpenAILiveDialect(Dialect):
         self._finder.caller_speaks()
         self._words.clear()
         return ()
+
+    def tool_result(self, call_id: str, output: str) -> Sequence[str]:
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        return (orjson.dumps({"type": "response.item.create", "item": item}).decode(),)
+
+    def reply_to_tools(self, turn: int | None) -> Sequence[str]:
+        self._goes_on = self._name is not None
+        self._more_until_ns = 0
+        return ('{"type":"response.create"}',)
 
     def closing(self) -> Sequence[str]:
         self._leaving = True
@@ -142,12 +163,9 @@ class OpenAILiveDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         kind = message.get("type")
         if kind != "error" and (other := wrong_dialect(message, self.name, at_ns)) is not None:
             return (other,)
@@ -156,11 +174,7 @@ class OpenAILiveDialect(Dialect):
         name = self._handlers.get(kind)
         if name is None:
             return () if kind in _UNUSED else (Unrecognised(at_ns, kind[:120]),)
-        try:
-            found: Sequence[Signal] = getattr(self, name)(message, at_ns)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:200]),)
-        return found
+        return handle(getattr(self, name), message, at_ns, kind)
 
     def _started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         session = mapping(message.get("session"))
@@ -170,7 +184,7 @@ class OpenAILiveDialect(Dialect):
     def _without_counterpart(self) -> Sequence[str]:
         """What the scenario asks for and a Live session has not."""
         config = self.config
-        keys = ("max_output_tokens", "noise_reduction", "tool_choice", "tools")
+        keys = ("max_output_tokens", "noise_reduction")
         asked = [key for key in keys if getattr(config, key)]
         asked += [f"turn_detection.{key}" for key in changed(config.turn_detection)]
         said = [f"{key} has no counterpart in this protocol" for key in asked]
@@ -179,10 +193,9 @@ class OpenAILiveDialect(Dialect):
         return said
 
     def _audio(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        try:
-            payload = pybase64.b64decode(message["delta"], validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            return (Malformed(at_ns, f"audio that is not base64: {error}"[:200]),)
+        payload = read_sound(message.get("delta"), at_ns)
+        if isinstance(payload, Malformed):
+            return (payload,)
         width = self.output_format.bytes_per_sample
         found = self._finder.feed(at_ns, payload)
         reply = self._reply(found[0].at_ns) if found else None
@@ -208,6 +221,36 @@ class OpenAILiveDialect(Dialect):
         self._words_ns = at_ns
         return (InputTranscript(at_ns, None, words, final=False),)
 
+    def _delegated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
+        """An event of the model behind: of interest are its calls of tools, and the end of the response with them."""
+        event = mapping(message.get("event"))
+        kind, item = event.get("type"), mapping(event.get("item"))
+        if kind == "response.output_item.done" and item.get("type") == "function_call":
+            call_id, name = name_of(item.get("call_id")), name_of(item.get("name"))
+            if call_id is None or name is None:
+                return (Malformed(at_ns, "a call of a tool without a name or an id"),)
+            self._calling = self._calling or self._name or f"behind-{call_id}"
+            return (ToolCall(at_ns, self._calling, call_id, name, text(item.get("arguments")) or ""),)
+        if kind not in {"response.completed", "response.failed", "response.incomplete"}:
+            return ()
+        response = mapping(event.get("response"))
+        told: list[Signal] = []
+        if response.get("usage"):
+            # Tokens of another model, which no price of the session covers.
+            told.append(Unrecognised(at_ns, "usage of a delegated response"))
+        name, self._calling = self._calling, None
+        if name is not None and name == self._name:
+            # What was said before the tool was called is part of its response, and so is what is left of it.
+            self._finder.end()
+            self._name, self._more_until_ns = None, at_ns + MORE_NS
+        if kind == "response.failed":
+            error = parse_error(response.get("error"))
+            return [
+                *told,
+                *([ResponseEnded(at_ns, name, "failed", None, error)] if name else [ServerError(at_ns, error)]),
+            ]
+        return [*told, ResponseEnded(at_ns, name, "completed")] if name else told
+
     def _closed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         if self._leaving:
             return ()
@@ -227,6 +270,8 @@ class OpenAILiveDialect(Dialect):
     def next_tick_ns(self) -> int | None:
         if self._name is None:
             return None
+        if self._goes_on:
+            return 0
         over_ns = self._finder.over_ns
         return self._worded_ns + LONGEST_QUIET_NS if over_ns is None else over_ns
 
@@ -235,7 +280,8 @@ class OpenAILiveDialect(Dialect):
         if over_ns is None or now_ns < over_ns:
             return ()
         last_ns = self._finder.last_ns if self._finder.over_ns is not None else self._worded_ns
-        more_until_ns = 0 if self._finder.cut_into else over_ns + MORE_NS
+        more_until_ns = 0 if self._finder.cut_into or self._goes_on else over_ns + MORE_NS
+        self._goes_on = False
         self._finder.end()
         name, self._name, self._more_until_ns = self._name, None, more_until_ns
         words, self._words = "".join(self._words).strip(), []

@@ -64,6 +64,23 @@ def shape_of_session(session: Mapping[str, Any]) -> Shape | None:
     return None if _GA_KEYS.isdisjoint(session) else "ga"
 
 
+def dialect_of_session(session: Mapping[str, Any]) -> str | None:
+    """The dialect whose server has such a session object; None where its keys do not tell.
+
+    Variants are told by what none but they have: a rate of the caller's audio, formats that are called `pcm`, and keys
+    of the beta's top level in a nested session.
+    """
+    shape = shape_of_session(session)
+    if shape is None:
+        return None
+    if shape == "ga":
+        return "openai" if "turn_detection" not in session else "xai"
+    if "input_audio_sampling_rate" in session:
+        return "azure-voice-live"
+    formats = (session.get("input_audio_format"), session.get("output_audio_format"))
+    return "qwen-omni" if any(each in ("pcm", "pcm24") for each in formats) else "openai-beta"
+
+
 def flat(session: Mapping[str, Any]) -> dict[str, Any]:
     """A nested session as the beta writes it: keys of `audio` at the top level, no `type`."""
     out = {key: value for key, value in session.items() if key not in {"type", "audio", "output_modalities"}}

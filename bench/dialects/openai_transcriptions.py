@@ -15,7 +15,9 @@ import orjson
 
 from bench.dialects.dialect import Address, Dialect, Endpoint
 from bench.dialects.lenient_json import loads
+from bench.dialects.messages import read_object
 from bench.dialects.openai_fields import mapping, name_of, parse_transcription_usage, text
+from bench.dialects.recognition import when_no_transcriptions
 from bench.facts.failure import ErrorKind
 from bench.facts.signals import (
     ErrorInfo,
@@ -35,6 +37,7 @@ class OpenAITranscriptionsDialect(Dialect):
     """The client side of one caller whose turns are sent as files."""
 
     name = "openai-transcriptions"
+    vendor = "openai"
     formats: ClassVar[tuple[str, ...]] = ("pcm16",)
     turn_detections: ClassVar[tuple[str, ...]] = ("manual",)
     sessions: ClassVar[tuple[str, ...]] = ("transcription",)
@@ -63,12 +66,9 @@ class OpenAITranscriptionsDialect(Dialect):
         return (orjson.dumps(message).decode(),)
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, "no answer of a transcriber"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         if message.get("open") is True:
             return (SessionReady(at_ns),)
         turn = message.get("turn")
@@ -95,4 +95,7 @@ def _error(failure: Mapping[str, Any]) -> ErrorInfo:
     kind = failure.get("error_kind")
     known = kind if kind in get_args(ErrorKind) else "server"
     code = name_of(failure.get("error_code"))
-    return ErrorInfo(code, code, text(failure.get("message")), error_kind=cast("ErrorKind", known))
+    said = text(failure.get("message"))
+    if (status := failure.get("http_status")) in (404, 405):
+        said = when_no_transcriptions(int(status), said or "empty")
+    return ErrorInfo(code, code, said, error_kind=cast("ErrorKind", known))

@@ -24,9 +24,11 @@ class QwenOmniDialect(OpenAIBetaDialect):
     """The client side of one Qwen-Omni session."""
 
     name = "qwen-omni"
+    vendor = None
     voices = ()
     formats = ("pcm16",)
     asks_by_header = False
+    _own_keys = frozenset({"session.input_audio_format", "session.output_audio_format"})
     _unused = OpenAIBetaDialect._unused | {"session.finished"}
 
     def __init__(self, config: SessionConfig, model: str | None = None) -> None:

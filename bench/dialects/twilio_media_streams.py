@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 import orjson
-import pybase64
 
 from bench.audio.formats import AudioFormat
 from bench.dialects.dialect import Address, Dialect, Endpoint
-from bench.dialects.lenient_json import loads
+from bench.dialects.messages import read_object, read_sound
 from bench.dialects.openai_fields import mapping, merged, text
 from bench.dialects.recognition import wrong_dialect
 from bench.dialects.reply_finder import NS_PER_S, ReplyFinder
@@ -129,12 +128,9 @@ class TwilioDialect(Dialect):
     # messages -> signals
 
     def receive(self, data: str | bytes, at_ns: int) -> Sequence[Signal]:
-        try:
-            message = loads(data)
-        except ValueError as error:
-            return (Malformed(at_ns, f"not JSON: {error}"[:200]),)
-        if not isinstance(message, dict):
-            return (Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs"),)
+        message = read_object(data, at_ns)
+        if isinstance(message, Malformed):
+            return (message,)
         if (other := wrong_dialect(message, self.name, at_ns)) is not None:
             return (other,)
         event = message.get("event")
@@ -149,10 +145,9 @@ class TwilioDialect(Dialect):
         return (Unrecognised(at_ns, event[:120]),)
 
     def _media(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        try:
-            payload = pybase64.b64decode(mapping(message.get("media"))["payload"], validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            return (Malformed(at_ns, f"audio that is not base64: {error}"[:200]),)
+        payload = read_sound(mapping(message.get("media")).get("payload"), at_ns)
+        if isinstance(payload, Malformed):
+            return (payload,)
         found = self._finder.feed(at_ns, payload)
         if found and self._name is None:
             self._replies += found[0].at_ns > self._more_until_ns

@@ -19,8 +19,10 @@ class XaiDialect(OpenAIDialect):
     """The client side of one Grok Voice session."""
 
     name = "xai"
+    vendor = "x_ai"
     voices = ()
     sessions = ("realtime",)
+    _own_keys = frozenset({"session.turn_detection", "session.voice"})
     _unused = OpenAIDialect._unused | {"ping"}
 
     def _session(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ In: words of the command line. Out: `Asked`. Trap: a mistake must show before th
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from bench.config.hosts import is_loopback
 from bench.config.units import parse_duration
 from bench.errors import BenchError
+from bench.export.otlp.asked import Otlp
 
 DEFAULT_HOST = "127.0.0.1"
 SUFFIX = ".prom"
@@ -41,16 +42,18 @@ class Asked:
     linger_s: float = 0.0
     """How long `/metrics` is served after the report is written."""
     textfile: Path | None = None
+    otlp: Otlp | None = None
 
     @property
     def live(self) -> bool:
         """Whether something is exported while the run goes on."""
-        return self.prometheus is not None
+        return self.prometheus is not None or self.otlp is not None
 
     def for_process(self) -> dict[str, Any]:
         """What the process of the exporter has to know, for JSON."""
         local = self.prometheus.local if self.prometheus is not None else None
-        return {"local": local, "linger_s": self.linger_s}
+        otlp = asdict(self.otlp) if self.otlp is not None else None
+        return {"local": local, "linger_s": self.linger_s, "otlp": otlp}
 
 
 def address_of(text: str) -> Address:
@@ -94,6 +97,7 @@ def check_installed(asked: Asked) -> None:
     wanted = {
         "--prometheus": ("prometheus_client", asked.prometheus is not None),
         "--prometheus-textfile": ("prometheus_client", asked.textfile is not None),
+        "--otlp": ("opentelemetry.exporter.otlp.proto.http", asked.otlp is not None),
     }
     for option, (module, needed) in wanted.items():
         if needed and not _is_there(module):

@@ -60,6 +60,27 @@ COST = Family(f"{PREFIX}cost_usd", "counter", "cost of calls that ended, as far 
 METERS = Family(f"{PREFIX}cost_meter_usd", "counter", "the parts of the cost, by meter", "USD", ("meter",))
 TRANSCRIBED = Family(f"{PREFIX}transcribed_seconds", "counter", "audio billed for the transcription", "s")
 STALLS = Family(f"{PREFIX}turn_stalls", "counter", METRICS["stalls"].definition, "{stall}")
+CAPTION_COUNTS = {
+    "caption_updates": Family(
+        f"{PREFIX}turn_caption_updates", "counter", METRICS["caption_updates"].definition, "{message}"
+    ),
+    "caption_words_shown": Family(
+        f"{PREFIX}turn_caption_words", "counter", METRICS["caption_words_shown"].definition, "{word}"
+    ),
+    "caption_changes": Family(
+        f"{PREFIX}turn_caption_changes", "counter", METRICS["caption_changes"].definition, "{change}"
+    ),
+}
+SPOKEN = {
+    "transcription_seconds": TRANSCRIBED,
+    "speech_characters": Family(
+        f"{PREFIX}speech_characters", "counter", METRICS["speech_characters"].definition, "{character}"
+    ),
+    "speech_seconds": Family(f"{PREFIX}speech_seconds", "counter", METRICS["speech_seconds"].definition, "s"),
+}
+"""What speech services bill, besides tokens."""
+ALONE = {"stalls": STALLS, **CAPTION_COUNTS, **SPOKEN}
+"""Sums with a series of their own, which no label tells apart."""
 POOLED_ERRORS = Family(
     f"{PREFIX}pooled_errors", "counter", "errors of a pooled rate; divide by pooled_units", "1", ("metric",)
 )
@@ -118,11 +139,12 @@ def families_of(metric: Metric) -> tuple[Family, ...]:
         return PRICED_USD, PRICED_S
     if metric.name in ("cost_usd", "cost_partial_usd"):
         return (COST,)
-    return {"tokens": (TOKENS,), "words": (WORDS,), "USD": (METERS,), "s": (TRANSCRIBED,), "count": (STALLS,)}[
-        metric.unit
-    ]
+    if metric.name in ALONE:
+        return (ALONE[metric.name],)
+    return {"tokens": (TOKENS,), "words": (WORDS,), "USD": (METERS,)}[metric.unit]
 
 
 def meters(unit: str) -> list[str]:
     """The declared sums of this unit that stand in one family, by a label."""
-    return [name for name, metric in METRICS.items() if metric.aggregate == "sum" and metric.unit == unit]
+    sums = [name for name, metric in METRICS.items() if metric.aggregate == "sum" and metric.unit == unit]
+    return [name for name in sums if name not in ALONE]

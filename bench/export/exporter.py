@@ -21,7 +21,8 @@ from bench.errors import BenchError
 from bench.export.family import Series
 from bench.export.now import moment_series, run_series
 from bench.export.rows import NewRows
-from bench.export.sink import Sink, open_sinks
+from bench.export.sink import Sink
+from bench.export.sinks import open_sinks
 from bench.export.stored import in_order, stored_series
 from bench.export.totals import Totals, totals_of
 from bench.report.summary import summarise

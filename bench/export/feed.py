@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from rich.console import Console
 
-from bench.errors import BenchError
+from bench.errors import BenchError, why
 from bench.export.asked import Address, Asked
 from bench.export.moment import moment_of
 from bench.load.progress import Progress
@@ -56,7 +56,7 @@ class Exports:
         if killed and not self._lost:
             self._say(f"the export did not end within {wait_s:g} s: its last part may be missing")
 
-    def open(self, spec: RunSpec) -> Watcher:
+    def open(self, spec: RunSpec) -> Feed:
         """The watcher of the run `spec`; the address of `/metrics` is printed once it is served."""
         hello = {"root": str(spec.folder.root.resolve()), **self._asked.for_process()}
         with ExitStack() as stack:
@@ -68,7 +68,7 @@ class Exports:
                 if not self._asked.prometheus.local:
                     self._say("others can reach this address, without a token and unencrypted")
             self._process = SideProcess("bench.export.exporter", hello, fds=fds, what="the export")
-        return _Feed(self, self._process, spec)
+        return Feed(self, self._process, spec)
 
     def listen_to_it(self) -> None:
         """Print what the exporter has to say; once, when it is gone."""
@@ -88,7 +88,7 @@ class Exports:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class _Feed(Watcher):
+class Feed(Watcher):
     """Tells the process of the export."""
 
     def __init__(self, exports: Exports, process: SideProcess, spec: RunSpec) -> None:
@@ -96,6 +96,11 @@ class _Feed(Watcher):
         self._budget = spec.scenario.budget
         self._next_s = 0.0
         self._latest: Progress | None = None
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def progress(self, progress: Progress) -> None:
         self._latest = progress
@@ -118,7 +123,7 @@ def listen(address: Address) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         raise BenchError(
-            f"metrics cannot be served on {address.host}, port {address.port}: {error.strerror or error}",
+            f"metrics cannot be served on {address.host}, port {address.port}: {why(error)}",
             hint="name another with --prometheus HOST:PORT (port 0 takes a free one); HOST must be an address of this "
             "machine",
         ) from error

@@ -1,14 +1,11 @@
-"""Where an exporter puts what it has: the page of `/metrics`, or a collector.
+"""Where an exporter puts what it has: the interface.
 
-In: what the run asked for. Out: sinks, each of which takes all series as they are now and the rows that are new. Trap:
-the libraries of a sink are imported only where it was asked for.
+In: all series as they are now, and the rows that are new. Out: whatever the sink makes of them.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bench.export.family import Series
 from bench.store.manifest import Manifest
@@ -25,30 +22,3 @@ class Sink:
 
     def close(self) -> None:
         """Nothing more comes."""
-
-
-class MetricsPage(Sink):
-    """`/metrics`."""
-
-    name = "prometheus"
-
-    def __init__(self, listener: socket.socket, *, local: bool) -> None:
-        from bench.export.http import serve
-        from bench.export.prometheus import Shelf, registry_of
-
-        self._shelf = Shelf()
-        self._stop = serve(listener, registry_of(self._shelf), local=local)
-
-    def show(self, manifest: Manifest, series: Sequence[Series], new: Run | None, *, last: bool) -> None:
-        self._shelf.show(series)
-
-    def close(self) -> None:
-        self._stop()
-
-
-def open_sinks(hello: Mapping[str, Any], listener: socket.socket | None, say: Callable[..., None]) -> list[Sink]:
-    """The sinks that `hello` asks for; `say` tells the run a sentence."""
-    found: list[Sink] = []
-    if listener is not None:
-        found.append(MetricsPage(listener, local=bool(hello["local"])))
-    return found

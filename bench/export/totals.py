@@ -154,9 +154,13 @@ def _count_money(found: Totals, view: View, labels: Labels, *, whole: bool) -> N
         for name in declared.meters(unit):
             if name not in ("cost_usd", "cost_partial_usd"):
                 found.count(family, (*labels, ("meter", name)), _everywhere(view, name))
-    found.count(declared.TRANSCRIBED, labels, _everywhere(view, "transcription_seconds"))
+    for name, family in declared.SPOKEN.items():
+        found.count(family, labels, _everywhere(view, name))
     stalls, _ = rows_of(view, METRICS["stalls"], view.turn["stalls"])
     found.count(declared.STALLS, labels, _sum(view.turn["stalls"][stalls]), measured=bool(stalls.any()))
+    for name, family in declared.CAPTION_COUNTS.items():
+        captioned = view.measured & ~np.isnan(view.turn[name])
+        found.count(family, labels, _sum(view.turn[name][captioned]), measured=bool(captioned.any()))
     found.count(declared.COST, labels, _sum(_known(view.call["cost_usd"], view.call["cost_partial_usd"])))
     if whole:
         alone: Mask = ~view.turns["session_id"].isin(view.sessions["session_id"]).to_numpy(dtype=np.bool_)

@@ -73,7 +73,9 @@ class TurnFacts:
     open_sessions: int | None = None
     talking_sessions: int | None = None
     commit_ns: int | None = None
+    """When the first message that ends the turn is handed over: no answer to it arrives before."""
     response_request_ns: int | None = None
+    """When the last of them has been handed over, so that lateness holds what sending took."""
     frames: int = 0
     frame_late_us: list[int] = field(default_factory=list)
     """Lateness of each frame of this turn against its deadline, microseconds, in order of sending."""

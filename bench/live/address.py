@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass, field
 
 from bench.config.hosts import is_loopback
-from bench.errors import BenchError
+from bench.errors import BenchError, why
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8089
@@ -50,7 +50,7 @@ def listen(address: LiveAddress) -> socket.socket:
         return socket.create_server((host, address.port), family=family)
     except OSError as error:
         raise BenchError(
-            f"the live page cannot be served on {address.host}, port {address.port}: {error.strerror or error}",
+            f"the live page cannot be served on {address.host}, port {address.port}: {why(error)}",
             hint=f"name another with {address.options[0]} (0 takes a free one); "
             f"{address.options[1]} must be an address of this machine",
         ) from error

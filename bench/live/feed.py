@@ -2,39 +2,30 @@
 
 In: `Progress` a few times a second. Out: one short line of JSON a second to the other process, which reads the rows
 from the spool by itself; and the user's wish to stop, which acts as Ctrl-C does.
-Trap: this runs in the loop that paces audio. It never waits for the other process: a line that its socket does not
-take is dropped.
+Trap: this runs in the loop that paces audio. It never waits for the other process, and a page that is gone does not
+end the run.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
 from rich.console import Console
 
-from bench.errors import BenchError
 from bench.live.address import LiveAddress, listen, url_of
 from bench.live.moment import moment_of
 from bench.live.talk_source import TalkSource
 from bench.load.progress import Progress
 from bench.load.spec import RunSpec
 from bench.load.watchers import Watcher
+from bench.run.side_process import SideProcess
 
 EVERY_S = 1.0
-START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 5.0
-READY, STOP = b"r", b"s"
-MOST_WAITING = 256 * 1024
-"""Bytes of lines that were not taken yet; further ones are dropped."""
 
 
 class LivePage:
@@ -70,44 +61,27 @@ class LiveFeed(Watcher):
 
     def __init__(self, address: LiveAddress, spec: RunSpec, talk: TalkSource | None = None) -> None:
         self._budget = spec.scenario.budget
-        self._waiting = bytearray()
         self._next_s = 0.0
         self._phase = ""
         self._stops = 0
         self._latest: Progress | None = None
         with listen(address) as listener:
             self.url = url_of(address, listener.getsockname()[1])
-            self._socket, theirs = socket.socketpair()
-            with theirs:
-                fds = (theirs.fileno(), listener.fileno())
-                # A session of its own: Ctrl-C is for the run, and the page shows how it ends.
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "bench.live.viewer", *map(str, fds)],
-                    pass_fds=fds,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-        self._say(
-            hello=True,
-            token=address.token,
-            local=address.local,
-            root=str(spec.folder.root.resolve()),
-            about={**about(spec), "can_talk": talk is not None},
-            talk=None if talk is None else talk.as_json(),
-            embedded_url=next((each.target.url for each in spec.callees if each.scenario.target is None), None),
-        )
-        self._socket.settimeout(START_TIMEOUT_S)
-        try:
-            ready = self._socket.recv(1)
-        except OSError:
-            ready = b""
-        if ready != READY:
-            self.end()
-            raise BenchError(
-                "the process of the live page did not start: see above", hint="leave --live out to run without it"
+            hello = {
+                "token": address.token,
+                "local": address.local,
+                "root": str(spec.folder.root.resolve()),
+                "about": {**about(spec), "can_talk": talk is not None},
+                "talk": None if talk is None else talk.as_json(),
+                "embedded_url": next((each.target.url for each in spec.callees if each.scenario.target is None), None),
+            }
+            self._process = SideProcess(
+                "bench.live.viewer",
+                hello,
+                fds=[listener.fileno()],
+                what="the live page",
+                hint="leave --live out to run without it",
             )
-        self._socket.setblocking(False)
         self.pid = self._process.pid
 
     # the run
@@ -117,41 +91,26 @@ class LiveFeed(Watcher):
         self._latest = progress
         if progress.elapsed_s >= self._next_s or progress.phase != self._phase:
             self._next_s, self._phase = progress.elapsed_s + EVERY_S, progress.phase
-            self._say(moment=moment_of(progress, self._budget))
+            self._process.say(moment=moment_of(progress, self._budget))
 
     def note(self, line: str) -> None:
-        self._say(note=line)
+        self._process.say(note=line)
 
     def close(self) -> None:
         """The last call has ended: tell it with the last figures, for which the other process may be waited for."""
-        self._socket.settimeout(1.0)
-        with suppress(OSError):
-            if self._latest is not None:
-                self._say(moment=moment_of(self._latest, self._budget))
-            self._say(over=True)
+        if self._latest is not None:
+            self._process.say(moment=moment_of(self._latest, self._budget))
+        self._process.say(over=True)
+        self._process.flush()
 
     def end(self) -> None:
         """The report is written, or there will be none: close the address. Again is harmless."""
-        self._socket.close()
-        try:
-            self._process.wait(END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(END_TIMEOUT_S)
-
-    # the other process
-
-    def _say(self, **words: Any) -> None:
-        if len(self._waiting) < MOST_WAITING:
-            self._waiting += orjson.dumps(words) + b"\n"
-        with suppress(BlockingIOError):
-            while self._waiting:
-                del self._waiting[: self._socket.send(self._waiting)]
+        self._process.kill(after_s=END_TIMEOUT_S)
 
     def _listen_to_user(self) -> None:
         """A stop from the page is Ctrl-C: once lets open calls finish, twice hangs up, and never more often."""
-        with suppress(BlockingIOError):
-            for _ in self._socket.recv(16):
+        for said in self._process.heard():
+            if "stop" in said:
                 self._stops += 1
                 if self._stops <= 2:
                     os.kill(os.getpid(), signal.SIGINT)

@@ -1,6 +1,6 @@
 """The process that serves the live page of a run: `python -m bench.live.viewer FEED LISTENER`, two open sockets.
 
-In: lines of JSON about the run, and its rows from the spool. Out: the page over HTTP, and one byte to the run for each
+In: lines of JSON about the run, and its rows from the spool. Out: the page over HTTP, and one line to the run for each
 stop that a reader confirmed. Trap: the run must not feel it, so it runs at low priority, and it counts rows anew only
 after forty times the time that the last count took. It ends when the run closes the feed, whatever became of it.
 """
@@ -22,7 +22,6 @@ from gevent.socket import socket as gevent_socket
 
 from bench.errors import BenchError
 from bench.live.board import Board
-from bench.live.feed import READY, STOP
 from bench.live.slices import Point
 from bench.live.snapshot import snapshot
 from bench.live.stored import run_of, verdict_of
@@ -66,7 +65,7 @@ class Viewer:
             posts={"/stop": self._stop, "/talk/open": self._open_talk},
             reply=lambda number: None if self._talk is None else self._talk.reply(number),
         )
-        feed.sendall(READY)
+        self._say(ready=True)
 
     def serve(self) -> None:
         """Until the run closes the feed."""
@@ -87,6 +86,9 @@ class Viewer:
         self._board.close()
         gevent.sleep(LAST_WORD_S)
         self._server.stop()
+
+    def _say(self, **words: Any) -> None:
+        self._feed.sendall(orjson.dumps(words) + b"\n")
 
     # what the run says
 
@@ -138,7 +140,7 @@ class Viewer:
         asked = self._board["stopping"]
         if self._board["state"] != "running" or asked >= 2:
             return 409, "The run is not taking calls."
-        self._feed.sendall(STOP)
+        self._say(stop=True)
         self._board.show(stopping=asked + 1)
         return 202, "The run is told."
 

@@ -52,8 +52,11 @@ class Workforce:
         Raises `BenchError` when it is not HOST:PORT, or when others can reach it and there is no token.
         """
         host, _, port = bind.rpartition(":")
-        if not port.isdecimal() or not host:
-            raise BenchError(f"--bind {bind}: not HOST:PORT", hint="such as --bind '*:5557' or --bind 10.0.0.1:5557")
+        if not port.isdecimal() or not 0 < int(port) <= 65_535 or not host:
+            raise BenchError(
+                f"--bind {bind}: not HOST:PORT, with a port from 1 to 65535",
+                hint="such as --bind '*:5557' or --bind 10.0.0.1:5557",
+            )
         if not token and not is_loopback(host):
             raise BenchError(
                 f"--bind {bind}: other machines can reach this address, and there is no token to keep strangers out",

@@ -70,6 +70,8 @@ class TurnRecord:
     started_at: float
     """Wall-clock seconds (Unix) of the turn's first sample, from the worker's anchor; for plotting only."""
     ended_at: float | None
+    speech_start_ms: float | None = None
+    """From the turn's first sample to the start of the caller's speech in it; null in an older run."""
     speech_ms: float
     """Length of the caller's speech, annotated start to end."""
 

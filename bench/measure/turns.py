@@ -216,6 +216,7 @@ def _identity(timeline: Timeline, turn: TurnFacts, anchor: WallAnchor, model: st
         "renewals": renewals_before(timeline, turn),
         "started_at": anchor.wall(turn.t0_ns),
         "ended_at": None if turn.ended_ns is None else anchor.wall(turn.ended_ns),
+        "speech_start_ms": (turn.speech_start_ns - turn.t0_ns) / NS_PER_MS,
         "speech_ms": (turn.speech_end_ns - turn.speech_start_ns) / NS_PER_MS,
         "reference": turn.reference,
         "expectations": orjson.dumps(turn.expect).decode() if turn.expect is not None else None,

@@ -235,7 +235,9 @@ def _no_data(found: Findings) -> list[str]:
     if not _calls(found):
         return ["no call was placed after warm-up"]
     if not spoken:
-        return [f"no turn was spoken in {amount(_calls(found), 'call')} after warm-up"]
+        none_spoken = f"no turn was spoken in {amount(_calls(found), 'call')} after warm-up"
+        advice = _other_dialect(found)
+        return [none_spoken] if advice is None else [advice, none_spoken]
     late = found.turns.client_late
     left_out = f" ({late} left out: the generator itself was late)" if late else ""
     unanswered = f"none of {amount(spoken, 'turn')} was answered{left_out}"

@@ -20,6 +20,7 @@ import orjson
 from bench.errors import BenchError
 
 START_TIMEOUT_S = 30.0
+FLUSH_TIMEOUT_S = 1.0
 MOST_WAITING = 256 * 1024
 """Bytes of lines that were not taken yet; further ones are dropped."""
 
@@ -30,7 +31,10 @@ class SideProcess:
     Raises `BenchError` when it does not start.
     """
 
-    def __init__(self, module: str, hello: dict[str, Any], *, fds: Sequence[int] = (), what: str) -> None:
+    def __init__(
+        self, module: str, hello: dict[str, Any], *, fds: Sequence[int] = (), what: str, hint: str | None = None
+    ) -> None:
+        """`hello`: its first line; `what` and `hint`: for the error of a process that does not start."""
         self._waiting = bytearray()
         self._heard = bytearray()
         self._socket, theirs = socket.socketpair()
@@ -47,16 +51,20 @@ class SideProcess:
         self.say(**hello)
         if next(self.answers(START_TIMEOUT_S), None) is None:
             self.kill()
-            raise BenchError(f"the process of {what} did not start: see above")
+            raise BenchError(f"the process of {what} did not start: see above", hint=hint)
         self._socket.setblocking(False)
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def say(self, **words: Any) -> None:
         """Tell it; dropped when it has not listened for long."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting += orjson.dumps(words) + b"\n"
         with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-            while self._waiting:
-                del self._waiting[: self._socket.send(self._waiting)]
+            self._send()
 
     def heard(self) -> Iterator[dict[str, Any]]:
         """What it has said by now, without waiting."""
@@ -79,11 +87,17 @@ class SideProcess:
                 return
             self._heard += part
 
+    def flush(self) -> None:
+        """Wait a moment for it to take what still waits; not while audio is paced."""
+        self._socket.settimeout(FLUSH_TIMEOUT_S)
+        with suppress(OSError):
+            self._send()
+        self._socket.setblocking(False)
+
     def no_more_words(self) -> None:
         """Close our half of the line, after what still waits: it may finish and answer."""
-        self._socket.settimeout(1.0)
+        self.flush()
         with suppress(OSError):
-            self.say()
             self._socket.shutdown(socket.SHUT_WR)
 
     def kill(self, after_s: float = 0.0) -> bool:
@@ -100,6 +114,10 @@ class SideProcess:
     def ended(self) -> bool:
         """Whether it is gone."""
         return self._process.poll() is not None
+
+    def _send(self) -> None:
+        while self._waiting:
+            del self._waiting[: self._socket.send(self._waiting)]
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         while b"\n" in self._heard:

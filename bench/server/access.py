@@ -48,10 +48,23 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretTerms:
+    """What a client secret is asked for."""
+
+    session: config.Json
+    """The configuration of sessions that are opened with it, as far as it is told."""
+    lifetime_s: float = DEFAULT_SECRET_S
+    """How long sessions may be opened with it."""
+    uses: int | None = None
+    """How many sessions may be; None: any number."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Secret:
     expires_at_s: float
     settings: config.Json
     model: str | None
+    uses: int | None = None
 
 
 @dataclass(slots=True)
@@ -63,45 +76,46 @@ class Access:
     shared_key: str | None = None
     """What the processes of one server sign secrets with; None: this is the only one, and keeps them in a table."""
     _secrets: dict[str, _Secret] = field(default_factory=dict)
+    _used: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How often secrets of a limited number of uses were used here, by their digests, and when they expire."""
 
-    def admit(self, headers: RequestHeaders, token: str | None = None) -> Grant | None:
-        """The grant for a request's credentials (`token`, or those of its headers); None when missing or wrong."""
+    def admit(self, headers: RequestHeaders, token: str | None = None, *, opens: bool = False) -> Grant | None:
+        """The grant for a request's credentials (`token`, or those of its headers); None when missing or wrong.
+
+        `opens`: a session is opened by it, which is a use of a secret. Each process counts those that it sees.
+        """
         token = token or presented_key(headers)
         if token is not None and token.startswith(SECRET_PREFIX):
-            secret = self._secret_of(token)
+            secret, name = self._secret_of(token), digest(token)
             if secret is None or secret.expires_at_s < time.time():
                 return None
-            return Grant(secret.settings, secret.model, is_secret=True, secret=digest(token))
+            if secret.uses is not None:
+                used = self._used.get(name, (0, 0.0))[0]
+                if used >= secret.uses:
+                    return None
+                if opens:
+                    self._forget_uses(time.time())
+                    self._used[name] = (used + 1, secret.expires_at_s)
+            return Grant(secret.settings, secret.model, is_secret=True, secret=name)
         if self.api_key is None:
             return Grant()
         if token is None or not hmac.compare_digest(token.encode(), self.api_key.encode()):
             return None
         return Grant()
 
-    def make_secret(self, request_body: bytes, *, dead: bool = False) -> dict[str, Any]:
-        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong body.
+    def make_secret(self, terms: SecretTerms, *, dead: bool = False) -> dict[str, Any]:
+        """The answer to `POST /v1/realtime/client_secrets`; raises `ProtocolError` on a wrong session.
 
         `dead`: the secret has expired before anybody can use it, and its answer does not say so.
         """
-        try:
-            body = orjson.loads(request_body) if request_body else {}
-        except orjson.JSONDecodeError as error:
-            message = f"We could not parse the JSON body of your request: {error}."
-            raise ProtocolError(message, code=None) from None
-        if not isinstance(body, dict):
-            raise invalid_type("body", "an object", body)
-        seconds = _lifetime_s(body.get("expires_after"))
-        session = body.get("session")
-        session = {"type": config.REALTIME} if session is None else session
-        if not isinstance(session, dict):
-            raise invalid_type("session", "an object", session)
+        session = terms.session
         default = config.default_of(session, self.default_model)
         settings = config.merged(default, session, voice_locked=False, model_open=True)
         now_s = time.time()
-        ends_s = now_s - 1 if dead else now_s + seconds
-        value = self._new_secret(_Secret(ends_s, settings, session.get("model")), now_s)
+        ends_s = now_s - 1 if dead else now_s + terms.lifetime_s
+        value = self._new_secret(_Secret(ends_s, settings, session.get("model"), terms.uses), now_s)
         shown = config.shown(settings, f"sess_{secrets.token_hex(8)}", 0)
-        return {"value": value, "expires_at": int(now_s) + seconds, "session": shown}
+        return {"value": value, "expires_at": int(now_s) + int(terms.lifetime_s), "session": shown}
 
     def _new_secret(self, secret: _Secret, now_s: float) -> str:
         if self.shared_key is not None:
@@ -122,6 +136,32 @@ class Access:
             self._secrets = {key: known for key, known in self._secrets.items() if known.expires_at_s >= now_s}
         if len(self._secrets) >= MAX_SECRETS:
             raise ProtocolError("Too many client secrets are in force.", code="rate_limit_exceeded")
+
+    def _forget_uses(self, now_s: float) -> None:
+        if len(self._used) >= MAX_SECRETS:
+            self._used = {name: used for name, used in self._used.items() if used[1] >= now_s}
+
+
+def terms_of(request_body: bytes) -> SecretTerms:
+    """What the body of `POST /v1/realtime/client_secrets` asks for; raises `ProtocolError` on a wrong one."""
+    body = body_of(request_body)
+    session = body.get("session")
+    session = {"type": config.REALTIME} if session is None else session
+    if not isinstance(session, dict):
+        raise invalid_type("session", "an object", session)
+    return SecretTerms(session, _lifetime_s(body.get("expires_after")))
+
+
+def body_of(request_body: bytes) -> config.Json:
+    """The JSON object of a request's body, of an empty one when there is none; raises `ProtocolError`."""
+    try:
+        body = orjson.loads(request_body) if request_body else {}
+    except orjson.JSONDecodeError as error:
+        message = f"We could not parse the JSON body of your request: {error}."
+        raise ProtocolError(message, code=None) from None
+    if not isinstance(body, dict):
+        raise invalid_type("body", "an object", body)
+    return body
 
 
 def digest(secret: str) -> str:

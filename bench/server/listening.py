@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from bench.errors import BenchError
+from bench.errors import BenchError, why
 from bench.server.options import ServeOptions
 
 
@@ -23,7 +23,7 @@ def bound_socket(host: str, port: int, *, shared: bool) -> socket.socket:
     except OSError as problem:
         raise BenchError(
             f"cannot listen on {host}:{port}: {problem.strerror or problem}",
-            hint="choose another --port; 0 takes any free one",
+            hint="choose another --port (0 takes any free one); --host must be an address of this machine",
         ) from None
     return bound
 
@@ -35,9 +35,10 @@ def tls_context(options: ServeOptions) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(options.tls_cert, options.tls_key)
-    except (OSError, ssl.SSLError) as problem:
+    except OSError as problem:
+        reason = problem if isinstance(problem, ssl.SSLError) else why(problem)
         raise BenchError(
-            f"--tls-cert {options.tls_cert}: cannot be used: {problem}",
+            f"--tls-cert {options.tls_cert}: cannot be used: {reason}",
             hint="a certificate and its key in PEM; the key may be in the same file",
         ) from None
     return context

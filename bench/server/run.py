@@ -95,7 +95,10 @@ def _refuse_what_is_simulated(options: ServeOptions) -> None:
     limits = [(_option(name), getattr(options, name) is not None) for name in OWN_LIMITS]
     for name, given in (("--profile", options.profile is not None), ("--processes", options.processes > 1), *limits):
         if given:
-            raise BenchError(f"{name}: the engine {options.engine!r} takes no {name.removeprefix('--')}")
+            raise BenchError(
+                f"{name}: the engine {options.engine!r} takes no {name.removeprefix('--')}",
+                hint="--engine simulated does",
+            )
 
 
 def _make_simulated(options: ServeOptions) -> Serve:

@@ -300,7 +300,7 @@ class ServerConnection(asyncio.Protocol):
             status, body = HTTPStatus.UNAUTHORIZED, unauthorized()
         else:
             try:
-                made = self.service.access.make_secret(request.body, dead=dead)
+                made = self.service.access.make_secret(self.service.shape.secret_terms(request.body), dead=dead)
                 status, body = HTTPStatus.OK, self.service.shape.secret_answer(request, made)
                 secret = digest(made["value"])
             except ProtocolError as problem:
@@ -311,9 +311,9 @@ class ServerConnection(asyncio.Protocol):
 
     # -- the handshake
 
-    def grant_of(self, request: HttpRequest) -> Grant | None:
-        """What the credentials of a request allow; None when they are missing or wrong."""
-        return self.service.access.admit(request.headers, self.service.shape.key_of(request))
+    def grant_of(self, request: HttpRequest, *, opens: bool = False) -> Grant | None:
+        """What the credentials of a request allow; None when they are missing or wrong. `opens`: a session by them."""
+        return self.service.access.admit(request.headers, self.service.shape.key_of(request), opens=opens)
 
     def _handshake(self, request: HttpRequest) -> None:
         self.number = self.service.handshakes.next()
@@ -323,7 +323,7 @@ class ServerConnection(asyncio.Protocol):
         """Upgrade the connection, or refuse to."""
         if self._transport is None or self._transport.is_closing():
             return
-        grant = self.grant_of(request)
+        grant = self.grant_of(request, opens=True)
         if grant is None:
             self.answer(HTTPStatus.UNAUTHORIZED, unauthorized())
             return

@@ -43,7 +43,7 @@ class Call(Conversation):
                 self._play(self._plan.steps)
             self._await_transcriptions()
         except TransportError as error:
-            self._fail(error.failure)
+            self._fail(self.dialect.when_refused(error.failure))
         except Exception as error:
             self.crashed(error)
             turn = self.tracker.current
@@ -176,6 +176,9 @@ class Call(Conversation):
         del self._ended_turns, self._tool_desk
         self._observer.open_sessions -= 1
 
+    def _lacking(self) -> str:
+        return self.dialect.while_not_ready() if self._messages_read else self.dialect.while_silent()
+
     def _await_ready(self) -> bool:
         began_ns = time.monotonic_ns()
         while not self._intake.ready:
@@ -190,7 +193,7 @@ class Call(Conversation):
                 self._fail(
                     error.as_failure("ready")
                     if error
-                    else Failure("timeout", "ready", "ready_timeout", self.dialect.while_not_ready())
+                    else Failure("timeout", "ready", "ready_timeout", self._lacking())
                 )
                 return False
             self._sleep_until(deadline_ns)

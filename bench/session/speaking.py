@@ -179,10 +179,11 @@ class Speaking(Line):
 
     def _finish_utterance(self, turn: TurnFacts) -> None:
         self._set_talking(False)
-        for place, message in enumerate(self.dialect.end_of_turn(turn.index)):
-            self.send(message)
-            if place == 0:
+        for message in self.dialect.end_of_turn(turn.index):
+            if turn.commit_ns is None:
+                # Before it is sent: a server on this machine answers before the kernel comes back to us.
                 turn.commit_ns = time.monotonic_ns()
+            self.send(message)
             turn.response_request_ns = time.monotonic_ns()
 
     # turns that ended

@@ -15,6 +15,7 @@ from bench.config.redactor import Redactor
 from bench.dialects.dialect import Address, Dialect, ShortKey
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
+from bench.facts.http import HttpRequest
 from bench.transport.channel import ConnectOptions, TransportError
 from bench.transport.exchange import exchange
 from bench.transport.failures import cleaned, of_status
@@ -48,7 +49,6 @@ class Tokens:
         self._address = address
         self._connect = connect
         self._policy = policy
-        self._request = speaks.short_key_request(address, lifetime_s=policy.lifetime_s, url=policy.url)
         self._held: _Held | None = None
         self._asking = RLock()
 
@@ -101,7 +101,7 @@ class Tokens:
     def _new(self, connection: Connection, redactor: Redactor) -> _Held:
         asked_ns = time.monotonic_ns()
         try:
-            answer = exchange(self._request, replace(self._connect, redactor=redactor))
+            answer = exchange(self._request(), replace(self._connect, redactor=redactor))
             if not 200 <= answer.status < 300:
                 raise TransportError(of_status(answer.status, answer.headers, answer.body))
             key = self._speaks.short_key(answer.body)
@@ -112,6 +112,12 @@ class Tokens:
         connection.stages["token"] = answer.at_ns
         connection.token = "new"
         return _Held(key, asked_ns + self._lifetime_ns(key))
+
+    def _request(self) -> HttpRequest:
+        policy = self._policy
+        return self._speaks.short_key_request(
+            self._address, lifetime_s=policy.lifetime_s, url=policy.url, shared=policy.reuse, now_s=time.time()
+        )
 
     def _lifetime_ns(self, key: ShortKey) -> int:
         """How long a key that was just given is good for: as asked, or less where the server says so."""

@@ -251,7 +251,7 @@ def read_manifest(folder: RunFolder) -> Manifest:
     try:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise BenchError(f"{folder.root}: not a run folder (no run.json in it)", hint=_where(folder.root)) from None
+        raise BenchError(f"{folder.root}: {_no_run(folder.root)}", hint=_where(folder.root)) from None
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror})", hint="check its permissions") from error
     try:
@@ -260,7 +260,8 @@ def read_manifest(folder: RunFolder) -> Manifest:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BenchError(
-            f"{path}: not a run manifest: {key}: {first['msg']}", hint="name a folder written by `bench run`"
+            f"{path}: not a run manifest: {key}: {first['msg']}",
+            hint="it was changed or cut off: copy the run folder again from where it was made",
         ) from error
     if manifest.schema_version > SCHEMA_VERSION:
         raise BenchError(
@@ -268,6 +269,12 @@ def read_manifest(folder: RunFolder) -> Manifest:
             hint="install the newer realtime-voice-bench to read it",
         )
     return manifest
+
+
+def _no_run(root: Path) -> str:
+    if root.is_dir():
+        return "not a run folder (no run.json in it)"
+    return "a file and not a run folder" if root.exists() else "no such folder"
 
 
 def _where(root: Path) -> str:

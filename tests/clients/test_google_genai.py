@@ -32,11 +32,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"https://{urlsplit(address).netloc}"
 
 
-async def turn(place: str, *, manual: bool) -> list[Any]:
-    """One spoken turn: all that the client was given of it."""
+def client_of(place: str, key: str, **options: Any) -> Any:
     trusted = ssl.create_default_context(cafile=str(certificates() / CA))
-    http: dict[str, Any] = {"base_url": place, "async_client_args": {"ssl": trusted}}
-    client = genai.Client(api_key="any", http_options=http)
+    http: dict[str, Any] = {"base_url": place, "async_client_args": {"ssl": trusted}, **options}
+    return genai.Client(api_key=key, http_options=http | {"client_args": {"verify": trusted}})
+
+
+async def turn(place: str, *, manual: bool, key: str = "any", **options: Any) -> list[Any]:
+    """One spoken turn: all that the client was given of it."""
+    client = client_of(place, key, **options)
     config = {
         "response_modalities": ["AUDIO"],
         "input_audio_transcription": {},
@@ -71,3 +75,15 @@ def test_a_spoken_turn(place: str, manual: bool) -> None:
     assert content[-1].turn_complete
     (usage,) = [message.usage_metadata for message in got if message.usage_metadata]
     assert usage.total_token_count == usage.prompt_token_count + usage.response_token_count
+
+
+@pytest.mark.filterwarnings("ignore:The SDK's")
+def test_a_token_made_by_the_client_opens_one_session(place: str) -> None:
+    version = {"api_version": "v1alpha"}
+    client = client_of(place, "any", **version)
+    token = client.auth_tokens.create(config={"uses": 1}).name
+    assert token.startswith("auth_tokens/")
+    got = asyncio.run(turn(place, manual=False, key=token, **version))
+    assert got[-1].server_content.turn_complete
+    with pytest.raises(Exception, match="401"):
+        asyncio.run(turn(place, manual=False, key=token, **version))

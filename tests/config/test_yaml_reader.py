@@ -192,7 +192,11 @@ def test_what_yaml_writes_is_read_back(value: object) -> None:
     assert document.data == {"a": value}
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text("ab:-{}[]&*!|>%#'\t\n @1,?", max_size=20))
 def test_any_text_gives_data_or_a_problem_with_a_place(text: str) -> None:
     document = read_yaml(text, name="s", env={})
     assert all(problem.mark.origin.startswith("s:") for problem in document.problems)
+    try:
+        yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        assert document.problems

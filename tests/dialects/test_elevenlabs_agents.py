@@ -233,7 +233,7 @@ def test_what_is_of_no_use_is_quiet_and_what_is_unknown_is_named() -> None:
 @pytest.mark.parametrize(
     ("spoken", "message"),
     [
-        ("openai", {"type": "error", "error": {"type": "invalid_request_error"}}),
+        ("openai", {"type": "error", "error": {"type": "invalid_request_error", "event_id": None}}),
         ("openai", {"type": "session.created", "session": {"audio": {}}}),
         ("openai-beta", {"type": "session.created", "session": {"modalities": []}}),
         ("gemini-live", {"setupComplete": {}}),

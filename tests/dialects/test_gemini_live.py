@@ -87,6 +87,29 @@ def test_the_caller_is_sent_at_16_khz_and_the_model_is_not_in_the_url() -> None:
     assert place.url == f"wss://g.example{PATH}"
 
 
+def test_a_token_is_asked_for_with_the_key_and_called_without_it() -> None:
+    address = Address("wss://g.example", "m", {"x-goog-api-key": "secret", "X": "1"}, key_header="x-goog-api-key")
+    asked = GeminiLiveDialect.short_key_request(address, lifetime_s=600, now_s=1_800_000_000)
+    assert (asked.method, asked.url) == ("POST", "https://g.example/v1alpha/auth_tokens")
+    assert asked.headers["x-goog-api-key"] == "secret"
+    assert json.loads(asked.body) == {
+        "uses": 1,
+        "newSessionExpireTime": "2027-01-15T08:10:00Z",
+        "expireTime": "2027-01-15T08:40:00Z",
+    }
+    shared = GeminiLiveDialect.short_key_request(address, lifetime_s=600, url="https://b.example/t", shared=True)
+    assert (shared.url, json.loads(shared.body)) == ("https://b.example/t", {"uses": 0})
+    key = GeminiLiveDialect.short_key(b'{"name": "auth_tokens/t1"}')
+    place = GeminiLiveDialect.endpoint_with(address, key)
+    constrained = f"{PATH.replace('v1beta', 'v1alpha')}Constrained"
+    assert (place.url, place.headers) == (f"wss://g.example{constrained}?access_token=auth_tokens/t1", {"X": "1"})
+    proxied = GeminiLiveDialect.endpoint_with(Address("wss://p.example/live?a=b&c="), key)
+    assert proxied.url == "wss://p.example/live?a=b&c=&access_token=auth_tokens/t1"
+    for body in (b"{}", b"[]", b"no", b'{"name": 5}', b'{"name": ""}', '{"name": "ä"}'.encode()):
+        with pytest.raises(ValueError, match="the answer"):
+            GeminiLiveDialect.short_key(body)
+
+
 # what is received
 
 
@@ -179,7 +202,7 @@ def test_what_is_of_no_use_is_quiet_and_what_is_unknown_is_named() -> None:
 
 
 def test_a_realtime_server_is_named() -> None:
-    (error,) = receive(dialect(), type="error", error={})
+    (error,) = receive(dialect(), type="error", error={"event_id": None})
     assert isinstance(error, ServerError)
     assert error.error.message == "this server speaks the OpenAI Realtime protocol; use dialect: openai"
 

@@ -320,6 +320,7 @@ def test_g711_deltas_count_a_sample_per_byte() -> None:
 def test_what_is_no_message_is_malformed(data: str | bytes) -> None:
     (signal,) = dialect().receive(data, 7)
     assert isinstance(signal, Malformed)
+    assert signal.detail.startswith(("not JSON: ", "a JSON ", "an object without", "audio that is not base64: "))
 
 
 def test_unknown_events_are_kept_by_name() -> None:

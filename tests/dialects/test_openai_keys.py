@@ -88,4 +88,4 @@ def test_nothing_of_it_is_printed() -> None:
 def test_the_shape_of_2024_has_none() -> None:
     able = {name for name in dialect_names() if dialect_of(name).gives_short_keys}
     assert "openai" in able
-    assert not able & {"openai-beta", "azure-voice-live", "qwen-omni", "gemini-live"}
+    assert not able & {"openai-beta", "azure-voice-live", "qwen-omni"}

@@ -23,6 +23,7 @@ from bench.facts.signals import (
     SessionReady,
     Signal,
     TextDelta,
+    ToolCall,
     Unrecognised,
 )
 from bench.scenario.model import SessionConfig
@@ -179,3 +180,63 @@ def test_what_is_of_no_use_is_quiet_and_what_is_unknown_is_named() -> None:
     (other,) = receive(dialect(), 7, "session.created", session={"audio": {}})
     assert isinstance(other, ServerError)
     assert other.error.message == "this server speaks the OpenAI Realtime protocol; use dialect: openai"
+
+
+# tools, called by the model behind
+
+TOOL = {"type": "function", "name": "lookup", "parameters": {"type": "object"}, "answer": 5}
+BEHIND = {"delegation": {"responses": {"model": "gpt-behind"}}}
+
+
+def behind(subject: OpenAILiveDialect, at_ns: int, kind: str, **fields: Any) -> list[Signal]:
+    return receive(subject, at_ns, "response.event", delegation_id="d", event={"type": kind, **fields})
+
+
+def test_tools_are_those_of_the_model_behind() -> None:
+    session = dialect(tools=[TOOL], tool_choice="required", extra=BEHIND).session()
+    wired = {key: value for key, value in TOOL.items() if key != "answer"}
+    told = {"model": "gpt-behind", "tools": [wired], "tool_choice": "required"}
+    assert session["delegation"] == {"type": "responses", "responses": told}
+    assert "delegation" not in dialect().session()
+
+
+def test_a_tool_is_called_answered_and_replied_to() -> None:
+    subject = dialect(tools=[TOOL], extra=BEHIND)
+    audio(subject, S, VOICE)
+    item = {"type": "function_call", "call_id": "c1", "name": "lookup", "arguments": "{}"}
+    (call,) = behind(subject, 2 * S, "response.output_item.done", item=item)
+    assert call == ToolCall(2 * S, "reply-1", "c1", "lookup", "{}"), "what is being said is its preamble"
+    usage, ended = behind(subject, 2 * S + 1, "response.completed", response={"usage": {"input_tokens": 9}})
+    assert usage == Unrecognised(2 * S + 1, "usage of a delegated response")
+    assert ended == ResponseEnded(2 * S + 1, "reply-1", "completed")
+    (rest,) = audio(subject, 2 * S + 2, VOICE)
+    assert isinstance(rest, AudioDelta)
+    assert rest.response_id == "reply-1", "the rest of the preamble"
+    (result,) = map(json.loads, subject.tool_result("c1", "5"))
+    assert result == {
+        "type": "response.item.create",
+        "item": {"type": "function_call_output", "call_id": "c1", "output": "5"},
+    }
+    assert [json.loads(each) for each in subject.reply_to_tools(0)] == [{"type": "response.create"}]
+    assert subject.next_tick_ns() == 0
+    (over,) = subject.tick(2 * S + 3)
+    assert isinstance(over, ResponseEnded)
+    (reply,) = audio(subject, 2 * S + 4, VOICE)
+    assert isinstance(reply, AudioDelta)
+    assert reply.response_id == "reply-2"
+
+
+def test_the_model_behind_fails_alone_or_with_its_call() -> None:
+    (error,) = behind(dialect(), S, "response.failed", response={"error": {"code": "server_error"}})
+    assert isinstance(error, ServerError)
+    subject = dialect(tools=[TOOL], extra=BEHIND)
+    item = {"type": "function_call", "call_id": "c1", "name": "lookup", "arguments": "{}"}
+    (call,) = behind(subject, S, "response.output_item.done", item=item)
+    assert isinstance(call, ToolCall)
+    (ended,) = behind(subject, S, "response.failed", response={"error": {"code": "server_error"}})
+    assert isinstance(ended, ResponseEnded)
+    assert (ended.response_id, ended.status) == (call.response_id, "failed")
+    assert behind(subject, S, "response.completed", response={}) == []
+    assert behind(subject, S, "response.output_text.delta", delta="unheard") == []
+    (broken,) = behind(subject, S, "response.output_item.done", item={"type": "function_call"})
+    assert isinstance(broken, Malformed)

@@ -44,7 +44,7 @@ def most_series() -> int:
     """Series of one target at most, those of turns and calls by status left out."""
     histograms = sum(len(family.bounds) + 3 for family in declared.HISTOGRAMS.values())
     meters = sum(len(declared.meters(unit)) for unit in ("tokens", "USD", "words"))
-    return histograms + meters + 2 * (len(declared.POOLED) + len(declared.SHARES)) + 4
+    return histograms + meters + 2 * (len(declared.POOLED) + len(declared.SHARES)) + len(declared.ALONE) + 3
 
 
 def tables() -> Iterator[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from bench.cli_export import exports_asked
 from bench.errors import BenchError
 from bench.export import asked
 from bench.export.asked import Address, Asked, address_of, check_installed, linger_of
+from bench.export.otlp.asked import Otlp
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,8 @@ def test_options_that_belong_together(tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked, "find_spec", lambda name: None)
     check_installed(Asked())
+    with pytest.raises(BenchError, match="--otlp needs a library"):
+        check_installed(Asked(otlp=Otlp("http://127.0.0.1:4318")))
     with pytest.raises(BenchError, match="--prometheus needs a library") as error:
         check_installed(Asked(prometheus=Address("127.0.0.1", 0)))
     assert error.value.hint == "install it: pip install 'realtime-voice-bench[export]'"

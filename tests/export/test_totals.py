@@ -122,3 +122,24 @@ def test_every_declared_metric_is_exported_once() -> None:
         assert list(family.bounds) == sorted(set(family.bounds))
         assert len(family.bounds) < 25
     assert {*POOLED, *SHARES, *HISTOGRAMS} < {*METRICS}
+
+
+def test_sums_of_different_things_are_different_series(run: Run) -> None:
+    """A label or a name tells them apart: what is added up there is one thing."""
+    told: dict[tuple[str, bool], list[str]] = {}
+    for name, metric in METRICS.items():
+        for family in families_of(metric):
+            told.setdefault((family.name, bool(family.labels)), []).append(name)
+    shared = {family: names for (family, labelled), names in told.items() if not labelled and len(names) > 1}
+    assert shared == {"voicebench_cost_usd": ["cost_usd", "cost_partial_usd"]}
+    turns = run.turns.assign(
+        caption_updates=2, caption_changes=1, caption_words_shown=7, speech_characters=40, speech_seconds=1.5
+    )
+    totals = totals_of(view_of(replace(run, turns=turns)))
+    measured = total(totals, "voicebench_turns", counted="measured")
+    assert total(totals, "voicebench_turn_caption_updates") == 2 * measured
+    assert total(totals, "voicebench_turn_caption_changes") == measured
+    assert total(totals, "voicebench_turn_caption_words") == 7 * measured
+    assert total(totals, "voicebench_speech_characters") == 40 * len(turns)
+    assert total(totals, "voicebench_speech_seconds") == 1.5 * len(turns)
+    assert total(totals, "voicebench_words", outcome="caption_words_shown") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -112,7 +113,8 @@ def test_a_bot_behind_twilio_is_measured_as_it_was(tmp_path: Path) -> None:
 
 def test_openai_live_is_measured_as_it_was(tmp_path: Path) -> None:
     profile = {**PROFILE, "delivery_speed": 1, "faults": [FAULTS[1], FAULTS[5]]}
-    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=6, dialect="openai-live", **SHORT)
+    blocks = {"pricing": {"model": "gpt-live-1"}, **SHORT}
+    seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=6, dialect="openai-live", **blocks)
     table = check_turns(seen.run, iter_timelines(seen.folder), seen.truth)
     good = table["status"] == "ok"
     assert good.sum() == 4
@@ -124,20 +126,23 @@ def test_openai_live_is_measured_as_it_was(tmp_path: Path) -> None:
     assert (turns.loc[turns["status"] == "ok", "transcription_ms"] < 1_000).all(), "when its last words came"
     assert set(turns["error_kind"].dropna()) == {"server"}
     assert "rate_limit" in set(seen.run.sessions["error_kind"].dropna())
+    calls = seen.run.sessions[seen.run.sessions["server_session_id"].notna()]
+    assert len(calls) == 5
+    held = [seen.truth[name] for name in calls["server_session_id"]]
+    billed_s = np.array([(each.close["at_ns"] - each.facts["at_ns"]) / 1e9 for each in held if each.close is not None])
+    assert (billed_s > 1).all()
+    assert calls["cost_usd"].to_numpy(float) / 0.05 * 60 == pytest.approx(billed_s, abs=0.1), "silence included"
+
+
+PUSH_TO_TALK = ("openai-beta", "azure-voice-live", "xai", "qwen-omni", "gemini-live")
+NEVER_PUSH_TO_TALK = ("elevenlabs-agents", "twilio-media-streams", "openai-live")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dialect", "mode"),
-    [
-        ("openai-beta", "server_vad"),
-        ("openai-beta", "manual"),
-        ("gemini-live", "server_vad"),
-        ("gemini-live", "manual"),
-        ("elevenlabs-agents", "server_vad"),
-        ("twilio-media-streams", "server_vad"),
-        ("openai-live", "server_vad"),
-    ],
+    [(name, "server_vad") for name in (*PUSH_TO_TALK, *NEVER_PUSH_TO_TALK)]
+    + [(name, "manual") for name in PUSH_TO_TALK],
 )
 def test_fifty_calls_at_once(tmp_path: Path, dialect: str, mode: str) -> None:
     session = {"turn_detection": mode, "frame": "20ms"}

@@ -25,19 +25,28 @@ REFUSED = {1: 401, 2: 429, 3: 503}
 DEAD = 4
 
 
-def call(folder: Path, faults: list[dict[str, Any]], load: dict[str, Any], auth: Any, *words: str) -> Any:
+def call(
+    folder: Path, faults: list[dict[str, Any]], load: dict[str, Any], auth: Any, *words: str, dialect: str = "openai"
+) -> Any:
     profile = {"client_secrets": {"delay": "60ms"}, "reply_length": "200ms", "faults": faults}
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile))
     body = {
         "name": "short",
-        "target": {"url": "ws://127.0.0.1:9/v1/realtime", "model": "simulated", "api_key": "env:K", "auth": auth},
+        "target": {
+            "dialect": dialect,
+            "url": "ws://127.0.0.1:9/v1/realtime",
+            "model": "simulated",
+            "api_key": "env:K",
+            "auth": auth,
+        },
         "conversation": [{"say": "yes-slt"}],
         "load": load,
         "health": {"client_late": "10s"},
     }
     (folder / "scenario.yaml").write_text(yaml.safe_dump(body))
+    profile_file, truth = folder / "profile.yaml", folder / "truth.jsonl"
     options = ServeOptions(
-        engine="simulated", profile=folder / "profile.yaml", port=0, truth_log=folder / "truth.jsonl", api_key=KEY
+        engine="simulated", profile=profile_file, port=0, truth_log=truth, api_key=KEY, dialect=dialect
     )
     server = ServerProcess(options, what="the simulated server")
     try:
@@ -107,6 +116,21 @@ def test_no_key_is_kept_or_shown(ran: tuple[Path, str]) -> None:
             texts[path.name] = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("latin-1")
     assert len(texts) > 8
     assert [name for name, text in texts.items() if re.search(r"ek_[0-9a-zA-Z]{4}", text) or KEY in text] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("auth", ["ephemeral", {"type": "ephemeral", "reuse": True}])
+def test_tokens_of_gemini_live(tmp_path: Path, auth: Any) -> None:
+    done = call(tmp_path, [], {"callers": 3, "sessions": 6, "ramp": "1s"}, auth, dialect="gemini-live")
+    assert done.returncode == 0, done.stdout + done.stderr
+    sessions = pd.read_parquet(tmp_path / "run" / "sessions.parquet")
+    made = len(read_secrets(log_files(tmp_path / "truth.jsonl")))
+    assert (made, set(sessions["token"])) == ((6, {"new"}) if auth == "ephemeral" else (1, {"new", "kept"}))
+    if auth == "ephemeral":
+        assert errors_ms(tmp_path)["token_ms_error"].between(0, 15).all()
+    for path in (tmp_path / "run").rglob("*.gz"):
+        assert b"auth_tokens" not in gzip.decompress(path.read_bytes())
+    assert "auth_tokens" not in done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from tests.export.receiver import receiver
 from tests.export.samples import Samples, samples
 from tests.support.processes import voice_server
 
@@ -37,10 +40,16 @@ def scraped(process: subprocess.Popen[str]) -> list[Samples]:
 def test_the_last_scrape_and_the_file_are_the_report(scenario: Path, tmp_path: Path, workers: str) -> None:
     out, file = tmp_path / "run", tmp_path / "voice.prom"
     options = ["--prometheus", "0", "--prometheus-linger", "500ms", "--prometheus-textfile", file, "--workers", workers]
-    with voice_server() as url:
+    key = {"OTEL_EXPORTER_OTLP_HEADERS": "x-key=Hidden1"}
+    with voice_server() as url, receiver() as told:
+        options += ["--otlp", told.url]
         command = [sys.executable, "-m", "bench", "run", scenario, "--url", url, "--out", out, *LOAD, *options]
         with subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **key},
         ) as run:
             seen = scraped(run)
             output, _ = run.communicate(timeout=60)
@@ -61,3 +70,18 @@ def test_the_last_scrape_and_the_file_are_the_report(scenario: Path, tmp_path: P
         for rate in report["rates"]:
             assert last.sum("voicebench_share_events_total", share=rate["name"]) == rate["events"]
     assert seen[-1] == written
+    for series in ("turns", "calls"):
+        assert told.total(f"voicebench_{series}") == report[series]["total"]
+    assert told.total("voicebench_verdict_info", verdict="pass") == 1
+    rows = pd.read_parquet(out / "turns.parquet")
+    spans = {span.span_id: span for span in told.spans}
+    turns = told.named("turn")
+    assert len(turns) == len(rows) == 12
+    assert len(told.named("call")) == 6 == len({span.trace_id for span in told.spans})
+    assert all(spans[turn.parent_span_id].name.startswith("call") for turn in turns)
+    began = sorted(turn.start_time_unix_nano / 1e9 for turn in turns)
+    assert began == pytest.approx(sorted(rows["started_at"]), abs=1e-5)
+    assert told.headers[-1]["x-key"] == "Hidden1"
+    kept = [path for path in out.rglob("*") if path.is_file() and b"Hidden1" in path.read_bytes()]
+    assert not kept
+    assert "Hidden1" not in output

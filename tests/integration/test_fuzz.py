@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from bench.dialects import dialect_of
+from bench.dialects import dialect_names, dialect_of
 from bench.dialects.dialect import Dialect
 from bench.dialects.openai import OpenAIDialect
 from bench.facts.connection import Connection
+from bench.facts.signals import InputTranscript
 from bench.facts.timeline import Labels, Timeline, TurnFacts, timeline_to_dict
 from bench.measure.records import TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
@@ -33,7 +34,7 @@ from bench.store.folder import RunFolder
 from bench.store.reader import iter_timelines
 from bench.store.rows import Damage, spool_tables
 from bench.store.spool import SpoolWriter
-from tests.support.healthy_turns import HEALTHY_TURNS
+from tests.support.healthy_turns import HEALTHY_TURNS, VARIANTS
 from tests.support.spoiled import ODD, mutated
 
 MESSAGES = 10_000
@@ -128,21 +129,31 @@ def test_spoiled_messages_harm_nothing(tmp_path: Path) -> None:
     assert sum(len(timeline.entries) for timeline in timelines) > MESSAGES / 4
 
 
-@pytest.mark.parametrize("name", HEALTHY_TURNS)
+OF_TRANSCRIPTIONS = {"type": "transcription", "turn_detection": "manual"}
+
+
+@pytest.mark.parametrize("name", [*HEALTHY_TURNS, *VARIANTS])
 def test_two_thousand_spoiled_messages_of_another_dialect(name: str) -> None:
     rng = random.Random(21)
     anchor = WallAnchor(monotonic_ns=0, unix_s=1.8e9)
     answered = 0
     for index in range(20):
-        speaks = dialect_of(name)(SessionConfig.model_validate({}, context={"dialect": name}), "m")
+        config = {} if "realtime" in dialect_of(name).sessions else OF_TRANSCRIPTIONS
+        speaks = dialect_of(name)(SessionConfig.model_validate(config, context={"dialect": name}), "m")
         speaks.opening()
-        timeline = play(rng, index, speaks, HEALTHY_TURNS[name])
+        timeline = play(rng, index, speaks, (HEALTHY_TURNS | VARIANTS)[name])
         row = measure_turn(timeline, timeline.turns[0], wall_anchor=anchor, book=default_books())
         measure_session(timeline, [row], anchor, book=default_books())
-        answered += row.first_audible_ms is not None
+        answered += row.first_audible_ms is not None or (
+            bool(config) and any(isinstance(entry.signal, InputTranscript) for entry in timeline.entries)
+        )
         assert row.first_audible_ms is None or 0 <= row.first_audible_ms <= PER_SESSION * 20
         timeline_to_dict(timeline)
     assert answered
+
+
+def test_every_dialect_is_spoiled() -> None:
+    assert {*HEALTHY_TURNS, *VARIANTS, OpenAIDialect.name} == set(dialect_names())
 
 
 @pytest.mark.parametrize("value", ODD)

@@ -112,5 +112,27 @@ def test_a_tool_that_hangs_fails_or_never_ends_holds_nobody_up(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("said_before", [True, False])
+def test_tools_of_the_model_behind_a_live_session(tmp_path: Path, said_before: bool) -> None:
+    tools = {key: value for key, value in CALLER.items() if said_before or not key.startswith("preamble")}
+    profile = {"tools": tools, "reply_length": "600ms", "delivery_speed": 1}
+    session = {"tools": [LOOKUP], "extra": {"delegation": {"responses": {"model": "behind"}}}}
+    seen = run_of(tmp_path, profile, {"say": "order-status-rms"}, calls=6, dialect="openai-live", session=session)
+    assert seen.code == 0, seen.out
+    assert set(seen.run.turns["preamble"]) == {said_before}
+    checked = check_tools(seen.run, iter_timelines(seen.folder), seen.truth)
+    assert (checked["calls"] == checked["calls_true"]).all()
+    assert (checked["responses"] == checked["responses_true"]).all()
+    for name in TIMES:
+        within(checked[f"{name}_error"])
+    turns = check_turns(seen.run, iter_timelines(seen.folder), seen.truth)
+    assert list(turns["status"]) == list(turns["true_status"]) == ["ok"] * 6
+    within(turns["first_audible_ms_error"])
+
+
+@pytest.mark.slow
 def test_fifty_callers_at_once(tmp_path: Path) -> None:
-    true_to_the_log(called(tmp_path, CALLER, calls=50))
+    seen = called(tmp_path, CALLER, calls=50)
+    assert seen.code == 0, seen.out
+    assert list(seen.run.turns["status"]) == ["ok"] * 50
+    true_to_the_log(seen)

@@ -16,6 +16,7 @@ NOT_METRICS = {
     "renewals",
     *("session_index", "caller", "turn", "step", "open_sessions", "talking_sessions", "started_at", "ended_at"),
     *(
+        "speech_start_ms",
         "speech_ms",
         "close_code",
         "responses",

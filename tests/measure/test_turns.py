@@ -85,6 +85,7 @@ GOOD = good_reply()
         ("cost_usd", None),  # no book was given
         ("started_at", 1_800_000_000.0),
         ("ended_at", 1_800_000_005.1),
+        ("speech_start_ms", 100.0),
         ("speech_ms", 2000.0),
         ("manual", False),
         ("client_late", False),

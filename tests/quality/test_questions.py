@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
@@ -115,12 +115,14 @@ def test_results_that_cannot(example: str) -> None:
         spoken_task(f'def f(x):\n    """It does it.\n\n    {example}\n    """\n', "f")
 
 
-@given(st.text(max_size=60), st.text(max_size=40))
-def test_no_docstring_breaks_the_reader(told: str, example: str) -> None:
-    prompt = f"def f(x):\n    {(told + chr(10) + 'f(' + example)!r}\n"
+@given(st.text(max_size=60), st.text(max_size=40) | st.builds("{}) == {}".format, st.integers(), st.integers()))
+@example("It adds.", "2) == 3")
+def test_no_docstring_breaks_the_reader(told: str, case: str) -> None:
+    prompt = f"def f(x):\n    {(told + chr(10) + 'f(' + case)!r}\n"
     try:
         text, expect = spoken_task(prompt, "f")
     except ValueError:
+        assert (told, case) != ("It adds.", "2) == 3")
         return
     assert text
     assert len(expect) == 1

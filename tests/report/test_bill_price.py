@@ -107,7 +107,7 @@ def signals(draw: st.DrawFn) -> list[Signal]:
     return found
 
 
-def same(found: np.ndarray[Any, Any], stored: Any) -> None:
+def assert_same(found: np.ndarray[Any, Any], stored: Any) -> None:
     assert found.tolist() == pytest.approx(stored.to_numpy(dtype=float, na_value=np.nan).tolist(), nan_ok=True)
 
 
@@ -118,8 +118,8 @@ def test_rows_are_priced_as_they_were_when_they_ended(
 ) -> None:
     run = a_call(model, spoken, replies, SHELF)
     priced = price_run(usage_of(run), lambda _: SHELF)
-    same(priced.turns.total, run.turns["cost_usd"])
-    same(priced.call_usd, run.sessions["cost_usd"])
+    assert_same(priced.turns.total, run.turns["cost_usd"])
+    assert_same(priced.call_usd, run.sessions["cost_usd"])
 
 
 @given(signals(), st.sampled_from(MODELS), st.sampled_from(SPOKEN), st.sampled_from([NO_BOOKS, default_books()]))
@@ -131,5 +131,15 @@ def test_a_run_without_prices_can_be_priced_later(
     then = a_call(model, spoken, replies, before)
     now = a_call(model, spoken, replies, SHELF)
     priced = price_run(usage_of(then), lambda _: SHELF)
-    same(priced.turns.total, now.turns["cost_usd"])
-    same(priced.call_usd, now.sessions["cost_usd"])
+    assert_same(priced.turns.total, now.turns["cost_usd"])
+    assert_same(priced.call_usd, now.sessions["cost_usd"])
+
+
+def test_a_known_usage_has_a_price_in_both_ways_and_an_unknown_model_in_neither() -> None:
+    """Two unknowns are the same too, so the properties above would hold if nothing were ever priced."""
+    usage = Usage(in_text_tokens=1_000, in_audio_tokens=0, out_text_tokens=2_000, out_audio_tokens=0)
+    replies: list[Signal] = [build.started(520), build.text(600, "Yes."), build.done(1300, usage=usage)]
+    for model, price_usd in (("with-gaps", (1_000 * 3 + 2_000 * 7) / 1e6), ("nobody-knows", np.nan)):
+        run = a_call(model, None, replies, SHELF)
+        assert run.turns["cost_usd"].to_numpy(dtype=float, na_value=np.nan) == pytest.approx([price_usd], nan_ok=True)
+        assert price_run(usage_of(run), lambda _: SHELF).turns.total == pytest.approx([price_usd], nan_ok=True)

@@ -51,6 +51,11 @@ def failed(level: str, kind: str, stage: str | None = None) -> tuple[ErrorRow, .
     return (ErrorRow(level=level, status="failed", error_kind=kind, error_code=None, stage=stage, count=3),)  # type: ignore[arg-type]
 
 
+OTHER_DIALECT = failed("call", "protocol", "turn")[0].model_copy(
+    update={"error_code": "wrong_dialect", "message": "this server speaks something else"}
+)
+
+
 @pytest.mark.parametrize(
     "changes, name, code, said",
     [
@@ -86,6 +91,12 @@ def failed(level: str, kind: str, stage: str | None = None) -> tuple[ErrorRow, .
             "no call was placed",
         ),
         ({"turns": {"total": 0, "answered": 0}}, "no data", 3, "no turn was spoken in 20 calls"),
+        (
+            {"turns": {"total": 0, "answered": 0}, "errors": (OTHER_DIALECT,)},
+            "no data",
+            3,
+            "this server speaks something else",
+        ),
         ({"turns": {"client_late": 5, "answered": 95}}, "pass", 0, "95 of 95"),
         ({"turns": {"client_late": 6, "answered": 94}}, "invalid", 4, "6 of 100 turns (6.0 %; the bound is 5 %)"),
         ({"turns": {"total": 24, "client_late": 2, "answered": 22}}, "pass", 0, "22 of 22 turns answered"),

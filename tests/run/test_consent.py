@@ -81,15 +81,24 @@ def test_anything_else_is_no(answer: str) -> None:
     assert refused.value.exit_code == ExitCode.INTERRUPTED
 
 
-def never(_question: str) -> str:
-    raise AssertionError("asked")
+def questions(scenario: Scenario, *, yes: bool = False) -> int:
+    """How often somebody is asked."""
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "y\n"
+
+    get_consent(scenario, yes=yes, ask=ask)
+    return len(asked)
 
 
 def test_who_is_not_asked() -> None:
-    get_consent(mini(), yes=True, ask=never)
-    get_consent(mini("budget={max_sessions: 4}"), yes=False, ask=never)
-    get_consent(mini(url="ws://127.0.0.1:9/"), yes=False, ask=never)
-    get_consent(load_scenario(ROOT / "scenarios" / "quickstart.yaml"), yes=False, ask=never)
+    assert questions(mini()) == 1
+    assert questions(mini(), yes=True) == 0
+    assert questions(mini("budget={max_sessions: 4}")) == 0
+    assert questions(mini(url="ws://127.0.0.1:9/")) == 0
+    assert questions(load_scenario(ROOT / "scenarios" / "quickstart.yaml")) == 0
 
 
 def test_one_of_several_targets_is_enough() -> None:

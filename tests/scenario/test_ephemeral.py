@@ -71,8 +71,8 @@ def test_there_must_be_a_key_to_ask_with(problems: Problems) -> None:
 
 
 def test_a_dialect_without_short_lived_keys(problems: Problems) -> None:
-    (line,) = problems(TEXT.replace("{auth}", "ephemeral\n  dialect: gemini-live"))
-    assert "dialect gemini-live has no short-lived keys; allowed with: openai" in line
+    (line,) = problems(TEXT.replace("{auth}", "ephemeral\n  dialect: openai-live"))
+    assert "dialect openai-live has no short-lived keys; allowed with: openai" in line
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from bench.server import access
-from bench.server.access import Access, presented_key
+from bench.server.access import Access, SecretTerms, presented_key, terms_of
 from bench.server.protocol.client_errors import ProtocolError
 
 KEY = {"Authorization": "Bearer sk-right"}
@@ -53,7 +53,7 @@ def test_a_secret_opens_many_sessions_until_it_expires(monkeypatch: pytest.Monke
         "expires_after": {"anchor": "created_at", "seconds": 60},
         "session": {"type": "realtime", "instructions": "Baked."},
     }
-    made = door.make_secret(orjson.dumps(body))
+    made = door.make_secret(terms_of(orjson.dumps(body)))
     assert made["expires_at"] == 1060
     assert made["value"].startswith("ek_")
     assert made["session"]["object"] == "realtime.session"
@@ -72,7 +72,7 @@ def test_a_secret_knows_the_model_and_the_type_that_it_was_made_for() -> None:
     door = Access(None, "local-pipeline")
 
     def grant(session: dict[str, object] | None) -> access.Grant:
-        made = door.make_secret(orjson.dumps({"session": session, "expires_after": None}))
+        made = door.make_secret(terms_of(orjson.dumps({"session": session, "expires_after": None})))
         found = door.admit({"Authorization": f"Bearer {made['value']}"})
         assert found is not None
         return found
@@ -87,7 +87,7 @@ def test_a_secret_knows_the_model_and_the_type_that_it_was_made_for() -> None:
 
 def test_each_of_several_processes_takes_the_secrets_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Access(None, "m", "shared").make_secret(
-        orjson.dumps({"session": {"type": "realtime", "model": "x", "instructions": "Baked. " * 900}})
+        terms_of(orjson.dumps({"session": {"type": "realtime", "model": "x", "instructions": "Baked. " * 900}}))
     )["value"]
     assert len(made) < 2_000
 
@@ -108,8 +108,16 @@ def test_each_of_several_processes_takes_the_secrets_of_the_others(monkeypatch: 
     assert grant(made) is None
 
 
+@pytest.mark.parametrize("shared_key", [None, "shared"])
+def test_a_secret_of_two_uses_opens_two_sessions(shared_key: str | None) -> None:
+    door = Access("sk-right", "m", shared_key)
+    value = door.make_secret(SecretTerms({"type": "realtime"}, 60, 2))["value"]
+    asked = [door.admit({}, value, opens=opens) is not None for opens in (True, False, True, False, True)]
+    assert asked == [True, True, True, False, False]
+
+
 def test_both_parts_of_the_request_are_optional() -> None:
-    made = Access(None, "local-pipeline").make_secret(b"")
+    made = Access(None, "local-pipeline").make_secret(terms_of(b""))
     assert made["session"]["model"] == "local-pipeline"
 
 
@@ -129,4 +137,4 @@ def test_both_parts_of_the_request_are_optional() -> None:
 )
 def test_a_wrong_request_is_refused(body: Any) -> None:
     with pytest.raises(ProtocolError):
-        Access(None, "m").make_secret(orjson.dumps(body))
+        Access(None, "m").make_secret(terms_of(orjson.dumps(body)))

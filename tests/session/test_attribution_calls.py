@@ -6,6 +6,7 @@ Every call is measured again from its stored form, and the rows must be the same
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from bench.measure.records import SessionRecord, TurnRecord, WallAnchor
 from bench.measure.sessions import measure_session
 from bench.measure.turns import measure_turn
 from bench.pricing.book import NO_BOOKS, Books, books_for
+from bench.session.speaking import Speaking
 from bench.store.older import read_timeline
 from tests.support.bursts import RATE, noise_burst
 from tests.support.play import play
@@ -220,6 +222,21 @@ def test_a_commit_refused_as_empty_whose_response_comes_all_the_same(call: Calle
     assert (second.status, second.responses, second.hypothesis) == ("ok", 1, "Hello, there!")
     assert 0 < (second.commit_to_first_audio_ms or 0) < 1500
     assert found.call.other_responses == 0
+
+
+def test_an_answer_that_is_there_before_sending_returns_is_the_turns(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_to_return(speaking: Speaking, message: str | bytes) -> None:
+        send(speaking, message)
+        time.sleep(0.03)
+
+    send = Speaking.send
+    monkeypatch.setattr(Speaking, "send", slow_to_return)
+    at_once = [took_in("u0")[1], *reply("r0", 0), understood("u0")]
+    found = call(manual=True, commit=[at_once, [*reply("r1", 0), understood("u1")]])
+    assert [(row.status, row.responses) for row in found.turns] == [("ok", 1), ("ok", 1)]
+    assert all((row.commit_to_first_audio_ms or -1) > 0 for row in found.turns)
 
 
 def test_a_refused_commit_without_a_response_does_not_wait_for_long(call: Caller) -> None:

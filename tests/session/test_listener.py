@@ -47,8 +47,11 @@ def test_a_silent_response_has_no_onset() -> None:
 
 def test_each_response_is_heard_by_itself() -> None:
     ear = listener()
-    assert ear.hear(0, delta(0, 100)) is not None
-    assert ear.hear(1, delta(50, 100)) is not None
+    for response, name in enumerate(("first", "second")):
+        onset = ear.hear(response, delta(50 * response, 100, response_id=name))
+        assert onset is not None
+        assert onset.response_id == name
+    assert {number: player.received for number, player in ear.players.items()} == {0: RATE // 10, 1: RATE // 10}
 
 
 def test_what_has_been_sent_is_heard_when_it_has_been_played() -> None:

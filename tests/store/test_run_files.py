@@ -197,7 +197,7 @@ def test_missing_and_damaged_tables(
 
 
 def test_not_a_run_folder(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="not a run folder"):
+    with pytest.raises(BenchError, match="no such folder"):
         read_run(tmp_path / "nowhere")
     (tmp_path / "r2").mkdir()
     (tmp_path / "r2" / "run.json").write_text("{}")

@@ -138,9 +138,10 @@ def _import(kind: str) -> None:
 
         return
     import bench.cli
+    import bench.cli_options
 
     if kind == "calling":
-        bench.cli._patch_first()
+        bench.cli_options.patch_first()
         import bench.load.worker_run
         import bench.workers.master
     import bench.pricing.book

@@ -37,8 +37,13 @@ def checked_ids(value: object, info: ValidationInfo, others: Sequence[str] = ())
         if not isinstance(item, str) or not item:
             raise refusal(f"found {as_written(item)} in the list; allowed: ids of fixtures, in quotes")
         if known is not None and item not in known and item not in others:
+            catalogue = context.get("catalogue", "the catalogue")
+            if not known and not others:
+                raise refusal(
+                    f"no fixture '{item}': {catalogue} holds none; allowed: an id that `bench fixtures add` put there"
+                )
             raise refusal(
-                f"no fixture '{item}'; allowed: the {len(known)} ids of {context.get('catalogue', 'the catalogue')} "
+                f"no fixture '{item}'; allowed: the {len(known)} ids of {catalogue} "
                 f"(bench fixtures list){_or_one_of(others)}{nearest(item, [*known, *others])}"
             )
     return tuple(str(item) for item in ids)

@@ -70,7 +70,7 @@ def _services(options: ServeOptions) -> Services:
         from bench.server.http_legs.local import LocalServices
 
         if options.profile is not None:
-            raise BenchError("--profile: the engine 'local' takes no profile")
+            raise BenchError("--profile: the engine 'local' takes no profile", hint="add --engine simulated")
         return LocalServices(options.workers)
     if options.engine != "simulated":
         raise BenchError(

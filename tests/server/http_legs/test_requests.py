@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.server.http_legs.requests import chat_request, form_fields, speech_request, transcription_request
+from bench.server.http_legs.requests import (
+    ChatRequest,
+    SpeechRequest,
+    chat_request,
+    form_fields,
+    speech_request,
+    transcription_request,
+)
 from bench.server.protocol.client_errors import ProtocolError
 
 BOUNDARY = "----mark-7f"
@@ -30,11 +37,19 @@ def test_what_was_packed_is_what_is_read(fields: dict[str, bytes]) -> None:
     assert form_fields(FORM, form(fields)) == fields
 
 
+def outcome(read: Callable[[], object]) -> object:
+    """What was read, or the refusal."""
+    try:
+        return read()
+    except ProtocolError as refusal:
+        return refusal
+
+
 @given(st.binary(max_size=300))
 def test_no_body_does_more_than_be_refused(body: bytes) -> None:
-    for read in (lambda: form_fields(FORM, body), lambda: chat_request(body), lambda: speech_request(body)):
-        with contextlib.suppress(ProtocolError):
-            read()
+    assert isinstance(outcome(lambda: form_fields(FORM, body)), dict | ProtocolError)
+    assert isinstance(outcome(lambda: chat_request(body)), ChatRequest | ProtocolError)
+    assert isinstance(outcome(lambda: speech_request(body)), SpeechRequest | ProtocolError)
 
 
 KEYS = st.sampled_from(["model", "messages", "tools", "input", "speed", "stream_options"])
@@ -44,9 +59,11 @@ PLAIN = st.none() | st.booleans() | st.floats() | st.text(max_size=5)
 @given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner)))
 def test_no_json_does_more_than_be_refused(value: object) -> None:
     body = json.dumps(value).encode()
-    for read in (chat_request, speech_request):
-        with contextlib.suppress(ProtocolError):
-            read(body)
+    chat, speech = outcome(lambda: chat_request(body)), outcome(lambda: speech_request(body))
+    if not isinstance(value, dict) or not isinstance(value.get("model"), str):
+        assert (type(chat), type(speech)) == (ProtocolError, ProtocolError)
+    assert isinstance(chat, ChatRequest | ProtocolError)
+    assert isinstance(speech, SpeechRequest | ProtocolError)
 
 
 def test_a_recording_needs_a_file_and_a_model() -> None:

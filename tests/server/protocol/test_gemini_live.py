@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
+from email.message import Message
 from typing import Any
 
 import orjson
+import pytest
 
+from bench.server.access import SecretTerms
+from bench.server.http_requests import HttpRequest
+from bench.server.protocol.client_errors import ProtocolError
 from bench.server.protocol.config import default_session
 from bench.server.protocol.resumption import KeptConversations
 from bench.server.protocol.session import Session
@@ -37,6 +43,44 @@ def test_a_setup_in_either_case() -> None:
         assert set(done) == {"setupComplete"}
         assert session.settings["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 300
         assert session.input.format.rate_hz == 16_000
+
+
+def test_the_terms_of_a_token() -> None:
+    def terms(**body: Any) -> SecretTerms:
+        return GeminiShape.secret_terms(orjson.dumps(body))
+
+    assert (terms().lifetime_s, terms().uses) == (60, 1)
+    assert terms(uses=0).uses is None
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    assert 3595 < terms(newSessionExpireTime=ends.isoformat(), expireTime=ends.isoformat()).lifetime_s <= 3600
+    wrong: list[dict[str, Any]] = [
+        {"uses": -1},
+        {"uses": True},
+        {"newSessionExpireTime": "soon"},
+        {"newSessionExpireTime": "2027-01-15T08:10:00"},
+        {"newSessionExpireTime": "2001-01-01T00:00:00Z"},
+        {"newSessionExpireTime": (ends + timedelta(hours=20)).isoformat()},
+        {"newSessionExpireTime": ends.isoformat(), "expireTime": "2001-01-01T00:00:00Z"},
+        {"bidiGenerateContentSetup": {"model": "m"}},
+    ]
+    for body in wrong:
+        with pytest.raises(ProtocolError):
+            terms(**body)
+
+
+@pytest.mark.parametrize(
+    ("target", "header", "key"),
+    [
+        (f"{GeminiShape.paths[-1]}?access_token=auth_tokens/ek_1", "", "ek_1"),
+        (GeminiShape.paths[-1], "Token auth_tokens/ek_1", "ek_1"),
+        (GeminiShape.paths[-1], "Bearer auth_tokens/ek_1", None),
+        (f"{GeminiShape.paths[0]}?access_token=auth_tokens/ek_1", "", None),
+    ],
+)
+def test_where_a_token_may_stand(target: str, header: str, key: str | None) -> None:
+    headers = Message()
+    headers["Authorization"] = header
+    assert GeminiShape.key_of(HttpRequest("GET", target, headers, b"")) == key
 
 
 def test_two_thousand_spoiled_messages_crash_nothing() -> None:

@@ -17,6 +17,8 @@ from bench.server.protocol.config import default_session
 from bench.server.protocol.responses import Ending
 from bench.server.protocol.session import Session
 from bench.server.protocol.shapes.openai_beta import BetaShape
+from bench.server.protocol.shapes.shape import Shape
+from bench.server.protocol.shapes.variants import QwenShape, VoiceLiveShape, XaiShape
 from tests.server.support import frames, silence, speech, types, user_text
 
 BETA_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
@@ -173,7 +175,8 @@ def spoiled(message: dict[str, Any], draw: random.Random) -> bytes:
     return data
 
 
-def test_two_thousand_spoiled_messages_crash_nothing() -> None:
+@pytest.mark.parametrize("speaks", [BetaShape, VoiceLiveShape, QwenShape, XaiShape])
+def test_two_thousand_spoiled_messages_crash_nothing(speaks: type[Shape]) -> None:
     draw = random.Random(7)
     part = {"type": "text", "text": "Hi."}
     healthy: list[dict[str, Any]] = [
@@ -188,7 +191,7 @@ def test_two_thousand_spoiled_messages_crash_nothing() -> None:
     ]
     errors = 0
     for _ in range(20):
-        shape = BetaShape()
+        shape = speaks()
         session = Session(model="m", created_at_s=0, shape=shape)
         for _ in range(100):
             actions = session.handle_text(spoiled(draw.choice(healthy), draw))

@@ -85,6 +85,27 @@ def test_what_is_refused_is_told_with_the_command() -> None:
     assert (farewell["reason"], farewell["usage"]) == ("close_requested", {"seconds": 12.0})
 
 
+def test_a_tool_is_called_by_the_model_behind() -> None:
+    shape, session = opened()
+    tool = {"type": "function", "name": "lookup", "parameters": {"type": "object"}}
+    behind = {"type": "responses", "responses": {"model": "behind", "tools": [tool]}}
+    (refused,) = said(shape, session, {"type": "response.create"})
+    assert refused["type"] == "error"
+    said(shape, session, {**START, "session": {**START["session"], "delegation": behind}})
+    assert [each["name"] for each in session.settings["tools"]] == ["lookup"]
+    call = {"call_id": "c", "name": "lookup", "arguments": "{}", "response_id": "r"}
+    created, called = checked(list(shape.outgoing({"type": "response.function_call_arguments.done", **call})))
+    assert created["delegation"]["target"] == "responses"
+    assert called["event"]["item"]["name"] == "lookup"
+    assert called["delegation_id"] == created["delegation"]["id"]
+    ended = {"id": "r", "status": "completed", "status_details": None, "output": []}
+    (done,) = checked(list(shape.outgoing({"type": "response.done", "response": ended})))
+    assert done["event"]["type"] == "response.completed"
+    item = {"type": "function_call_output", "call_id": "c", "output": "5"}
+    assert list(shape.incoming({"type": "response.item.create", "item": item}))
+    assert list(shape.incoming({"type": "response.create"})) == [{"type": "response.create"}]
+
+
 def test_two_thousand_spoiled_messages_crash_nothing() -> None:
     draw = random.Random(9)
     audio = {"format": {"type": "audio/pcm", "rate": 16_000}, "output": {"voice": "marin"}}

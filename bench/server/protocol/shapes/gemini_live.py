@@ -7,17 +7,28 @@ is `interrupted`, then the end of the turn. Trap: SDKs write keys in either case
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 import orjson
 
-from bench.server.access import RequestHeaders
+from bench.server.access import RequestHeaders, SecretTerms, body_of
+from bench.server.http_requests import HttpRequest
+from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError, invalid_type
 from bench.server.protocol.commands import Event
 from bench.server.protocol.shapes.shape import Shape
 
 _PATH = "/ws/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
+_CONSTRAINED = _PATH.format("v1alpha") + "Constrained"
+"""Where sockets are opened with a short-lived token."""
+_TOKEN = "auth_tokens/"
+_SESSION_STARTS_S = 60
+"""How long sessions may be opened with a token that does not say it,"""
+_LONGEST_S = 72_000
+"""and at the most."""
 _URL_SAFE = str.maketrans("-_", "+/")
 _HUMP = re.compile(r"_([a-z])")
 _FREE = frozenset({"response", "args", "parameters"})
@@ -28,7 +39,9 @@ class GeminiShape(Shape):
     """One connection of Gemini Live."""
 
     name = "gemini-live"
-    paths: ClassVar[tuple[str, ...]] = tuple(_PATH.format(version) for version in ("v1beta", "v1", "v1alpha"))
+    paths: ClassVar[tuple[str, ...]] = (*(_PATH.format(each) for each in ("v1beta", "v1", "v1alpha")), _CONSTRAINED)
+    secret_path = "/v1alpha/auth_tokens"
+    secrets_hold_a_session = False
     pcm_in_hz = 16_000
     binary = True
     announces_end = True
@@ -41,6 +54,36 @@ class GeminiShape(Shape):
     @classmethod
     def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
         return None
+
+    @classmethod
+    def secret_terms(cls, body: bytes) -> SecretTerms:
+        """A token's terms. Trap: the ends of a token are instants; an open session is not cut off at `expireTime`."""
+        asked = body_of(body)
+        if asked.get("bidiGenerateContentSetup"):
+            raise ProtocolError("Tokens of this server do not lock a setup.", code="invalid_argument")
+        uses = asked.get("uses", 1)
+        if isinstance(uses, bool) or not isinstance(uses, int) or uses < 0:
+            raise invalid_type("uses", "a number of times, 0 for any", uses)
+        starts = asked.get("newSessionExpireTime")
+        left_s = _SESSION_STARTS_S if starts is None else _instant_s(starts, "newSessionExpireTime") - time.time()
+        if not 0 < left_s < _LONGEST_S:
+            raise ProtocolError("newSessionExpireTime must lie in the next 20 hours.", code="invalid_argument")
+        if (ends := asked.get("expireTime")) is not None and _instant_s(ends, "expireTime") < time.time() + left_s - 1:
+            raise ProtocolError("expireTime must not come before newSessionExpireTime.", code="invalid_argument")
+        return SecretTerms({"type": config.REALTIME}, left_s, uses or None)
+
+    @classmethod
+    def secret_answer(cls, request: HttpRequest, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"name": _TOKEN + made["value"]}
+
+    @classmethod
+    def key_of(cls, request: HttpRequest) -> str | None:
+        """The token of a call, in its query or its header; only the method for tokens takes one."""
+        if request.path != _CONSTRAINED:
+            return None
+        scheme, _, said = request.headers.get("Authorization", "").partition(" ")
+        token = request.query("access_token") or (said.strip() if scheme.lower() == "token" else "")
+        return token.removeprefix(_TOKEN) or None
 
     # client -> session
 
@@ -130,6 +173,16 @@ class GeminiShape(Shape):
                 return (_content(interrupted=True), {**_content(turnComplete=True), **counted})
         reason = "MAX_TOKENS" if response["status"] == "incomplete" else "RESPONSE_REJECTED"
         return ({**_content(turnComplete=True, turnCompleteReason=reason), **counted},)
+
+
+def _instant_s(written: object, param: str) -> float:
+    try:
+        found = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise invalid_type(param, "an instant such as 2026-11-26T09:30:00Z", written)
+    return found.timestamp()
 
 
 def _content(**keys: Any) -> dict[str, Any]:

@@ -46,6 +46,9 @@ class LiveShape(Shape):
         """The session as it was told when it started."""
         self._format: dict[str, Any] = {"type": "audio/pcm", "rate": 24_000}
         self._replying = False
+        self._delegates = False
+        """Tools are called by a model behind, which the profile's `tools` play."""
+        self._delegation: str | None = None
         self._beats = self._events = 0
         self._elapsed_ms = 0
 
@@ -97,6 +100,12 @@ class LiveShape(Shape):
             raise ProtocolError("Send session.start first.", code="session_not_started")
         if kind == "session.input_audio.append":
             return ({"type": "input_audio_buffer.append", "audio": message.get("audio"), **_id(message)},)
+        if kind in {"response.item.create", "response.create"}:
+            if not self._delegates:
+                raise ProtocolError("This session delegates to its application.", code="invalid_request")
+            if kind == "response.create":
+                return ({"type": "response.create", **_id(message)},)
+            return ({"type": "conversation.item.create", "item": message.get("item"), **_id(message)},)
         if kind == "session.close":
             self.leaving = True
             return ()
@@ -129,6 +138,13 @@ class LiveShape(Shape):
             out["audio"]["output"]["voice"] = output["voice"]
         if asked.get("instructions") is not None:
             out["instructions"] = asked["instructions"]
+        delegation = asked.get("delegation")
+        if isinstance(delegation, dict) and delegation.get("type") == "responses":
+            behind = delegation.get("responses")
+            if not isinstance(behind, dict) or not isinstance(behind.get("model"), str):
+                raise missing("session.delegation.responses.model")
+            self._delegates = True
+            out |= {key: behind[key] for key in ("tools", "tool_choice") if behind.get(key) is not None}
         return out
 
     # session -> client
@@ -150,8 +166,14 @@ class LiveShape(Shape):
                 return (self._words("session.output_transcript.delta", event["delta"]),)
             case "conversation.item.input_audio_transcription.delta":
                 return (self._words("session.input_transcript.delta", event["delta"]),)
+            case "response.function_call_arguments.done":
+                return self._called(event)
             case "response.done":
                 self._replying = False
+                if self._delegation is not None:
+                    done = {"type": "response.completed", "response": {"id": event["response"]["id"]}}
+                    delegation, self._delegation = self._delegation, None
+                    return (self._event("response.event", delegation_id=delegation, event=done),)
                 error = (event["response"]["status_details"] or {}).get("error")
                 return (self._error(error),) if error else ()
             case "error":
@@ -159,6 +181,16 @@ class LiveShape(Shape):
             case "response.weather.delta":
                 return (self._event("weather"),)
         return ()
+
+    def _called(self, event: Event) -> Iterable[Mapping[str, Any]]:
+        if self._delegation is None:
+            self._delegation = f"deleg_{event['response_id']}"
+            told = {"id": self._delegation, "type": "delegation", "target": "responses"}
+            told["response_id"] = event["response_id"]
+            yield self._event("session.delegation.created", delegation=told, offset_ms=self._elapsed_ms)
+        item = {"type": "function_call", **{key: event[key] for key in ("call_id", "name", "arguments")}}
+        done = {"type": "response.output_item.done", "output_index": 0, "item": item}
+        yield self._event("response.event", delegation_id=self._delegation, event=done)
 
     def _words(self, kind: str, words: str) -> Mapping[str, Any]:
         return self._event(kind, delta=words, start_ms=self._elapsed_ms, end_ms=self._elapsed_ms)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from bench.server.access import RequestHeaders, offered_subprotocols
+from bench.server.access import RequestHeaders, SecretTerms, offered_subprotocols, terms_of
 from bench.server.http_requests import HttpRequest
 from bench.server.options import REALTIME_PATH
 from bench.server.protocol import config
@@ -46,6 +46,11 @@ class Shape:
     secret_method: ClassVar[str] = "POST"
     secrets_hold_a_session: ClassVar[bool] = True
     """What asks for a secret may configure the session that is opened with it."""
+
+    @classmethod
+    def secret_terms(cls, body: bytes) -> SecretTerms:
+        """What the body of a request for a secret asks for. Raises `ProtocolError` on a wrong one."""
+        return terms_of(body)
 
     @classmethod
     def secret_answer(cls, request: HttpRequest, made: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,64 @@
+"""`bench init`, `validate`, `scenarios` and `schema`: the verbs that help to write a scenario. They call nobody.
+
+In: words on a command line; out: an exit code. As in `cli`, nothing heavy is imported at the top.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli_options import ScenarioArgument, SetOption, TargetOption, UrlOption, load
+from bench.errors import ExitCode
+
+
+def init(
+    dest: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("scenario.yaml"),
+) -> int:
+    """Write a commented scenario to start from."""
+    from bench.scenario.init import init_scenario
+
+    written = init_scenario(dest)
+    print(f"wrote {written}; run it with: bench run {written}")
+    return int(ExitCode.PASS)
+
+
+def validate(
+    scenario: ScenarioArgument, target: TargetOption = None, url: UrlOption = None, set_: SetOption = None
+) -> int:
+    """Check a scenario and its fixtures; every problem is shown at once."""
+    from bench.run.plan import recording_warnings, summary_line
+
+    loaded = load(scenario, target, url, set_, None, choose_target=False)
+    if target is not None or len(loaded.targets) < 2 or loaded.load.interleave:
+        loaded = load(scenario, target, url, set_, None)
+    print(f"{scenario}: ok. {summary_line(loaded)}")
+    for warning in recording_warnings(loaded):
+        print(f"warning: {warning}", file=sys.stderr)
+    return int(ExitCode.PASS)
+
+
+def scenarios() -> int:
+    """List the scenarios and profiles that come with the package, to be used by name."""
+    from bench.scenario.listing import shipped_profiles, shipped_scenarios
+
+    print("scenarios, for bench run NAME:")
+    for each in shipped_scenarios():
+        print(f"  {each.name:<16} {each.sentence}")
+    print("profiles, for bench serve --engine simulated --profile NAME:")
+    for each in shipped_profiles():
+        print(f"  {each.name:<16} {each.sentence}")
+    return int(ExitCode.PASS)
+
+
+def schema() -> int:
+    """Print the JSON schema of scenarios, for editors."""
+    import json
+
+    from bench.scenario.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return int(ExitCode.PASS)

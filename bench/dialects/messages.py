@@ -1,0 +1,48 @@
+"""What every dialect of JSON messages does alike with a message, before its own meaning begins.
+
+In: a message as it came, or one field of it. Out: the object, or the sound in it; or `Malformed`, which says why there
+is none. Trap: a server may send anything, so what fails here or in a handler is a signal of the call and never ends it.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pybase64
+
+from bench.dialects.lenient_json import loads
+from bench.facts.signals import Malformed, Signal
+
+_MOST_SAID = 200
+"""Characters of a reason; a server may have put a whole reply into it."""
+
+
+def read_object(data: str | bytes, at_ns: int) -> dict[str, Any] | Malformed:
+    """The object that the message `data` is."""
+    try:
+        message = loads(data)
+    except ValueError as error:
+        return Malformed(at_ns, f"not JSON: {error}"[:_MOST_SAID])
+    if not isinstance(message, dict):
+        return Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs")
+    return message
+
+
+def read_sound(encoded: Any, at_ns: int) -> bytes | Malformed:
+    """The bytes of sound that are `encoded` as base64."""
+    try:
+        return pybase64.b64decode(encoded, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        return Malformed(at_ns, f"audio that is not base64: {error}"[:_MOST_SAID])
+
+
+def handle(
+    handler: Callable[[Mapping[str, Any], int], Sequence[Signal]], message: Mapping[str, Any], at_ns: int, kind: str
+) -> Sequence[Signal]:
+    """What `handler` finds in `message`, whose type is `kind`; a field of the wrong type is `Malformed`."""
+    try:
+        return handler(message, at_ns)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return (Malformed(at_ns, f"{kind}: {type(error).__name__}: {error}"[:_MOST_SAID]),)
