@@ -107,6 +107,7 @@ def test_both_archives_hold_what_a_checkout_holds(folder: Path, builder: str, ar
         assert set(direct.namelist()) == names
 
 
+@pytest.mark.slow
 def test_it_works_in_an_empty_folder(bench: Path, tmp_path: Path) -> None:
     assert passed(call(bench, "--version", cwd=tmp_path)).strip() == f"realtime-voice-bench {__version__}"
     assert "quickstart" in passed(call(bench, "scenarios", cwd=tmp_path))

@@ -27,6 +27,7 @@ def check_nods(seen: Seen, calls: int) -> pd.DataFrame:
     return checked
 
 
+@pytest.mark.slow
 def test_replies_that_go_on_beneath_a_sound(tmp_path: Path) -> None:
     profile = TALKER | {"barge_in": {"shortest": "800ms"}}
     seen = run_of(tmp_path, profile, *NODS, thresholds=["false_barge_in < 1%"])

@@ -62,6 +62,7 @@ def test_fifty_callers_at_once_are_measured_to_the_truth(tmp_path: Path, mode: s
     check_cut_ins(run_of(tmp_path, TALKER | REACTION, *CUT_IN, session=MODES[mode], calls=50), mode, 50)
 
 
+@pytest.mark.slow
 def test_a_reply_that_was_sent_before_it_was_heard_is_stopped_too(tmp_path: Path) -> None:
     seen = run_of(tmp_path, TALKER | {"delivery_speed": 20}, *CUT_IN)
     checked = check_cut_ins(seen, "server", CALLS)
@@ -101,6 +102,7 @@ def test_a_greeting_can_be_cut_into(tmp_path: Path) -> None:
         within(barge_ins(seen)[f"{name}_error"])
 
 
+@pytest.mark.slow
 def test_a_word_of_the_reply_may_be_the_moment(tmp_path: Path) -> None:
     words = {"say": "yes-rms"}, {"interrupt": {"words": 4, "say": "no-wrong-kal16"}}
     profile = TALKER | {"reply": "one two three four five six seven eight nine ten"}

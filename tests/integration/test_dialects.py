@@ -162,6 +162,7 @@ def test_faults_are_told_by_their_types(tmp_path: Path, dialect: str) -> None:
     assert "rate_limit" in set(seen.run.sessions["error_kind"].dropna())
 
 
+@pytest.mark.slow
 def test_faults_of_an_agent_that_tells_no_usage(tmp_path: Path) -> None:
     profile = {**PROFILE, "faults": FAULTS}
     seen = run_of(tmp_path, profile, {"say": "yes-rms"}, calls=7, dialect="elevenlabs-agents", **SHORT)

@@ -24,6 +24,7 @@ def test_a_greeting_is_measured_to_the_truth(tmp_path: Path) -> None:
     assert (seen.run.sessions["other_out_audio"] > 0).all()
 
 
+@pytest.mark.slow
 def test_callers_whom_nobody_greets_are_counted_and_fail_a_threshold(tmp_path: Path) -> None:
     bounds = ["no_greeting_rate <= 10%", "greeting_ms: p50 < 3s"]
     profile = {"greeting": {"share": 0.4, "length": "400ms"}}

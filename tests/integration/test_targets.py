@@ -140,6 +140,7 @@ def test_two_targets_that_differ_by_40_ms_are_ranked_right(
         assert [each["judged"] for each in after["differences"]] == [each["judged"] for each in before["differences"]]
 
 
+@pytest.mark.slow
 def test_of_two_equal_targets_it_cannot_tell_and_says_what_it_would_have_seen(
     folder: Path, urls: dict[str, str], tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_of_two_equal_targets_it_cannot_tell_and_says_what_it_would_have_seen(
     assert "ms would have been seen" in text
 
 
+@pytest.mark.slow
 def test_a_target_that_hangs_does_not_take_the_places_of_the_other(
     folder: Path, urls: dict[str, str], tmp_path: Path
 ) -> None:

@@ -98,6 +98,7 @@ def test_each_mistake_is_an_outcome_of_its_own(tmp_path: Path) -> None:
     assert "no_such_tool" in str(wrong["error_message"].to_list())
 
 
+@pytest.mark.slow
 def test_a_tool_that_hangs_fails_or_never_ends_holds_nobody_up(tmp_path: Path) -> None:
     (tmp_path / "my_own_tools.py").write_text(HANGING)
     answer = {"call": "my_own_tools:lookup", "timeout": "700ms"}

@@ -81,6 +81,7 @@ def test_a_server_that_does_not_answer_by_itself_is_asked(tmp_path: Path) -> Non
     assert wire_events(seen, "error") == 0
 
 
+@pytest.mark.slow
 def test_speech_of_the_servers_own_after_silence_is_billed_to_the_call(tmp_path: Path) -> None:
     detection = {"type": "server_vad", "idle_timeout_ms": 5000}
     steps = {"say": "yes-rms"}, {"listen": "8s"}, {"say": "yes-slt"}
@@ -98,6 +99,7 @@ def test_speech_of_the_servers_own_after_silence_is_billed_to_the_call(tmp_path:
         within(checked[f"{name}_error"])
 
 
+@pytest.mark.slow
 def test_a_server_that_keeps_silent_is_not_waited_for_longer(tmp_path: Path) -> None:
     steps = {"say": "yes-rms"}, {"listen": "700ms"}, {"say": "yes-slt"}
     seen = run_of(tmp_path, {"reply_length": "400ms"}, *steps, calls=2)

@@ -32,6 +32,7 @@ def test_two_workers_make_the_same_calls_as_one_and_lose_none(scenario: Path, tm
     assert set(manifest["health"]["workers"]) == {"w0", "w1"}
 
 
+@pytest.mark.slow
 def test_a_worker_of_another_machine_sends_rows_and_events(scenario: Path, tmp_path: Path) -> None:
     out, spool = tmp_path / "run", tmp_path / "elsewhere"
     port = free_port()

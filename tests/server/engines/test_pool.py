@@ -40,6 +40,7 @@ def begin(pool: WorkerPool, fixture: str, audio_format: AudioFormat = AudioForma
     return utterance
 
 
+@pytest.mark.slow
 def test_more_callers_than_decoders_are_all_understood_the_same_in_any_order() -> None:
     async def work(pool: WorkerPool) -> list[list[str]]:
         rounds = []
