@@ -30,6 +30,7 @@ from tests.support.processes import ROOT
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
 PAGE = ROOT / "docs" / "distributed.md"
+EXPORT_PAGE = ROOT / "docs" / "export.md"
 JOBS = ("bench-master", "bench-worker")
 TOKEN_VARIABLE = "BENCH_WORKER_TOKEN"
 
@@ -282,5 +283,5 @@ def test_the_page_agrees_with_the_code() -> None:
     for name in re.findall(r"`(deploy/[\w.-]+)`", page):
         assert (ROOT / name).is_file(), name
     assert {f"deploy/{path.name}" for path in FILES if not path.name.endswith("ignore")} <= set(
-        re.findall(r"deploy/[\w.-]+\w", page)
+        re.findall(r"deploy/[\w.-]+\w", page + EXPORT_PAGE.read_text())
     )

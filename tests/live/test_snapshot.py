@@ -10,6 +10,7 @@ from bench.live.snapshot import snapshot
 from bench.live.stored import run_of, verdict_of
 from bench.live.tail import SpoolTail
 from bench.report.summary import summarise
+from bench.store.finish import finish_run
 from bench.store.folder import RunFolder
 from bench.store.manifest import read_manifest
 from tests.report import build
@@ -88,7 +89,7 @@ def test_the_rows_are_there_although_the_spool_is_gone(tmp_path: Path) -> None:
     build.write_spool(folder, kept, turns, sessions)
     tail = SpoolTail(folder)
     tail.read_on()
-    run = build.finish_run(folder, kept)
+    run = finish_run(folder, kept)
     assert not folder.spool.exists()
     assert tail.read_on() == 0
     followed = snapshot(run_of(folder, read_manifest(folder), tail.tables(), last=True))
