@@ -57,6 +57,19 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyTerms:
+    """What a short-lived key is asked to be."""
+
+    lifetime_s: int
+    url: str | None = None
+    """Who gives it, elsewhere than usual; None: the usual path at the host of the calls."""
+    shared: bool = False
+    """Several calls are made with it."""
+    now_s: float | None = None
+    """The time (Unix seconds), for protocols in which the end of a key is an instant; None: the server chooses it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShortKey:
     """A short-lived key that a server gave for the long-lived one: never printed, logged or stored."""
 
@@ -117,20 +130,8 @@ class Dialect(ABC):
         return Endpoint(address.url, address.headers, address.subprotocols)
 
     @classmethod
-    def short_key_request(
-        cls,
-        address: Address,
-        *,
-        lifetime_s: int,
-        url: str | None = None,
-        shared: bool = False,
-        now_s: float | None = None,
-    ) -> HttpRequest:
-        """What asks for a short-lived key, with the long-lived one of `address`.
-
-        `url`: elsewhere than usual. `shared`: several calls are made with it. `now_s`: the time (Unix seconds), for
-        protocols in which the end of a key is an instant and not a duration; None: the server chooses its end.
-        """
+    def short_key_request(cls, address: Address, terms: KeyTerms) -> HttpRequest:
+        """What asks for a short-lived key, with the long-lived one of `address`."""
         raise NotImplementedError(f"dialect {cls.name} has no short-lived keys")
 
     @classmethod

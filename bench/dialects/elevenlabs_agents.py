@@ -17,12 +17,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
+from bench.dialects.dialect import Address, Dialect, Endpoint, KeyTerms, ShortKey
 from bench.dialects.lenient_json import loads
 from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import count, mapping, merged, name_of, text
 from bench.dialects.recognition import wrong_dialect
 from bench.dialects.session_config import SessionConfig, changed
+from bench.dialects.short_keys import answer_of, over_http
 from bench.facts.failure import ErrorKind
 from bench.facts.http import HttpRequest
 from bench.facts.signals import (
@@ -123,27 +124,15 @@ class ElevenLabsAgentsDialect(Dialect):
         )
 
     @classmethod
-    def short_key_request(
-        cls,
-        address: Address,
-        *,
-        lifetime_s: int,
-        url: str | None = None,
-        shared: bool = False,
-        now_s: float | None = None,
-    ) -> HttpRequest:
+    def short_key_request(cls, address: Address, terms: KeyTerms) -> HttpRequest:
         """What asks for a signed URL; its lifetime is the vendor's, 15 minutes."""
         parts = urlsplit(cls.endpoint(address).url)
-        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-        path = f"{parts.path.rstrip('/')}/get-signed-url"
-        return HttpRequest("GET", url or urlunsplit((scheme, parts.netloc, path, parts.query, "")), address.headers)
+        usual = over_http(parts.geturl(), f"{parts.path.rstrip('/')}/get-signed-url", parts.query)
+        return HttpRequest("GET", terms.url or usual, address.headers)
 
     @classmethod
     def short_key(cls, body: bytes) -> ShortKey:
-        try:
-            found = mapping(loads(body)).get("signed_url")
-        except ValueError:
-            raise ValueError("the answer is not JSON") from None
+        found = answer_of(body).get("signed_url")
         if not isinstance(found, str) or urlsplit(found).scheme not in {"ws", "wss"} or not urlsplit(found).hostname:
             raise ValueError("the answer holds no `signed_url` that is the URL of a WebSocket")
         return ShortKey(found)

@@ -9,49 +9,41 @@ off. Both are instants, by the server's clock, and neither is told in the answer
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 
-from bench.dialects.dialect import Address, Endpoint, ShortKey
+from bench.dialects.dialect import Address, Endpoint, KeyTerms, ShortKey
+from bench.dialects.short_keys import answer_of, is_token, over_http
 from bench.facts.http import HttpRequest
 
 TOKEN_PATH = "/v1alpha/auth_tokens"
 OPEN_S = 1_800
 """How long after the last instant at which a session may begin it may go on: the vendor's own default."""
-_HTTP = {"ws": "http", "wss": "https"}
 _METHOD = re.compile(r"(/ws/google\.ai\.generativelanguage\.)v\w+(\.GenerativeService\.BidiGenerateContent)")
 
 
-def token_request(
-    address: Address, *, lifetime_s: int, url: str | None, shared: bool, now_s: float | None
-) -> HttpRequest:
-    """`POST /v1alpha/auth_tokens` at the host of the calls, or to `url`.
+def token_request(address: Address, terms: KeyTerms) -> HttpRequest:
+    """`POST /v1alpha/auth_tokens` at the host of the calls, or to the `url` of the terms.
 
-    A `shared` token may be used any number of times, any other once. Without `now_s` the server chooses how long it is
+    A shared token may be used any number of times, any other once. Without `now_s` the server chooses how long it is
     good for: one minute.
     """
-    parts = urlsplit(address.url)
-    usual = urlunsplit((_HTTP.get(parts.scheme, parts.scheme), parts.netloc, TOKEN_PATH, "", ""))
-    body: dict[str, Any] = {"uses": 0 if shared else 1}
-    if now_s is not None:
-        body["newSessionExpireTime"] = _written(now_s + lifetime_s)
-        body["expireTime"] = _written(now_s + lifetime_s + OPEN_S)
+    body: dict[str, Any] = {"uses": 0 if terms.shared else 1}
+    if terms.now_s is not None:
+        begun_by_s = terms.now_s + terms.lifetime_s
+        body["newSessionExpireTime"] = _written(begun_by_s)
+        body["expireTime"] = _written(begun_by_s + OPEN_S)
     headers = {**address.headers, "Content-Type": "application/json"}
-    return HttpRequest("POST", url or usual, headers, orjson.dumps(body))
+    return HttpRequest("POST", terms.url or over_http(address.url, TOKEN_PATH), headers, orjson.dumps(body))
 
 
 def token_in(body: bytes) -> ShortKey:
     """The token of an answer, which is its `name`; raises `ValueError` when there is none."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ValueError("the answer is not JSON") from None
-    name = answer.get("name") if isinstance(answer, Mapping) else None
-    if not isinstance(name, str) or not name or not name.isprintable() or not name.isascii():
+    name = answer_of(body).get("name")
+    if not is_token(name):
         raise ValueError("the answer holds no `name` that is a token")
     return ShortKey(name)
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
+from bench.dialects.dialect import Address, Dialect, Endpoint, KeyTerms, ShortKey
 from bench.dialects.gemini_keys import endpoint_of, token_in, token_request
 from bench.dialects.lenient_json import loads
 from bench.dialects.messages import read_object, read_sound
@@ -108,16 +108,8 @@ class GeminiLiveDialect(Dialect):
         return Endpoint(url, dict(address.headers), address.subprotocols)
 
     @classmethod
-    def short_key_request(
-        cls,
-        address: Address,
-        *,
-        lifetime_s: int,
-        url: str | None = None,
-        shared: bool = False,
-        now_s: float | None = None,
-    ) -> HttpRequest:
-        return token_request(address, lifetime_s=lifetime_s, url=url, shared=shared, now_s=now_s)
+    def short_key_request(cls, address: Address, terms: KeyTerms) -> HttpRequest:
+        return token_request(address, terms)
 
     @classmethod
     def short_key(cls, body: bytes) -> ShortKey:

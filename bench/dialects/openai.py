@@ -20,7 +20,7 @@ import pybase64
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from bench.dialects.dialect import Address, Dialect, Endpoint, ShortKey
+from bench.dialects.dialect import Address, Dialect, Endpoint, KeyTerms, ShortKey
 from bench.dialects.messages import handle, read_object, read_sound
 from bench.dialects.openai_fields import (
     mapping,
@@ -181,16 +181,8 @@ class OpenAIDialect(Dialect):
         )
 
     @classmethod
-    def short_key_request(
-        cls,
-        address: Address,
-        *,
-        lifetime_s: int,
-        url: str | None = None,
-        shared: bool = False,
-        now_s: float | None = None,
-    ) -> HttpRequest:
-        return secret_request(address, lifetime_s=lifetime_s, url=url)
+    def short_key_request(cls, address: Address, terms: KeyTerms) -> HttpRequest:
+        return secret_request(address, terms)
 
     @classmethod
     def short_key(cls, body: bytes) -> ShortKey:

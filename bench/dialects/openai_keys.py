@@ -10,42 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from bench.dialects.dialect import Address, ShortKey
+from bench.dialects.dialect import Address, KeyTerms, ShortKey
+from bench.dialects.short_keys import answer_of, is_token, over_http
 from bench.facts.http import HttpRequest
 
-_HTTP = {"ws": "http", "wss": "https"}
 _PATH = "/v1/realtime"
 
 
-def secret_request(address: Address, *, lifetime_s: int, url: str | None) -> HttpRequest:
-    """`POST {path of the calls}/client_secrets`, or to `url`; it names the model that calls name."""
+def secret_request(address: Address, terms: KeyTerms) -> HttpRequest:
+    """`POST {path of the calls}/client_secrets`, or to the `url` of the terms; it names the model that calls name."""
     parts = urlsplit(address.url)
     path = f"{parts.path.rstrip('/') or _PATH}/client_secrets"
-    usual = urlunsplit((_HTTP.get(parts.scheme, parts.scheme), parts.netloc, path, "", ""))
     session: dict[str, Any] = {"type": "transcription" if address.transcribes else "realtime"}
     query = {name: values[0] for name, values in parse_qs(parts.query).items()} | dict(address.query)
     if not address.transcribes and (model := address.model or query.get("model")):
         session["model"] = model
-    body = {"expires_after": {"anchor": "created_at", "seconds": lifetime_s}, "session": session}
+    body = {"expires_after": {"anchor": "created_at", "seconds": terms.lifetime_s}, "session": session}
     headers = {**address.headers, "Content-Type": "application/json"}
-    return HttpRequest("POST", url or usual, headers, orjson.dumps(body))
+    return HttpRequest("POST", terms.url or over_http(address.url, path), headers, orjson.dumps(body))
 
 
 def secret_in(body: bytes) -> ShortKey:
     """The secret of an answer in either shape; raises `ValueError` when there is none."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ValueError("the answer is not JSON") from None
-    answer = answer if isinstance(answer, Mapping) else {}
+    answer = answer_of(body)
     nested = answer.get("client_secret")
     found = nested if isinstance(nested, Mapping) else answer
     value, expires_at = found.get("value"), found.get("expires_at")
-    if not isinstance(value, str) or not value or not value.isprintable() or not value.isascii():
+    if not is_token(value):
         raise ValueError("the answer holds no `value` that is a client secret")
     if isinstance(expires_at, int | float) and not isinstance(expires_at, bool) and expires_at > 0:
         return ShortKey(value, float(expires_at))

@@ -18,6 +18,7 @@ from bench.dialects.lenient_json import loads
 from bench.dialects.messages import read_object
 from bench.dialects.openai_fields import mapping, name_of, parse_transcription_usage, text
 from bench.dialects.recognition import when_no_transcriptions
+from bench.dialects.short_keys import HTTP
 from bench.facts.failure import ErrorKind
 from bench.facts.signals import (
     ErrorInfo,
@@ -30,7 +31,6 @@ from bench.facts.signals import (
 )
 
 PATH = "/audio/transcriptions"
-_HTTP = {"ws": "http", "wss": "https"}
 
 
 class OpenAITranscriptionsDialect(Dialect):
@@ -49,7 +49,7 @@ class OpenAITranscriptionsDialect(Dialect):
         path = path.rstrip("/") or "/v1"
         path = path if path.endswith(PATH) else f"{path}{PATH}"
         query = "&".join(part for part in (written, urlencode(address.query)) if part)
-        return Endpoint(urlunsplit((_HTTP.get(scheme, scheme), netloc, path, query, "")), dict(address.headers))
+        return Endpoint(urlunsplit((HTTP.get(scheme, scheme), netloc, path, query, "")), dict(address.headers))
 
     def opening(self) -> Sequence[str]:
         return ('{"open":true}',)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from gevent.lock import RLock
 
 from bench.config.redactor import Redactor
-from bench.dialects.dialect import Address, Dialect, ShortKey
+from bench.dialects.dialect import Address, Dialect, KeyTerms, ShortKey
 from bench.facts.connection import Connection
 from bench.facts.failure import Failure
 from bench.facts.http import HttpRequest
@@ -115,9 +115,8 @@ class Tokens:
 
     def _request(self) -> HttpRequest:
         policy = self._policy
-        return self._speaks.short_key_request(
-            self._address, lifetime_s=policy.lifetime_s, url=policy.url, shared=policy.reuse, now_s=time.time()
-        )
+        terms = KeyTerms(policy.lifetime_s, policy.url, shared=policy.reuse, now_s=time.time())
+        return self._speaks.short_key_request(self._address, terms)
 
     def _lifetime_ns(self, key: ShortKey) -> int:
         """How long a key that was just given is good for: as asked, or less where the server says so."""

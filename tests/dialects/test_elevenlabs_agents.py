@@ -10,7 +10,7 @@ import pytest
 
 from bench.audio.formats import AudioFormat
 from bench.dialects import dialect_of
-from bench.dialects.dialect import Address
+from bench.dialects.dialect import Address, KeyTerms
 from bench.dialects.elevenlabs_agents import LONGEST_QUIET_NS, PATH, QUIET_NS, ElevenLabsAgentsDialect
 from bench.facts.signals import (
     AudioDelta,
@@ -82,7 +82,7 @@ def test_the_agent_is_named_in_the_address() -> None:
 
 def test_a_signed_url_is_asked_for_with_the_key_and_called_without_it() -> None:
     address = Address("wss://e.example", "a1", {"xi-api-key": "secret", "X": "1"}, key_header="xi-api-key")
-    asked = ElevenLabsAgentsDialect.short_key_request(address, lifetime_s=600)
+    asked = ElevenLabsAgentsDialect.short_key_request(address, KeyTerms(600))
     assert (asked.method, asked.url) == ("GET", f"https://e.example{PATH}/get-signed-url?agent_id=a1")
     assert asked.headers["xi-api-key"] == "secret"
     key = ElevenLabsAgentsDialect.short_key(b'{"signed_url": "wss://e.example/x?conversation_signature=s"}')

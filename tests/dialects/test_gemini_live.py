@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.dialects.dialect import Address
+from bench.dialects.dialect import Address, KeyTerms
 from bench.dialects.gemini_live import PATH, GeminiLiveDialect
 from bench.facts.signals import (
     AudioDelta,
@@ -89,7 +89,7 @@ def test_the_caller_is_sent_at_16_khz_and_the_model_is_not_in_the_url() -> None:
 
 def test_a_token_is_asked_for_with_the_key_and_called_without_it() -> None:
     address = Address("wss://g.example", "m", {"x-goog-api-key": "secret", "X": "1"}, key_header="x-goog-api-key")
-    asked = GeminiLiveDialect.short_key_request(address, lifetime_s=600, now_s=1_800_000_000)
+    asked = GeminiLiveDialect.short_key_request(address, KeyTerms(600, now_s=1_800_000_000))
     assert (asked.method, asked.url) == ("POST", "https://g.example/v1alpha/auth_tokens")
     assert asked.headers["x-goog-api-key"] == "secret"
     assert json.loads(asked.body) == {
@@ -97,7 +97,7 @@ def test_a_token_is_asked_for_with_the_key_and_called_without_it() -> None:
         "newSessionExpireTime": "2027-01-15T08:10:00Z",
         "expireTime": "2027-01-15T08:40:00Z",
     }
-    shared = GeminiLiveDialect.short_key_request(address, lifetime_s=600, url="https://b.example/t", shared=True)
+    shared = GeminiLiveDialect.short_key_request(address, KeyTerms(600, "https://b.example/t", shared=True))
     assert (shared.url, json.loads(shared.body)) == ("https://b.example/t", {"uses": 0})
     key = GeminiLiveDialect.short_key(b'{"name": "auth_tokens/t1"}')
     place = GeminiLiveDialect.endpoint_with(address, key)

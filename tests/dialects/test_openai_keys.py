@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.dialects import dialect_names, dialect_of
-from bench.dialects.dialect import Address, ShortKey
+from bench.dialects.dialect import Address, KeyTerms, ShortKey
 from bench.dialects.openai import OpenAIDialect
 from bench.dialects.openai_keys import secret_in, secret_request
 
@@ -27,7 +27,7 @@ KEYED = {"Authorization": "Bearer sk-1", "OpenAI-Project": "p"}
     ],
 )
 def test_it_is_asked_for_beside_the_calls(url: str, expected: str) -> None:
-    request = secret_request(Address(url, "m", KEYED), lifetime_s=60, url=None)
+    request = secret_request(Address(url, "m", KEYED), KeyTerms(60))
     assert (request.method, request.url) == ("POST", expected)
     assert request.headers == {**KEYED, "Content-Type": "application/json"}
     assert orjson.loads(request.body) == {
@@ -37,11 +37,11 @@ def test_it_is_asked_for_beside_the_calls(url: str, expected: str) -> None:
 
 
 def test_a_backend_of_ones_own_is_asked_instead() -> None:
-    assert secret_request(Address("wss://h/v1/realtime"), lifetime_s=60, url="https://b/x").url == "https://b/x"
+    assert secret_request(Address("wss://h/v1/realtime"), KeyTerms(60, "https://b/x")).url == "https://b/x"
 
 
 def test_the_model_of_the_address_is_the_secrets() -> None:
-    found = secret_request(Address("wss://h/v1/realtime?model=named"), lifetime_s=60, url=None)
+    found = secret_request(Address("wss://h/v1/realtime?model=named"), KeyTerms(60))
     assert orjson.loads(found.body)["session"]["model"] == "named"
 
 
