@@ -44,8 +44,8 @@ def compare(
 ) -> Comparison:
     """`runs` against the first. `named`: the measures were asked for one by one, and one that has no value is shown.
 
-    Raises `BenchError` when an allowed condition is not one, when a run stands there twice, or when nothing is left that
-    may be compared.
+    Raises `BenchError` when an allowed condition is not one, when a run stands there twice, or when nothing is left
+    that may be compared.
     """
     check_allowed(allow)
     _refuse_twice(runs)
