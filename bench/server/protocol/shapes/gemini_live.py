@@ -253,7 +253,7 @@ def _session(setup: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _function(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """A function as the session inside has it: its parameters may be a schema of this vendor's own or of JSON Schema."""
+    """A function as the session inside has it: its parameters in this vendor's schema or in JSON Schema."""
     kept = {key: declared[key] for key in ("name", "description") if key in declared}
     parameters = declared.get("parametersJsonSchema", declared.get("parameters"))
     return {"type": "function", **kept, **({} if parameters is None else {"parameters": parameters})}
