@@ -1,4 +1,4 @@
-"""The official SDK's old client, `beta.realtime`, against the server's beta shape: turns, a tool, a cut, a short key."""
+"""The official SDK's old client, `beta.realtime`, against the server's beta shape: turns, a tool, a cut, a key."""
 
 from __future__ import annotations
 
