@@ -102,7 +102,7 @@ def judged(run: RunDigest, target: TargetDigest, earlier: Sequence[Night]) -> Ni
     night = Night(run, target)
     if run.verdict in {"invalid", "incomplete", "not finished", "interrupted"} or not target.calls:
         night.state = "not usable"
-        night.not_judged = f"the run is {run.verdict}" if run.verdict not in {"pass", "failed"} else "it made no call"
+        night.not_judged = f"the run is {run.verdict}" if run.verdict not in {"pass", "failed"} else "no call of it is stored"
         return night
     share = target.good_calls / target.calls
     window, night.skipped, night.gaps = _window(run, earlier)
