@@ -102,7 +102,9 @@ def judged(run: RunDigest, target: TargetDigest, earlier: Sequence[Night]) -> Ni
     night = Night(run, target)
     if run.verdict in {"invalid", "incomplete", "not finished", "interrupted"} or not target.calls:
         night.state = "not usable"
-        night.not_judged = f"the run is {run.verdict}" if run.verdict not in {"pass", "failed"} else "no call of it is stored"
+        night.not_judged = (
+            "no call of it is stored" if run.verdict in {"pass", "failed"} else f"the run is {run.verdict}"
+        )
         return night
     share = target.good_calls / target.calls
     window, night.skipped, night.gaps = _window(run, earlier)
