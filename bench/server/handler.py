@@ -112,7 +112,7 @@ class SessionHandler:
         if self._shape.leaving:
             for farewell in self._shape.farewell(self._elapsed_s):
                 self.send_raw(orjson.dumps(farewell), "farewell")
-            self.close(1000, "")
+            self.close(*self._shape.closing)
 
     def ended(self, how: str, code: int | None) -> None:
         """The connection is gone: nothing more happens."""
