@@ -186,5 +186,5 @@ def _accent(night: Night, name: str) -> Seen | None:
     rows = found.words * min(1.0, whole.rows / words) if whole is not None and whole.rows else float(found.words)
     return Seen(
         metric="wer", title="WER", unit="share", decimals=4, value=found.wer, low=found.low, high=found.high,
-        n=found.words, rows=rows,
+        n=found.words, rows=rows, whole=float(found.words),
     )  # fmt: skip

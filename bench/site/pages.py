@@ -34,8 +34,8 @@ from bench.site.speed import SpeedTable, speed, title_of
 from bench.site.strengths import limits_of, value_of
 from bench.site.windows import Key, Night, Series, series_of
 
-TONES = {"as usual": "good", "better": "good", "regression": "bad", "outage": "bad"}
-SYMBOLS = {"as usual": "✓", "better": "▲", "regression": "▼", "outage": "✗"}
+TONES = {"as usual": "good", "better": "good", "regression": "bad", "not recovered": "bad", "outage": "bad"}
+SYMBOLS = {"as usual": "✓", "better": "▲", "regression": "▼", "not recovered": "▽", "outage": "✗"}
 NEWEST = 12
 """Verdicts on the first page."""
 

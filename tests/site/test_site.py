@@ -8,13 +8,18 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from bench.errors import BenchError
 from bench.site.build import build
+from bench.site.collect import collect
 from bench.site.config import ConversationConfig, SiteConfig, load_config
 from bench.site.history import History, read_history
+from bench.site.recent import last_nights, recent
+from bench.site.windows import series_of
 from bench.store.parquet import parquet_writer, read_table
 from tests.site.nights import night_run
 from tests.support.processes import ROOT
@@ -172,3 +177,24 @@ def test_a_run_of_an_older_version_with_fewer_columns_is_read(tmp_path: Path) ->
         writer.write_table(old)
     built = build(tmp_path, read_history(tmp_path), tmp_path / "site", SiteConfig())
     assert (built.runs, built.unread) == (1, {})
+
+
+def test_word_error_rates_over_nights_are_those_of_all_their_rows_together(nights: Path) -> None:
+    every = series_of(collect(read_history(nights)).runs)
+    for series in every:
+        last = last_nights(series)
+        tables = [pq.read_table(nights / night.run.folder / "turns.parquet").to_pandas() for night in last]
+        rows = pd.concat([table[(table.target == series.key[0]) & ~table.warmup] for table in tables])
+        rows = rows[rows.hits.notna() & ~rows.client_late]
+        errors = rows[["substitutions", "deletions", "insertions"]].to_numpy().sum()
+        words = rows[["hits", "substitutions", "deletions"]].to_numpy().sum()
+        assert recent(series, "wer").value == pytest.approx(errors / words)
+
+
+def test_an_accent_has_one_word_error_rate_on_its_card(site: Path) -> None:
+    said = text_of(site / "targets" / "aria.html")
+    remark = re.search(r"Understands scottish callers worse: WER ([\d.]+ %)", said)
+    table = re.search(r"newest run words (?:\w+ [\d.]+ % .*?)?scottish ([\d.]+ %)", said)
+    assert remark
+    assert table
+    assert remark[1] == table[1]

@@ -92,6 +92,14 @@ def regression_sentence(row: GateRow) -> str:
     )
 
 
+def not_back_sentence(row: GateRow) -> str:
+    """Of a measure that was a regression in an earlier run."""
+    return (
+        f"{named(row)} was a regression and is not back: {with_unit(row, row.value)}, worse than each of the runs to "
+        f"judge by (usual: {with_unit(row, row.baseline)}); later runs are not judged by this one"
+    )
+
+
 def row_why(row: GateRow) -> str:
     return f"{named(row)}: {row.why or row.verdict}"
 
