@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "bench"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "timerfd", "shipped", "terminal"),
+    ("errors", "priority", "timerfd", "shipped", "terminal"),
     ("facts",),
     ("config",),
     ("audio",),

@@ -222,7 +222,16 @@ class Listing(Block):
 def load_catalogue(path: Path) -> Catalogue:
     """Read and check a catalogue; ConfigError lists every fault with file, line and what is allowed."""
     path = Path(path).resolve()
-    return parse_catalogue(read_text(path, hint="check the path and its spelling"), path)
+    text = read_text(path, hint="check the path and its spelling")
+    known = _READ.get(path)
+    if known is None or known[0] != text or not all(each.file.is_file() for each in known[1].values()):
+        return parse_catalogue(text, path)
+    return Catalogue(path, dict(known[1]))
+
+
+_READ: dict[Path, tuple[str, Mapping[str, Fixture]]] = {}
+"""Catalogues that were read in this process, with their text: a run and its report read the same one several times.
+Only those that say all of every recording, so that nothing of them was measured from files that may have changed."""
 
 
 def parse_catalogue(text: str, path: Path) -> Catalogue:
@@ -238,13 +247,20 @@ def parse_catalogue(text: str, path: Path) -> Catalogue:
             document.problems.append(Problem(mark, ("fixtures", index), f"{error.message}; {error.hint}"))
     if document.problems:
         raise ConfigError(document.problems, name=str(path), hint=_HINT)
+    if listing is not None and all(_is_whole(entry) for entry in listing.fixtures or ()):
+        _READ[path] = (text, dict(fixtures))
     return Catalogue(path, fixtures)
+
+
+def _is_whole(entry: CatalogueEntry) -> bool:
+    """Whether nothing of it is measured."""
+    return entry.sha256 is not None and all(getattr(entry, key) is not None for key in MEASURED_MS)
 
 
 def _fixture(entry: CatalogueEntry, where: str) -> Fixture:
     """The fixture of an entry: the hash measured from the bytes and the times from the samples, where left out."""
     known = {key: getattr(entry, key) for key in KEYS}
-    if entry.sha256 is None or any(known[key] is None for key in MEASURED_MS):
+    if not _is_whole(entry):
         known |= _measured(entry)
     return Fixture(**known, where=where)
 

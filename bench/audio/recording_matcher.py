@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +164,9 @@ def _peak_offset(row: Floats, lag: int) -> float:
     return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
+@lru_cache(maxsize=512)
 def _known(fixture: Fixture) -> _Known:
+    """A fixture, made ready once per process: its hash is part of it, so a file that changed is another fixture."""
     step = SOURCE_HZ // RATE_HZ
     pcm = fixture.load_pcm(SOURCE_HZ)
     pcm = np.pad(pcm, (0, -len(pcm) % step))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ MOST_BYTES = 1 << 30
 RATES_HZ = (4_000, 768_000)
 BLOCK_FRAMES = 1 << 16
 UNKNOWN_FORMAT = 1  # libsndfile's code
+_UNKNOWN_SIZE = 0xFFFFFFFF
 _CONVERT = "convert it to WAV, for example with `ffmpeg -i FILE out.wav` or `sox FILE out.wav`"
 
 
@@ -146,6 +148,12 @@ def wav_bytes(pcm: NDArray[np.int16], rate_hz: int) -> bytes:
     """The bytes of a mono PCM16 WAV file: the plain 44-byte header, so equal samples give equal files."""
     if pcm.dtype != np.int16 or pcm.ndim != 1:
         raise ValueError("a WAV here is one channel of int16 samples")
-    buffer = io.BytesIO()
-    soundfile.write(buffer, pcm, rate_hz, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
+    data = pcm.astype("<i2", copy=False).tobytes()
+    return wav_head(len(data), rate_hz) + data
+
+
+def wav_head(data_bytes: int | None, rate_hz: int) -> bytes:
+    """The header of a mono PCM16 WAV file; None: of one that is streamed, whose length is not known yet."""
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16)
+    whole, data = (_UNKNOWN_SIZE, _UNKNOWN_SIZE) if data_bytes is None else (data_bytes + 36, data_bytes)
+    return struct.pack("<4sI4s", b"RIFF", whole, b"WAVE") + fmt + struct.pack("<4sI", b"data", data)

@@ -7,7 +7,6 @@ the last count took. It ends when the run closes the feed, whatever became of it
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import threading
@@ -25,6 +24,7 @@ from bench.export.sink import Sink
 from bench.export.sinks import open_sinks
 from bench.export.stored import in_order, stored_series
 from bench.export.totals import Totals, totals_of
+from bench.priority import go_last
 from bench.report.summary import summarise
 from bench.report.thresholds import objectives_of
 from bench.report.view import view_of
@@ -32,7 +32,6 @@ from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
 from bench.store.reader import Run, read_run
 
-NICE = 10
 LEAST_PAUSE_S = 1.0
 PAUSE_PER_WORK = 20
 
@@ -129,7 +128,7 @@ class Exporter:
 
 def main() -> None:
     """Export with the sockets whose numbers are the arguments."""
-    os.nice(NICE)
+    go_last()
     sockets = [socket.socket(fileno=int(number)) for number in sys.argv[1:3]]
     for each in sockets:
         # As gevent made them, they do not wait.

@@ -1,13 +1,12 @@
 """The process that serves the live page of a run: `python -m bench.live.viewer FEED LISTENER`, two open sockets.
 
 In: lines of JSON about the run, and its rows from the spool. Out: the page over HTTP, and one line to the run for each
-stop that a reader confirmed. Trap: the run must not feel it, so it runs at low priority, and it counts rows anew only
+stop that a reader confirmed. Trap: the run must not feel it, so it runs after all others, and it counts rows anew only
 after forty times the time that the last count took. It ends when the run closes the feed, whatever became of it.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import time
@@ -27,13 +26,13 @@ from bench.live.snapshot import snapshot
 from bench.live.stored import run_of, verdict_of
 from bench.live.tail import SpoolTail
 from bench.live.web import LiveServer
+from bench.priority import go_as_others, go_last
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
     from bench.live.talk import Talk
 
-NICE = 19
 LEAST_PAUSE_S = 2.0
 PAUSE_PER_WORK = 40
 MOST_POINTS = 20_000
@@ -145,7 +144,10 @@ class Viewer:
         return 202, "The run is told."
 
     def _open_talk(self, _environ: dict[str, Any]) -> tuple[int, str]:
-        """Make ready to talk to the target: nothing of it is loaded before somebody wants to."""
+        """Make ready to talk to the target: nothing of it is loaded before somebody wants to.
+
+        A conversation is paced too, so this thread runs as others do from now on; rows are counted in another.
+        """
         if self._hello["talk"] is None:
             return 409, "This run has no target to talk to."
         if self._talk is None:
@@ -154,6 +156,7 @@ class Viewer:
 
             try:
                 scenario = TalkSource.from_json(self._hello["talk"]).load()
+                go_as_others()
                 self._talk = Talk(callee_of(scenario, self._hello["embedded_url"]), self._board)
             except BenchError as error:
                 return 409, f"{error.message}; {error.hint}"
@@ -163,7 +166,7 @@ class Viewer:
 
 def main() -> None:
     """Serve with the sockets whose numbers are the arguments."""
-    os.nice(NICE)
+    go_last()
     feed, listener = (gevent_socket(fileno=int(number)) for number in sys.argv[1:3])
     Viewer(feed, listener).serve()
 

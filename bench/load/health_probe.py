@@ -30,8 +30,6 @@ from bench.transport.witness import gaps_since
 
 _OPEN_FILES = Path("/proc/self/fd")
 PROBE_S = 0.05
-WANTED_NICENESS = -10
-_AUTOGROUP = Path("/proc/self/autogroup")
 MOST_GAPS = 10
 """Gaps that are kept one by one, the longest; all are counted."""
 FOLD_EVERY = 20
@@ -307,23 +305,6 @@ def certificate_of(workers: Mapping[str, ProbeReadings], arrivals: Iterable[Arri
         if known
         else None,
     )
-
-
-def raise_priority() -> int:
-    """Put this process before ordinary ones where the system allows it; the niceness now in force.
-
-    A microphone must run on time whatever else the machine does; without the right (usual for a plain user) nothing
-    changes, and lateness shows what that cost.
-    """
-    if os.getsid(0) == os.getpid():
-        # Linux shares the processor out among sessions first, and niceness only counts inside of one.
-        with suppress(OSError):
-            _AUTOGROUP.write_text(f"{WANTED_NICENESS}")
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, WANTED_NICENESS)
-    except (PermissionError, OSError):
-        return os.getpriority(os.PRIO_PROCESS, 0)
-    return WANTED_NICENESS
 
 
 def raise_file_limit() -> int:

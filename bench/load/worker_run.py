@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.load.back_off import backing_off
 from bench.load.factory import CallFactories, CallFactory, RunIdentity
-from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of, raise_priority
+from bench.load.health_probe import HealthProbe, ProbeReadings, certificate_of
 from bench.load.progress import LiveCalls, Progress, progress_of
 from bench.load.recorder import Recorder
 from bench.load.spec import RecordingCost, RunSpec, WorkersFacts
@@ -24,6 +24,7 @@ from bench.load.users import CallSchedule
 from bench.load.watchers import RowListener, Watcher
 from bench.measure import expectations, wer
 from bench.measure.records import WallAnchor
+from bench.priority import go_first
 from bench.scenario.load_shapes import shape_of
 from bench.store.certificate import Arrivals
 from bench.store.manifest import WorkerAnchor, WorkerCounts
@@ -112,7 +113,7 @@ class WorkerRun:
         # What exists now lives as long as the run; the collector need not walk it again and again.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        raise_priority()
+        go_first()
         self.health.start()
         self._schedule.begin()
 

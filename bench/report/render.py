@@ -30,12 +30,13 @@ from bench.store.reserve import release_reserve
 class UnwrittenReportError(BenchError):
     """The rows of a run are safe and its report could not be written, such as on a full disk."""
 
-    def __init__(self, folder: Path, summary: Summary, error: OSError) -> None:
+    def __init__(self, folder: Path, summary: Summary, error: OSError, out: Path | None = None) -> None:
+        """`out`: where it was asked to be written, if not into the run's own folder."""
         why = error.strerror or str(error)
         super().__init__(
             f"{error.filename or folder}: the report could not be written ({why}); the rows are in {folder}",
             hint=f"write it elsewhere with: bench report {folder} --out DIR; or free some space and leave out --out",
-            exit_code=ExitCode.INCOMPLETE,
+            exit_code=ExitCode.INCOMPLETE if out is None else ExitCode.USAGE,
         )
         self.folder = folder
         self.summary = summary
@@ -55,7 +56,7 @@ def write_reports(run: Run, *, out: Path | None = None, again: Repriced | None =
             _enter_verdict(run, summary)
         _write(run, summary, run.folder if out is None else RunFolder(out), priced_again=again is not None)
     except OSError as error:
-        raise UnwrittenReportError(run.folder.root, summary, error) from error
+        raise UnwrittenReportError(run.folder.root, summary, error, out) from error
     return summary
 
 

@@ -325,7 +325,7 @@ def _words(summary: Summary) -> Section:
             *([row("Transcriptions that failed", f"{words.failed:,}", "left out")] if words.failed else []),
             *([row("Turns without a transcription", f"{missing:,}", "left out")] if missing else []),
         ]
-    columns = (Column("value"), Column("", text=True))
+    columns = (Column("value"), Column("made of", text=True))
     table = Table("All turns", columns, tuple(rows), "What", "WORDS (what the server understood)", (RANGES,))
     cuts = (_word_cut(name, cut, words.not_shown.get(name)) for name, cut in words.cuts.items())
     tables = (table, *_confused(summary), *cuts)

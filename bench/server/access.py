@@ -149,7 +149,7 @@ def terms_of(request_body: bytes) -> SecretTerms:
     session = {"type": config.REALTIME} if session is None else session
     if not isinstance(session, dict):
         raise invalid_type("session", "an object", session)
-    return SecretTerms(session, _lifetime_s(body.get("expires_after")))
+    return SecretTerms(session, lifetime_s_of(body.get("expires_after")))
 
 
 def body_of(request_body: bytes) -> config.Json:
@@ -199,12 +199,13 @@ def unauthorized() -> dict[str, Any]:
     return error_body("Incorrect API key provided.", code="invalid_api_key")
 
 
-def _lifetime_s(value: Any) -> int:
+def lifetime_s_of(value: Any, param: str = "expires_after", default_s: int = DEFAULT_SECRET_S) -> int:
+    """How long sessions may be opened with a secret, by the block `param` of a request; raises `ProtocolError`."""
     if value is None:
-        return DEFAULT_SECRET_S
+        return default_s
     if not isinstance(value, dict):
-        raise invalid_type("expires_after", "an object", value)
+        raise invalid_type(param, "an object", value)
     if value.get("anchor", "created_at") != "created_at":
-        raise invalid_choice("expires_after.anchor", value["anchor"], ["created_at"])
+        raise invalid_choice(f"{param}.anchor", value["anchor"], ["created_at"])
     within_limits = checks.number(*SECRET_LIMITS_S, whole=True)
-    return int(within_limits(value.get("seconds", DEFAULT_SECRET_S), "expires_after.seconds"))
+    return int(within_limits(value.get("seconds", default_s), f"{param}.seconds"))

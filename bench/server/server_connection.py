@@ -265,8 +265,9 @@ class ServerConnection(asyncio.Protocol):
         routes: dict[str, tuple[tuple[str, ...], Callable[[HttpRequest], None]]] = {
             "/healthz": (("GET", "HEAD"), self._health),
             **dict.fromkeys(self.service.shape.paths, (("GET",), self._handshake)),
-            self.service.shape.secret_path: ((self.service.shape.secret_method,), self._client_secrets),
         }
+        if (path := self.service.shape.secret_path) is not None:
+            routes[path] = ((self.service.shape.secret_method,), self._client_secrets)
         methods, serve = routes.get(request.path, ((), None))
         if serve is None or request.method not in methods:
             status = HTTPStatus.NOT_FOUND if serve is None else HTTPStatus.METHOD_NOT_ALLOWED

@@ -157,6 +157,7 @@ def _target(run: StoredRun, target: CalledTarget, view: View, *, questions: bool
             n=found.calls,
             events=min(bad, found.good_calls),
             rows=found.calls,
+            whole=found.calls,
         )
     return found
 
@@ -208,7 +209,8 @@ def _seen(measure: Measure, found: Sample) -> Seen | None:
         estimate, _ = pooled_errors(found.values[:, 0], found.values[:, 1], calls)
     else:
         estimate, _ = pooled(found.values[:, 0], found.values[:, 1], calls)
-    return _of(measure, replace(estimate, value=night.value), found.n, night)
+    said_of = float(found.values[:, 1].sum()) if found.statistic.kind in {"share", "counts"} else 0.0
+    return _of(measure, replace(estimate, value=night.value), found.n, night).model_copy(update={"whole": said_of})
 
 
 def _of(measure: Measure, estimate: Estimate, n: int, night: Night) -> Seen:

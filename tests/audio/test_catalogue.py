@@ -164,3 +164,25 @@ def test_every_shipped_recording_says_who_speaks() -> None:
     by_caller = {each.caller: {one.id for one in shipped if one.caller == each.caller} for each in shipped}
     assert set(by_caller) == {"human", "synthetic"}
     assert all(name.startswith("human-") for name in by_caller["human"])
+
+
+def test_a_catalogue_that_is_read_again_is_the_one_on_disk(folder: Path) -> None:
+    times = "duration_ms: 1000, speech_start_ms: 200, speech_end_ms: 700"
+    body = f"fixtures:\n- {{id: a, file: a.wav, text: yes, sha256: {HASH}, {times}}}\n"
+    path = write(folder, body)
+    first = load_catalogue(path)
+    assert load_catalogue(path) == first
+    assert load_catalogue(write(folder, body.replace("yes", "yep"))).get("a").text == "yep"
+    assert load_catalogue(write(folder, body)) == first
+    (folder / "a.wav").unlink()
+    with pytest.raises(ConfigError, match=r"no such audio file 'a\.wav'"):
+        load_catalogue(path)
+
+
+def test_what_was_measured_is_measured_again(folder: Path) -> None:
+    path = write(folder, "fixtures:\n- {id: a, file: a.wav, text: yes}\n")
+    first = load_catalogue(path).get("a")
+    soundfile.write(folder / "a.wav", joined(silence(200), tone(400), silence(400)), 24_000)
+    again = load_catalogue(path).get("a")
+    assert again.sha256 != first.sha256
+    assert again.speech_end_ms == pytest.approx(600, abs=1)

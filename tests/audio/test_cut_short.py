@@ -62,7 +62,7 @@ def test_a_fall_to_a_telephones_own_noise_is_told(fixture_id: str) -> None:
     assert "within 1 ms" in doubts(made)
 
 
-@pytest.mark.parametrize("fixture_id", FIXTURES)
+@pytest.mark.parametrize("fixture_id", [FIXTURES[0], pytest.param(FIXTURES[1], marks=pytest.mark.slow)])
 @pytest.mark.parametrize("family", ["clean", "codec"])
 def test_what_dies_away_is_not_cut(family: str, fixture_id: str) -> None:
     for strength in ("as it is", "G.711 mu", "GSM 6.10", "Opus 16 kHz", "8 kHz"):

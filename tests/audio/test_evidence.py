@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
 
 from bench.audio.catalogue import BY_HAND, load_catalogue, shipped_catalogue
 from bench.audio.evidence import Judgement, judge
-from tests.support.recordings import KINDS, RATE_HZ, Take, beep, messy, take, voice
+from tests.support.recordings import KINDS, RATE_HZ, beep, messy, take, voice
 
 from .signals import joined, noise, silence, tone
 
+SLOW = pytest.mark.slow
 RIGHT_MS = 30.0
 FIXTURES = ("balance-rms", "appointment-kal16")
 # The end of what is heard is not that of what was said dry: a fade is told where it is long.
@@ -29,15 +31,18 @@ UNTOUCHED = (
 )
 
 
-def judged(made: Take) -> tuple[Judgement, float | None]:
+@cache
+def judged(kind: str, fixture_id: str) -> tuple[Judgement, float | None]:
+    """What is found in a recording, and how far its end of speech is from the true one."""
+    made = messy(kind, fixture_id)
     found = judge(made.pcm, RATE_HZ, made.text)
     return found, None if found.level is None else found.level.end_ms - made.end_ms
 
 
-@pytest.mark.parametrize("fixture_id", FIXTURES)
+@pytest.mark.parametrize("fixture_id", [FIXTURES[0], *(pytest.param(each, marks=SLOW) for each in FIXTURES[1:])])
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - UNTOLD))
 def test_no_end_is_wrong_in_silence(kind: str, fixture_id: str) -> None:
-    found, error_ms = judged(messy(kind, fixture_id))
+    found, error_ms = judged(kind, fixture_id)
     right = error_ms is not None and abs(error_ms) <= RIGHT_MS
     assert right or found.findings
     assert all(re.search(r"\d", finding.message) for finding in found.findings)
@@ -46,7 +51,7 @@ def test_no_end_is_wrong_in_silence(kind: str, fixture_id: str) -> None:
 @pytest.mark.parametrize("kind", UNTOUCHED)
 def test_what_is_no_sound_of_speech_moves_nothing_and_is_no_reason_to_doubt(kind: str) -> None:
     for fixture_id in FIXTURES:
-        found, error_ms = judged(messy(kind, fixture_id))
+        found, error_ms = judged(kind, fixture_id)
         assert error_ms == pytest.approx(0, abs=10)
         assert found.findings == ()
 
@@ -56,7 +61,7 @@ def test_what_is_no_sound_of_speech_moves_nothing_and_is_no_reason_to_doubt(kind
 )
 def test_a_moderately_degraded_recording_is_not_refused(kind: str) -> None:
     for fixture_id in FIXTURES:
-        found, error_ms = judged(messy(kind, fixture_id))
+        found, error_ms = judged(kind, fixture_id)
         assert found.refusals == ()
         assert error_ms == pytest.approx(0, abs=RIGHT_MS)
 
@@ -81,27 +86,29 @@ def test_a_moderately_degraded_recording_is_not_refused(kind: str) -> None:
     ],
 )
 def test_each_doubt_names_its_reason(kind: str, words: str) -> None:
-    found, _ = judged(messy(kind, "order-status-slt"))
+    found, _ = judged(kind, "order-status-slt")
     assert re.search(words, "; ".join(finding.message for finding in found.findings))
 
 
 def test_noise_that_ends_in_zeros_is_not_speech() -> None:
-    found, error_ms = judged(messy("soft noise, then zeros", "balance-rms"))
+    found, error_ms = judged("soft noise, then zeros", "balance-rms")
     assert found.duration_ms > 5_000
     assert error_ms == pytest.approx(0, abs=RIGHT_MS)
 
 
 def test_a_hiss_that_the_telephone_took_is_missed_in_words() -> None:
-    found, error_ms = judged(messy("G.711 mu", "yes-slt"))
+    found, error_ms = judged("G.711 mu", "yes-slt")
     assert error_ms is not None
     assert error_ms < -100
     assert "the text ends in 's'" in found.doubts[0]
 
 
-def test_the_shipped_recordings_are_beyond_doubt() -> None:
-    for fixture in [one for one in load_catalogue(shipped_catalogue()).fixtures.values() if one.annotated != BY_HAND][
-        ::3
-    ]:
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=SLOW)])
+def test_the_shipped_recordings_are_beyond_doubt(every: int) -> None:
+    by_the_detectors = [
+        one for one in load_catalogue(shipped_catalogue()).fixtures.values() if one.annotated != BY_HAND
+    ]
+    for fixture in by_the_detectors[::every]:
         found = judge(fixture.load_pcm(RATE_HZ), RATE_HZ, fixture.text, fixture.language)
         assert (fixture.id, found.findings) == (fixture.id, ())
         assert found.level is not None

@@ -64,8 +64,8 @@ def hear(stream: NDArray[np.int16], audio_format: AudioFormat, frame_ms: int) ->
     ("audio_format", "frame_ms", "noise_db", "constant"),
     [
         (AudioFormat.PCM16, 40, None, False),
-        (AudioFormat.PCMU, 20, None, False),
-        (AudioFormat.PCM16, 20, 10.0, False),
+        pytest.param(AudioFormat.PCMU, 20, None, False, marks=pytest.mark.slow),
+        pytest.param(AudioFormat.PCM16, 20, 10.0, False, marks=pytest.mark.slow),
         (AudioFormat.PCMA, 100, 10.0, True),
     ],
     ids=["pcm16", "pcmu", "noise", "pcma-constant-noise"],

@@ -21,7 +21,7 @@ def doubts(fixture_id: str, degrade: object) -> str:
     return "; ".join(judge(made.pcm, RATE_HZ, made.text).doubts)
 
 
-@pytest.mark.parametrize("fixture_id", ["balance-rms", "order-status-slt"])
+@pytest.mark.parametrize("fixture_id", ["balance-rms", pytest.param("order-status-slt", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("delay_ms", [60, 120, 200])
 def test_an_echo_of_a_line_is_told_with_its_delay(fixture_id: str, delay_ms: int) -> None:
     found = re.search(r"once more (\d+) ms later, about (\d+) dB softer", doubts(fixture_id, line_echo(delay_ms, 12)))

@@ -12,6 +12,8 @@ from tests.support.degraded_families import FAMILIES
 from tests.support.recordings import RATE_HZ, take
 
 NEAR_MS = 65.0
+SPEAKERS = ["balance-rms", "appointment-slt"]
+MORE_SPEAKERS = ["digits-card-kal16", "hours-friday-awb"]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,9 @@ def aligned_ms(
     return None if word is None or word.end_ms is None else word.end_ms - made.end_ms
 
 
-@pytest.mark.parametrize("fixture_id", ["balance-rms", "appointment-slt", "digits-card-kal16", "hours-friday-awb"])
+@pytest.mark.parametrize(
+    "fixture_id", [*SPEAKERS, *(pytest.param(each, marks=pytest.mark.slow) for each in MORE_SPEAKERS)]
+)
 @pytest.mark.parametrize(
     ("family", "strength"),
     [

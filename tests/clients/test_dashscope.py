@@ -6,21 +6,31 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 
 omni = pytest.importorskip("dashscope.audio.qwen_omni", reason="needs the extra 'clients'")
 
-from bench.audio.formats import AudioFormat  # noqa: E402
-from tests.server.support import server_process, silence, speech  # noqa: E402
+from tests.clients.support import (  # noqa: E402
+    ARGUMENTS,
+    CUT,
+    LONG,
+    LONG_S,
+    PARAMETERS,
+    RESULT,
+    SHORT,
+    SHORT_S,
+    TOOL,
+    encoded,
+    profile_in,
+)  # fmt: skip
+from tests.server.support import server_process  # noqa: E402
 
 TIMEOUT_S = 30.0
-AT_16_KHZ = AudioFormat("pcm16", 16_000)
 
 
 class Heard(omni.OmniRealtimeCallback):  # type: ignore[misc, name-defined]
@@ -28,56 +38,100 @@ class Heard(omni.OmniRealtimeCallback):  # type: ignore[misc, name-defined]
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
-        self.done = threading.Event()
+        self.came = threading.Condition()
 
     def on_event(self, response: Any) -> None:
         event = response if isinstance(response, dict) else json.loads(response)
-        self.events.append(event)
-        if event["type"] == "response.done":
-            self.done.set()
+        with self.came:
+            self.events.append(event)
+            self.came.notify_all()
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
+
+    def wait(self, kind: str, number: int = 1) -> dict[str, Any]:
+        """The event of this kind that is the `number`th, once it has come."""
+
+        def come() -> bool:
+            assert not self.of("error"), self.of("error")
+            return len(self.of(kind)) >= number
+
+        with self.came:
+            assert self.came.wait_for(come, TIMEOUT_S), self.events
+        return self.of(kind)[number - 1]
+
+    def sound_s(self, response_id: str) -> float:
+        deltas = (each["delta"] for each in self.of("response.audio.delta") if each["response_id"] == response_id)
+        return sum(len(base64.b64decode(delta)) for delta in deltas) / 48_000
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of Qwen-Omni, without the model that the client adds."""
-    profile: Path = tmp_path_factory.mktemp("qwen") / "profile.yaml"
-    profile.write_text("reply_length: 400ms\nendpointing: 300ms\n")
-    with server_process(engine="simulated", profile=profile, dialect="qwen-omni") as (_, address):
+    with server_process(engine="simulated", profile=profile_in(tmp_path_factory), dialect="qwen-omni") as (_, address):
         yield f"ws://{urlsplit(address).netloc}/api-ws/v1/realtime"
 
 
-def turn(place: str, *, manual: bool) -> Heard:
-    """One spoken turn."""
+@contextmanager
+def call(place: str, *, manual: bool = False, **session: Any) -> Iterator[tuple[Any, Heard]]:
+    """A call that is configured."""
     heard = Heard()
     client = omni.OmniRealtimeConversation(model="qwen-omni", callback=heard, url=place, api_key="any")
     client.connect()
-    client.update_session(
-        output_modalities=[omni.MultiModality.AUDIO, omni.MultiModality.TEXT],
-        voice="Chelsie",
-        input_audio_transcription_model="gummy-realtime-v1",
-        enable_turn_detection=not manual,
-    )
-    pcm = np.concatenate((silence(200, 16_000), speech("yes-rms", AT_16_KHZ), silence(900, 16_000)))
-    for start in range(0, len(pcm), 640):
-        client.append_audio(base64.b64encode(pcm[start : start + 640].tobytes()).decode())
-        time.sleep(0.01)
-    if manual:
-        client.commit()
-        client.create_response()
-    assert heard.done.wait(TIMEOUT_S), heard.events
-    client.close()
-    return heard
+    try:
+        client.update_session(
+            output_modalities=[omni.MultiModality.AUDIO, omni.MultiModality.TEXT],
+            voice="Chelsie",
+            input_audio_transcription_model="gummy-realtime-v1",
+            enable_turn_detection=not manual,
+            **session,
+        )
+        heard.wait("session.updated")
+        yield client, heard
+    finally:
+        client.close()
+
+
+def say(client: Any, fixture: str) -> None:
+    for audio in encoded(fixture, 16_000):
+        client.append_audio(audio)
 
 
 @pytest.mark.parametrize("manual", [False, True])
 def test_a_spoken_turn(place: str, manual: bool) -> None:
-    heard = turn(place, manual=manual)
-    assert not heard.of("error"), heard.of("error")
-    sound = sum(len(base64.b64decode(event["delta"])) for event in heard.of("response.audio.delta"))
-    assert sound / 48_000 == pytest.approx(0.4, abs=0.25)
+    with call(place, manual=manual) as (client, heard):
+        say(client, SHORT)
+        if manual:
+            client.commit()
+            client.create_response()
+        done = heard.wait("response.done")
+        heard.wait("conversation.item.input_audio_transcription.completed")
+    assert heard.sound_s(done["response"]["id"]) == pytest.approx(SHORT_S, abs=0.25)
     assert "".join(event["delta"] for event in heard.of("response.audio_transcript.delta"))
     assert heard.of("conversation.item.input_audio_transcription.completed")[0]["transcript"]
     assert bool(heard.of("input_audio_buffer.speech_stopped")) is not manual
+
+
+def test_a_tool_is_called_and_its_result_is_answered(place: str) -> None:
+    tool = {"type": "function", "name": TOOL, "description": "Looks an order up.", "parameters": PARAMETERS}
+    with call(place, tools=[tool]) as (client, heard):
+        say(client, SHORT)
+        called = heard.wait("response.function_call_arguments.done")
+        heard.wait("response.done")
+        client.create_item({"type": "function_call_output", "call_id": called["call_id"], "output": RESULT})
+        client.create_response()
+        done = heard.wait("response.done", 2)
+    assert (called["name"], json.loads(called["arguments"])) == (TOOL, ARGUMENTS)
+    assert heard.sound_s(done["response"]["id"]) > 0
+
+
+@pytest.mark.parametrize("cut_in", [say, lambda client, _: client.cancel_response()], ids=["speech", "a request"])
+def test_a_barge_in_ends_the_reply(place: str, cut_in: Callable[[Any, str], None]) -> None:
+    with call(place) as (client, heard):
+        say(client, LONG)
+        heard.wait("response.audio.delta")
+        time.sleep(0.3)
+        cut_in(client, CUT)
+        done = heard.wait("response.done")
+    assert done["response"]["status"] == "cancelled"
+    assert heard.sound_s(done["response"]["id"]) < LONG_S / 2

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.errors import ExitCode
 from bench.measure.metrics import METRICS, Metric, Milestone
 from bench.report import phrases
 from bench.report.findings import Summary
@@ -15,7 +16,7 @@ from bench.report.html import render_html
 from bench.report.latency import step_name
 from bench.report.markdown import render_markdown
 from bench.report.phrases import headline
-from bench.report.render import write_reports
+from bench.report.render import UnwrittenReportError, write_reports
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
 from bench.store.reader import Run, read_run
@@ -245,6 +246,18 @@ def test_killed_run_reports_what_it_saw_and_keeps_its_manifest(tmp_path: Path) -
     assert (tmp_path / "run.json").read_bytes() == before
     assert len((tmp_path / "turns.csv").read_text().splitlines()) == len(turns) - 3 + 1
     assert found.cost.total_usd == pytest.approx(run.turns["cost_usd"].sum()), "turns of calls that never ended count"
+
+
+def test_a_report_that_cannot_be_written_says_whose_folder_it_was(tmp_path: Path) -> None:
+    """A folder that was asked for is the caller's mistake; the run's own, which cannot take the report, is a loss."""
+    run = build.finished(tmp_path / "run", [], [])
+    (tmp_path / "file").touch()
+    with pytest.raises(UnwrittenReportError) as asked:
+        write_reports(run, out=tmp_path / "file" / "below")
+    (tmp_path / "run" / "summary.json").mkdir()
+    with pytest.raises(UnwrittenReportError) as own:
+        write_reports(run)
+    assert (asked.value.exit_code, own.value.exit_code) == (ExitCode.USAGE, ExitCode.INCOMPLETE)
 
 
 def test_no_rows_at_all(tmp_path: Path) -> None:

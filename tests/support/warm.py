@@ -135,7 +135,9 @@ def _import(kind: str) -> None:
     if kind == "serving":
         import bench.server.engines.simulated.engine
         import bench.server.run
+        from bench.server.engines.simulated.profile import Profile
 
+        bench.server.engines.simulated.engine.SimulatedEngine(Profile())  # reads the shipped recordings
         return
     import bench.cli
     import bench.cli_options
@@ -144,6 +146,8 @@ def _import(kind: str) -> None:
         bench.cli_options.patch_first()
         import bench.load.worker_run
         import bench.workers.master
+    import bench.audio.catalogue
+    import bench.measure.wer
     import bench.pricing.book
     import bench.report.html
     import bench.report.render
@@ -152,6 +156,9 @@ def _import(kind: str) -> None:
     import bench.run.recompute
     import bench.run.screen
 
+    bench.measure.wer.prepare()
+    bench.audio.catalogue.load_catalogue(bench.audio.catalogue.shipped_catalogue())
+    bench.audio.catalogue.load_catalogue(bench.audio.catalogue.shipped_sounds())
     inspect.stack()  # Locust asks for it in each run: the first time reads the names of all modules
     bench.pricing.book.default_books()
     templates = bench.report.html.environment()

@@ -13,7 +13,7 @@ from importlib import metadata
 
 from bench.audio.languages import Language, language_of
 from bench.audio.references import without_notes
-from bench.measure.words import english
+from bench.measure.words import english, number_words
 from bench.measure.words.steps import (
     Step,
     ascii_digits,
@@ -26,8 +26,9 @@ from bench.measure.words.steps import (
     substituted,
     without_reading_marks,
 )
+from bench.measure.words.times import times_of
 
-VERSION = 2
+VERSION = 3
 _COUNTED = frozenset({"es", "fr", "de", "it", "pt", "nl"})
 """Languages besides English whose number words become digits."""
 _UNITS = {
@@ -39,10 +40,12 @@ _UNITS = {
     "nl": ("procent", "dollar", "dollar", "euro", "euro"),
 }
 _SPOKEN_COMMA = {"es": "coma", "fr": "virgule", "de": "komma", "it": "virgola", "pt": "vírgula", "nl": "komma"}
-_ONE_LETTER = {"ru": ("ё", "е")}
+_ONE_LETTER = {"ru": ("ё", "е"), "hi": ("ँ", "ं"), "mr": ("ँ", "ं"), "ne": ("ँ", "ं")}
 """Letters that writers use for each other."""
 _SHORT_FORMS = {"es": {"veintiún": "2 1", "veintiuna": "2 1"}}
 """Numbers in forms that `text2num` does not know."""
+_CHARACTERS = frozenset({"zh", "yue", "wuu", "ja"})
+"""Languages that write numbers in Chinese characters."""
 _CJK_DIGITS = dict(zip("零一二三四五六七八九〇○两兩幺", "012345678900221", strict=True))
 _CJK_UNITS = {"十": 10, "百": 100, "千": 1000}
 _CJK_NUMBER = re.compile(r"[零〇○一二三四五六七八九两兩幺十百千万萬亿億0-9]+")
@@ -75,11 +78,16 @@ def steps_of(language: Language) -> Sequence[Step]:
         return [*first, *spoken, _no_apostrophe, *last, english.one_spelling, english.american_spelling, single_spaces]
     if code in _COUNTED:
         return [*first, _units(code), _numbers(code), _apostrophe(code), *last, _one_of(code)]
-    if code in {"zh", "yue", "wuu", "ja"}:
+    if code in _CHARACTERS:
         return [*first, _cjk_numbers, *last]
     if code in _ONE_LETTER:
         first.append(substituted(_ONE_LETTER[code]))
-    return [*first, without_reading_marks, _plain_numerals, _no_apostrophe, *last]
+    plain = [*first, without_reading_marks, _plain_numerals, _no_apostrophe]
+    if code == "ko":
+        return [*plain, _korean_numbers, *last]
+    if number_words.knows(code):
+        return [*plain, letters_marks_and_digits, _number_words(code), *last]
+    return [*plain, *last]
 
 
 _no_apostrophe = substituted((r"(?<=\w)'(?=\w)", ""))
@@ -94,6 +102,7 @@ def _apostrophe(code: str) -> Step:
 def _units(code: str) -> Step:
     percent, dollar, dollars, euro, euros = _UNITS[code]
     return substituted(
+        (r"r\$\s?(\d[\d.,]*)", r"\1 reais"),
         (r"([$€])\s?(\d[\d.,]*)", r"\2 \1"),
         # an amount is said with its currency in the midst: 12,50 € is zwölf Euro fünfzig
         (r"\b(\d+),(\d\d) ?([$€])", r"\1 \3 \2"),
@@ -109,19 +118,14 @@ def _units(code: str) -> Step:
 def _numbers(code: str) -> Step:
     """Number words as digits, thousands without a dot, a decimal comma and a time as they are spoken."""
     comma = _SPOKEN_COMMA[code]
-    figures = substituted(
-        (r"(?<=\d)[.\u00a0\u202f ](?=\d{3}\b(?![.,]?\d))", ""),
-        (r"\b(\d{1,2})[:h](\d\d) uhr\b", r"\1 uhr \2"),
-        (r"\b(\d{1,2}) uhr 00\b", r"\1 uhr"),
-        (r"\b(\d{1,2}) ?h ?(\d\d)\b", r"\1 heures \2"),
-        (r"\b(\d{1,2}) ?h\b", r"\1 heures"),
-    )
+    thousands = substituted((r"(?<=\d)[.\u00a0\u202f ](?=\d{3}\b(?![.,]?\d))", ""))
+    times = times_of(code)
     decimals = substituted((rf"(?<=\d),(?=\d{{1,2}}\b)|(?<=\d) {comma} (?=\d)", f" {comma} "))
 
     def step(text: str) -> str:
         from text_to_num import alpha2digit
 
-        return decimals(str(alpha2digit(figures(text), code, threshold=0.0)))
+        return decimals(times(str(alpha2digit(thousands(text), code, threshold=0.0))))
 
     return step
 
@@ -158,9 +162,45 @@ def _cjk_number(text: str) -> str:
     return str(total + part + int(figure or 0))
 
 
+_KOREAN = str.maketrans("영공일이삼사오육륙칠팔구십백천만", "001234566789十百千万")
+_KOREAN_NUMBER = re.compile(
+    r"(?<!\w)(?=[영공일이삼사오육륙칠팔구]{3}|\w*[이삼사오육칠팔구][십백천만]|십[일이삼사오육칠팔구])[영공일이삼사오육륙칠팔구십백천만]+"
+)
+"""A row of digits, or a number with its tens, hundreds or thousands; shorter rows are syllables of other words too."""
+
+
+_KOREAN_HOURS = dict(
+    zip("한 두 세 네 다섯 여섯 일곱 여덟 아홉 열 열한 열두".split(), (str(hour) for hour in range(1, 13)), strict=True)  # noqa: SIM905
+)
+_KOREAN_HOUR = re.compile(rf"(?<!\w)({'|'.join(sorted(_KOREAN_HOURS, reverse=True))}) ?시(?!간)")
+
+
+def _korean_numbers(text: str) -> str:
+    """Numbers in Sino-Korean words as digits, with what follows them left: `이십오분` is `25분`; and hours: `세 시`."""
+    text = _KOREAN_HOUR.sub(lambda found: f"{_KOREAN_HOURS[found.group(1)]}시", text)
+    return _KOREAN_NUMBER.sub(lambda found: _cjk_number(found.group().translate(_KOREAN)), text)
+
+
+def _number_words(code: str) -> Step:
+    """The step of `number_words`, with names spelled as texts are by the steps before it."""
+    return number_words.numbers_of(code, _plain_spelling(code))
+
+
+@cache
+def _plain_spelling(code: str) -> Step:
+    swap = substituted(_ONE_LETTER[code]) if code in _ONE_LETTER else str
+
+    def step(text: str) -> str:
+        return letters_marks_and_digits(_no_apostrophe(without_reading_marks(swap(same_characters(text)))))
+
+    return step
+
+
 @cache
 def _name(code: str) -> str:
-    rules = "english" if code == "en" else code if code in _COUNTED or code in {"zh", "yue", "wuu", "ja"} else "basic"
-    libraries = {"english": ("whisper-normalizer", "text2num"), "basic": ()}.get(rules, ("text2num",))
+    rules = "english" if code == "en" else code if code in _COUNTED | _CHARACTERS else "basic"
+    libraries: tuple[str, ...] = {"english": ("whisper-normalizer", "text2num"), "basic": ()}.get(rules, ("text2num",))
+    if rules == "basic" and number_words.knows(code):
+        rules, libraries = code, (number_words.library(code),)
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in libraries)
     return f"bench {VERSION} {rules}" + (f" ({versions})" if versions else "")

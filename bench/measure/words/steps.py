@@ -25,7 +25,9 @@ _CHARACTERS = str.maketrans(
         "\u00c6": "ae",
     }
 )
-_SINGLE_LETTERS = re.compile(r"\b[^\W\d_](?: [^\W\d_]){1,}\b")
+_LETTER = r"(?![\uac00-\ud7a3])[^\W\d_]"
+"""A letter by which a word may be spelled; a Korean syllable is none."""
+_SINGLE_LETTERS = re.compile(rf"\b{_LETTER}(?: {_LETTER})+\b")
 _MARKS_OF_READERS = re.compile(r"[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]")
 _ARABIC = str.maketrans(
     {"\u0623": "\u0627", "\u0625": "\u0627", "\u0622": "\u0627", "\u0671": "\u0627", "\u0649": "\u064a"}

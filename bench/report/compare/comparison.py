@@ -44,9 +44,11 @@ def compare(
 ) -> Comparison:
     """`runs` against the first. `named`: the measures were asked for one by one, and one that has no value is shown.
 
-    Raises `BenchError` when an allowed condition is not one, or when nothing is left that may be compared.
+    Raises `BenchError` when an allowed condition is not one, when a run stands there twice, or when nothing is left
+    that may be compared.
     """
     check_allowed(allow)
+    _refuse_twice(runs)
     views = [view_of(run) for run in runs]
     found = [each.model_copy(update={"allowed": allowed(each, allow)}) for each in conditions(views)]
     cards = [card_of(letter, view) for letter, view in zip(ascii_uppercase, views, strict=False)]
@@ -75,6 +77,19 @@ def compare(
         curves=curves,
         warnings=_warnings(cards, found),
     )
+
+
+def _refuse_twice(runs: Sequence[Run]) -> None:
+    """A run against itself, or against a copy of itself, would show that nothing changed."""
+    for place, run in enumerate(runs):
+        for first in runs[:place]:
+            here, there = run.folder.root.resolve(), first.folder.root.resolve()
+            if here == there or (run.manifest == first.manifest and run.turns.equals(first.turns)):
+                raise BenchError(
+                    f"{run.folder.root}: this is the run {run.manifest.run_id} once more"
+                    + ("" if here == there else f", as is {first.folder.root}"),
+                    hint="name runs of their own; bench history list REPORTS shows what there is",
+                )
 
 
 def check_allowed(allow: Collection[str], *others: str) -> None:

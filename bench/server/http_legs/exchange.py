@@ -1,6 +1,8 @@
 """HTTP/1.1 with connections that stay open and answers that stream: one request at a time on each socket.
 
 In: bytes of a socket, through h11. Out: an `Exchange` for each whole request, handled by a task of its own.
+What its handler sends in one go is one write, so that a client wakes once for the head and the first piece, and once
+for the last piece and the end.
 Trap: a client that hangs up while it is answered ends the task: nobody reads what it would still write.
 """
 
@@ -42,6 +44,7 @@ class Exchange:
         """Of the answer, once that has begun."""
         self.first_ns: int | None = None
         """When the first byte of the answer's body was written."""
+        self._body_begun = False
         self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
         self._connection = connection
 
@@ -80,16 +83,25 @@ class Exchange:
 
     def send(self, data: bytes) -> None:
         """More of the body."""
-        if self.first_ns is None:
-            self.first_ns = time.monotonic_ns()
+        self._body_begun = True
         self._connection.write(h11.Data(data=data))
 
     def end(self) -> None:
         """The body is complete."""
         self._connection.write(h11.EndOfMessage())
 
+    def flush(self) -> None:
+        """Write now what was sent; else it is written when the handler waits for something."""
+        self._connection.flush()
+
+    def written(self) -> None:
+        """What was sent is with the system."""
+        if self._body_begun and self.first_ns is None:
+            self.first_ns = time.monotonic_ns()
+
     def cut(self) -> None:
         """Break the connection off, so that the client sees an error."""
+        self._connection.flush()
         self._connection.reset()
 
 
@@ -107,6 +119,9 @@ class HttpConnection(asyncio.Protocol):
         self._request: h11.Request | None = None
         self._body = bytearray()
         self._task: asyncio.Task[None] | None = None
+        self._exchange: Exchange | None = None
+        self._unwritten: list[bytes] = []
+        self._arrived_ns = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -120,6 +135,7 @@ class HttpConnection(asyncio.Protocol):
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
+        self._arrived_ns = time.monotonic_ns()
         try:
             self._http.receive_data(data)
         except h11.RemoteProtocolError as problem:
@@ -145,7 +161,7 @@ class HttpConnection(asyncio.Protocol):
                     return
             elif isinstance(event, h11.EndOfMessage):
                 assert self._request is not None
-                exchange = Exchange(self, self._request, bytes(self._body), time.monotonic_ns())
+                exchange = self._exchange = Exchange(self, self._request, bytes(self._body), self._arrived_ns)
                 self._task = asyncio.create_task(self._answer(exchange))
             else:  # more data is needed, or the client is gone
                 return
@@ -159,7 +175,8 @@ class HttpConnection(asyncio.Protocol):
                 exchange.refuse(500, "The server had an error.", "server_error")
             else:
                 exchange.cut()
-        self._task = None
+        self.flush()
+        self._task = self._exchange = None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
             self._read()  # the next request may lie here already
@@ -167,10 +184,22 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def write(self, event: h11.Event) -> None:
-        """Write a part of the answer; nothing once the client is gone."""
+        """Write a part of the answer, together with what follows at once; nothing once the client is gone."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.write(self._http.send(event) or b"")
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._unwritten.append(self._http.send(event) or b"")
+
+    def flush(self) -> None:
+        """Hand what was sent to the system."""
+        if not self._unwritten or self._transport is None or self._transport.is_closing():
+            self._unwritten.clear()
+            return
+        if self._exchange is not None:
+            self._exchange.written()
+        self._transport.write(b"".join(self._unwritten))
+        self._unwritten.clear()
         if self._transport.get_write_buffer_size() > MAX_QUEUED_BYTES:
             self.reset()
 
@@ -200,5 +229,6 @@ class HttpConnection(asyncio.Protocol):
             self.write(h11.Response(status_code=status, headers=headers))
             self.write(h11.Data(data=body))
             self.write(h11.EndOfMessage())
+            self.flush()
         if self._transport is not None:
             self._transport.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import struct
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -16,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from bench.audio.wav import wav_head
 from bench.server.access import Access, unauthorized
 from bench.server.engines.base import FunctionCall
 from bench.server.http_legs.exchange import Exchange
@@ -27,7 +27,6 @@ from bench.server.truth_log import TruthLog
 
 EVENTS = "text/event-stream; charset=utf-8"
 _DONE = b"data: [DONE]\n\n"
-_UNKNOWN_SIZE = 0xFFFFFFFF
 TOKENS_PER_S = 20
 """Of spoken sound, as the vendor counts it."""
 
@@ -88,6 +87,7 @@ class Routes:
             how = "cut"
             exchange.cut()
         finally:
+            exchange.flush()
             facts = {"first_ns": exchange.first_ns, "ended_ns": time.monotonic_ns(), "status": exchange.status}
             about = {"leg": leg, "number": asked.number, "at_ns": exchange.arrived_ns, "ended": how}
             self._truth.add("request", "", **about, **facts, **asked.facts)
@@ -178,7 +178,9 @@ class Routes:
                     sound = base64.b64encode(data).decode("ascii")
                     exchange.send(_event({"type": "speech.audio.delta", "audio": sound}))
                 else:
-                    exchange.send((_wav_head() if first and request.response_format == "wav" else b"") + data)
+                    exchange.send(
+                        (wav_head(None, SPEECH_RATE_HZ) if first and request.response_format == "wav" else b"") + data
+                    )
                 sent += len(data)
         if request.events:
             into, out = text_tokens(request.text), round(sent / 2 / SPEECH_RATE_HZ * TOKENS_PER_S)
@@ -206,9 +208,3 @@ def _chat_usage(messages: Any, said: str, calls: list[dict[str, Any]]) -> dict[s
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
     }
-
-
-def _wav_head() -> bytes:
-    """The header of a WAV file whose length is not known yet, as servers that stream one send it."""
-    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, SPEECH_RATE_HZ, SPEECH_RATE_HZ * 2, 2, 16)
-    return struct.pack("<4sI4s", b"RIFF", _UNKNOWN_SIZE, b"WAVE") + fmt + struct.pack("<4sI", b"data", _UNKNOWN_SIZE)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.errors import BenchError
+from bench.errors import BenchError, ExitCode
 from bench.report.compare.charts import forests
 from bench.report.compare.comparison import compare, same_plan
 from bench.report.compare.findings import Comparison
@@ -22,7 +23,7 @@ from bench.report.summary import summarise
 from bench.report.view import view_of
 from bench.scenario.threshold_grammar import parse_measure
 from bench.store.manifest import CalledTarget
-from bench.store.reader import Run
+from bench.store.reader import Run, read_run
 from tests.report.compare.build import run_of
 
 ELSEWHERE = CalledTarget(url="wss://east.example.com/v1?x=<b>", model="large", dialect="openai")
@@ -111,6 +112,15 @@ def test_a_measure_that_cannot_be_compared_is_refused(text: str) -> None:
     with pytest.raises(BenchError) as caught:
         measures([text])
     assert text in caught.value.message
+
+
+def test_a_run_is_not_compared_with_itself_or_a_copy(runs: dict[str, Run], tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(runs["base"].folder.root, tmp_path / "copy"))
+    for twice in (runs["base"], read_run(copied)):
+        with pytest.raises(BenchError, match="once more") as caught:
+            compare([runs["base"], runs["again"], twice], measures(()), Matters())
+        assert caught.value.exit_code == ExitCode.USAGE
+    assert "as is" in caught.value.message
 
 
 def test_calls_are_paired_only_where_the_plan_is_the_same(runs: dict[str, Run], tmp_path: Path) -> None:

@@ -1,33 +1,42 @@
-"""The three services as a cascade calls them: one HTTP client each, whose connections stay open.
+"""The three services as a cascade calls them: one pool of connections each, which stay open.
 
 In: audio, messages, text. Out: words and sound as they come, with what they took and what they are billed at (`Work`).
 A generator that is closed, or whose task is cancelled, ends its request.
-Trap: times begin when the request goes out (a new connection included), not when it was decided on, so that what this
-program adds is not counted as the service's.
+Trap: times begin when the request goes out (a new connection included), not when it was decided on, and end when the
+answer comes in, not when it was made sense of: what this program adds is not counted as the service's.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import httpx2
-import numpy as np
 import orjson
 
-from bench.audio.wav import wav_bytes
+from bench.audio.wav import wav_head
+from bench.errors import BenchError
 from bench.scenario.cascade import CascadeConfig, LlmService, Service, SttService, TtsService
 from bench.server.engines.base import FunctionCall
+from bench.server.engines.cascade.event_stream import EventStream
+from bench.server.engines.cascade.http_client import Answer, HttpError, HttpPool
 from bench.server.engines.cascade.leg_error import LegError, malformed, of_event, of_exception, of_status
+from bench.transport.tls import context_for
 
-KEEPALIVE_S = 120.0
-MOST_IDLE = 256
-MOST_BODY_BYTES = 4 * 1024 * 1024
-NS_PER_S = 1_000_000_000
+JSON = "application/json"
+
+
+class Said(Enum):
+    """What a stream of words tells beside them."""
+
+    ALL = "all"
+    """No more words will come; what was used may."""
 
 
 @dataclass(slots=True)
@@ -40,58 +49,71 @@ class Work:
     ended_ns: int | None = None
     usage: dict[str, float] = field(default_factory=dict)
     """Counts under their names on the wire (`bench.server.engines.cascade.report`)."""
+    repeated: bool = False
+    """The service had closed the idle connection, and it went out once more."""
 
-    def first(self) -> None:
+    def sent(self, at_ns: int) -> None:
+        """It goes out."""
+        self.sent_ns = at_ns
+
+    def first(self, at_ns: int) -> None:
         """Something of the answer has come."""
         if self.first_ns is None:
-            self.first_ns = time.monotonic_ns()
+            self.first_ns = at_ns
 
 
 class Caller:
     """The connections to one service."""
 
     def __init__(self, leg: str, service: Service, headers: Mapping[str, str]) -> None:
+        """Raises `BenchError` for a key that no header can carry."""
         self.leg = leg
-        self._timeout_s = service.timeout / 1000
-        self._client = httpx2.AsyncClient(
-            base_url=service.url,
-            headers=dict(headers),
-            timeout=httpx2.Timeout(self._timeout_s),
-            limits=httpx2.Limits(
-                max_connections=None, max_keepalive_connections=MOST_IDLE, keepalive_expiry=KEEPALIVE_S
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        context = context_for(None, verify=True) if service.url.startswith("https:") else None
+        try:
+            self._pool = HttpPool(service.url, headers, timeout_s=service.timeout / 1000, context=context)
+        except ValueError:
+            raise BenchError(
+                f"{leg}: its key cannot be sent in the header {service.auth_header}",
+                hint="a header is one line of ASCII; see what env: or file: of api_key holds",
+            ) from None
 
     async def knock(self) -> None:
         """Open a first connection; whatever the answer is, somebody is there. Raises `LegError`."""
         try:
-            await self._client.get("/models")
-        except httpx2.HTTPError as error:
+            answer = await self._pool.ask("GET", "/models", _unnoted)
+            try:
+                await answer.read()
+            finally:
+                answer.leave()
+        except HttpError as error:
             raise of_exception(self.leg, error, began=False) from error
 
+    def prepare(self, count: int) -> None:
+        """Have so many connections open that nobody uses."""
+        self._pool.prepare(count)
+
     @asynccontextmanager
-    async def post(self, path: str, work: Work, **body: Any) -> AsyncIterator[httpx2.Response]:
+    async def post(self, path: str, work: Work, content_type: str, body: bytes) -> AsyncIterator[Answer]:
         """An answer whose status is good, to be read as it comes; what goes wrong with it is raised as `LegError`."""
-
-        async def trace(event: str, _info: Any) -> None:
-            if work.sent_ns is None and event.endswith(".started"):
-                work.sent_ns = time.monotonic_ns()
-
         try:
-            async with self._client.stream("POST", path, extensions={"trace": trace}, **body) as answer:
-                if answer.status_code != 200:
-                    raise of_status(self.leg, answer.status_code, await answer.aread())
+            answer = await self._pool.ask("POST", path, work.sent, content_type=content_type, body=body)
+            work.repeated = answer.repeated
+            try:
+                if answer.status != 200:
+                    raise of_status(self.leg, answer.status, await answer.read())
+                if (coding := answer.get("content-encoding")) not in {"", "identity"}:
+                    raise malformed(self.leg, f"an answer that is packed ({coding}), which was not asked for")
                 yield answer
-        except httpx2.HTTPError as error:
+            finally:
+                answer.leave()
+        except HttpError as error:
             raise of_exception(self.leg, error, began=work.first_ns is not None) from error
         finally:
-            work.ended_ns = time.monotonic_ns()
+            work.ended_ns = work.ended_ns or time.monotonic_ns()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        await self._pool.close()
 
 
 class SpeechToText:
@@ -106,15 +128,15 @@ class SpeechToText:
         fields = {"model": service.model, "response_format": service.response_format, **_as_fields(service.extra)}
         if service.language is not None:
             fields["language"] = service.language
-        audio = wav_bytes(np.frombuffer(pcm, dtype="<i2").astype(np.int16, copy=False), rate_hz)
-        files = {"file": ("turn.wav", audio, "audio/wav")}
-        async with self._caller.post("/audio/transcriptions", work, data=fields, files=files) as answer:
-            data = await answer.aread()
-            work.first()
+        content_type, body = _form(fields, wav_head(len(pcm), rate_hz), pcm)
+        async with self._caller.post("/audio/transcriptions", work, content_type, body) as answer:
+            data = await answer.read()
+            work.first(answer.arrived_ns)
+            work.ended_ns = answer.arrived_ns
         work.usage["sent_seconds"] = len(pcm) / 2 / rate_hz
-        if "json" not in answer.headers.get("content-type", ""):
+        if "json" not in answer.get("content-type"):
             if service.response_format == "json":
-                raise malformed("stt", f"JSON was asked for and {answer.headers.get('content-type')} came")
+                raise malformed("stt", f"JSON was asked for and {answer.get('content-type') or 'nothing'} came")
             return data.decode("utf-8", "replace").strip()
         try:
             found = orjson.loads(data)
@@ -135,8 +157,11 @@ class Chat:
 
     async def stream(
         self, messages: Sequence[Mapping[str, Any]], work: Work, **wanted: Any
-    ) -> AsyncGenerator[str | FunctionCall, None]:
-        """The answer as it comes: words, and calls once they are complete; `wanted` are more fields of the request."""
+    ) -> AsyncGenerator[str | FunctionCall | Said, None]:
+        """The answer as it comes: words, then `Said.ALL`, and calls once all is complete.
+
+        `wanted` are more fields of the request.
+        """
         body = {
             "model": self._service.model,
             "messages": list(messages),
@@ -147,29 +172,34 @@ class Chat:
         }
         calls: dict[int, dict[str, str]] = {}
         done = False
-        async with self._caller.post("/chat/completions", work, json=body) as answer:
-            kind = answer.headers.get("content-type", "")
+        async with self._caller.post("/chat/completions", work, JSON, orjson.dumps(body)) as answer:
+            kind = answer.get("content-type")
             if "event-stream" not in kind:
                 raise malformed("llm", f"a stream of events was asked for and {kind or 'nothing'} came")
-            async for event in httpx2.EventSource(answer):
-                if event.data == "[DONE]":
+            events = _Events(answer)
+            while (data := await events.next()) is not None:
+                work.ended_ns = answer.arrived_ns
+                if data == "[DONE]":
                     done = True
+                    answer.leave(rest=True)
                     break
-                chunk = _object("llm", event.data)
+                chunk = _object("llm", data)
                 if chunk.get("error"):
                     raise of_event("llm", chunk["error"])
                 work.usage |= _chat_usage(chunk.get("usage"))
-                for choice in chunk.get("choices") or ():
-                    delta = choice.get("delta") or {}
+                for choice in _objects(chunk.get("choices")):
+                    delta = next(_objects([choice.get("delta")]), {})
                     _add_calls(calls, delta.get("tool_calls"))
-                    done = done or choice.get("finish_reason") is not None
-                    if delta.get("content"):
-                        work.first()
+                    if isinstance(delta.get("content"), str) and delta["content"]:
+                        work.first(answer.arrived_ns)
                         yield delta["content"]
+                    if choice.get("finish_reason") is not None:
+                        done = True
+                        yield Said.ALL
         if not done:
             raise LegError("llm", "cut", "closed_error", "the stream ended before the answer did")
         for call in calls.values():
-            work.first()
+            work.first(answer.arrived_ns)
             yield FunctionCall(call["name"], call["arguments"] or "{}")
 
 
@@ -192,18 +222,19 @@ class TextToSpeech:
         if speed != 1.0:
             body["speed"] = speed
         odd, samples = b"", 0
-        async with self._caller.post("/audio/speech", work, json=body | service.extra) as answer:
-            kind = answer.headers.get("content-type", "")
+        async with self._caller.post("/audio/speech", work, JSON, orjson.dumps(body | service.extra)) as answer:
+            kind = answer.get("content-type")
             if kind.startswith(("application/json", "text/")):
-                raise malformed("tts", f"sound was asked for and {kind} came: {(await answer.aread())[:100]!r}")
+                raise malformed("tts", f"sound was asked for and {kind} came: {(await answer.read())[:100]!r}")
             work.usage["characters"] = len(text)
-            async for piece in answer.aiter_bytes():
+            while (piece := await answer.piece()) is not None:
+                work.ended_ns = answer.arrived_ns
                 data = odd + piece
                 odd = data[len(data) & ~1 :]
                 if whole := data[: len(data) & ~1]:
                     if (not samples and whole[:4] in {b"RIFF", b"OggS", b"fLaC"}) or whole[:3] == b"ID3":
                         raise malformed("tts", f"raw PCM was asked for and a {whole[:4]!r} file came")
-                    work.first()
+                    work.first(answer.arrived_ns)
                     samples += len(whole) // 2
                     work.usage["seconds"] = samples / self.rate_hz
                     yield whole
@@ -218,7 +249,7 @@ class Clients:
     stt: SpeechToText
     llm: Chat
     tts: TextToSpeech
-    callers: tuple[Caller, ...]
+    callers: tuple[Caller, Caller, Caller]
 
     @classmethod
     def of(cls, config: CascadeConfig, env: Mapping[str, str], base: Path) -> Clients:
@@ -226,10 +257,63 @@ class Clients:
         stt, llm, tts = (Caller(leg, each, each.headers(env, base)) for leg, each in config.services())
         return cls(SpeechToText(config.stt, stt), Chat(config.llm, llm), TextToSpeech(config.tts, tts), (stt, llm, tts))
 
+    def prepare(self, calls: int, *, ahead: int) -> None:
+        """Have the connections open that so many calls may need next; `ahead`: requests for speech of one at once."""
+        stt, llm, tts = self.callers
+        stt.prepare(calls)
+        llm.prepare(calls)
+        tts.prepare(calls * ahead)
+
     async def close(self) -> None:
         """Close every connection."""
         for caller in self.callers:
             await caller.close()
+
+
+def _unnoted(_at_ns: int) -> None:
+    """A request whose time nobody asks for."""
+
+
+def _form(fields: Mapping[str, str], *file: bytes) -> tuple[str, bytes]:
+    """Type and body of `multipart/form-data` (RFC 7578) with a recording as `file`, which comes in pieces."""
+    mark = secrets.token_hex(16)
+    parts = [
+        f'--{mark}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    about = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="turn.wav"\r\nContent-Type: audio/wav'
+    body = b"".join((*parts, about.encode(), b"\r\n\r\n", *file, f"\r\n--{mark}--\r\n".encode()))
+    return f"multipart/form-data; boundary={mark}", body
+
+
+def _quoted(name: str) -> str:
+    """A name as a form has it: three characters are escaped (WHATWG HTML, multipart form data)."""
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+class _Events:
+    """The data of each event of an answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer, self._stream = answer, EventStream()
+        self._found: deque[str] = deque()
+        self._over = False
+
+    async def next(self) -> str | None:
+        """The next one; None at the end. Raises `HttpError`, and `LegError` for one without an end."""
+        while not self._found and not self._over:
+            piece = await self._answer.piece()
+            try:
+                self._found.extend(self._stream.rest() if piece is None else self._stream.feed(piece))
+            except ValueError as error:
+                raise malformed("llm", str(error)) from None
+            self._over = piece is None
+        return self._found.popleft() if self._found else None
+
+
+def _objects(given: Any) -> Iterator[dict[str, Any]]:
+    """What of a list are objects, which all of it should be."""
+    yield from (each for each in given if isinstance(each, dict)) if isinstance(given, list) else ()
 
 
 def _object(leg: str, data: str) -> dict[str, Any]:
@@ -244,9 +328,10 @@ def _object(leg: str, data: str) -> dict[str, Any]:
 
 def _add_calls(calls: dict[int, dict[str, str]], deltas: Any) -> None:
     """Pieces of tool calls, which come by index: the name first, then the arguments bit by bit."""
-    for place, delta in enumerate(deltas or ()):
-        call = calls.setdefault(int(delta.get("index", place)), {"name": "", "arguments": ""})
-        function = delta.get("function") or {}
+    for place, delta in enumerate(_objects(deltas)):
+        index = delta.get("index", place)
+        call = calls.setdefault(index if isinstance(index, int) else place, {"name": "", "arguments": ""})
+        function = next(_objects([delta.get("function")]), {})
         call["name"] = call["name"] or (function.get("name") or "")
         call["arguments"] += function.get("arguments") or ""
 

@@ -55,6 +55,8 @@ class CascadeEngine:
         self.settings: Mapping[str, Any] = {"cascade": config.model_dump(mode="json")}
         self.own_ms: deque[float] = deque(maxlen=MOST_KEPT)
         """What the cascade itself added to each reply."""
+        self.calls = 0
+        """Calls under way."""
         self._base = base
         self._allowance = Allowance(REQUESTS_PER_MIN, TOKENS_PER_MIN, 0)
         self._clients: Clients | None = None
@@ -75,7 +77,14 @@ class CascadeEngine:
 
     def session(self, handler: Handler, _number: int) -> CascadeSession:
         assert self._clients is not None
+        self.calls += 1
+        self.prepare()
         return CascadeSession(handler, self._allowance, self, self._clients)
+
+    def prepare(self) -> None:
+        """Have connections open for what may be asked next, so that no turn waits for one."""
+        if self._clients is not None:
+            self._clients.prepare(self.calls, ahead=self.config.sentences.ahead)
 
     def health(self) -> dict[str, Any]:
         models = {leg: service.model for leg, service in self.config.services()}
@@ -124,6 +133,7 @@ class CascadeSession(StreamingSession):
             endpointing=self._config.endpointing,
             barge_in=self._config.barge_in,
             replying=lambda: bool(self._replies) or time.monotonic_ns() < self._heard_until_ns,
+            sounds=self._engine.prepare,
         )
         return self._input
 
@@ -238,6 +248,7 @@ class CascadeSession(StreamingSession):
 
     def close(self) -> None:
         super().close()
+        self._engine.calls -= 1
         for item_id in list(self._heard):
             self.drop_input(item_id)
 

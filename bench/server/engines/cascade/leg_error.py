@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx2
 import orjson
 
 from bench.config.secrets import without_keys
 from bench.server.engines.base import EngineError
+from bench.server.engines.cascade.http_client import HttpError
 
 MOST_SHOWN = 300
 _KIND_OF_STATUS = {401: "authentication_error", 403: "permission_error", 408: "timeout_error", 429: "rate_limit_error"}
@@ -39,15 +39,16 @@ def of_status(leg: str, status: int, body: bytes) -> LegError:
     return LegError(leg, code, kind, f"HTTP {status}: {message}")
 
 
-def of_exception(leg: str, error: httpx2.HTTPError, *, began: bool) -> LegError:
-    """A service that could not be reached, or that broke off; `began`: some of its answer had come."""
-    said = str(error) or type(error).__name__
-    if isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError):
-        return LegError(leg, "unreachable", "connect_error", said)
-    if isinstance(error, httpx2.TimeoutException):
+def of_exception(leg: str, error: HttpError, *, began: bool) -> LegError:
+    """A service without a connection, that broke off, or that speaks no HTTP; `began`: some of its answer had come."""
+    if error.kind == "unreachable":
+        return LegError(leg, "unreachable", "connect_error", str(error))
+    if error.kind == "timeout":
         what = "the rest of the answer did not come in time" if began else "no answer in time"
         return LegError(leg, "stalled" if began else "timeout", "timeout_error", what)
-    return LegError(leg, "cut", "closed_error", f"the connection broke off: {said}")
+    if error.kind == "malformed":
+        return malformed(leg, str(error))
+    return LegError(leg, "cut", "closed_error", f"the connection broke off: {error}")
 
 
 def malformed(leg: str, what: str) -> LegError:

@@ -18,7 +18,10 @@ from bench.server.protocol.input_audio import CommittedAudio, InputAudio, InputE
 
 
 class CascadeInput(InputAudio):
-    """`InputAudio` by the cascade's policy; `replying` says whether a reply is sent or heard."""
+    """`InputAudio` by the cascade's policy.
+
+    `replying` says whether a reply is sent or heard; `sounds` is told when the audio of another turn comes in.
+    """
 
     def __init__(
         self,
@@ -28,10 +31,14 @@ class CascadeInput(InputAudio):
         endpointing: Endpointing,
         barge_in: BargeInPolicy,
         replying: Callable[[], bool],
+        sounds: Callable[[], None],
     ) -> None:
         self._endpointing = endpointing
         self._gate = BargeInGate(barge_in)
         self._replying = replying
+        self._sounds = sounds
+        self._silent = True
+        """Nothing of the turn to come was heard yet: no speech, or no audio at all where the client commits."""
         self.committed: bytes | None = None
         """What the client committed last, as PCM16: all of it, whether or not it was taken for speech."""
         super().__init__(audio_format, turn_detection)
@@ -50,6 +57,7 @@ class CascadeInput(InputAudio):
 
     def commit(self) -> CommittedAudio:
         audio = super().commit()
+        self._silent = True
         self.committed = audio.audio if self.format.encoding == "pcm16" else self._as_pcm(audio.audio)
         return audio
 
@@ -58,6 +66,11 @@ class CascadeInput(InputAudio):
 
     def append(self, data: bytes, at_ns: int = 0) -> Sequence[InputEvent]:
         found = super().append(data, at_ns)
+        if not (self.manual or self.speaking):
+            self._silent = True
+        elif self._silent:
+            self._silent = False
+            self._sounds()
         return found if self.manual else self._gate.let_through(found, self.speech_ms, replying=self._replying())
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from bench.scenario.cascade import CascadeConfig
 from bench.server.engines.base import FunctionCall
-from bench.server.engines.cascade.clients import Clients, Work
+from bench.server.engines.cascade.clients import Clients, Said, Work
 from bench.server.engines.cascade.report import ReplyReport
 from bench.server.engines.cascade.sentences import SentenceSplitter
 
@@ -33,9 +34,12 @@ class Pipeline:
         self._voice, self._speed = voice, speed
         self._out: asyncio.Queue[str | bytes | FunctionCall | Exception | None] = asyncio.Queue()
         self._sounds: asyncio.Queue[_Sound | None] = asyncio.Queue()
-        self._free = asyncio.Semaphore(config.sentences.ahead)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sentences: asyncio.Queue[str | None] = asyncio.Queue()
+        self._sentences: deque[str] = deque()
+        """What is to be spoken and was not asked for yet."""
+        self._free = config.sentences.ahead
+        self._thought = False
+        """There will be no more sentences."""
 
     async def pieces(
         self, messages: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]
@@ -43,7 +47,6 @@ class Pipeline:
         """The reply as it comes; raises `LegError` for a service that failed."""
         self._start(self._think(messages, wanted))
         if self._voice is not None:
-            self._start(self._order())
             self._start(self._collect())
         calls: list[FunctionCall] = []
         try:
@@ -75,29 +78,39 @@ class Pipeline:
         work = self._report.llm = Work(self._config.llm.model)
         splitter = SentenceSplitter(self._config.sentences)
         async for piece in self._clients.llm.stream(messages, work, **wanted):
+            if piece is Said.ALL:
+                # What was used comes behind the words, and nobody has to wait for it.
+                if (rest := splitter.rest()) is not None:
+                    self._say(rest)
+                continue
             self._out.put_nowait(piece)
             if isinstance(piece, str):
                 for sentence in splitter.feed(piece):
                     self._say(sentence)
         if (rest := splitter.rest()) is not None:
             self._say(rest)
-        self._sentences.put_nowait(None)
+        self._thought = True
         if self._voice is None:
             self._out.put_nowait(None)
+        else:
+            self._ask_ahead()
 
     def _say(self, sentence: str) -> None:
         if self._report.sentence_ns is None:
             self._report.sentence_ns = time.monotonic_ns()
-        self._sentences.put_nowait(sentence)
+        self._sentences.append(sentence)
+        if self._voice is not None:
+            self._ask_ahead()
 
-    async def _order(self) -> None:
-        """Ask for the sound of each sentence, as soon as so many requests may be under way."""
-        while (sentence := await self._sentences.get()) is not None:
-            await self._free.acquire()
+    def _ask_ahead(self) -> None:
+        """Ask for the sound of sentences, as many at once as may be under way."""
+        while self._sentences and self._free:
+            self._free -= 1
             sound: _Sound = asyncio.Queue()
             self._sounds.put_nowait(sound)
-            self._start(self._speak(sentence, sound))
-        self._sounds.put_nowait(None)
+            self._start(self._speak(self._sentences.popleft(), sound))
+        if self._thought and not self._sentences:
+            self._sounds.put_nowait(None)
 
     async def _speak(self, sentence: str, sound: _Sound) -> None:
         work = Work(self._config.tts.model)
@@ -111,5 +124,6 @@ class Pipeline:
         while (sound := await self._sounds.get()) is not None:
             while (piece := await sound.get()) is not None:
                 self._out.put_nowait(piece)
-            self._free.release()
+            self._free += 1
+            self._ask_ahead()
         self._out.put_nowait(None)

@@ -70,6 +70,11 @@ class ReplyReport:
         none = Work("")
         return (self.stt or [none])[-1], self.llm or none, (self.tts or [none])[0]
 
+    @property
+    def _works(self) -> dict[str, list[Work]]:
+        """Every request, by leg."""
+        return {"stt": self.stt, "llm": [] if self.llm is None else [self.llm], "tts": self.tts}
+
     def metadata(self) -> dict[str, str]:
         """As the client gets it."""
         stages = self.stages_ms
@@ -80,6 +85,9 @@ class ReplyReport:
             told["llm"] = {"model": self.llm.model, "ms": stages["llm"], "sentence_ms": stages["sentence"]}
         if self.tts:
             told["tts"] = {"model": self.tts[0].model, "ms": stages["tts"], **used(self.tts)}
+        for leg, works in self._works.items():
+            if again := sum(each.repeated for each in works):
+                told[leg]["repeated"] = again
         if stages["own"] is not None:
             told["own"] = {"ms": stages["own"]}
         return {f"{PREFIX}{leg}": orjson.dumps(_rounded(facts)).decode() for leg, facts in told.items()}
@@ -108,14 +116,13 @@ class ReplyReport:
 
     def record(self) -> dict[str, Any]:
         """The reply's line in the truth log."""
-        works = {"stt": self.stt, "llm": [] if self.llm is None else [self.llm], "tts": self.tts}
         legs = {
             leg: [
                 {"model": each.model, "sent_ns": each.sent_ns, "first_ns": each.first_ns, "ended_ns": each.ended_ns}
-                | {"usage": each.usage}
+                | {"usage": each.usage, "repeated": each.repeated}
                 for each in several
             ]
-            for leg, several in works.items()
+            for leg, several in self._works.items()
         }
         times = {"committed_ns": self.committed_ns, "started_ns": self.started_ns}
         times |= {"sentence_ns": self.sentence_ns, "sound_ns": self.sound_ns}

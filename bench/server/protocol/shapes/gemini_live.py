@@ -29,9 +29,11 @@ _SESSION_STARTS_S = 60
 """How long sessions may be opened with a token that does not say it,"""
 _LONGEST_S = 72_000
 """and at the most."""
+_INVALID = 1007
+"""The close of a session whose setup cannot be taken."""
 _URL_SAFE = str.maketrans("-_", "+/")
 _HUMP = re.compile(r"_([a-z])")
-_FREE = frozenset({"response", "args", "parameters"})
+_FREE = frozenset({"response", "args", "parameters", "parametersJsonSchema", "responseJsonSchema"})
 """Objects of the caller's own, whose keys are nobody's to change."""
 
 
@@ -158,6 +160,8 @@ class GeminiShape(Shape):
                 return ({"goAway": {"timeLeft": f"{event['left_ms'] / 1000:g}s"}},)
             case "error" if event["error"]["code"] != "session_expired":
                 said = event["error"]["message"]
+                if not self._ready:
+                    self.leaving, self.closing = True, (_INVALID, said)
                 return ({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": said}},)
         return ()  # a session that is too old is ended without a word: `goAway` was that
 
@@ -244,8 +248,15 @@ def _session(setup: Mapping[str, Any]) -> dict[str, Any]:
         out["instructions"] = said
     declared = [each for tool in _list(setup.get("tools")) for each in _list(_dict(tool).get("functionDeclarations"))]
     if declared:
-        out["tools"] = [{"type": "function", **each} for each in declared if isinstance(each, dict)]
+        out["tools"] = [_function(each) for each in declared if isinstance(each, dict)]
     return out
+
+
+def _function(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """A function as the session inside has it: its parameters in this vendor's schema or in JSON Schema."""
+    kept = {key: declared[key] for key in ("name", "description") if key in declared}
+    parameters = declared.get("parametersJsonSchema", declared.get("parameters"))
+    return {"type": "function", **kept, **({} if parameters is None else {"parameters": parameters})}
 
 
 def _typed(body: Mapping[str, Any]) -> Iterable[object]:

@@ -1,15 +1,18 @@
 """The beta shape of 2024 on the wire: a flat session, `response.audio.*`, `conversation.item.created`.
 
-It serves callers with and without the header `OpenAI-Beta`, at the paths where servers of this shape have it.
-Trap: the beta had no `conversation.item.done` and no split of cached tokens by modality, so neither is sent.
+It serves callers with and without the header `OpenAI-Beta`, at the paths where servers of this shape have it. A
+short-lived key comes with the session that was asked for (`POST /v1/realtime/sessions`).
+Trap: the beta had no `conversation.item.done` and no split of cached tokens by modality, so neither is sent. A
+temperature that a key was made with is told in the answer and not kept: sessions begin with the default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from bench.server.access import RequestHeaders
+from bench.server.access import RequestHeaders, SecretTerms, body_of, lifetime_s_of
+from bench.server.http_requests import HttpRequest
 from bench.server.protocol import config
 from bench.server.protocol.client_errors import ProtocolError, invalid_choice, invalid_type, unknown
 from bench.server.protocol.commands import Event
@@ -48,12 +51,18 @@ _OF_RESPONSE = frozenset({"conversation", "metadata", "input"})
 _OWN_PARTS = {"text": {"user": "input_text", "system": "input_text", "assistant": "output_text"}}
 
 
+KEY_LASTS_S = 60
+"""How long sessions may be opened with a short-lived key that was asked for without a time."""
+_VOICE = "alloy"
+
+
 class BetaShape(Shape):
     """One connection in the beta shape."""
 
     name = "openai-beta"
     paths = ("/v1/realtime", "/openai/realtime")
     model_keys = ("model", "deployment")
+    secret_path: ClassVar[str | None] = "/v1/realtime/sessions"
 
     own_voices = False
     """Whether the vendor has voices of its own: any name is taken, and told back as it was asked for."""
@@ -68,8 +77,26 @@ class BetaShape(Shape):
 
     def settings(self, default: config.Json) -> config.Json:
         if default["type"] == config.REALTIME:
-            default["audio"]["output"]["voice"] = "alloy"
+            default["audio"]["output"]["voice"] = _VOICE
         return default
+
+    @classmethod
+    def secret_terms(cls, body: bytes) -> SecretTerms:
+        asked = body_of(body)
+        wanted = asked.pop("client_secret", None)
+        if wanted is not None and not isinstance(wanted, dict):
+            raise invalid_type("client_secret", "an object", wanted)
+        nested = cls().nested({"voice": _VOICE, **asked}, "session")
+        after = (wanted or {}).get("expires_after")
+        lasts_s = lifetime_s_of(after, "client_secret.expires_after", KEY_LASTS_S)
+        return SecretTerms({"type": config.REALTIME, **nested}, lasts_s)
+
+    @classmethod
+    def secret_answer(cls, request: HttpRequest, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        shape = cls()
+        shape.nested({key: value for key, value in body_of(request.body).items() if key == "temperature"}, "session")
+        secret = {"value": made["value"], "expires_at": made["expires_at"]}
+        return {**shape.flat(made["session"]), "client_secret": secret}
 
     # client -> session
 

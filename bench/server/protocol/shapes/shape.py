@@ -35,14 +35,16 @@ class Shape:
     beat_ms: ClassVar[int | None] = None
     """How often `beat` is asked what to send by itself; None: never."""
     leaving = False
-    """The caller has asked for the end of the session."""
+    """The session is to end: the caller has asked for it, or its set-up cannot be taken,"""
+    closing: tuple[int, str] = (1000, "")
+    """and this is the code and the reason of the close."""
     caller_name: str | None = None
     """What the caller calls this session, where it is the caller who names it."""
     pcm_in_hz = 24_000
     """Rate of the caller's PCM; a shape may change it while it reads a message."""
 
-    secret_path: ClassVar[str] = f"{REALTIME_PATH}/client_secrets"
-    """Where a short-lived secret is asked for with the key,"""
+    secret_path: ClassVar[str | None] = f"{REALTIME_PATH}/client_secrets"
+    """Where a short-lived secret is asked for with the key; None: the vendor gives none."""
     secret_method: ClassVar[str] = "POST"
     secrets_hold_a_session: ClassVar[bool] = True
     """What asks for a secret may configure the session that is opened with it."""
@@ -89,6 +91,10 @@ class Shape:
 
     def beat(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
         """What is sent each `beat_ms`, whatever the session does. Raises `ProtocolError` to end the connection."""
+        return ()
+
+    def answers(self) -> Iterable[Mapping[str, Any]]:
+        """What answers the message that was just read beside what the session says of it; each is given once."""
         return ()
 
     def farewell(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:

@@ -24,6 +24,7 @@ class VoiceLiveShape(BetaShape):
 
     name = "azure-voice-live"
     paths = ("/voice-live/realtime", "/v1/realtime")
+    secret_path = None
     own_voices = True
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class QwenShape(BetaShape):
 
     name = "qwen-omni"
     paths = ("/api-ws/v1/realtime", "/v1/realtime")
+    secret_path = None
     pcm_in_hz = 16_000
     own_voices = True
 

@@ -58,7 +58,7 @@ def test_its_own_silence_ends_a_turn(detector: str, audio_format: AudioFormat) -
     for own in (None, "900ms"):
         listening = CascadeInput(
             audio_format, VAD, endpointing=Endpointing.model_validate({"detector": detector, "silence": own}),
-            barge_in=BargeInPolicy(), replying=lambda: False,
+            barge_in=BargeInPolicy(), replying=lambda: False, sounds=lambda: None,
         )  # fmt: skip
         found = []
         for start in range(0, len(heard), audio_format.rate_hz // 50):

@@ -49,6 +49,15 @@ def test_a_count_that_one_request_lacks_is_not_known() -> None:
     assert used(works) == {"characters": 7}
 
 
+def test_a_request_that_went_out_once_more_is_told() -> None:
+    report = ReplyReport(started_ns=0)
+    report.llm = Work("l", repeated=True)
+    report.tts = [Work("t"), Work("t", repeated=True), Work("t", repeated=True)]
+    told = {leg: json.loads(text) for leg, text in report.metadata().items()}
+    assert (told["leg.llm"]["repeated"], told["leg.tts"]["repeated"]) == (1, 2)
+    assert [each["repeated"] for each in report.record()["legs"]["tts"]] == [False, True, True]
+
+
 def test_usage_is_what_the_services_said() -> None:
     report = ReplyReport(started_ns=0)
     report.llm = Work("l", usage={"in_tokens": 70, "cached_tokens": 20, "out_tokens": 9})
