@@ -31,6 +31,7 @@ LOUD_DB = 15.0  # under the loudest
 # each told 6 and 94 %.
 TAILS_DB = ((38, 50), (30, 44))
 TAIL_WEIGHTS, FALL_WEIGHT, LEAST_WEIGHT = (2.0, 2.9), 0.19, 14.6
+MOST_FALL_DB = 32.0  # [28 in 98 % of the rooms]
 TAIL_WITHIN_MS = 400
 LEAST_AFTER_MS = 120.0  # a tight cut does not show how the last sound falls
 
@@ -84,7 +85,7 @@ def _room(look: Look) -> list[Finding]:
         return []
     tails_ms = [float(after[low][-1] - after[high][-1]) * step_ms for high, low in TAILS_DB]
     weight = sum(each * np.log(5 + ms) for each, ms in zip(TAIL_WEIGHTS, tails_ms, strict=True)) - FALL_WEIGHT * fall
-    if weight <= LEAST_WEIGHT:
+    if weight <= LEAST_WEIGHT or fall >= MOST_FALL_DB:
         return []
     lasts = " and ".join(f"{ms:,.0f} ms from {a} to {b} dB" for ms, (a, b) in zip(tails_ms, TAILS_DB, strict=True))
     said = f"no sound in it falls by more than {fall:.0f} dB within {FALL_MS} ms, and the last one takes {lasts} under "
