@@ -72,9 +72,10 @@ class Routes:
             await self._serve(leg, exchange, serve)
 
     async def _serve(self, leg: str, exchange: Exchange, serve: Callable[[Exchange, Asked], Any]) -> None:
-        asked, how = Asked(next(self._numbers[leg]), exchange.arrived_ns), "hung_up"
+        asked, how = Asked(next(self._numbers[leg]), exchange.arrived_ns, exchange.hold_until), "hung_up"
         try:
             await serve(exchange, asked)
+            await exchange.drained()
             how = "whole"
         except ProtocolError as problem:
             how = "refused"
@@ -85,9 +86,9 @@ class Routes:
             exchange.refuse(refusal.status, str(refusal), refusal.kind, refusal.code, refusal.extra)
         except CutError:
             how = "cut"
+            await exchange.drained()
             exchange.cut()
         finally:
-            exchange.flush()
             facts = {"first_ns": exchange.first_ns, "ended_ns": time.monotonic_ns(), "status": exchange.status}
             about = {"leg": leg, "number": asked.number, "at_ns": exchange.arrived_ns, "ended": how}
             self._truth.add("request", "", **about, **facts, **asked.facts)
