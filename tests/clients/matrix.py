@@ -165,6 +165,10 @@ CLIENTS = (
         _LIVE_TOKEN,
     ),
     _client(
+        "pipecat, `GrokRealtimeLLMService`", "pipecat-ai", "tests/clients/test_pipecat_xai.py",
+        _DETECTED, _HAND, _RUN, _CUT, _SECRET,
+    ),
+    _client(
         "pipecat, `TwilioFrameSerializer` (a bot)", "pipecat-ai", "tests/clients/test_pipecat.py",
         "test_a_pipecat_bot_is_called",
         _no("Twilio's messages have no push to talk, so the serializer has no frame for it"),

@@ -1,4 +1,4 @@
-"""Servers that differ from one of the two shapes in a few places: what our own dialects of them are tested against.
+"""Servers that differ from the beta shape in a few places: what our own dialects of them are tested against.
 
 In and out: as `Shape` says. Trap: they are as true as what is known of the vendors' servers, and that is their types
 and documentation; nothing here was compared with the vendors' own.
@@ -6,17 +6,14 @@ and documentation; nothing here was compared with the vendors' own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bench.server.protocol.client_errors import invalid_choice
-from bench.server.protocol.commands import Event
 from bench.server.protocol.shapes.openai_beta import BetaShape
-from bench.server.protocol.shapes.shape import Shape
 
 _SEMANTIC = {"azure_semantic_vad": "server_vad"}
 _RATES_HZ = (16_000, 24_000)
-_LIFTED = {"turn_detection": ("input", "turn_detection"), "voice": ("output", "voice")}
 
 
 class VoiceLiveShape(BetaShape):
@@ -71,31 +68,3 @@ class QwenShape(BetaShape):
 
     def word_of(self, key: str, value: Mapping[str, Any]) -> str:
         return "pcm16" if key.startswith("input") else "pcm24"
-
-
-class XaiShape(Shape):
-    """Grok Voice: two keys of the session at its top level, usage beside the response."""
-
-    name = "xai"
-
-    def incoming(self, message: object) -> Iterable[object]:
-        session = message.get("session") if isinstance(message, dict) else None
-        if not isinstance(message, dict) or not isinstance(session, dict):
-            return (message,)
-        out = {key: value for key, value in session.items() if key not in _LIFTED}
-        audio = dict(out["audio"]) if isinstance(out.get("audio"), dict) else {}
-        for key, (side, inner) in _LIFTED.items():
-            if key in session:
-                known = audio.get(side)
-                audio[side] = {**(known if isinstance(known, dict) else {}), inner: session[key]}
-        return ({**message, "session": {**out, "type": "realtime", **({"audio": audio} if audio else {})}},)
-
-    def outgoing(self, event: Event) -> Iterable[Mapping[str, Any]]:
-        if "session" in event:
-            session = event["session"]
-            audio = {side: dict(keys) for side, keys in session["audio"].items()}
-            lifted = {key: audio[side].pop(inner, None) for key, (side, inner) in _LIFTED.items()}
-            return ({**event, "session": {**session, **lifted, "audio": audio}},)
-        if event["type"] == "response.done" and (usage := event["response"].get("usage")):
-            return ({**event, "response": {**event["response"], "usage": {}}, "usage": usage},)
-        return (event,)
