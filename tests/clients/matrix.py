@@ -70,6 +70,9 @@ _CUT = "test_a_barge_in_ends_the_reply"
 _SECRET = Cell(
     "test_a_client_secret_is_its_key", "the client is given a client secret; it has no call that asks for one"
 )
+_LIVE_HAND = _no("Live has no turns: the client has no call that ends one")
+_LIVE_TOKEN = _no("no call of the vendor's client makes a short-lived key for Live sessions")
+_BEHIND = "by the model behind Live's"
 
 CLIENTS = (
     _client(
@@ -88,10 +91,10 @@ CLIENTS = (
     _client(
         "openai, `live`", "openai", "tests/server/test_live_sdk.py",
         "test_a_spoken_turn",
-        _no("Live has no turns: the client has no call that ends one, and none that asks the Live model to speak"),
-        Cell("test_a_tool_is_called_by_the_model_behind_and_its_result_is_spoken", "by the model behind Live's"),
+        _LIVE_HAND,
+        Cell("test_a_tool_is_called_by_the_model_behind_and_its_result_is_spoken", _BEHIND),
         "test_a_reply_that_is_spoken_into_falls_silent",
-        _no("`live` has no call for a short-lived key, and `realtime.client_secrets` makes none for Live sessions"),
+        _LIVE_TOKEN,
     ),
     _client(
         "openai, `audio` and `chat`", "openai", "tests/clients/test_openai_http.py",
@@ -132,6 +135,14 @@ CLIENTS = (
         _DETECTED, _HAND, _TOOL, _CUT, _SECRET,
     ),
     _client(
+        "LiveKit, `realtime.GPTLiveModel`", "livekit-plugins-openai", "tests/clients/test_livekit_live.py",
+        "test_livekit_speaks_and_is_answered",
+        _LIVE_HAND,
+        Cell("test_livekit_runs_a_tool", _BEHIND),
+        "test_livekit_is_heard_when_it_speaks_into_a_reply",
+        _LIVE_TOKEN,
+    ),
+    _client(
         "openai-agents, `realtime`", "openai-agents", "tests/clients/test_openai_agents.py",
         "test_a_turn_without_a_model_in_the_address",
         Cell(_HAND, "the reply is asked for by a raw message: a session has no call for that"),
@@ -144,6 +155,14 @@ CLIENTS = (
     _client(
         "pipecat, `OpenAIRealtimeLLMService`", "pipecat-ai", "tests/clients/test_pipecat_realtime.py",
         _DETECTED, _HAND, _RUN, _CUT, _SECRET,
+    ),
+    _client(
+        "pipecat, `OpenAILiveLLMService`", "pipecat-ai", "tests/clients/test_pipecat_realtime.py",
+        "test_live_answers_what_is_said",
+        _LIVE_HAND,
+        Cell("test_live_runs_a_tool", _BEHIND),
+        "test_live_falls_silent_when_it_is_spoken_into",
+        _LIVE_TOKEN,
     ),
     _client(
         "pipecat, `TwilioFrameSerializer` (a bot)", "pipecat-ai", "tests/clients/test_pipecat.py",

@@ -145,7 +145,7 @@ def how(report: GateReport) -> list[str]:
 def drift_sentences(report: GateReport) -> list[str]:
     """Measures that moved within the window itself."""
     return [
-        f"{named(row)} moves within the window by {signed(row.drift, row.unit, row.decimals)} a run"
+        f"{named(row)}: a drift of {signed(row.drift, row.unit, row.decimals)} a run within the window"
         for row in report.family
         if row.drift is not None
     ]
