@@ -18,9 +18,9 @@ def calibrate(
         str, typer.Option("--at", metavar="N,N,...", help="Numbers of simultaneous calls.")
     ] = "25,50,100,200",
     frame: Annotated[str, typer.Option(metavar="DURATION", help="Audio in each message.")] = "20ms",
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes that make the calls.")] = 1,
-    servers: Annotated[int, typer.Option(min=1, help="Processes of the truth server.")] = 1,
-    seconds: Annotated[float, typer.Option(min=2, help="Time at each level, after its ramp.")] = 20.0,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Worker processes that make the calls.")] = 1,
+    servers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes of the truth server.")] = 1,
+    seconds: Annotated[float, typer.Option(min=2, metavar="S", help="Time at each level, after its ramp.")] = 20.0,
     tls: Annotated[bool, typer.Option("--tls", help="Over wss, with a certificate made for the occasion.")] = False,
     nagle: Annotated[
         bool, typer.Option("--nagle", help="Against a server that gathers small messages (Nagle's algorithm).")

@@ -77,9 +77,18 @@ def history_prune(
     if not yes:
         say(f"{len(chosen)} of {len(found.runs)} runs would be removed ({size}); add --yes to remove them")
         return int(ExitCode.PASS)
+    kept: list[BenchError] = []
+    freed = 0
     for run in chosen:
-        remove(run)
-    say(f"{len(chosen)} of {len(found.runs)} runs removed ({size})")
+        taken = size_bytes(run.folder)
+        try:
+            remove(run)
+            freed += taken
+        except BenchError as error:
+            kept.append(error)
+    say(f"{len(chosen) - len(kept)} of {len(found.runs)} runs removed ({megabytes(freed)})")
+    if kept:
+        raise BenchError("; ".join(error.message for error in kept), hint=kept[0].hint)
     return int(ExitCode.PASS)
 
 
@@ -95,13 +104,14 @@ def history_export(
     scenario: ScenarioOption = None,
 ) -> int:
     """Write all runs into one Parquet or CSV file."""
+    from bench.report.phrases import amount
     from bench.site.collect import collect
     from bench.site.export import WHATS, all_rows, figures_table, measures_in, schema_for, write_tables
 
     if what not in WHATS:
         raise BenchError(f"--rows '{what}'; allowed: {', '.join(WHATS)}")
     found = _read(reports, scenario)
-    unread = found.unreadable
+    unread = dict(found.unreadable)
     if what == "runs":
         collected = collect(found)
         unread = collected.unread
@@ -109,8 +119,9 @@ def history_export(
         pairs = [(run, gates.get(run.folder)) for run in collected.runs]
         rows = write_tables(out, [figures_table(pairs, measures_in(collected.runs))])
     else:
-        rows = write_tables(out, all_rows(found.runs, what), schema_for(what))
-    say(f"wrote {out}: {rows:,} rows of {len(found.runs)} runs")
+        rows = write_tables(out, all_rows(found.runs, what, unread), schema_for(what))
+    read = sum(run.folder.name not in unread for run in found.runs)
+    say(f"wrote {out}: {amount(rows, 'row')} of {amount(read, 'run')}")
     for name, why in unread.items():
         say(f"not read: {name}: {why}")
     return int(ExitCode.PASS)

@@ -40,11 +40,14 @@ UrlOption = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Call this server in the scenario's dialect.")
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a key, such as load.callers=50.")
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a key, such as load.callers=50; repeatable."),
 ]
 ThresholdOption = Annotated[
     list[str] | None,
-    typer.Option("--threshold", metavar="BOUND", help="One more bound, such as 'first_audible_ms: p95 < 800ms'."),
+    typer.Option(
+        "--threshold", metavar="BOUND", help="One more bound, such as 'first_audible_ms: p95 < 800ms'; repeatable."
+    ),
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="Override the scenario's seed.")]
 TokenOption = Annotated[

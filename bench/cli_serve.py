@@ -35,7 +35,9 @@ def serve(
     truth_log: Annotated[
         Path | None, typer.Option("--truth-log", metavar="FILE", help="Write what was heard and sent, and when.")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="With --engine simulated: processes on one port.")] = 1,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With --engine simulated: processes on one port.")
+    ] = 1,
     tokens_per_minute: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="With --engine simulated: tokens per minute of all calls.")
     ] = None,

@@ -37,7 +37,8 @@ def site(
     of = f"{amount(built.runs, 'run')} and {amount(built.targets, 'target')}"
     say(f"wrote {out / 'index.html'}: {built.pages:,} files of {of}")
     if built.regressions:
-        say(f"the newest run of {amount(built.regressions, 'target')} is a regression or an outage")
+        what = "a regression, not recovered from one, or an outage"
+        say(f"the newest run of {amount(built.regressions, 'target')} is {what}")
     for name, why in built.unread.items():
         say(f"not read: {name}: {why}")
     return int(ExitCode.PASS)

@@ -29,6 +29,7 @@ name: quiet
 description: Grüße — „你好“ 🙂
 conversation: [{say: yes-slt}]
 tags: {wer: Jürgen, emoji: 🙂}
+health: {client_late: 10s}
 """
 
 

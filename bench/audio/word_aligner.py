@@ -1,9 +1,10 @@
-"""Where the last word of an English text ends in a recording: the text is laid along the sound.
+"""Where the last word of a text ends in a recording: the text is laid along the sound.
 
 In: samples without rumble, the words that are said, and the stretch in which there is sound. Out: a time in
 milliseconds, or none. The model is the recogniser's of the reference server; the words are known, so this is alignment,
 not recognition, and far more certain. Trap: it is the only witness that tells the caller's words from other speech, but
-it is good to some 50 ms only. It never writes an annotation.
+it is good to some 50 ms only, 100 in other languages than English, whose sounds become their English neighbours
+(`foreign_words`). It never writes an annotation.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.annotate import SpeechSpan
+from bench.audio.foreign_words import foreign_words
 from bench.audio.formats import resample_float, to_pcm16
 from bench.audio.languages import language_of
 from bench.audio.level import amplitude
@@ -40,7 +42,8 @@ _SOUNDS = {
     "w": "W", "x": "K S", "y": "IY", "z": "Z",
 }  # fmt: skip
 
-_BURSTS = frozenset(("P", "B", "T", "D", "K", "G", "CH", "JH"))
+_NUMBER = re.compile(r"\d(?:[\d.,\s-]*\d)+")
+BURSTS = frozenset(("P", "B", "T", "D", "K", "G", "CH", "JH"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +54,52 @@ class LastWord:
     end_ms: float | None
     last_sound_score: float | None = None
     """How well the last sound fits what is heard there, by frame: mostly -20 to 0, under -60 where it is cut off."""
+    foreign: bool = False
+    """Whether its sounds are not in the model, so that all is less certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to say a text: names in the decoder's dictionary, and what the last one is called."""
+
+    names: tuple[str, ...]
+    last: str
+    foreign: bool
 
 
 def last_word(
     samples: NDArray[np.float64], rate_hz: int, text: str, sound: SpeechSpan, peak_db: float, language: str = ""
 ) -> LastWord | None:
-    """Where the last word of `text` ends within the stretch `sound`; None when the text is not one to align."""
-    words = spoken_words(text)
-    seconds = (sound.end_ms - sound.start_ms) / 1000
-    if not words or seconds > LONGEST_S or not _is_english(language) or not _known(words):
+    """Where the last word of `text` ends within the stretch `sound`; None when the text is not one to align.
+
+    Of several ways to say it (a number digit by digit, or as one number) the one that fits best is taken.
+    """
+    if (sound.end_ms - sound.start_ms) / 1000 > LONGEST_S:
         return None
+    found = [_found(samples, rate_hz, reading, sound, peak_db) for reading in _readings(text, language)]
+    return max(found, key=lambda one: one[0], default=(0.0, None))[1]
+
+
+def _found(
+    samples: NDArray[np.float64], rate_hz: int, reading: _Reading, sound: SpeechSpan, peak_db: float
+) -> tuple[float, LastWord]:
+    """How well a reading fits, and where its last word ends."""
+    words = list(reading.names)
     start = max(0, round((sound.start_ms - BEFORE_MS) * rate_hz / 1000))
     stop = round((sound.end_ms + AFTER_MS) * rate_hz / 1000)
     samples = samples[start:stop]
     noise = np.random.default_rng(1).standard_normal(len(samples)) * amplitude(peak_db - NOISE_UNDER_PEAK_DB)
     offset_ms = start * 1000 / rate_hz
     end_ms = _aligned(samples + noise, rate_hz, words)
+    fit = -np.inf if end_ms is None else float(_decoder().hyp().best_score)
     score = None if end_ms is None else _last_sound_score(samples + noise, rate_hz)
     if end_ms is not None and abs(offset_ms + end_ms - BIAS_MS - sound.end_ms) <= 2 * STEP_MS:
-        return LastWord(words[-1], offset_ms + end_ms - BIAS_MS, score)
+        return fit, LastWord(reading.last, offset_ms + end_ms - BIAS_MS, score, reading.foreign)
     # a single alignment now and then goes astray: the one that lies nearer to the sound's end is believed
     plain_ms = _aligned(samples, rate_hz, words)
     ends = [offset_ms + found - BIAS_MS for found in (end_ms, plain_ms) if found is not None]
-    return LastWord(words[-1], min(ends, key=lambda at: abs(at - sound.end_ms), default=None), score)
+    nearest = min(ends, key=lambda at: abs(at - sound.end_ms), default=None)
+    return fit, LastWord(reading.last, nearest, score, reading.foreign)
 
 
 def word_ends_ms(samples: NDArray[np.float64], rate_hz: int, text: str, language: str = "") -> list[float] | None:
@@ -103,16 +129,50 @@ def spoken_words(text: str) -> list[str]:
     return words
 
 
-def bursts_at_end(text: str, language: str = "") -> int | None:
-    """How many bursts (such as /t/ or /ch/) are in the last three sounds of an English text; None for other texts.
+def sounds_at_end(text: str, language: str = "") -> tuple[str, ...] | None:
+    """The last three sounds of a text, in the letters of the model; None where they are not known.
 
-    A burst may come after a gap of up to 100 ms and has no pitch, so it looks like a knock.
+    A burst (`BURSTS`) may come after a gap of up to 100 ms and has no pitch, so it looks like a knock.
     """
-    words = spoken_words(text)
-    if not words or not _is_english(language):
+    readings = _readings(text, language)
+    if not readings:
         return None
-    sounds = (_decoder().lookup_word(words[-1]) or pronunciation(words[-1])).split()
-    return sum(sound in _BURSTS for sound in sounds[-3:])
+    return tuple(" ".join(_decoder().lookup_word(name) for name in readings[0].names[-3:]).split()[-3:])
+
+
+def _readings(text: str, language: str) -> list[_Reading]:
+    """The ways to say a text, the likeliest first; none where it cannot be read."""
+    if _is_english(language):
+        words = spoken_words(text)
+        if words and _known(words):
+            return [_Reading(tuple(words), words[-1], foreign=False)]
+    # numbers digit by digit, then as numbers
+    readings = []
+    for way in dict.fromkeys((_NUMBER.sub(_digit_by_digit, text), text)):
+        try:
+            words_sounds = foreign_words(way, language if language else "en")
+        except ValueError:
+            return []
+        if words_sounds is None:
+            return []
+        written = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text)
+        last = written[-1] if written else text
+        if not language_of(language).has_spaces:
+            last = last[-2:]
+        readings.append(_Reading(tuple(_added(sounds) for sounds in words_sounds), last, foreign=True))
+    return readings
+
+
+def _digit_by_digit(number: re.Match[str]) -> str:
+    return f" {' '.join(digit for digit in number[0] if digit.isdecimal())} "
+
+
+def _added(sounds: str) -> str:
+    """The name of a word in the dictionary that sounds so."""
+    name = f"x.{sounds.lower().replace(' ', '.')}"
+    if _decoder().lookup_word(name) is None:
+        _decoder().add_word(name, sounds, True)
+    return name
 
 
 def _is_english(language: str) -> bool:

@@ -84,7 +84,7 @@ def _distribution(summary: Summary, axes: Axes) -> bool:
 
 def _by_load(summary: Summary, axes: Axes) -> bool:
     chart = summary.charts.by_load
-    if chart is None:
+    if chart is None or sum(each.p50 is not None for each in chart.bins) < 2:
         return False
     top = 0.0
     for label, style, points in (

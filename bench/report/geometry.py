@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from bench.measure.metrics import milestones
 from bench.report.findings import Curve, LoadBin, LoadChart, SlowTurn, TimeChart
-from bench.report.phrases import number
+from bench.report.phrases import amount, number
 
 WIDTH, HEIGHT = 600.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 22.0, 44.0
@@ -168,9 +168,9 @@ def over_time(chart: TimeChart) -> Plot:
         notes.append(f"Crosses are {len(chart.failed_at_s):,} of {chart.failed_n:,} turns without an answer.")
     return Plot(
         title=f"{chart.title} over the run",
-        about=f"{chart.n:,} answered turns as dots"
+        about=f"{amount(chart.n, 'answered turn')} as dots"
         + (", the median of each part of the run as a line" if len(median) > 1 else "")
-        + (f", {chart.failed_n:,} turns without an answer as crosses at the top." if chart.failed_n else "."),
+        + (f", {amount(chart.failed_n, 'turn')} without an answer as crosses at the top." if chart.failed_n else "."),
         x_title="seconds since the run began",
         y_title=f"{chart.title}, ms",
         x_ticks=x.marks(),
@@ -232,9 +232,9 @@ def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | N
 
 
 def by_load(chart: LoadChart) -> Plot | None:
-    """Median and p95 against the number of calls that were open."""
+    """Median and p95 against the number of calls that were open; nothing where that number was always the same."""
     bins = [found for found in chart.bins if found.p50 is not None]
-    if not bins:
+    if len(bins) < 2:
         return None
     x = Scale(-0.5, len(bins) - 0.5, LEFT, WIDTH - RIGHT)
     y = scale(0, max(_top(found) for found in bins), HEIGHT - BOTTOM, TOP, 5)

@@ -101,7 +101,7 @@ def reply_words_section(summary: Summary) -> Section:
         row("Replies listened to", f"{found.listened:,}", f"by {found.recogniser}, in {found.seconds:,.1f} s"),
         *(row("Left out", f"{count:,}", why) for why, count in found.skipped.items()),
     ]
-    columns = (Column("value"), Column("", text=True))
+    columns = (Column("value"), Column("made of", text=True))
     said = tuple(filter(None, [_verdict(found)]))
     table = Table("All replies", columns, tuple(rows), "What", "WORDS OF THE REPLIES", footnotes=said)
     return Section("reply-words", "Words of the replies", (table, *_misheard(found)), (SAID,))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.report.document import Row, Table
 from bench.report.findings import Summary
-from bench.report.phrases import headline, plain, verdict_line
+from bench.report.phrases import MISSING, headline, plain, verdict_line
 from bench.report.sections import sections
 
 LABEL_WIDTH = 32
@@ -86,6 +86,10 @@ def _fitting(table: Table, width: int) -> tuple[list[int], bool]:
     """
     brief = [place for place, column in enumerate(table.columns) if column.brief]
     quoted = table.quoted or 0
+    said = [place for place in brief if any(row.cells[place].value not in {"", MISSING} for row in table.rows)]
+    if sum(_width(table, place) for place in brief) > width - max(LABEL_WIDTH + 2, len(table.heading)):
+        # A column of dashes goes before one that says something.
+        brief = [place for place in brief if place in {0, quoted} or place in said]
     first = [place for place in dict.fromkeys((0, 1, quoted)) if place in brief]
     wanted = [*first, *(place for place in reversed(brief) if place not in first)]
     left = width - max(LABEL_WIDTH + 2, len(table.heading))
@@ -105,7 +109,7 @@ def _width(table: Table, place: int) -> int:
 def _line(table: Table, row: Row, width: int) -> str:
     """A row whose values follow each other; what lies under them comes last."""
     values = [
-        f"{_clean(cell.value)} {column.unit}".rstrip()
+        f"{_clean(cell.value)} {_unit(column.unit, cell.value)}".rstrip()
         for column, cell in zip(table.columns, row.cells, strict=True)
         if column.brief and cell.value
     ]
@@ -124,6 +128,11 @@ def _line(table: Table, row: Row, width: int) -> str:
     if len(whole) <= width:
         return whole
     return said if len(said) <= width else _cut(said, width)
+
+
+def _unit(unit: str, value: str) -> str:
+    """`1 turn`, and not `1 turns`; units of measurement have no plural."""
+    return unit[:-1] if value == "1" and unit in {"times", "turns", "calls", "words", "tokens"} else unit
 
 
 def _cut(line: str, width: int) -> str:

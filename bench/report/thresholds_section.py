@@ -20,7 +20,7 @@ _TEXT = (
     Column("observed", text=True),
     Column("bound", text=True),
     Column("rows", text=True),
-    Column("", text=True),
+    Column("result", text=True),
     Column("note", text=True, brief=False),
 )
 

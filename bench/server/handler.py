@@ -107,6 +107,8 @@ class SessionHandler:
         """Any other client message."""
         named = self._shape.caller_name
         self.apply(self.session.handle_text(message, at_ns))
+        for answer in self._shape.answers():
+            self.send_raw(orjson.dumps(answer), "answer")
         if named is None and (given := self._shape.caller_name) is not None:
             self.truth.add("name", self.session.id, at_ns=at_ns, name=given)
         if self._shape.leaving:

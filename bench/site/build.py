@@ -20,6 +20,7 @@ from bench.site.digest import RunDigest
 from bench.site.history import History
 from bench.site.measure_run import FILES
 from bench.site.pages import pages, site_of
+from bench.site.windows import WORSE
 
 DIGESTS = "digests.json"
 COPIED = "stored"
@@ -77,7 +78,7 @@ def build(
         pages=len(written),
         runs=len(found.runs),
         targets=len(site.cards),
-        regressions=sum(night.state in {"regression", "outage"} for night in newest),
+        regressions=sum(night.state in WORSE for night in newest),
         unread=found.unread,
     )
 

@@ -21,6 +21,9 @@ from bench.site.recent import Recent, last_nights, recent, recent_of
 from bench.site.strengths import Remark, remarks
 from bench.site.windows import Key, Night, Series
 
+LEFT_DAYS = 2
+"""A run of its own, some hours before those of other targets, leaves no target behind."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccentRow:
@@ -74,10 +77,22 @@ class Card:
     with_errors: int
     """Runs in which at least one call was not good, of `tests` that say something of the target."""
     tested_at: datetime
+    days_behind: int
+    """Days from its newest run to the newest one of any of its scenarios: a target that left them, or was renamed."""
     price: PriceStory | None
     price_plot: NightChart | None
     remarks: list[tuple[int, Remark]] = field(default_factory=list)
     """Each with the place of its scenario among `parts`, from 1; strengths first."""
+
+    @property
+    def left(self) -> bool:
+        """Whether others of its scenario were tested on later days, and it was not."""
+        return self.days_behind >= LEFT_DAYS
+
+    @property
+    def measured(self) -> bool:
+        """Whether any run says something of it."""
+        return self.main.newest is not None
 
     @property
     def main(self) -> Part:
@@ -89,6 +104,10 @@ def cards(
 ) -> list[Card]:
     """A card for each target, in the order of their names."""
     books = known_books(runs)
+    newest_of: dict[str, date] = {}
+    for series in every:
+        day = series.newest.run.started_at.date()
+        newest_of[series.scenario] = max(day, newest_of.get(series.scenario, day))
     until = max((run.started_at.date() for run in runs), default=date.min)
     by_key: dict[Key, list[Series]] = {}
     for series in every:
@@ -112,6 +131,7 @@ def cards(
                 tests=len(usable),
                 with_errors=sum(night.target.good_calls < night.target.calls for night in usable),
                 tested_at=newest.run.started_at,
+                days_behind=(max(newest_of[each.scenario] for each in mine) - newest.run.started_at.date()).days,
                 price=price,
                 price_plot=price_chart(price.line, until) if price else None,
                 remarks=_remarks(mine, ranked),
@@ -186,5 +206,5 @@ def _accent(night: Night, name: str) -> Seen | None:
     rows = found.words * min(1.0, whole.rows / words) if whole is not None and whole.rows else float(found.words)
     return Seen(
         metric="wer", title="WER", unit="share", decimals=4, value=found.wer, low=found.low, high=found.high,
-        n=found.words, rows=rows,
+        n=found.words, rows=rows, whole=float(found.words),
     )  # fmt: skip

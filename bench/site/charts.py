@@ -168,7 +168,9 @@ def _bands(
 
 
 def _style(night: Night, measures: Sequence[tuple[str, str]]) -> str:
-    """`bad` or `good` where one of these measures was a regression or better, whatever else the night was."""
+    """`bad` or `good` where one of these measures was a regression (or is not back) or better, whatever else was."""
+    if any(measure in night.worse for measure, _ in measures):
+        return "bad"
     verdicts = {row.verdict for measure, _ in measures if (row := night.row(measure)) is not None}
     return "bad" if "regression" in verdicts else "good" if "better" in verdicts else ""
 
@@ -240,10 +242,13 @@ def _changes(known: Sequence[tuple[date, float]]) -> list[tuple[date, float]]:
 
 
 def _days(x: Scale, days: Sequence[date]) -> tuple[Tick, ...]:
-    """Dates under the chart; one that would run into the next is left out, the newest never."""
+    """Dates under the chart; one that would run into the next is left out, the newest never.
+
+    The newest one ends at the edge of the chart, so that it reaches half of its length further to the left.
+    """
     found: list[Tick] = []
     for day in sorted(set(days), reverse=True):
         at = x.at(day.toordinal())
-        if not found or found[-1].at - at >= CLOSEST:
+        if not found or found[-1].at - at >= CLOSEST * (1.5 if len(found) == 1 else 1.0):
             found.append(Tick(at, f"{day:%Y-%m-%d}"))
     return tuple(reversed(found))

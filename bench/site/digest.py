@@ -15,7 +15,7 @@ from pydantic import Field
 from bench.pricing.book import PriceBook
 from bench.report.findings_parts import Part
 
-DIGEST_VERSION = 4
+DIGEST_VERSION = 7
 Level = Literal["refuse", "warn", "note"]
 
 NO_CONDITION = "no condition"
@@ -42,6 +42,8 @@ class Seen(Part):
     high: float | None = None
     n: int = 0
     """Rows that it stands on."""
+    whole: float = 0.0
+    """Of a share: what it is a share of, such as words; 0 where that is not known."""
     error: float = 0.0
     events: float = 0.0
     rows: float = 0.0

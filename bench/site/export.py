@@ -77,11 +77,20 @@ def _row(run: RunDigest, gate: str | None, target: TargetDigest, measures: Seque
     return row
 
 
-def all_rows(runs: Iterable[StoredRun], what: str) -> Iterator[pa.Table]:
-    """The turns or sessions of each finished run, one table after the other."""
+def all_rows(runs: Iterable[StoredRun], what: str, unread: dict[str, str]) -> Iterator[pa.Table]:
+    """The turns or sessions of each run, one table after the other; `unread` gets the folders without, and why."""
     for run in runs:
-        table = rows_of(run, what) if run.manifest.state == "finished" else None
-        if table is not None:
+        if run.manifest.state != "finished":
+            unread[run.folder.name] = "the run is not finished"
+            continue
+        try:
+            table = rows_of(run, what)
+        except BenchError as error:
+            unread[run.folder.name] = error.message
+            continue
+        if table is None:
+            unread[run.folder.name] = f"has no {ROWS[what][0]}"
+        else:
             yield table
 
 

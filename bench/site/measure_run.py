@@ -20,8 +20,9 @@ from bench.measure.outcome import ANSWERED
 from bench.report.chartdata import headline
 from bench.report.compare.conditions import host_of, told
 from bench.report.compare.measures import Sample, measures, sample
-from bench.report.gate.gate import night_of
+from bench.report.gate.gate import night_of, percentile_night
 from bench.report.gate.nights import Night
+from bench.report.phrases import spoken
 from bench.report.stats import Codes, Estimate, Floats, clustered_wilson, percentiles, pooled, pooled_errors, wilson
 from bench.report.thresholds import objectives_of
 from bench.report.view import Mask, View, codes_of, equals, text, view_of
@@ -157,6 +158,7 @@ def _target(run: StoredRun, target: CalledTarget, view: View, *, questions: bool
             n=found.calls,
             events=min(bad, found.good_calls),
             rows=found.calls,
+            whole=found.calls,
         )
     return found
 
@@ -192,7 +194,8 @@ def _percentiles(view: View, pair: list[Measure], *, resample: bool) -> Iterable
     estimates = percentiles(found.values, calls, percents, resample=resample).estimates
     for measure, estimate in zip(pair, estimates, strict=True):
         if estimate.value is not None:
-            yield measure.named, _of(measure, estimate, found.n, Night(estimate.value, error_of(estimate)))
+            night = percentile_night(found, calls, estimate.value, error_of(estimate))
+            yield measure.named, _of(measure, estimate, found.n, night)
 
 
 def _seen(measure: Measure, found: Sample) -> Seen | None:
@@ -208,7 +211,8 @@ def _seen(measure: Measure, found: Sample) -> Seen | None:
         estimate, _ = pooled_errors(found.values[:, 0], found.values[:, 1], calls)
     else:
         estimate, _ = pooled(found.values[:, 0], found.values[:, 1], calls)
-    return _of(measure, replace(estimate, value=night.value), found.n, night)
+    said_of = float(found.values[:, 1].sum()) if found.statistic.kind in {"share", "counts"} else 0.0
+    return _of(measure, replace(estimate, value=night.value), found.n, night).model_copy(update={"whole": said_of})
 
 
 def _of(measure: Measure, estimate: Estimate, n: int, night: Night) -> Seen:
@@ -313,7 +317,7 @@ def _faults(view: View) -> list[Fault]:
         for status, kind, message in zip(frame["status"], frame["error_kind"], frame["error_message"], strict=True):
             name = text(kind) or str(status)
             counted[name] += 1
-            said.setdefault(name, (text(message) or "")[:200])
+            said.setdefault(name, spoken(text(message))[:200] if text(message) else "")
     return [Fault(kind=name, count=count, message=said[name]) for name, count in counted.most_common(MOST_FAULTS)]
 
 

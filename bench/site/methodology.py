@@ -20,6 +20,11 @@ OTHERS = "Shares, words and money"
 STATES = (
     ("as usual", "no measure is surely worse or better than in the window"),
     ("regression", "at least one measure is worse: by more than matters, and unlikely by chance"),
+    (
+        "not recovered",
+        "an earlier run was a regression, and what became worse then is still worse than in every run of the window, "
+        "though in this run by itself chance may explain it",
+    ),
     ("better", "at least one measure is better in the same sense, and none is worse"),
     ("outage", f"fewer than {100 * OUTAGE:g} % of the calls were good"),
     ("first runs", f"fewer than {LEAST_NIGHTS} sound runs of the same kind came before"),
@@ -54,6 +59,8 @@ def _figures(config: SiteConfig) -> Table:
          f"the same conditions, fewer where there are fewer. From {LEAST_NIGHTS} runs on the 95 % interval comes from "
          "how much these runs differ (Student's t), with fewer from the calls of the run. Shares are pooled over the "
          "runs; their interval is the wider one of Wilson's and that of the runs"),
+        ("never", "more turns of the run were not answered than the percentile leaves out, so that it has no size. One "
+         "such run makes the figure over several runs “never”; in how many it was so stands beneath"),
         ("no measurements yet", "nobody measured it. It is not zero and not good"),
     )  # fmt: skip
     return _defined("Figures", rows)
@@ -67,18 +74,22 @@ def _verdicts() -> tuple[str, ...]:
     return (
         f"Each run of a target is judged by the newest {WINDOW} sound runs of the same scenario with the same target "
         "that were made before it under the same conditions (load, session, recordings, frame size, region). Left out "
-        "are runs that were a regression or an outage themselves, and runs that did not keep the bounds on errors "
-        f"({100 * MOST_BAD:g} % of calls and of turns). A run that was accepted with `bench gate --accept` begins a "
-        "new window.",
+        "are runs that were a regression or an outage themselves or had not recovered from a regression, and runs that "
+        f"did not keep the bounds on errors ({100 * MOST_BAD:g} % of calls and of turns). A run that was accepted with "
+        "`bench gate --accept` begins a new window.",
         "Judged are median and p95 of the headline latency, availability, WER, stalls, task success, goodput and cost "
         "per minute, as far as they were measured. A measure is worse when a change as large is unlikely by chance, "
         "given how much runs of the window differ from one another (a prediction interval of Student's t; shares as "
         f"arcsines), all measures together by Holm's method: where nothing changed, at most {100 * ALPHA:g} % of "
         f"runs are called a regression. And it must matter: {100 * SHARE:g} % of the usual value, of a time at least "
         f"{LEAST_MS:g} ms, of a share {100 * POINTS:g} percentage point.",
+        "What became worse stays worse until it is back: until a run in which it is no worse than in the worst run of "
+        "the window. A run before that one which is no alarm by itself is “not recovered”, and later runs are not "
+        "judged by it. Otherwise one lucky night of a slow target would make its next slow night a usual one.",
+        "A percentile that falls among turns without an answer has no size; it is as unlikely as their share is.",
         "“Unchanged” is said only where a change for the worse that matters would rarely look like this. Where that "
-        "cannot be told, it says that no change was seen. Cost is not compared with runs that were priced by another "
-        "price book.",
+        "cannot be told, the value is said to be within what nights differ by, or that no change was seen. Cost is not "
+        "compared with runs that were priced by another price book.",
     )
 
 
@@ -88,7 +99,8 @@ def _ranks() -> tuple[str, ...]:
         "number of targets that are surely faster, so targets that cannot be told apart share a rank and are marked "
         "as tied.",
         "Surely: a two-sided test of the difference at 5 % over all pairs of the table (Bonferroni). Targets that took "
-        "turns in the same runs are compared run by run; others as independent runs (Welch).",
+        "turns in the same runs are compared run by run; others as independent runs (Welch). Where a figure is “never” "
+        "in some runs, it counts only which target had the lower one (sign test, rank sums).",
     )
 
 

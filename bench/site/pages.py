@@ -34,8 +34,8 @@ from bench.site.speed import SpeedTable, speed, title_of
 from bench.site.strengths import limits_of, value_of
 from bench.site.windows import Key, Night, Series, series_of
 
-TONES = {"as usual": "good", "better": "good", "regression": "bad", "outage": "bad"}
-SYMBOLS = {"as usual": "✓", "better": "▲", "regression": "▼", "outage": "✗"}
+TONES = {"as usual": "good", "better": "good", "regression": "bad", "not recovered": "bad", "outage": "bad"}
+SYMBOLS = {"as usual": "✓", "better": "▲", "regression": "▼", "not recovered": "▽", "outage": "✗"}
 NEWEST = 12
 """Verdicts on the first page."""
 
@@ -117,10 +117,13 @@ class Looks:
     def slug(self, key: Key) -> str:
         return self._slugs[key]
 
+    def card(self, key: Key) -> Card:
+        return next(each for each in self.site.cards if each.key == key)
+
     def part_number(self, series: Series) -> int:
         """Which of the scenarios of its card a series is, from 1."""
-        card = next(each for each in self.site.cards if each.key == series.key)
-        return next(place for place, part in enumerate(card.parts, start=1) if part.series is series)
+        parts = self.card(series.key).parts
+        return next(place for place, part in enumerate(parts, start=1) if part.series is series)
 
     def file(self, folder: str) -> str:
         return slug_of(folder)

@@ -43,6 +43,11 @@ class Recent:
     def nights(self) -> int:
         return len(self.by_run)
 
+    @property
+    def never(self) -> int:
+        """Nights whose figure falls among turns that nobody answered."""
+        return sum(map(math.isinf, self.by_run.values()))
+
 
 def last_nights(series: Series, *, away_too: bool = False) -> list[Night]:
     """The newest usable runs of the kind that is run now, oldest first; an outage counts for availability alone."""
@@ -118,10 +123,12 @@ def _mean(seens: Sequence[Seen], values: np.ndarray) -> tuple[float, Limits | No
 
 
 def _pooled(seens: Sequence[Seen]) -> tuple[float, Limits | None, float]:
-    """All rows together; the interval is Wilson's of as many rows as calls are worth, or that of nights if wider."""
-    weights = [seen.rows or seen.n for seen in seens]
-    total = sum(weights)
-    value = sum((seen.value or 0.0) * weight for seen, weight in zip(seens, weights, strict=True)) / total
+    """All words, turns or calls together; the interval is Wilson's of as many as calls are worth, or that of nights if
+    it is wider."""
+    known = all(seen.whole > 0 for seen in seens)
+    weights = [seen.whole if known else seen.rows or seen.n for seen in seens]
+    total = sum(seen.rows or seen.n for seen in seens)
+    value = sum((seen.value or 0.0) * weight for seen, weight in zip(seens, weights, strict=True)) / sum(weights)
     low, high = wilson(value * total, total).limits or (value, value)
     error = math.sqrt(max(value * (1 - value), 1 / total) / total)
     if len(seens) >= LEAST_NIGHTS:

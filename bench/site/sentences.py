@@ -2,7 +2,7 @@
 
 In: a `Night`. Out: sentences such as `median first audible 820 ms, 12 % slower than the last seven nights, WER
 unchanged`. Trap: `unchanged` is said only where a change that matters would rarely look like this; where that cannot be
-told, no change was seen, which is less.
+told, the value is within what nights differ by, which is less.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from bench.report.gate.findings import GateRow
 from bench.report.gate.nights import LEAST_NIGHTS
 from bench.report.gate.phrases import shown, with_unit
-from bench.report.phrases import MISSING, amount, capital, number, percent, plain, signed
+from bench.report.phrases import MISSING, amount, capital, number, percent, plain, signed, spoken
 from bench.site.digest import AVAILABILITY
 from bench.site.windows import Night
 
@@ -32,12 +32,17 @@ def verdict_sentence(night: Night) -> str:
 
 
 def compared_with(night: Night) -> str:
-    """`the last seven nights`, or `runs` where they are not of one night each."""
-    days = {run.started_at.date() for run in night.window}
-    count = len(night.window)
-    noun = "night" if len(days) == count else "run"
-    said = NUMBERS[count] if count < len(NUMBERS) else str(count)
-    return f"the last {said} {noun}s"
+    """`the last seven nights`, or `runs` where they are not of one night each; and which, where some were left out."""
+    count, noun = len(night.window), _noun(night)
+    number = NUMBERS[count] if count < len(NUMBERS) else str(count)
+    since = min((run.started_at for run in night.worse.values()), default=night.run.started_at)
+    if since < night.run.started_at and all(run.started_at < since for run in night.window):
+        return f"the {number} {noun}s before {since:%Y-%m-%d}"
+    return f"the last {number} {'sound ' if night.gaps else ''}{noun}s"
+
+
+def _noun(night: Night) -> str:
+    return "night" if len({run.started_at.date() for run in night.window}) == len(night.window) else "run"
 
 
 def _few(night: Night) -> str:
@@ -52,9 +57,9 @@ def _outage(night: Night) -> str:
     target = night.target
     said = f"away: {target.good_calls} of {amount(target.calls, 'call')} were good"
     faults = [
-        f"{each.kind} in {each.count}{f' ({plain(each.message)})' if each.message else ''}" for each in target.faults
+        f"{each.count} × {each.kind}{f' ({spoken(each.message)})' if each.message else ''}" for each in target.faults
     ]
-    return f"{said}; {', '.join(faults)}" if faults else said
+    return f"{said}; failures of calls and turns: {', '.join(faults)}" if faults else said
 
 
 def _availability(night: Night) -> str:
@@ -64,7 +69,18 @@ def _availability(night: Night) -> str:
     said = f"{target.good_calls} of {amount(target.calls, 'call')} good"
     if row is not None and row.verdict == "regression":
         return f"{said}, fewer than in {compared_with(night)} ({percent(row.baseline)})"
+    if back := _returned(night, AVAILABILITY):
+        return f"{said}, {back}"
     return said
+
+
+def _returned(night: Night, measure: str) -> str:
+    """`not back to what it was before 2026-11-13 (851 ms)`, of a measure that by itself is no regression tonight."""
+    row = night.row(measure)
+    since = night.worse.get(measure)
+    if row is None or since is None or row.verdict == "regression":
+        return ""
+    return f"not back to what it was before {since.started_at:%Y-%m-%d} ({with_unit(row, row.baseline)})"
 
 
 def _latency(night: Night) -> list[str]:
@@ -76,13 +92,20 @@ def _latency(night: Night) -> list[str]:
         return [f"median {row.title} never: more than half of the turns were not answered"]
     said = [f"median {row.title} {with_unit(row, row.value)}{_moved(row, night)}"]
     tail = night.row(f"{name}: p95")
-    if tail is not None and tail.verdict in {"regression", "better"} and tail.verdict != row.verdict:
+    if tail is None:
+        return said
+    if back := _returned(night, tail.measure):
+        brief = f"not back ({with_unit(tail, tail.baseline)})" if row.measure in night.worse else back
+        said.append(f"p95 {with_unit(tail, tail.value)}, {brief}")
+    elif tail.verdict in {"regression", "better"} and tail.verdict != row.verdict:
         said.append(f"p95 {with_unit(tail, tail.value)}{_moved(tail, night, brief=True)}")
     return said
 
 
 def _moved(row: GateRow, night: Night, *, brief: bool = False) -> str:
     """`, 12 % slower than the last seven nights`."""
+    if back := _returned(night, row.measure):
+        return f", {back}"
     than = "" if brief else f" than {compared_with(night)}"
     if row.verdict == "regression":
         return f", {_share(row)} slower{than}"
@@ -92,7 +115,7 @@ def _moved(row: GateRow, night: Night, *, brief: bool = False) -> str:
         sooner = row.change is not None and abs(row.change) >= (row.matters or 0.0)
         return f", no slower than {compared_with(night)}" if sooner else f", unchanged against {compared_with(night)}"
     if row.verdict == "cannot tell":
-        return f", no change seen against {compared_with(night)} ({with_unit(row, row.baseline)})"
+        return f", within what {_noun(night)}s differ by (usual: {with_unit(row, row.baseline)})"
     return ""
 
 
@@ -108,6 +131,8 @@ def _words(night: Night) -> list[str]:
     if row is None or row.value is None:
         return []
     value = percent(row.value)
+    if back := _returned(night, "wer"):
+        return [f"WER {value}, {back}"]
     if row.verdict == "same":
         lower = row.change is not None and abs(row.change) >= (row.matters or 0.0)
         return [f"WER {'no higher' if lower else 'unchanged'} ({value})"]
@@ -131,7 +156,9 @@ def _others(night: Night) -> list[str]:
     for row in night.rows:
         if row.measure in {AVAILABILITY, "wer"} or row.metric == night.target.headline:
             continue
-        if row.verdict in {"regression", "better"}:
+        if back := _returned(night, row.measure):
+            said.append(f"{row.title} {with_unit(row, row.value)}, {back}")
+        elif row.verdict in {"regression", "better"}:
             way = "up" if (row.change or 0) > 0 else "down"
             by = _points(row) if row.unit == "share" else _share(row)
             said.append(f"{row.title} {way} by {by} to {with_unit(row, row.value)}")

@@ -18,7 +18,7 @@ from bench.measure.wer import comparable
 from bench.report.compare.conditions import NORMALISER
 from bench.report.compare.matters import POINTS, Matters
 from bench.report.gate import nights
-from bench.report.gate.findings import GateRow
+from bench.report.gate.findings import GateRow, not_back
 from bench.report.gate.gate import Settings, together
 from bench.report.gate.nights import LEAST_NIGHTS, Judged
 from bench.site.digest import AVAILABILITY, Fact, RunDigest, Seen, TargetDigest
@@ -31,7 +31,9 @@ MOST_BAD = 0.05
 SHARES = (AVAILABILITY, "wer", "stall_rate", "task_success", "goodput")
 SETTINGS = Settings(measures=(), matters=Matters())
 
-State = Literal["as usual", "regression", "better", "outage", "first runs", "not usable"]
+State = Literal["as usual", "regression", "not recovered", "better", "outage", "first runs", "not usable"]
+WORSE: tuple[State, ...] = ("regression", "not recovered", "outage")
+"""Of a run that is no measure for later ones, and calls for attention."""
 Key = tuple[str, str, str]
 
 
@@ -46,8 +48,12 @@ class Night:
     window: list[RunDigest] = field(default_factory=list)
     skipped: str = ""
     """Why the newest earlier run that was left out is not in the window."""
+    gaps: bool = False
+    """Whether a run that was left out lies between those of the window, or after them."""
     not_judged: str = ""
     """Why it says nothing of the target."""
+    worse: dict[str, RunDigest] = field(default_factory=dict)
+    """Measures that became worse and are not back, each with the run in which it became so: this or an earlier one."""
 
     @property
     def usable(self) -> bool:
@@ -57,7 +63,7 @@ class Night:
     @property
     def sound(self) -> bool:
         """Whether later runs are judged by it."""
-        return self.usable and self.state not in {"outage", "regression"} and _kept_bounds(self)
+        return self.usable and self.state not in WORSE and _kept_bounds(self)
 
     def row(self, measure: str) -> GateRow | None:
         return next((each for each in self.rows if each.measure == measure), None)
@@ -96,10 +102,12 @@ def judged(run: RunDigest, target: TargetDigest, earlier: Sequence[Night]) -> Ni
     night = Night(run, target)
     if run.verdict in {"invalid", "incomplete", "not finished", "interrupted"} or not target.calls:
         night.state = "not usable"
-        night.not_judged = f"the run is {run.verdict}" if run.verdict not in {"pass", "failed"} else "it made no call"
+        night.not_judged = (
+            "no call of it is stored" if run.verdict in {"pass", "failed"} else f"the run is {run.verdict}"
+        )
         return night
     share = target.good_calls / target.calls
-    window, night.skipped = _window(run, earlier)
+    window, night.skipped, night.gaps = _window(run, earlier)
     night.window = [each.run for each in window]
     pairs = [_row(measure, seen, window, run) for measure, seen in _family(target).items()]
     rows = [row for row, _ in pairs]
@@ -107,15 +115,42 @@ def judged(run: RunDigest, target: TargetDigest, earlier: Sequence[Night]) -> Ni
         rows = together(rows, [found for _, found in pairs], SETTINGS, powered=False)
     night.rows = rows
     verdicts = {row.verdict for row in rows}
+    _carry(night, _before(run, earlier))
     if share < OUTAGE:
         night.state = "outage"
     elif "regression" in verdicts:
         night.state = "regression"
+    elif night.worse:
+        night.state = "not recovered"
     elif len(window) < LEAST_NIGHTS:
         night.state = "first runs"
     else:
         night.state = "better" if "better" in verdicts else "as usual"
     return night
+
+
+def _before(run: RunDigest, earlier: Sequence[Night]) -> Night | None:
+    """The newest earlier run of the same kind in which the target answered."""
+    return next(
+        (
+            night
+            for night in reversed(earlier)
+            if night.usable and night.state != "outage" and _other_kind(run, night) is None
+        ),
+        None,
+    )
+
+
+def _carry(night: Night, before: Night | None) -> None:
+    """What became worse stays worse until it is back among the nights of the window.
+
+    One lucky night of a target that stays slow is neither an alarm nor usual: were later nights judged by it, the next
+    slow one would be usual too.
+    """
+    carried = {} if before is None or before.run.accepted else before.worse
+    for row in night.rows:
+        if not_back(row, row.measure in carried):
+            night.worse[row.measure] = carried.get(row.measure, night.run)
 
 
 def _family(target: TargetDigest) -> dict[str, Seen]:
@@ -125,30 +160,40 @@ def _family(target: TargetDigest) -> dict[str, Seen]:
     return {name: seen for name in names if (seen := target.seen(name)) is not None}
 
 
-def _window(run: RunDigest, earlier: Sequence[Night]) -> tuple[list[Night], str]:
-    """The newest sound runs of the same kind, oldest first, and why the newest that was left out is not among them."""
+def _window(run: RunDigest, earlier: Sequence[Night]) -> tuple[list[Night], str, bool]:
+    """The newest sound runs of the same kind, oldest first, why the newest that was left out is not among them, and
+    whether any that was left out is newer than one of them."""
     window: list[Night] = []
-    skipped = ""
+    skipped, gaps = "", False
     for night in reversed(earlier):
         if night.run.accepted and night.usable:
             window.append(night)
+            gaps = bool(skipped)
             break
         why = _why_not(run, night)
         if why is None:
             window.append(night)
+            gaps = bool(skipped)
         elif not skipped:
             skipped = f"{night.run.run_id}: {why}"
         if len(window) == WINDOW:
             break
-    return window[::-1], skipped
+    return window[::-1], skipped, gaps
 
 
 def _why_not(run: RunDigest, night: Night) -> str | None:
     """Why `night` is no measure for `run`; None where it is."""
     if not night.sound:
-        if night.state in {"outage", "regression"}:
+        if night.state == "not recovered":
+            return "it had not recovered from a regression"
+        if night.state in WORSE:
             return f"it was {'an' if night.state == 'outage' else 'a'} {night.state} itself"
         return night.not_judged or "it did not keep the bounds on errors"
+    return _other_kind(run, night)
+
+
+def _other_kind(run: RunDigest, night: Night) -> str | None:
+    """What keeps every figure of the two runs from being compared."""
     for title, fact in differing(night.run, run):
         if fact.level == "warn" and not fact.metrics:
             return f"not the same {title}"

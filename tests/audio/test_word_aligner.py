@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.audio.annotate import SpeechSpan, high_passed
+from bench.audio.catalogue import load_catalogue, shipped_catalogue
 from bench.audio.evidence import judge
 from bench.audio.word_aligner import last_word, pronunciation, spoken_words
 from tests.support.degraded_families import FAMILIES
@@ -73,16 +74,43 @@ def test_a_word_that_no_dictionary_has_is_found_too() -> None:
 
 def test_what_cannot_be_aligned_says_nothing() -> None:
     for text, language in (
-        ("Was ist mein Kontostand?", "de"),
-        ("Balance 4579", "en"),
-        ("Zyx wvuts qponm.", "en"),
+        ("残高はいくらですか", "ja"),
+        ("w", "ru"),
         ("", "en"),
-        ("Hello.", "no such language"),
+        ("Hello.", "qqq zzz"),
     ):
         made = take("yes-rms")
         assert (
             last_word(high_passed(made.samples, RATE_HZ), RATE_HZ, text, SpeechSpan(0, 1000), -12.0, language) is None
         )
+
+
+@pytest.mark.parametrize("fixture_id", ["balance-it", "order-number-es", "balance-fr", "appointment-de", "balance-zh"])
+@pytest.mark.parametrize(
+    ("family", "strength"),
+    [
+        ("second voice", "0 ms after, +0 dB, voice 2"),
+        ("second voice", "120 ms after, -10 dB, voice 3"),
+        ("mmm", "-8 dB, 40 ms after"),
+        ("dialled digit", "120 ms after"),
+    ],
+)
+def test_what_follows_the_last_word_is_told_in_any_language(family: str, strength: str, fixture_id: str) -> None:
+    made = take(fixture_id)
+    language = load_catalogue(shipped_catalogue()).get(fixture_id).language
+    assert judge(made.pcm, RATE_HZ, made.text, language).findings == ()
+    FAMILIES[family][strength](made)
+    assert judge(made.pcm, RATE_HZ, made.text, language).findings
+
+
+@pytest.mark.parametrize(("said", "read"), [("four five seven nine one", "45791"), ("five nine", "59")])
+def test_a_number_in_digits_is_read_in_each_way_and_the_fitting_one_counts(said: str, read: str) -> None:
+    made = take("order-number-rms")
+    text = made.text.replace(said, read)
+    found = judge(made.pcm, RATE_HZ, text)
+    assert found.findings == ()
+    if text != made.text:
+        assert found.last_word_ms == pytest.approx(made.end_ms, abs=2 * NEAR_MS)
 
 
 def test_a_text_that_is_not_what_is_said_is_told() -> None:

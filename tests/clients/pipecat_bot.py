@@ -1,7 +1,8 @@
 """A bot with pipecat's own serializer of Twilio Media Streams: it answers what it hears with a tone after a pause.
 
-`python pipecat_bot.py PAUSE_MS` prints its port and runs until its standard input closes. What it hears is what
-`TwilioFrameSerializer` makes of our messages; what it sends is what that makes of pipecat's frames.
+`python pipecat_bot.py PAUSE_MS TONE_MS` prints its port and runs until its standard input closes. What it hears is
+what `TwilioFrameSerializer` makes of our messages; what it sends is what that makes of pipecat's frames. A tone is sent
+at once, to be played in its time; when the caller speaks, pipecat's interruption clears what has not been played.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ class _Setup:
     audio_in_sample_rate = RATE_HZ
 
 
-def tone() -> bytes:
-    at = np.arange(RATE_HZ * 6 // 10)
+def tone(tone_s: float) -> bytes:
+    at = np.arange(round(RATE_HZ * tone_s))
     return (np.sin(at * 2 * np.pi * 440 / RATE_HZ) * 8000).astype("<i2").tobytes()
 
 
-async def call(socket: ServerConnection, pause_s: float) -> None:
+async def call(socket: ServerConnection, pause_s: float, tone_s: float) -> None:
     await socket.recv()  # connected
     start = json.loads(await socket.recv())["start"]
     params = TwilioFrameSerializer.InputParams(auto_hang_up=False)
@@ -51,7 +52,7 @@ async def call(socket: ServerConnection, pause_s: float) -> None:
 
     async def answer() -> None:
         await asyncio.sleep(pause_s)
-        sound = tone()
+        sound = tone(tone_s)
         for at in range(0, len(sound), 640):
             await send(OutputAudioRawFrame(sound[at : at + 640], RATE_HZ, 1))
         mark = {"event": "mark", "streamSid": start["streamSid"], "mark": {"name": "end"}}
@@ -73,8 +74,8 @@ async def call(socket: ServerConnection, pause_s: float) -> None:
 
 
 async def main() -> None:
-    pause_s = float(sys.argv[1]) / 1000
-    async with serve(lambda socket: call(socket, pause_s), "127.0.0.1", 0) as server:
+    pause_s, tone_s = (float(word) / 1000 for word in sys.argv[1:])
+    async with serve(lambda socket: call(socket, pause_s, tone_s), "127.0.0.1", 0) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

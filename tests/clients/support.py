@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.audio.formats import AudioFormat
-from tests.server.support import silence, speech
+from tests.server.support import http, silence, speech
 
+KEY = "long-lived"
 SHORT_S = 0.4
 """Length of a reply,"""
 LONG, LONG_S = "opening-hours-slt", 6.0
@@ -61,3 +63,12 @@ def pieces(fixture: str, rate_hz: int = 24_000, *, piece_ms: int = 40) -> list[b
 def encoded(fixture: str, rate_hz: int = 24_000) -> list[str]:
     """`pieces` in base64."""
     return [base64.b64encode(piece).decode() for piece in pieces(fixture, rate_hz)]
+
+
+def short_key(server: str, **session: Any) -> str:
+    """A client secret for a session, as a backend asks for it."""
+    body = json.dumps({"session": {"type": "realtime", "model": "gpt-realtime", **session}}).encode()
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    status, made = http(f"{server}/v1/realtime/client_secrets", method="POST", body=body, headers=headers)
+    assert status == 200
+    return str(made["value"])

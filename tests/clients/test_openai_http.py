@@ -91,6 +91,23 @@ def test_speech_comes_in_chunks(simulated: openai.OpenAI) -> None:
         client.audio.speech.create(input="one", model="m", voice="alloy")
 
 
+def test_a_reply_that_the_caller_closes_is_no_longer_sent(tmp_path: Path) -> None:
+    profile, log = tmp_path / "legs.yaml", tmp_path / "truth.jsonl"
+    profile.write_text(PROFILE.replace("token_gap: 1ms", "token_gap: 40ms"))
+    asked = [{"role": "user", "content": "What is my balance?"}]
+    with server_process(dialect="openai-http", engine="simulated", profile=profile, truth_log=log) as (_, address):
+        client = openai.OpenAI(base_url=address, api_key="any", max_retries=0)
+        with client.chat.completions.create(model="m", messages=asked, stream=True) as chunks:  # type: ignore[call-overload]
+            assert next(chunk for chunk in chunks if chunk.choices[0].delta.content)
+        client.chat.completions.create(model="m", messages=asked)  # type: ignore[arg-type]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    requests = [line for line in lines if line["kind"] == "request"]
+    assert [line["ended"] for line in requests] == ["hung_up", "whole"]
+    cut, whole = ((line["ended_ns"] - line["first_ns"]) / 1e6 for line in requests)
+    assert cut < 500, "the whole answer takes a second"
+    assert whole >= 0
+
+
 def test_faults_are_what_the_sdk_calls_them(tmp_path: Path) -> None:
     profile, log = tmp_path / "legs.yaml", tmp_path / "truth.jsonl"
     profile.write_text(PROFILE + FAULTS)

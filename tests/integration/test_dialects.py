@@ -189,7 +189,7 @@ def test_the_wrong_shape_is_the_first_line_of_the_report(tmp_path: Path, spoken:
     with simulated_server(tmp_path / "profile.yaml", dialect=spoken) as url:
         done = bench(
             "run", "quickstart", "--url", url, "--set", f"target.dialect={used}", "--set", "load.sessions=2",
-            "--set", "load.callers=2", "--out", tmp_path / "run",
+            "--set", "load.callers=2", "--set", "health.client_late=10s", "--out", tmp_path / "run",
         )  # fmt: skip
     assert done.returncode == 8
     lines = [line.strip() for line in done.stdout.splitlines()]

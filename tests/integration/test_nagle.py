@@ -35,6 +35,7 @@ def test_first_audio_is_right_though_the_server_gathers_messages(tmp_path: Path,
         "session": {"frame": f"{frame_ms}ms", "turn_detection": "server_vad"},
         "conversation": [{"say": "balance-rms"}],
         "load": {"callers": 3, "sessions": 6},
+        "health": {"client_late": "10s"},
     }
     scenario.write_text(yaml.safe_dump(body))
     with simulated_server(profile, nagle=True) as url:

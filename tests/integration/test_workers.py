@@ -11,19 +11,19 @@ import pytest
 
 from bench.errors import ExitCode
 from tests.support.processes import bench, voice_server
-from tests.support.runs import LOAD, free_port, start, start_master
+from tests.support.runs import free_port, start, start_master
 
 
 def test_two_workers_make_the_same_calls_as_one_and_lose_none(scenario: Path, tmp_path: Path) -> None:
-    choice = ["--set", "conversation.0.say=[burst-0, burst-1]"]
+    choice = ["--set", "conversation.0.say=[burst-0, burst-1]", "--set", "load.callers=8", "--set", "load.sessions=12"]
     with voice_server() as url:
-        alone = bench("run", scenario, "--url", url, "--out", tmp_path / "one", *LOAD, *choice)
-        together = bench("run", scenario, "--url", url, "--out", tmp_path / "two", *LOAD, *choice, "--workers", "2")
+        alone = bench("run", scenario, "--url", url, "--out", tmp_path / "one", *choice)
+        together = bench("run", scenario, "--url", url, "--out", tmp_path / "two", *choice, "--workers", "2")
     assert (alone.returncode, together.returncode) == (0, 0), together.stdout + together.stderr
     one, two = (pd.read_parquet(tmp_path / name / "turns.parquet") for name in ("one", "two"))
     keys = ["session_index", "caller", "turn", "fixture"]
     assert sorted(map(tuple, one[keys].to_numpy())) == sorted(map(tuple, two[keys].to_numpy()))
-    assert len(two) == 48
+    assert len(two) == 24
     assert set(two["worker"]) == {"w0", "w1"}
     manifest = json.loads((tmp_path / "two" / "run.json").read_text())
     for counts in manifest["counts"]["workers"].values():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure.records import SessionRecord, TurnRecord
-from bench.measure.wer import score_words
+from bench.measure.wer import WordScore, score_words
 from bench.store.calibration import Calibration, Level
 from bench.store.certificate import Spread
 from bench.store.environment import Host
@@ -67,6 +67,12 @@ def heard_as(said: str, rng: np.random.Generator, share: float) -> str:
     return " ".join(word for word in words if word).strip(".?").lower()
 
 
+@cache
+def _scored(said: str, heard: str) -> WordScore | None:
+    """Some hundred pairs are made again and again."""
+    return score_words(said, heard, "en")
+
+
 def turn_row(rng: np.random.Generator, who: dict[str, Any], turn: int, at_s: float, load: int) -> TurnRecord:
     """One answered turn; latencies grow with load and differ from call to call."""
     fixture, said = SAID[(who["session_index"] + turn) % len(SAID)]
@@ -81,7 +87,7 @@ def turn_row(rng: np.random.Generator, who: dict[str, Any], turn: int, at_s: flo
     underrun = float(max(0.0, rng.normal(-40, 60)))
     stalls = int(underrun > 60)
     heard = heard_as(said, rng, 0.22 if accent == "scottish" else 0.07)
-    score = score_words(said, heard, "en")
+    score = _scored(said, heard)
     assert score is not None
     in_audio, out_audio = 40 + 30 * turn, int(length / 50)
     costs = {"input": in_audio * 1e-5, "cached": turn * 12 * 3e-7, "output": out_audio * 2e-5, "transcription": 4e-4}

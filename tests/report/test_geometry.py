@@ -78,11 +78,15 @@ def test_early_milestones_do_not_run_out_to_the_left() -> None:
 
 
 def test_load_bins_without_enough_turns_are_not_drawn() -> None:
-    bins = [LoadBin(low=1, high=1, n=2, p50=None, p95=None), LoadBin(low=2, high=3, n=30, p50=700, p95=None)]
+    bins = [
+        LoadBin(low=1, high=1, n=2, p50=None, p95=None),
+        LoadBin(low=2, high=3, n=30, p50=700, p95=None),
+        LoadBin(low=4, high=5, n=30, p50=720, p95=None),
+    ]
     plot = by_load(LoadChart(metric="ttft_ms", title="TTFT", bins=bins))
     assert plot is not None
-    assert [tick.label for tick in plot.x_ticks] == ["2-3"]
+    assert [tick.label for tick in plot.x_ticks] == ["2-3", "4-5"]
     assert [line.style for line in plot.lines] == ["median"]
-    assert by_load(LoadChart(metric="ttft_ms", title="TTFT", bins=bins[:1])) is None
+    assert by_load(LoadChart(metric="ttft_ms", title="TTFT", bins=bins[:2])) is None  # one dot is no chart
     assert math.isclose(plot.width, WIDTH)
     assert math.isclose(plot.height, HEIGHT)

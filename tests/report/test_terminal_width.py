@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.report.document import Column, Table, row
 from bench.report.findings import Summary
 from bench.report.summary import summarise
-from bench.report.terminal import render_terminal
+from bench.report.terminal import render_tables, render_terminal
 from tests.report import build
 
 
@@ -47,3 +48,22 @@ def test_words_are_whole(summary: Summary) -> None:
 def test_where_files_are_is_never_cut(summary: Summary) -> None:
     folder = Path("/".join(["a-long-name"] * 12))
     assert f"{folder / 'report.html'}\n" in render_terminal(summary, folder, 80)
+
+
+def test_a_column_of_dashes_goes_before_one_that_says_something() -> None:
+    columns = tuple(map(Column, ("p50", "p95", "errors", "WER", "$/min", "turns")))
+    cells = ("706", "-", "0.0 %", "0.6 %", "-", "17/17")
+    table = Table("Targets", columns, (row("north", *cells),), "Target", "TARGETS", quoted=0)
+    said = render_tables([table], 72)
+    assert "0.0 %" in said
+    assert "17/17" in said
+    assert "p95" not in said
+    assert all(each.title in render_tables([table], 120) for each in columns)
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    columns = (Column("heard", text=True), Column("times", "times"), Column("turns", "turns"))
+    table = Table("Words", columns, (row("my", "velvet", "1", "1"), row("a", "b", "2", "1")), "Said", "WORDS")
+    lines = render_tables([table], 80).splitlines()
+    assert lines[1].endswith("1 time  1 turn")
+    assert lines[2].endswith("2 times  1 turn")

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.errors import BenchError
 from bench.site.history import StoredRun, read_history, remove, to_prune
+from bench.store.folder import RunFolder
+from bench.store.manifest import read_manifest, write_manifest
 from tests.report.build import manifest
 from tests.site.nights import night_run
 
@@ -42,6 +44,41 @@ def test_age_and_count_together_remove_what_neither_keeps() -> None:
 def test_a_run_under_way_and_an_accepted_one_stay() -> None:
     runs = [stored(40, state="running"), stored(39, accepted=True), stored(38)]
     assert names(to_prune(runs, NOW, older_than_days=1)) == ["nightly-38"]
+
+
+def test_one_broken_run_keeps_no_other_out_of_the_file(tmp_path: Path) -> None:
+    for night in range(4):
+        night_run(tmp_path / "reports", night, calls=6)
+    good, broken, running, without = sorted((tmp_path / "reports").iterdir())
+    (broken / "turns.parquet").write_bytes(b"PAR1 and no more")
+    (without / "turns.parquet").unlink()
+    folder = RunFolder(running)
+    write_manifest(folder, read_manifest(folder).model_copy(update={"state": "running", "verdict": None}))
+    out = tmp_path / "turns.parquet"
+    done = CliRunner().invoke(
+        app, ["history", "export", str(tmp_path / "reports"), "--rows", "turns", "--out", str(out)]
+    )
+    assert done.exit_code == 0
+    assert set(pyarrow.parquet.read_table(out)["run_id"].to_pylist()) == {good.name}
+    assert " of 1 run\n" in done.output
+    for folder, why in ((broken, "cannot be read"), (running, "not finished"), (without, "has no turns.parquet")):
+        assert any(folder.name in line and why in line for line in done.output.splitlines())
+
+
+def test_a_run_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None:
+    for night in range(4):
+        night_run(tmp_path / "made", night, calls=6)
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    first, *others = sorted((tmp_path / "made").iterdir())
+    (reports / first.name).symlink_to(first)
+    for each in others:
+        each.rename(reports / each.name)
+    done = CliRunner().invoke(app, ["history", "prune", str(reports), "--keep", "1", "--yes"])
+    assert isinstance(done.exception, BenchError)
+    assert first.name in done.exception.message
+    assert "2 of 4 runs removed" in done.output
+    assert sorted(each.name for each in reports.iterdir()) == [first.name, others[-1].name]
 
 
 def test_no_rule_is_refused() -> None:

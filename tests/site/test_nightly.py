@@ -12,25 +12,30 @@ import yaml
 from tests.support.processes import ROOT
 
 FOLDER = ROOT / "deploy" / "nightly"
+MADE = 'echo "{}" > "$2/run.json"'
 STAND_IN = """#!/bin/sh
 echo "$*" >> {log}
 verb=$1
 if [ "$verb" = run ]; then
-    while [ $# -gt 0 ]; do [ "$1" = --out ] && mkdir -p "$2" && {made}; shift; done
+    while [ $# -gt 0 ]; do [ "$1" = --out ] && mkdir -p "$2" && {{ {made}; }}; shift; done
 fi
 case $verb in run) exit {run} ;; gate) exit {gate} ;; site) exit {site} ;; esac
 """
 
 
 def night(
-    folder: Path, *words: str, run: int = 0, gate: int = 0, site: int = 0, made: bool = True
+    folder: Path, *words: str, run: int = 0, gate: int = 0, site: int = 0, made: str = MADE, **more: str
 ) -> tuple[int, list[str]]:
     """Exit code of the script, and what it asked `bench` to do."""
     log, bench = folder / "log", folder / "bench"
-    touch = 'echo "{}" > "$2/run.json"' if made else "true"
-    bench.write_text(STAND_IN.format(log=log, run=run, gate=gate, site=site, made=touch))
+    bench.write_text(STAND_IN.format(log=log, run=run, gate=gate, site=site, made=made))
     bench.chmod(0o755)
-    env = {"BENCH": str(bench), "PATH": "/usr/bin:/bin", "REPORTS": str(folder / "reports"), "SITE": str(folder / "s")}
+    env = {
+        "BENCH": str(bench),
+        "PATH": "/usr/bin:/bin",
+        "REPORTS": str(folder / "reports"),
+        "SITE": str(folder / "s"),
+    } | more
     done = subprocess.run([FOLDER / "nightly.sh", *words], env=env, cwd=folder, capture_output=True, check=False)
     return done.returncode, log.read_text().splitlines()
 
@@ -65,8 +70,18 @@ def test_the_exit_code_is_that_of_the_run_then_of_the_gate(
     assert [line.split()[0] for line in asked] == ["run", "gate", "history", "site"]
 
 
+def test_a_job_shows_the_reports_of_its_own_night_alone(tmp_path: Path) -> None:
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night" / "gate-junit.xml").write_text("of last night")
+    code, _ = night(tmp_path, NIGHT=str(tmp_path / "night"), made='echo new > "$2/run.json"; echo new > "$2/junit.xml"')
+    assert code == 0
+    assert {each.name: each.read_text() for each in (tmp_path / "night").iterdir()} == {"junit.xml": "new\n"}
+    junit = read("gitlab-nightly.yml")["nightly"]["artifacts"]["reports"]["junit"]
+    assert junit == ["night/junit.xml", "night/gate-junit.xml"]
+
+
 def test_a_run_that_was_not_made_ends_the_night(tmp_path: Path) -> None:
-    code, asked = night(tmp_path, run=2, made=False)
+    code, asked = night(tmp_path, run=2, made="true")
     assert (code, len(asked)) == (2, 1)
 
 

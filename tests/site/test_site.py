@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from bench.errors import BenchError
 from bench.site.build import build
+from bench.site.collect import collect
 from bench.site.config import ConversationConfig, SiteConfig, load_config
+from bench.site.digest import RunDigest
 from bench.site.history import History, read_history
+from bench.site.pages import pages, site_of
+from bench.site.recent import last_nights, recent
+from bench.site.windows import series_of
 from bench.store.parquet import parquet_writer, read_table
 from tests.site.nights import night_run
+from tests.site.test_board import run as few
 from tests.support.processes import ROOT
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -121,6 +130,7 @@ def test_the_feed_is_atom_with_lasting_ids(site: Path) -> None:
     assert len({entry.findtext(f"{ATOM}id") for entry in entries}) == 96
     newest = entries[0]
     assert newest.findtext(f"{ATOM}updated") == "2026-11-20T02:04:00Z"
+    assert root.findtext(f"{ATOM}updated") == max(str(entry.findtext(f"{ATOM}updated")) for entry in entries)
     assert (site / str(newest.find(f"{ATOM}link").get("href")).partition("#")[0]).exists()  # type: ignore[union-attr]
 
 
@@ -172,3 +182,58 @@ def test_a_run_of_an_older_version_with_fewer_columns_is_read(tmp_path: Path) ->
         writer.write_table(old)
     built = build(tmp_path, read_history(tmp_path), tmp_path / "site", SiteConfig())
     assert (built.runs, built.unread) == (1, {})
+
+
+def test_word_error_rates_over_nights_are_those_of_all_their_rows_together(nights: Path) -> None:
+    every = series_of(collect(read_history(nights)).runs)
+    for series in every:
+        last = last_nights(series)
+        tables = [pq.read_table(nights / night.run.folder / "turns.parquet").to_pandas() for night in last]
+        rows = pd.concat([table[(table.target == series.key[0]) & ~table.warmup] for table in tables])
+        rows = rows[rows.hits.notna() & ~rows.client_late]
+        errors = rows[["substitutions", "deletions", "insertions"]].to_numpy().sum()
+        words = rows[["hits", "substitutions", "deletions"]].to_numpy().sum()
+        assert recent(series, "wer").value == pytest.approx(errors / words)
+
+
+def test_an_accent_has_one_word_error_rate_on_its_card(site: Path) -> None:
+    said = text_of(site / "targets" / "aria.html")
+    remark = re.search(r"Understands scottish callers worse: WER ([\d.]+ %)", said)
+    table = re.search(r"newest run words (?:\w+ [\d.]+ % .*?)?scottish ([\d.]+ %)", said)
+    assert remark
+    assert table
+    assert remark[1] == table[1]
+
+
+def written(runs: list[RunDigest]) -> dict[str, str]:
+    """The text of each page of a site of these runs."""
+    site = site_of(SiteConfig(), runs, {}, "../reports")
+    return {name: re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)) for name, text in pages(site)}
+
+
+def test_a_target_that_is_not_tested_any_more_is_said_to_be() -> None:
+    both = [run for night in range(6) for run in few(night, {"stays": 800 + 3 * night, "leaves": 810 - 3 * night})]
+    alone = [run for night in range(6, 10) for run in few(night, {"stays": 805 + night})]
+    found = written([*both, *alone])
+    said = "Not tested since 2026-10-25 , 4 days before the newest run of its scenario."
+    assert said in found["targets/leaves.html"]
+    assert "Not tested since" not in found["targets/stays.html"]
+    assert found["index.html"].count("Not tested since") == 1
+    assert found["leaderboard.html"].count("not tested since 2026-10-25") == 1
+
+
+def test_runs_of_their_own_on_one_night_leave_no_target_behind() -> None:
+    runs = []
+    for night in range(4):
+        first, second = few(night, {"early": 800.0 + night, "late": 820.0 - night}, together=False)
+        runs += [first, second.model_copy(update={"started_at": first.started_at + timedelta(hours=3)})]
+    assert not any("ot tested since" in text for text in written(runs).values())
+
+
+def test_a_target_of_which_nothing_was_measured_has_no_figures() -> None:
+    (run,) = few(0, {"aria": 800.0})
+    found = written([run.model_copy(update={"verdict": "invalid", "reasons": ["the generator was overloaded"]})])
+    for name in ("index.html", "targets/aria.html", "leaderboard.html", "speed.html", "intelligence.html"):
+        assert "o measurements yet" in found[name], name
+        assert "0 / 0" not in found[name]
+        assert "last 0 runs" not in found[name]

@@ -71,6 +71,49 @@ def test_a_regression_is_not_the_measure_of_the_next_night() -> None:
     assert "n8" not in {run.run_id for run in night.window}
 
 
+SLOW = [digest(8, 918), digest(9, 850), *(digest(night, 915 + (-1) ** night * 6) for night in range(10, 16))]
+
+
+def test_a_lucky_night_of_a_target_that_stays_slow_makes_the_next_slow_night_no_usual_one() -> None:
+    states = [night.state for night in series_of([*USUAL, *SLOW])[0].nights[8:]]
+    assert states == ["regression", "not recovered", *["regression"] * 6]
+
+
+def test_a_regression_that_lasts_is_told_against_the_nights_before_it() -> None:
+    lucky, last = judged(*SLOW[:2]), judged(*SLOW)
+    assert verdict_sentence(lucky).startswith(
+        "Median first audible 850 ms, not back to what it was before 2026-10-28 (819 ms), WER unchanged"
+    )
+    assert [run.run_id for run in last.window] == [f"n{night}" for night in range(1, 8)]
+    assert "11 % slower than the seven nights before 2026-10-28," in verdict_sentence(last)
+    assert last.worse[MEASURE].run_id == "n8"
+
+
+def test_a_target_that_is_repaired_is_as_usual_at_once_and_joins_the_window() -> None:
+    repaired = judged(*SLOW, digest(16, 822))
+    assert (repaired.state, repaired.worse) == ("as usual", {})
+    assert repaired.gaps
+    after = judged(*SLOW, digest(16, 822), digest(17, 821))
+    assert [run.run_id for run in after.window][-2:] == ["n7", "n16"]
+    assert "unchanged against the last seven sound nights" in verdict_sentence(after)
+
+
+def test_a_meant_change_ends_a_regression() -> None:
+    meant = digest(9, 918, accepted=True)
+    assert judged(digest(8, 918), meant, *(digest(night, 918) for night in range(10, 14))).worse == {}
+
+
+def test_nights_that_are_left_out_are_told_from_the_last_ones() -> None:
+    night = judged(digest(8, float("inf"), good=2, verdict="failed"), digest(9, 824))
+    assert "the last seven sound nights" in verdict_sentence(night)
+
+
+def test_nothing_is_carried_over_to_runs_of_another_kind() -> None:
+    facts = {"load.callers": Fact(key="load", level="warn", value="9")}
+    other = [digest(night, 918 + (-1) ** night * 4, facts=facts) for night in range(9, 14)]
+    assert judged(digest(8, 918), *other).worse == {}
+
+
 def test_an_accepted_run_begins_a_new_window() -> None:
     night = judged(digest(8, 918, accepted=True), digest(9, 920))
     assert [run.run_id for run in night.window] == ["n8"]

@@ -147,6 +147,7 @@ def _import(kind: str) -> None:
         import bench.load.worker_run
         import bench.workers.master
     import bench.audio.catalogue
+    import bench.measure.wer
     import bench.pricing.book
     import bench.report.html
     import bench.report.render
@@ -155,6 +156,7 @@ def _import(kind: str) -> None:
     import bench.run.recompute
     import bench.run.screen
 
+    bench.measure.wer.prepare()
     bench.audio.catalogue.load_catalogue(bench.audio.catalogue.shipped_catalogue())
     bench.audio.catalogue.load_catalogue(bench.audio.catalogue.shipped_sounds())
     inspect.stack()  # Locust asks for it in each run: the first time reads the names of all modules

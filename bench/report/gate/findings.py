@@ -73,6 +73,20 @@ class GateRow(Part):
         return self.verdict != "not judged"
 
 
+def not_back(row: GateRow, was_worse: bool) -> bool:
+    """Whether a measure is worse than usual, or became so earlier (`was_worse`) and is not back.
+
+    It is back when it is no worse than the worst run of the window: were nothing wrong any more, that would be so in
+    k of k + 1 nights.
+    """
+    if row.verdict == "regression":
+        return True
+    known = [value for value in row.nights if value is not None]
+    if not was_worse or not row.judged or row.value is None or not known:
+        return False
+    return row.value > max(known) if row.worse == "higher" else row.value < min(known)
+
+
 class GateReport(Part):
     """A run judged by the window of those before it."""
 
@@ -94,8 +108,17 @@ class GateReport(Part):
     false_alarms: float | None = None
     """The same, simulated for this window; None where nothing was judged."""
     power: float
+    not_back: list[str] = Field(default_factory=list)
+    """Measures that became worse, in this run or an earlier one, and are not back.
+
+    Later runs are not judged by this one."""
     accepted: bool = False
     """The user said that the change is meant: later windows begin with this run."""
+
+    @property
+    def nothing_to_judge_by(self) -> bool:
+        """Whether the run is good, and the window too small or without values."""
+        return self.verdict == "no data" and self.run.verdict != "no data" and not self.accepted
 
     @property
     def family(self) -> list[GateRow]:

@@ -22,12 +22,12 @@ from bench.report.compare.findings import RunCard
 from bench.report.compare.matters import Matters
 from bench.report.compare.measures import Sample, measures, sample
 from bench.report.differences import worth
-from bench.report.gate.findings import BaselineRun, GateReport, GateRow, GateVerdict
+from bench.report.gate.findings import BaselineRun, GateReport, GateRow, GateVerdict, not_back
 from bench.report.gate.nights import LEAST_NIGHTS, Judged, Night, Scale, false_alarms, holm, judge
-from bench.report.gate.phrases import regression_sentence, row_why
-from bench.report.gate.window import Baseline, Window
+from bench.report.gate.phrases import not_back_sentence, regression_sentence, row_why
+from bench.report.gate.window import JUDGED_RUNS, Baseline, Window
 from bench.report.phrases import amount
-from bench.report.stats import Estimate, percentiles, pooled
+from bench.report.stats import Codes, Estimate, percentiles, pooled
 from bench.report.verdict import EXIT_CODES
 from bench.report.view import View
 from bench.scenario.threshold_grammar import Measure
@@ -35,8 +35,6 @@ from bench.scenario.threshold_grammar import Measure
 ALPHA, POWER = 0.05, 0.8
 Z95 = 1.959963984540054
 USUAL = ("error_rate", "session_error_rate", "stall_rate", "task_success", "goodput", "wer", "cost_per_minute_usd")
-JUDGED_RUNS = ("pass", "failed", "budget")
-"""Verdicts of a run whose numbers describe the target, as far as it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,7 @@ def gate(run: View, window: Window, baseline: str, settings: Settings) -> GateRe
     else:
         rows = [row.model_copy(update={"why": "too few runs to judge by"}) for row in rows]
     report.rows = [row for row in rows if row.value is not None or row.judged]
+    report.not_back = [row.measure for row in report.rows if not_back(row, row.measure in window.worse)]
     report.false_alarms = (
         false_alarms([each for each in judged if each is not None], settings.alpha) if report.family else None
     )
@@ -94,7 +93,7 @@ def night_of(found: Sample) -> Night | None:
     calls = np.unique(found.calls, return_inverse=True)[1]
     if found.statistic.kind == "percentile":
         estimate = percentiles(found.values, calls, [found.statistic.percent]).estimates[0]
-        return None if estimate.value is None else Night(estimate.value, _error(estimate))
+        return None if estimate.value is None else percentile_night(found, calls, estimate.value, _error(estimate))
     bottom = float(found.values[:, 1].sum()) if found.n else 0.0
     if bottom <= 0:
         return None
@@ -105,6 +104,14 @@ def night_of(found: Sample) -> Night | None:
     rows = worth(found.values, calls)
     # Where nearly all of the rows have the event, those without it are what is rare.
     return Night(events / bottom, events=min(events, max(0.0, bottom - events)), rows=rows)
+
+
+def percentile_night(found: Sample, calls: Codes, value: float, error: float) -> Night:
+    """A percentile with the turns that have no value, which are what an infinite one tells of."""
+    lost = np.isinf(found.values).astype(np.float64)
+    both = np.column_stack([lost, np.ones(len(lost))])
+    rows = worth(both, calls)
+    return Night(value, error, events=float(lost.mean()) * rows, rows=rows)
 
 
 def scale_of(found: Sample) -> Scale:
@@ -244,7 +251,11 @@ def _decided(report: GateReport, settings: Settings) -> dict[str, object]:
 
 
 def _warnings(report: GateReport, run: View) -> list[str]:
-    said = []
+    said = [
+        not_back_sentence(row)
+        for row in report.family
+        if row.measure in report.not_back and row.verdict != "regression"
+    ]
     if report.run.verdict == "failed":
         said.append(f"the run itself failed a threshold: {report.run.reasons[0] if report.run.reasons else '-'}")
     if report.run.verdict == "budget":

@@ -92,6 +92,14 @@ def regression_sentence(row: GateRow) -> str:
     )
 
 
+def not_back_sentence(row: GateRow) -> str:
+    """Of a measure that was a regression in an earlier run."""
+    return (
+        f"{named(row)} was a regression and is not back: {with_unit(row, row.value)}, worse than each of the runs to "
+        f"judge by (usual: {with_unit(row, row.baseline)}); later runs are not judged by this one"
+    )
+
+
 def row_why(row: GateRow) -> str:
     return f"{named(row)}: {row.why or row.verdict}"
 
@@ -137,7 +145,7 @@ def how(report: GateReport) -> list[str]:
 def drift_sentences(report: GateReport) -> list[str]:
     """Measures that moved within the window itself."""
     return [
-        f"{named(row)} moves within the window by {signed(row.drift, row.unit, row.decimals)} a run"
+        f"{named(row)}: a drift of {signed(row.drift, row.unit, row.decimals)} a run within the window"
         for row in report.family
         if row.drift is not None
     ]

@@ -82,21 +82,31 @@ def render_step_summary(report: GateReport) -> str:
 
 
 def annotations_of(report: GateReport) -> list[str]:
-    """One `::error` for each reason of a run that does not pass, one `::warning` for each warning."""
+    """One `::error` for each reason of a run that does not pass, one `::warning` for each warning.
+
+    That there is nothing to judge by, as in the first nights, is said of the window and not of the run: a warning.
+    """
     title = f"gate of {report.run.scenario}: {report.verdict}"
-    errors = [annotation("error", title, reason) for reason in report.reasons] if report.exit_code else []
+    level = "warning" if report.nothing_to_judge_by else "error"
+    errors = [annotation(level, title, reason) for reason in report.reasons] if report.exit_code else []
     return errors + [annotation("warning", f"gate of {report.run.scenario}", each) for each in all_warnings(report)]
 
 
 def render_junit(report: GateReport) -> str:
-    """One suite with a case for the verdict and one for each measure; it fails when the gate does."""
+    """One suite with a case for the verdict and one for each measure; it fails when the gate does.
+
+    The verdict is skipped where there is nothing to judge by.
+    """
     suite = Element("testsuite", name=plain(f"gate of {report.run.scenario}"))
     suite.set("timestamp", report.run.started_at.isoformat())
     counts = {"failure": 0, "error": 0, "skipped": 0}
     said = "\n".join(map(plain, [*report.reasons, power_sentence(report), *all_warnings(report)]))
     case = add_case(suite, "verdict", said)
-    if report.exit_code:
-        # What lies with the harness or the window is an error; a verdict about the target is a failure.
+    if report.nothing_to_judge_by:
+        SubElement(case, "skipped", message=plain("; ".join(report.reasons)))
+        counts["skipped"] += 1
+    elif report.exit_code:
+        # What lies with the harness is an error; a verdict about the target is a failure.
         kind = "failure" if report.verdict == "regression" else "error"
         SubElement(case, kind, type=report.verdict, message=plain("; ".join(report.reasons)))
         counts[kind] += 1

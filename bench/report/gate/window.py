@@ -28,6 +28,8 @@ from bench.store.reader import read_run
 GATE_JSON: Final = "gate.json"
 MOST_RUNS = 60
 """More nights than this say little more, and each has to be read."""
+JUDGED_RUNS = ("pass", "failed", "budget")
+"""Verdicts of a run whose numbers describe the target, as far as it went."""
 FAILED = "failed"
 """What `--allow` takes for runs that broke a threshold: an outage would widen the spread of all nights after it."""
 _LAST = re.compile(r"last:(\d+)")
@@ -51,6 +53,8 @@ class Window:
 
     runs: list[Baseline] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    worse: list[str] = field(default_factory=list)
+    """Measures that were not back in the newest run that the gate judged, of those before this one (`last:N` alone)."""
 
 
 def window_of(run: View, baseline: Sequence[str], allow: Collection[str] = ()) -> Window:
@@ -72,15 +76,20 @@ def window_of(run: View, baseline: Sequence[str], allow: Collection[str] = ()) -
 def _last(run: View, count: int, allow: Collection[str]) -> Window:
     """The newest `count` runs of the scenario that lie beside the run and were made before it."""
     found = Window()
+    newest: GateReport | None = None
     beside = [each.parent for each in sorted(run.run.folder.root.resolve().parent.glob("*/run.json"))]
     for folder, manifest in reversed(list(_by_time(beside, found))):
         if manifest.scenario_name != run.run.manifest.scenario_name or _same(run, folder, manifest):
             continue
         if manifest.started_at >= run.run.manifest.started_at:
             continue
+        outcome = stored_outcome(folder)
         _take(run, folder, manifest, found, allow)
-        if len(found.runs) == count or _accepted(folder):
+        if newest is None and outcome is not None and outcome.run.verdict in JUDGED_RUNS:
+            newest = outcome
+        if len(found.runs) == count or (outcome is not None and outcome.accepted):
             break
+    found.worse = [] if newest is None or newest.accepted else newest.not_back
     found.runs.reverse()
     found.skipped.reverse()
     return found
@@ -146,6 +155,8 @@ def _unsound(folder: Path, manifest: Manifest, allow: Collection[str]) -> str | 
     outcome = stored_outcome(folder)
     if outcome is not None and outcome.verdict == "regression" and not outcome.accepted:
         return "it was a regression itself (bench gate --accept takes it as the new normal)"
+    if outcome is not None and outcome.not_back and not outcome.accepted:
+        return "it had not recovered from a regression (bench gate --accept takes it as the new normal)"
     return None
 
 
@@ -164,8 +175,3 @@ def stored_outcome(folder: Path) -> GateReport | None:
         return GateReport.model_validate_json((folder / GATE_JSON).read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def _accepted(folder: Path) -> bool:
-    outcome = stored_outcome(folder)
-    return outcome is not None and outcome.accepted

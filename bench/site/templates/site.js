@@ -55,6 +55,16 @@
   filter();
 })();
 
+// What an address points at is shown: the runs behind a figure are folded away until then.
+(function () {
+  function unfold() {
+    const there = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (there instanceof HTMLDetailsElement) there.open = true;
+  }
+  window.addEventListener("hashchange", unfold);
+  unfold();
+})();
+
 (function () {
   const form = document.getElementById("conversation");
   if (!form) return;

@@ -10,7 +10,7 @@ import pytest
 from bench.report.compare.matters import Matters
 from bench.report.gate.findings import GateReport
 from bench.report.gate.gate import Settings, gate, usual_measures
-from bench.report.gate.text import render_junit, render_step_summary, render_text
+from bench.report.gate.text import annotations_of, render_junit, render_step_summary, render_text
 from bench.report.gate.window import window_of
 from bench.report.gate.write import write_gate
 from bench.report.view import view_of
@@ -63,6 +63,34 @@ def test_two_runs_are_no_window(nights: Path) -> None:
     found = judged(nights, "n2")
     assert (found.verdict, found.exit_code) == ("no data", 3)
     assert "at least 3" in render_text(found)
+
+
+def test_a_window_that_is_too_small_is_no_error_of_the_run(nights: Path) -> None:
+    found = judged(nights, "n2")
+    assert [line.partition(" ")[0] for line in annotations_of(found)] == ["::warning"]
+    assert 'failures="0" errors="0"' in render_junit(found)
+    assert "<skipped" in render_junit(found)
+
+
+def test_a_lucky_night_of_a_server_that_stays_slow_is_no_measure_for_the_next(tmp_path: Path) -> None:
+    slower = {7: 1.3, 8: 1.06, 9: 1.3, 10: 1.0, 11: 1.0}
+    reports = {}
+    for night in range(12):
+        at = START + timedelta(days=night)
+        times = {"started_at": at, "ended_at": at + timedelta(minutes=3)}
+        seed = night + 1 if night < 7 else 4
+        run_of(tmp_path / f"n{night}", seed, calls=40, slower=slower.get(night, 1.0), run_id=f"n{night}", **times)
+        if night >= 7:
+            reports[night] = judged(tmp_path, f"n{night}")
+            write_gate(reports[night], tmp_path / f"n{night}")
+    assert [each.verdict for each in reports.values()] == ["regression", "pass", "regression", "pass", "pass"]
+    lucky = reports[8]
+    assert "first_audible_ms: p50" in lucky.not_back
+    assert any("first audible p50 was a regression and is not back" in each for each in lucky.warnings)
+    assert [each.run_id for each in reports[9].window] == [f"n{night}" for night in range(7)]
+    assert "not recovered" in reports[9].skipped[-1].why
+    assert reports[10].not_back == []
+    assert [each.run_id for each in reports[11].window][-1] == "n10"
 
 
 def test_a_folder_is_a_window_without_the_run_itself(nights: Path) -> None:

@@ -94,8 +94,10 @@ def test_a_tool_is_called_by_the_model_behind() -> None:
     said(shape, session, {**START, "session": {**START["session"], "delegation": behind}})
     assert [each["name"] for each in session.settings["tools"]] == ["lookup"]
     call = {"call_id": "c", "name": "lookup", "arguments": "{}", "response_id": "r"}
-    created, called = checked(list(shape.outgoing({"type": "response.function_call_arguments.done", **call})))
+    created, begun, called = checked(list(shape.outgoing({"type": "response.function_call_arguments.done", **call})))
     assert created["delegation"]["target"] == "responses"
+    assert begun["event"]["type"] == "response.created"
+    assert called["event"]["item"]["status"] == "completed"
     assert called["event"]["item"]["name"] == "lookup"
     assert called["delegation_id"] == created["delegation"]["id"]
     ended = {"id": "r", "status": "completed", "status_details": None, "output": []}
@@ -104,6 +106,47 @@ def test_a_tool_is_called_by_the_model_behind() -> None:
     item = {"type": "function_call_output", "call_id": "c", "output": "5"}
     assert list(shape.incoming({"type": "response.item.create", "item": item}))
     assert list(shape.incoming({"type": "response.create"})) == [{"type": "response.create"}]
+
+
+def test_what_the_application_tells_is_acknowledged_and_commentary_is_spoken() -> None:
+    shape, session = opened()
+    said(shape, session, START)
+    for kind in ("instructions", "thinking", "commentary"):
+        told = {"type": f"session.{kind}.append", "event_id": kind, "content": "It rains.", "delegation_id": None}
+        read = list(shape.incoming(told))
+        assert [each["type"] for each in read] == ["conversation.item.create", "response.create"][
+            : 1 + (kind == "commentary")
+        ]  # type: ignore[index]
+        (answer,) = checked(list(shape.answers()))
+        assert (answer["type"], answer["client_event_id"]) == (f"session.{kind}.appended", kind)
+        assert list(shape.answers()) == []
+    (refused,) = said(shape, session, {"type": "session.thinking.append", "content": 5})
+    assert refused["type"] == "error"
+
+
+def test_a_muted_caller_is_not_heard() -> None:
+    shape, session = opened()
+    said(shape, session, START)
+    loud = {"type": "session.input_audio.append", "audio": base64.b64encode(b"\x7f" * 480).decode()}
+    for word, heard in (("mute", b"\0" * 480), ("unmute", b"\x7f" * 480)):
+        assert list(shape.incoming({"type": f"session.input_audio.{word}"})) == []
+        assert [each["type"] for each in checked(list(shape.answers()))] == [f"session.input_audio.{word}d"]
+        (append,) = shape.incoming(loud)
+        assert base64.b64decode(append["audio"]) == heard  # type: ignore[index]
+
+
+def test_only_the_model_behind_can_be_told_anew() -> None:
+    shape, session = opened()
+    tool = {"type": "function", "name": "lookup", "parameters": {"type": "object"}}
+    behind = {"type": "responses", "responses": {"model": "behind"}}
+    said(shape, session, {**START, "session": {**START["session"], "delegation": behind}})
+    anew = {"delegation": {"type": "responses", "responses": {"tools": [tool]}}}
+    (updated,) = said(shape, session, {"type": "session.update", "event_id": "u", "session": anew})
+    assert (updated["type"], updated["client_event_id"]) == ("session.updated", "u")
+    assert [each["name"] for each in session.settings["tools"]] == ["lookup"]
+    for wrong in ({"instructions": "x"}, {"delegation": {"type": "client"}}):
+        (refused,) = said(shape, session, {"type": "session.update", "session": wrong})
+        assert refused["error"]["code"] == "immutable_parameter"
 
 
 def test_two_thousand_spoiled_messages_crash_nothing() -> None:
@@ -115,6 +158,8 @@ def test_two_thousand_spoiled_messages_crash_nothing() -> None:
         {"type": "session.input_audio.append", "audio": "AAAA"},
         {"type": "session.input_audio.mute"},
         {"type": "session.instructions.append", "content": "c"},
+        {"type": "session.commentary.append", "content": "c", "delegation_id": None},
+        {"type": "session.update", "session": {"delegation": {"type": "client"}}},
         {"type": "session.close"},
     ]
     errors = 0

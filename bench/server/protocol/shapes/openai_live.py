@@ -8,6 +8,7 @@ word here, so that a reply that is interrupted just falls silent.
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -22,15 +23,9 @@ BEAT_MS = 100
 USAGE_EVERY_BEATS = 50
 _RATES_HZ = {"audio/pcm": (16_000, 24_000), "audio/pcmu": (8_000,), "audio/pcma": (8_000,)}
 _SILENCE = {"audio/pcm": b"\x00\x00", "audio/pcmu": b"\xff", "audio/pcma": b"\xd5"}
-_IGNORED = frozenset(
-    {
-        "session.input_audio.mute",
-        "session.input_audio.unmute",
-        "session.instructions.append",
-        "session.thinking.append",
-        "session.commentary.append",
-    }
-)
+_MUTES = {"session.input_audio.mute": True, "session.input_audio.unmute": False}
+_COMMENTARY = "session.commentary.append"
+_TOLD = frozenset({"session.instructions.append", "session.thinking.append", _COMMENTARY})
 _KEYS = frozenset({"model", "instructions", "audio", "delegation", "input", "store", "safety_identifier", "triggers"})
 
 
@@ -49,6 +44,11 @@ class LiveShape(Shape):
         self._delegates = False
         """Tools are called by a model behind, which the profile's `tools` play."""
         self._delegation: str | None = None
+        self._muted = False
+        self._answers: list[Mapping[str, Any]] = []
+        """To the message that was just read."""
+        self._updating: dict[str, Any] = {}
+        """What the answer to an update says of the message that asked for it."""
         self._beats = self._events = 0
         self._elapsed_ms = 0
 
@@ -80,6 +80,10 @@ class LiveShape(Shape):
         if self._beats % USAGE_EVERY_BEATS == 0:
             yield self._event("session.usage.updated", usage={"seconds": round(elapsed_s, 3)})
 
+    def answers(self) -> Iterable[Mapping[str, Any]]:
+        given, self._answers = self._answers, []
+        return given
+
     def farewell(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
         usage = {"seconds": round(elapsed_s, 3)}
         return (self._event("session.closed", reason="close_requested", session=self._started, usage=usage),)
@@ -98,20 +102,32 @@ class LiveShape(Shape):
             return ({"type": "session.update", "session": self._session(message.get("session")), **_id(message)},)
         if self._started is None:
             raise ProtocolError("Send session.start first.", code="session_not_started")
-        if kind == "session.input_audio.append":
-            return ({"type": "input_audio_buffer.append", "audio": message.get("audio"), **_id(message)},)
-        if kind in {"response.item.create", "response.create"}:
-            if not self._delegates:
-                raise ProtocolError("This session delegates to its application.", code="invalid_request")
-            if kind == "response.create":
-                return ({"type": "response.create", **_id(message)},)
-            return ({"type": "conversation.item.create", "item": message.get("item"), **_id(message)},)
         if kind == "session.close":
             self.leaving = True
             return ()
-        if kind in _IGNORED:
+        if kind in _TOLD:
+            return self._told(kind, message)
+        if kind in _MUTES:
+            self._muted = _MUTES[kind]
+            self._answers.append(self._event(f"{kind}d", **_cause(message)))
             return ()
-        raise ProtocolError(f"Unknown event {kind!r}.", code="unknown_event", param="type")
+        return (self._translated(kind, message),)
+
+    def _translated(self, kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """A message that has its like in the session inside."""
+        if kind == "session.input_audio.append":
+            heard = message.get("audio")
+            said = _silence_of(self._format["type"], heard) if self._muted else heard
+            return {"type": "input_audio_buffer.append", "audio": said, **_id(message)}
+        if kind == "session.update":
+            return self._update(message)
+        if kind not in {"response.item.create", "response.create"}:
+            raise ProtocolError(f"Unknown event {kind!r}.", code="unknown_event", param="type")
+        if not self._delegates:
+            raise ProtocolError("This session delegates to its application.", code="invalid_request")
+        if kind == "response.create":
+            return {"type": "response.create", **_id(message)}
+        return {"type": "conversation.item.create", "item": message.get("item"), **_id(message)}
 
     def _session(self, asked: object) -> dict[str, Any]:
         if not isinstance(asked, dict):
@@ -147,11 +163,46 @@ class LiveShape(Shape):
             out |= {key: behind[key] for key in ("tools", "tool_choice") if behind.get(key) is not None}
         return out
 
+    def _told(self, kind: str, message: Mapping[str, Any]) -> Iterable[object]:
+        """Context that the application gives. Commentary asks for speech, unless the model speaks already."""
+        content = message.get("content")
+        if not isinstance(content, str):
+            raise missing("content") if content is None else invalid_type("content", "a string", content)
+        if message.get("delegation_id") is not None:
+            raise ProtocolError("No delegation of this session is the application's.", code="invalid_request")
+        now = {"start_ms": self._elapsed_ms, "end_ms": self._elapsed_ms}
+        self._answers.append(self._event(f"{kind}ed", **now, **_cause(message)))
+        part = {"type": "input_text", "text": content}
+        told = {"type": "message", "role": "system", "content": [part]}
+        speaks = ({"type": "response.create"},) if kind == _COMMENTARY and not self._replying else ()
+        return ({"type": "conversation.item.create", "item": told}, *speaks)
+
+    def _update(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """An update as the session inside takes it: only the model behind can be told anew."""
+        asked = message.get("session")
+        if not isinstance(asked, dict):
+            raise invalid_type("session", "an object", asked)
+        if fixed := [key for key in asked if key not in {"delegation", "triggers"}]:
+            raise ProtocolError(f"'session.{fixed[0]}' cannot be changed.", code="immutable_parameter")
+        out: dict[str, Any] = {"type": "realtime"}
+        delegation = asked.get("delegation")
+        if delegation is not None:
+            kind = delegation.get("type") if isinstance(delegation, dict) else None
+            if kind != ("responses" if self._delegates else "client"):
+                raise ProtocolError("The type of a delegation cannot be changed.", code="immutable_parameter")
+            behind = delegation.get("responses")
+            if isinstance(behind, dict):
+                out |= {key: behind[key] for key in ("tools", "tool_choice") if behind.get(key) is not None}
+        self._updating = _cause(message)
+        return {"type": "session.update", "session": out, **_id(message)}
+
     # session -> client
 
     def outgoing(self, event: Event) -> Iterable[Mapping[str, Any]]:
         match event["type"]:
-            case "session.updated" if self._started is None:
+            case "session.updated" if self._started is not None:
+                return (self._event("session.updated", session=self._started, **self._updating),)
+            case "session.updated":
                 session = event["session"]
                 told = {key: session[key] for key in ("id", "expires_at", "model", "instructions")}
                 audio = {"format": self._format, "output": {"voice": session["audio"]["output"]["voice"]}}
@@ -171,7 +222,8 @@ class LiveShape(Shape):
             case "response.done":
                 self._replying = False
                 if self._delegation is not None:
-                    done = {"type": "response.completed", "response": {"id": event["response"]["id"]}}
+                    ended = {"id": event["response"]["id"], "status": "completed", "usage": None}
+                    done = {"type": "response.completed", "response": ended}
                     delegation, self._delegation = self._delegation, None
                     return (self._event("response.event", delegation_id=delegation, event=done),)
                 error = (event["response"]["status_details"] or {}).get("error")
@@ -188,7 +240,10 @@ class LiveShape(Shape):
             told = {"id": self._delegation, "type": "delegation", "target": "responses"}
             told["response_id"] = event["response_id"]
             yield self._event("session.delegation.created", delegation=told, offset_ms=self._elapsed_ms)
-        item = {"type": "function_call", **{key: event[key] for key in ("call_id", "name", "arguments")}}
+            begun = {"type": "response.created", "response": {"id": event["response_id"], "status": "in_progress"}}
+            yield self._event("response.event", delegation_id=self._delegation, event=begun)
+        item = {"type": "function_call", "id": f"fc_{event['call_id']}", "status": "completed"}
+        item |= {key: event[key] for key in ("call_id", "name", "arguments")}
         done = {"type": "response.output_item.done", "output_index": 0, "item": item}
         yield self._event("response.event", delegation_id=self._delegation, event=done)
 
@@ -214,3 +269,19 @@ def _audio(delta: str) -> dict[str, Any]:
 def _id(message: Mapping[str, Any]) -> dict[str, Any]:
     given = message.get("event_id")
     return {"event_id": given} if isinstance(given, str) else {}
+
+
+def _cause(message: Mapping[str, Any]) -> dict[str, Any]:
+    """How an answer names the message that it answers."""
+    given = message.get("event_id")
+    return {"client_event_id": given} if isinstance(given, str) else {}
+
+
+def _silence_of(kind: str, audio: Any) -> Any:
+    """Silence as long as `audio`; what is no audio is left to be refused."""
+    try:
+        length = len(base64.b64decode(audio, validate=True))
+    except (binascii.Error, TypeError, ValueError):
+        return audio
+    quiet = _SILENCE[kind]
+    return base64.b64encode(quiet * (length // len(quiet))).decode()

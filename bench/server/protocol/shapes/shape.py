@@ -93,6 +93,10 @@ class Shape:
         """What is sent each `beat_ms`, whatever the session does. Raises `ProtocolError` to end the connection."""
         return ()
 
+    def answers(self) -> Iterable[Mapping[str, Any]]:
+        """What answers the message that was just read beside what the session says of it; each is given once."""
+        return ()
+
     def farewell(self, elapsed_s: float) -> Iterable[Mapping[str, Any]]:
         """What is sent before the connection is closed, once `leaving`."""
         return ()
