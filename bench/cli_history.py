@@ -78,12 +78,15 @@ def history_prune(
         say(f"{len(chosen)} of {len(found.runs)} runs would be removed ({size}); add --yes to remove them")
         return int(ExitCode.PASS)
     kept: list[BenchError] = []
+    freed = 0
     for run in chosen:
+        taken = size_bytes(run.folder)
         try:
             remove(run)
+            freed += taken
         except BenchError as error:
             kept.append(error)
-    say(f"{len(chosen) - len(kept)} of {len(found.runs)} runs removed ({size})")
+    say(f"{len(chosen) - len(kept)} of {len(found.runs)} runs removed ({megabytes(freed)})")
     if kept:
         raise BenchError("; ".join(error.message for error in kept), hint=kept[0].hint)
     return int(ExitCode.PASS)

@@ -31,21 +31,42 @@ def go_first() -> int:
 
 
 def go_last() -> None:
-    """Let this process, and threads that it starts from now on, run when no other wants the processor."""
+    """Let this process, all its threads and those that they start, run when no other wants the processor.
+
+    Not before it has started: on a busy machine it would be late for that, and while nobody is called it is in no
+    one's way.
+    """
     _set_session(LAST)
     if hasattr(os, "SCHED_IDLE"):
         with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            _set_policy(_threads(), os.SCHED_IDLE)
             return
     os.nice(LAST)
 
 
-def go_as_others() -> None:
-    """After `go_last`: let this thread run as ordinary ones do. Where niceness was all there is, it stays low."""
+def go_as_others(*, whole: bool = False) -> None:
+    """After `go_last`: let this thread, or the `whole` process, run as ordinary ones do.
+
+    Where niceness was all there is, or the system does not allow it, it stays last.
+    """
     _set_session(0)
     if hasattr(os, "SCHED_IDLE"):
         with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+            _set_policy(_threads() if whole else [0], os.SCHED_OTHER)
+
+
+def _set_policy(threads: list[int], policy: int) -> None:
+    for thread in threads:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setscheduler(thread, policy, os.sched_param(0))
+
+
+def _threads() -> list[int]:
+    """Numbers of the threads of this process; 0, the one that asks, where the system does not list them."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/task")]
+    except OSError:
+        return [0]
 
 
 def _set_session(niceness: int) -> None:

@@ -24,7 +24,7 @@ from bench.export.sink import Sink
 from bench.export.sinks import open_sinks
 from bench.export.stored import in_order, stored_series
 from bench.export.totals import Totals, totals_of
-from bench.priority import go_last
+from bench.priority import go_as_others, go_last
 from bench.report.summary import summarise
 from bench.report.thresholds import objectives_of
 from bench.report.view import view_of
@@ -60,6 +60,7 @@ class Exporter:
             began = time.monotonic()
             self._count()
             self._over.wait(max(LEAST_PAUSE_S, PAUSE_PER_WORK * (time.monotonic() - began)))
+        go_as_others(whole=True)  # no audio is paced any more, and the run waits for the last figures
         self._count()
         self._closed.wait()
         self._show_the_end()
@@ -128,12 +129,13 @@ class Exporter:
 
 def main() -> None:
     """Export with the sockets whose numbers are the arguments."""
-    go_last()
     sockets = [socket.socket(fileno=int(number)) for number in sys.argv[1:3]]
     for each in sockets:
         # As gevent made them, they do not wait.
         each.setblocking(True)
-    Exporter(sockets[0], sockets[1] if len(sockets) > 1 else None).serve()
+    exporter = Exporter(sockets[0], sockets[1] if len(sockets) > 1 else None)
+    go_last()
+    exporter.serve()
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class Viewer:
             if self._board["state"] == "running":
                 self._count()
             self._ended.wait(max(LEAST_PAUSE_S, PAUSE_PER_WORK * (time.process_time() - began)))
+        go_as_others(whole=True)  # no audio is paced any more, and the run waits for the last figures
         self._count(last=True)
         self._board.show(state="ended" if self._over else "lost")
         while not reader.ready():
@@ -166,9 +167,10 @@ class Viewer:
 
 def main() -> None:
     """Serve with the sockets whose numbers are the arguments."""
-    go_last()
     feed, listener = (gevent_socket(fileno=int(number)) for number in sys.argv[1:3])
-    Viewer(feed, listener).serve()
+    viewer = Viewer(feed, listener)
+    go_last()
+    viewer.serve()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def watch_run(path: Path, address: LiveAddress) -> None:
         pages={"/report": lambda: _report(folder)},
     )
     print(f"live page: {url_of(address, listener.getsockname()[1])}", flush=True)
-    print("Ctrl-C ends it; the run goes on.", flush=True)
+    running = read_manifest(folder).state == "running"
+    print(f"Ctrl-C ends it{'; the run goes on' if running else ''}.", flush=True)
     over = Event()
     handlers = [gevent.signal_handler(number, over.set) for number in (signal.SIGINT, signal.SIGTERM)]
     try:

@@ -6,7 +6,9 @@ Trap: text from outside (messages, transcripts) may hold control characters; `pl
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
 
 from bench.report.findings import CostReport, ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
@@ -14,6 +16,7 @@ from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"
 INFINITE = "∞"
+_MESSAGE = re.compile(r'"(?:message|detail|error_description)"\s*:\s*"((?:[^"\\]|\\.)+)')
 STATUS_MEANINGS = {
     "early": "the reply began before the caller had finished speaking",
     "no_reply": "the server never answered",
@@ -171,9 +174,21 @@ def plain(text: str | None) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+def spoken(text: str | None) -> str:
+    """A server's message on one line; of a body in JSON, cut off or not, the sentence that it holds."""
+    said = plain(text)
+    found = _MESSAGE.search(said) if said.startswith(("{", "[")) else None
+    if found is None:
+        return said
+    try:
+        return plain(str(json.loads(f'"{found[1]}"'))) or said
+    except json.JSONDecodeError:
+        return said
+
+
 def failure(row: ErrorRow) -> str:
     """What went wrong, in the server's words or, where it said nothing, in ours."""
-    return plain(row.message or STATUS_MEANINGS.get(row.status))
+    return spoken(row.message or STATUS_MEANINGS.get(row.status))
 
 
 def no_words(scenario: dict[str, Any], expected: int) -> str:

@@ -206,18 +206,37 @@ def _percentile_table(title: str, rows: list[MetricRow]) -> Table:
     lost = any(each.unanswered for each in rows)
     if lost:
         columns += [Column("unanswered", brief=False), Column(f"{labels[0]}*", brief=False), Column(f"{labels[2]}*")]
+    shown, same = _distinct(rows)
     who = "call that never became ready" if first.per == "call" else "turn that nobody answered"
     return Table(
         title,
         tuple(columns),
-        tuple(_metric(each, lost=lost) for each in rows),
+        tuple(_metric(each, lost=lost) for each in shown),
         "Metric",
         heading="" if harness else title.upper(),
         notes=(RANGES,),
-        footnotes=(f"* with each {who} counted as infinite",) if lost else (),
+        footnotes=(*([f"* with each {who} counted as infinite"] if lost else []), *same),
         quoted=3,
         folded=harness,
     )
+
+
+def _distinct(rows: list[MetricRow]) -> tuple[list[MetricRow], list[str]]:
+    """The rows without those that hold the same figures as the one before them, and sentences that name these."""
+    shown: list[MetricRow] = []
+    same: dict[str, list[str]] = {}
+    for found in rows:
+        before = shown[-1] if shown else None
+        if before is not None and _figures_of(found) == _figures_of(before):
+            same.setdefault(METRICS[before.name].title, []).append(METRICS[found.name].title)
+        else:
+            shown.append(found)
+    return shown, [f"{capital(' and '.join(others))}: the same as {first}" for first, others in same.items()]
+
+
+def _figures_of(found: MetricRow) -> tuple[object, ...]:
+    values = tuple((each.value, each.with_unanswered) for each in found.percentiles)
+    return METRICS[found.name].unit, found.n, found.worst, found.unanswered, values
 
 
 def _metric(found: MetricRow, *, lost: bool) -> Row:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 
+import gevent
+
 from bench.audio.catalogue import Fixture
 from bench.dialects.dialect import Dialect
 from bench.facts.failure import Failure
@@ -174,7 +176,14 @@ class Speaking(Line):
 
     def sending_failed(self, failure: Failure) -> None:
         """As `Speaker`."""
-        self._fail(failure)
+        gevent.spawn(self._fail_unless_told, failure)
+
+    def _fail_unless_told(self, failure: Failure) -> None:
+        """Of a connection that is gone, what arrived last says more than what could not be sent: it is read first."""
+        if failure.error_kind == "closed":
+            self._read_up()
+        if self._closed is None:
+            self._fail(failure)
         self._changed.set()
 
     def _finish_utterance(self, turn: TurnFacts) -> None:

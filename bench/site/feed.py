@@ -34,7 +34,7 @@ def feed(
     base = config.url.rstrip("/") + "/" if config.url else ""
     _child(root, "title", config.title)
     _child(root, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, config.url or config.title)}")
-    newest = nights[0][1].run.started_at if nights else datetime.fromtimestamp(0, UTC)
+    newest = max((_updated(night) for _, night in nights), default=datetime.fromtimestamp(0, UTC))
     _child(root, "updated", _stamp(newest))
     author = ET.SubElement(root, f"{{{ATOM}}}author")
     _child(author, "name", config.title)
@@ -45,7 +45,7 @@ def feed(
         entry = ET.SubElement(root, f"{{{ATOM}}}entry")
         _child(entry, "title", f"{night.target.name}, {series.scenario}: {night.state}")
         _child(entry, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, '|'.join((night.run.run_id, *night.target.key)))}")
-        _child(entry, "updated", _stamp(night.run.ended_at or night.run.started_at))
+        _child(entry, "updated", _stamp(_updated(night)))
         href = f"{base}{address_of(night.run.folder)}#{anchor_of(night)}"
         ET.SubElement(entry, f"{{{ATOM}}}link", rel="alternate", href=href)
         ET.SubElement(entry, f"{{{ATOM}}}category", term=night.state)
@@ -56,6 +56,10 @@ def feed(
 
 def _child(parent: ET.Element, name: str, text: str) -> None:
     ET.SubElement(parent, f"{{{ATOM}}}{name}").text = printable(text)
+
+
+def _updated(night: Night) -> datetime:
+    return night.run.ended_at or night.run.started_at
 
 
 def _stamp(at: datetime) -> str:

@@ -20,8 +20,9 @@ from bench.measure.outcome import ANSWERED
 from bench.report.chartdata import headline
 from bench.report.compare.conditions import host_of, told
 from bench.report.compare.measures import Sample, measures, sample
-from bench.report.gate.gate import night_of
+from bench.report.gate.gate import night_of, percentile_night
 from bench.report.gate.nights import Night
+from bench.report.phrases import spoken
 from bench.report.stats import Codes, Estimate, Floats, clustered_wilson, percentiles, pooled, pooled_errors, wilson
 from bench.report.thresholds import objectives_of
 from bench.report.view import Mask, View, codes_of, equals, text, view_of
@@ -193,7 +194,8 @@ def _percentiles(view: View, pair: list[Measure], *, resample: bool) -> Iterable
     estimates = percentiles(found.values, calls, percents, resample=resample).estimates
     for measure, estimate in zip(pair, estimates, strict=True):
         if estimate.value is not None:
-            yield measure.named, _of(measure, estimate, found.n, Night(estimate.value, error_of(estimate)))
+            night = percentile_night(found, calls, estimate.value, error_of(estimate))
+            yield measure.named, _of(measure, estimate, found.n, night)
 
 
 def _seen(measure: Measure, found: Sample) -> Seen | None:
@@ -315,7 +317,7 @@ def _faults(view: View) -> list[Fault]:
         for status, kind, message in zip(frame["status"], frame["error_kind"], frame["error_message"], strict=True):
             name = text(kind) or str(status)
             counted[name] += 1
-            said.setdefault(name, (text(message) or "")[:200])
+            said.setdefault(name, spoken(text(message))[:200] if text(message) else "")
     return [Fault(kind=name, count=count, message=said[name]) for name, count in counted.most_common(MOST_FAULTS)]
 
 

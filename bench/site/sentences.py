@@ -12,7 +12,7 @@ import math
 from bench.report.gate.findings import GateRow
 from bench.report.gate.nights import LEAST_NIGHTS
 from bench.report.gate.phrases import shown, with_unit
-from bench.report.phrases import MISSING, amount, capital, number, percent, plain, signed
+from bench.report.phrases import MISSING, amount, capital, number, percent, plain, signed, spoken
 from bench.site.digest import AVAILABILITY
 from bench.site.windows import Night
 
@@ -57,9 +57,9 @@ def _outage(night: Night) -> str:
     target = night.target
     said = f"away: {target.good_calls} of {amount(target.calls, 'call')} were good"
     faults = [
-        f"{each.kind} in {each.count}{f' ({plain(each.message)})' if each.message else ''}" for each in target.faults
+        f"{each.count} × {each.kind}{f' ({spoken(each.message)})' if each.message else ''}" for each in target.faults
     ]
-    return f"{said}; {', '.join(faults)}" if faults else said
+    return f"{said}; failures of calls and turns: {', '.join(faults)}" if faults else said
 
 
 def _availability(night: Night) -> str:

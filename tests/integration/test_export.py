@@ -39,7 +39,7 @@ def scraped(process: subprocess.Popen[str]) -> list[Samples]:
 @pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_the_last_scrape_and_the_file_are_the_report(scenario: Path, tmp_path: Path, workers: str) -> None:
     out, file = tmp_path / "run", tmp_path / "voice.prom"
-    options = ["--prometheus", "0", "--prometheus-linger", "500ms", "--prometheus-textfile", file, "--workers", workers]
+    options = ["--prometheus", "0", "--prometheus-linger", "2s", "--prometheus-textfile", file, "--workers", workers]
     key = {"OTEL_EXPORTER_OTLP_HEADERS": "x-key=Hidden1"}
     with voice_server() as url, receiver() as told:
         options += ["--otlp", told.url]

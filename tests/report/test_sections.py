@@ -11,7 +11,7 @@ from bench.report.document import barred, row
 from bench.report.findings import Summary
 from bench.report.html import render_html
 from bench.report.markdown import escape, render_markdown
-from bench.report.sections import BRIEF_ROWS, sections
+from bench.report.sections import BRIEF_ROWS, _percentile_table, sections
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
 from tests.report import build
@@ -70,3 +70,13 @@ def test_bars_are_shares_of_the_longest() -> None:
     rows = [row(name) for name in "abcd"]
     assert [each.bar for each in barred(rows, [2.0, 4.0, None, -1.0])] == [0.5, 1.0, None, None]
     assert [each.bar for each in barred(rows, [0.0, None, None, None])] == [None] * 4
+
+
+def test_a_row_with_the_figures_of_the_one_before_it_is_named_and_not_repeated(summary: Summary) -> None:
+    first = summary.metrics[0].model_copy(update={"name": "dead_air_ms"})
+    twin = first.model_copy(update={"name": "longest_dead_air_ms"})
+    other = first.model_copy(update={"name": "longest_dead_air_ms", "n": first.n - 1})
+    table = _percentile_table("Turn taking", [first, twin])
+    assert [each.metric for each in table.rows] == ["dead_air_ms"]
+    assert table.footnotes[-1] == "Longest dead air: the same as dead air"
+    assert len(_percentile_table("Turn taking", [first, other]).rows) == 2

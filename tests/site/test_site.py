@@ -130,6 +130,7 @@ def test_the_feed_is_atom_with_lasting_ids(site: Path) -> None:
     assert len({entry.findtext(f"{ATOM}id") for entry in entries}) == 96
     newest = entries[0]
     assert newest.findtext(f"{ATOM}updated") == "2026-11-20T02:04:00Z"
+    assert root.findtext(f"{ATOM}updated") == max(str(entry.findtext(f"{ATOM}updated")) for entry in entries)
     assert (site / str(newest.find(f"{ATOM}link").get("href")).partition("#")[0]).exists()  # type: ignore[union-attr]
 
 
