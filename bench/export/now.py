@@ -43,8 +43,10 @@ ENDED = _gauge("end_timestamp_seconds", "when the run ended, Unix time", "s")
 THRESHOLD = _gauge(
     "threshold_kept", "1 for a threshold that was kept, 0 for one that was not; absent without data", "1", "threshold"
 )
-SECONDS = _gauge("exact_seconds", "an exact percentile of a latency, as the report has it", "s", "metric", "quantile")
-RATES = _gauge("exact_value", "an exact percentile of another metric, as the report has it", "1", "metric", "quantile")
+SECONDS = _gauge("exact_seconds", "an exact percentile of a latency, as the report has it", "s", "metric", "percentile")
+RATES = _gauge(
+    "exact_value", "an exact percentile of another metric, as the report has it", "1", "metric", "percentile"
+)
 
 OF_MOMENT = (
     RUN, TARGET, PHASE, OPEN, TALKING, BEGUN, DROPPED, ELAPSED, DONE, SPEND, LIMIT, WORKER_CALLS, WORKER_CPU,
@@ -112,7 +114,7 @@ def _percentiles(family: Family, scenario: Labels, rows: Iterable[MetricRow]) ->
         scale = declared.SCALES.get(METRICS[row.name].unit, 1.0)
         for each in row.percentiles:
             if each.value is not None:
-                labels = (*scenario, ("metric", row.name), ("quantile", f"{each.percent / 100:g}"))
+                labels = (*scenario, ("metric", row.name), ("percentile", f"{each.percent:g}"))
                 found.values[labels] = each.value * scale
     return found
 

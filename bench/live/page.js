@@ -59,7 +59,7 @@ const workers = (run, moment) => run.workers.map((each) => {
   const state = own ? own.state : moment ? "in the process of the run" : "-";
   return row(own ? own.title : each.name, [state, state === "lost" ? "bad left" : "left"], [number(own ? own.calls_open : moment && moment.open)], [number(each.turns)],
     [number(each.spoiled), each.spoiled ? "bad" : ""], [number(each.frame_late_ms, 1)], [number(each.recv_lag_ms, 1)],
-    [own ? `${number(own.cpu_percent)} %` : "-"], [own ? `${number(own.memory_bytes / 1048576)} MiB` : "-"]);
+    ...(own && own.memory_bytes ? [[`${number(own.cpu_percent)} %`], [`${number(own.memory_bytes / 1048576)} MiB`]] : [["-"], ["-"]]));
 });
 
 const limits = (moment) => (moment ? moment.limits : []).map((each) => {

@@ -2,6 +2,7 @@
 
 In: series. Out: `Board`s of ranked rows. A rank is one more than the number of targets that are surely better, so that
 targets which cannot be told apart share a rank.
+Trap: one night without a finite figure makes the mean infinite and is no proof: such targets are compared by order.
 Trap: targets that were called in turn in the same runs are compared run by run, so that a slow night of the network is
 no difference of theirs; others are compared as independent nights (Welch).
 """
@@ -128,9 +129,10 @@ def _under(condition: str, figure: str) -> Getter:
 
 def chance(a: Recent, b: Recent) -> float:
     """The two-sided probability of such a difference, or a greater one, if both were the same."""
-    if a.value is None or b.value is None or math.isinf(a.value) or math.isinf(b.value):
-        both_never = a.value == b.value
-        return 1.0 if both_never or a.value is None or b.value is None else 0.0
+    if a.value is None or b.value is None:
+        return 1.0
+    if math.isinf(a.value) or math.isinf(b.value):
+        return _by_order(a, b)
     shared = [run for run in a.by_run if run in b.by_run]
     if len(shared) >= LEAST_NIGHTS:
         steps = np.array([a.by_run[run] - b.by_run[run] for run in shared])
@@ -146,6 +148,29 @@ def chance(a: Recent, b: Recent) -> float:
     if a.error <= 0 or b.error <= 0:
         return 1.0
     return math.erfc(abs(difference) / math.hypot(a.error, b.error) / math.sqrt(2))
+
+
+def _by_order(a: Recent, b: Recent) -> float:
+    """By which is the greater alone: a mean cannot be taken where some nights have no finite figure."""
+    shared = [run for run in a.by_run if run in b.by_run]
+    if len(shared) >= LEAST_NIGHTS:
+        more = sum(a.by_run[run] > b.by_run[run] for run in shared)
+        less = sum(a.by_run[run] < b.by_run[run] for run in shared)
+        tail = sum(math.comb(more + less, few) for few in range(min(more, less) + 1)) / 2 ** (more + less)
+        return min(1.0, 2.0 * float(tail))
+    if min(a.nights, b.nights) < LEAST_NIGHTS:
+        return 1.0
+    ranks = rankdata([*a.by_run.values(), *b.by_run.values()])
+    middle = a.nights * (a.nights + b.nights + 1) / 2
+    off = abs(sum(ranks[: a.nights]) - middle)
+    sums = np.array([sum(part) for part in combinations(ranks, a.nights)])
+    return float((np.abs(sums - middle) >= off - 1e-9).mean())
+
+
+def rankdata(values: Sequence[float]) -> list[float]:
+    """Ranks from 1; equal values share the mean of theirs."""
+    ordered = sorted(values)
+    return [ordered.index(each) + (ordered.count(each) + 1) / 2 for each in values]
 
 
 def _two_sided(difference: float, error: float, freedom: int) -> float:

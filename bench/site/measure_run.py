@@ -20,7 +20,7 @@ from bench.measure.outcome import ANSWERED
 from bench.report.chartdata import headline
 from bench.report.compare.conditions import host_of, told
 from bench.report.compare.measures import Sample, measures, sample
-from bench.report.gate.gate import night_of
+from bench.report.gate.gate import night_of, percentile_night
 from bench.report.gate.nights import Night
 from bench.report.phrases import spoken
 from bench.report.stats import Codes, Estimate, Floats, clustered_wilson, percentiles, pooled, pooled_errors, wilson
@@ -194,7 +194,8 @@ def _percentiles(view: View, pair: list[Measure], *, resample: bool) -> Iterable
     estimates = percentiles(found.values, calls, percents, resample=resample).estimates
     for measure, estimate in zip(pair, estimates, strict=True):
         if estimate.value is not None:
-            yield measure.named, _of(measure, estimate, found.n, Night(estimate.value, error_of(estimate)))
+            night = percentile_night(found, calls, estimate.value, error_of(estimate))
+            yield measure.named, _of(measure, estimate, found.n, night)
 
 
 def _seen(measure: Measure, found: Sample) -> Seen | None:

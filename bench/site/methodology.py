@@ -59,6 +59,8 @@ def _figures(config: SiteConfig) -> Table:
          f"the same conditions, fewer where there are fewer. From {LEAST_NIGHTS} runs on the 95 % interval comes from "
          "how much these runs differ (Student's t), with fewer from the calls of the run. Shares are pooled over the "
          "runs; their interval is the wider one of Wilson's and that of the runs"),
+        ("never", "more turns of the run were not answered than the percentile leaves out, so that it has no size. One "
+         "such run makes the figure over several runs “never”; in how many it was so stands beneath"),
         ("no measurements yet", "nobody measured it. It is not zero and not good"),
     )  # fmt: skip
     return _defined("Figures", rows)
@@ -84,6 +86,7 @@ def _verdicts() -> tuple[str, ...]:
         "What became worse stays worse until it is back: until a run in which it is no worse than in the worst run of "
         "the window. A run before that one which is no alarm by itself is “not recovered”, and later runs are not "
         "judged by it. Otherwise one lucky night of a slow target would make its next slow night a usual one.",
+        "A percentile that falls among turns without an answer has no size; it is as unlikely as their share is.",
         "“Unchanged” is said only where a change for the worse that matters would rarely look like this. Where that "
         "cannot be told, the value is said to be within what nights differ by, or that no change was seen. Cost is not "
         "compared with runs that were priced by another price book.",
@@ -96,7 +99,8 @@ def _ranks() -> tuple[str, ...]:
         "number of targets that are surely faster, so targets that cannot be told apart share a rank and are marked "
         "as tied.",
         "Surely: a two-sided test of the difference at 5 % over all pairs of the table (Bonferroni). Targets that took "
-        "turns in the same runs are compared run by run; others as independent runs (Welch).",
+        "turns in the same runs are compared run by run; others as independent runs (Welch). Where a figure is “never” "
+        "in some runs, it counts only which target had the lower one (sign test, rank sums).",
     )
 
 

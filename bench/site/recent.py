@@ -43,6 +43,11 @@ class Recent:
     def nights(self) -> int:
         return len(self.by_run)
 
+    @property
+    def never(self) -> int:
+        """Nights whose figure falls among turns that nobody answered."""
+        return sum(map(math.isinf, self.by_run.values()))
+
 
 def last_nights(series: Series, *, away_too: bool = False) -> list[Night]:
     """The newest usable runs of the kind that is run now, oldest first; an outage counts for availability alone."""

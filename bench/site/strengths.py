@@ -14,7 +14,7 @@ from typing import Literal
 
 from bench.measure.metrics import METRICS
 from bench.report.compare.matters import Matters
-from bench.report.phrases import capital, number, percent, usd
+from bench.report.phrases import amount, capital, number, percent, usd
 from bench.site.board import LEVEL, TITLES, Board, chance
 from bench.site.digest import AVAILABILITY
 from bench.site.recent import Recent, last_nights
@@ -175,7 +175,9 @@ def value_of(name: str, figure: Recent) -> str:
 
 
 def limits_of(name: str, figure: Recent) -> str:
-    """`731..752`, `96.1..99.9 %`; nothing where there are none."""
+    """`731..752`, `96.1..99.9 %`; of one that is infinite, in how many runs; nothing where there are none."""
+    if figure.never:
+        return f"in {figure.never} of {amount(figure.nights, 'run')}"
     if figure.low is None or figure.high is None:
         return ""
     if name in {AVAILABILITY, "wer"}:
@@ -187,7 +189,8 @@ def limits_of(name: str, figure: Recent) -> str:
 
 def _with_interval(name: str, figure: Recent) -> str:
     limits = limits_of(name, figure)
-    return f"{value_of(name, figure)}{f' (95 %: {limits})' if limits else ''}, {figure.nights} runs"
+    said = limits if figure.never else f"95 %: {limits}"
+    return f"{value_of(name, figure)}{f' ({said})' if limits else ''}, {amount(figure.nights, 'run')}"
 
 
 def _range(figures: Sequence[Recent], name: str) -> str:

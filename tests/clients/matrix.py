@@ -67,12 +67,19 @@ _HAND = "test_a_turn_by_hand"
 _TOOL = "test_a_tool_is_called_and_its_result_is_answered"
 _RUN = "test_a_tool_is_run_and_its_result_is_answered"
 _CUT = "test_a_barge_in_ends_the_reply"
-_SECRET = Cell(
-    "test_a_client_secret_is_its_key", "the client is given a client secret; it has no call that asks for one"
-)
+_GIVEN = "the client is given a client secret; it has no call that asks for one"
+_SECRET = Cell("test_a_client_secret_is_its_key", _GIVEN)
 _LIVE_HAND = _no("Live has no turns: the client has no call that ends one")
 _LIVE_TOKEN = _no("no call of the vendor's client makes a short-lived key for Live sessions")
 _BEHIND = "by the model behind Live's"
+
+
+def _pipecat(service: str, vendor: str, token: str) -> Client:
+    """A service of pipecat for a vendor."""
+    tests = (f"{name}[{vendor}]" for name in (_DETECTED, _HAND, _RUN, _CUT))
+    key = Cell(f"test_a_short_lived_key_opens_a_session[{vendor}]", token)
+    return _client(f"pipecat, `{service}`", "pipecat-ai", "tests/clients/test_pipecat_vendors.py", *tests, key)
+
 
 CLIENTS = (
     _client(
@@ -164,6 +171,11 @@ CLIENTS = (
         "test_live_falls_silent_when_it_is_spoken_into",
         _LIVE_TOKEN,
     ),
+    _pipecat(
+        "GrokRealtimeLLMService", "xai", _GIVEN
+    ),
+    _pipecat("AzureVoiceLiveLLMService", "azure", "an Entra token, which a function gives"),
+    _pipecat("GeminiLiveLLMService", "gemini", "the client is given a token, which google-genai asks for"),
     _client(
         "pipecat, `TwilioFrameSerializer` (a bot)", "pipecat-ai", "tests/clients/test_pipecat.py",
         "test_a_pipecat_bot_is_called",

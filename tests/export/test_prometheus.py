@@ -55,11 +55,21 @@ def test_a_file_for_node_exporter_is_the_report_in_numbers(tmp_path: Path) -> No
     assert found.sum("voicebench_exit_code") == report.verdict.exit_code
     assert found.one("voicebench_verdict_info")["verdict"] == report.verdict.name
     p50 = report.metric("first_audible_ms").percentiles[0].value  # type: ignore[union-attr]
-    assert found.sum("voicebench_exact_seconds", metric="first_audible_ms", quantile="0.5") == pytest.approx(p50 / 1000)
+    assert found.sum("voicebench_exact_seconds", metric="first_audible_ms", percentile="50") == pytest.approx(
+        p50 / 1000
+    )
     kept = {labels["threshold"]: value for labels, value in found.of("voicebench_threshold_kept")}
     assert kept == {each.threshold: float(each.ok) for each in report.thresholds if each.ok is not None}
     assert all(labels["scenario"] == "sample" for _, labels, _ in found)
     assert all(sample.timestamp is None for family in text_string_to_metric_families(text) for sample in family.samples)
+    reserved = [
+        (family.name, label)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        for label in sample.labels
+        if (label, family.type) not in {("le", "histogram"), ("quantile", "summary")} and label in {"le", "quantile"}
+    ]
+    assert reserved == [], "Prometheus keeps these labels for histograms and summaries"
     assert text_of(stored_series(run, report)).decode() == text, "two exports of a run are the same"
     assert "Your balance" not in text
 

@@ -16,7 +16,7 @@ from bench.site.config import ConversationConfig
 from bench.site.digest import RunDigest, Seen, TargetDigest
 from bench.site.prices import conversation_usd, story
 from bench.site.recent import Recent, getter, recent, recent_of
-from bench.site.strengths import remarks
+from bench.site.strengths import limits_of, remarks
 from bench.site.windows import series_of
 from tests.site.nights import FIRST, PRICE, book
 
@@ -162,3 +162,17 @@ def test_a_price_story_has_a_step_for_each_reading_and_the_date_of_the_last() ->
     assert found.checked is not None
     assert str(found.checked) == "2026-11-03"
     assert story("nobody", [book(0)], ConversationConfig()) is None
+
+
+def test_one_night_with_a_lost_turn_is_no_proof_of_slow_replies() -> None:
+    usual = figure([830, 842, 851, 847, 839, 845, 850])
+    once = figure([831, 849, math.inf, 840, 838, 851, 842])
+    always = figure([math.inf] * 7)
+    assert once.value == math.inf
+    assert once.never == 1
+    assert chance(usual, once) > 0.2
+    assert chance(usual, always) == pytest.approx(2 / 2**7)
+    assert chance(always, always) == 1.0
+    apart = Recent(value=math.inf, by_run={f"other-{place}": math.inf for place in range(7)})
+    assert chance(usual, apart) == pytest.approx(2 / math.comb(14, 7))
+    assert limits_of("p95", once) == "in 1 of 7 runs"

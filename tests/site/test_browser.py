@@ -50,6 +50,14 @@ def test_pages_need_no_network_have_no_error_and_fit_the_screen(site: Path, page
     assert (beyond(page), page.console) == ([], [])
 
 
+def test_a_telephone_shows_the_first_median_of_each_table(site: Path, page: Page) -> None:
+    page.size(390, 900)
+    for name in ("speed", "leaderboard"):
+        page.open((site / f"{name}.html").as_uri())
+        right = "document.querySelector('tbody td a.plain').getBoundingClientRect().right"
+        assert page.evaluate(right) <= 390, name
+
+
 def test_a_figure_unfolds_the_runs_behind_it(site: Path, page: Page) -> None:
     page.size(1440, 900)
     page.open((site / "leaderboard.html").as_uri())

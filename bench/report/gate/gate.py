@@ -27,7 +27,7 @@ from bench.report.gate.nights import LEAST_NIGHTS, Judged, Night, Scale, false_a
 from bench.report.gate.phrases import not_back_sentence, regression_sentence, row_why
 from bench.report.gate.window import JUDGED_RUNS, Baseline, Window
 from bench.report.phrases import amount
-from bench.report.stats import Estimate, percentiles, pooled
+from bench.report.stats import Codes, Estimate, percentiles, pooled
 from bench.report.verdict import EXIT_CODES
 from bench.report.view import View
 from bench.scenario.threshold_grammar import Measure
@@ -93,7 +93,7 @@ def night_of(found: Sample) -> Night | None:
     calls = np.unique(found.calls, return_inverse=True)[1]
     if found.statistic.kind == "percentile":
         estimate = percentiles(found.values, calls, [found.statistic.percent]).estimates[0]
-        return None if estimate.value is None else Night(estimate.value, _error(estimate))
+        return None if estimate.value is None else percentile_night(found, calls, estimate.value, _error(estimate))
     bottom = float(found.values[:, 1].sum()) if found.n else 0.0
     if bottom <= 0:
         return None
@@ -104,6 +104,14 @@ def night_of(found: Sample) -> Night | None:
     rows = worth(found.values, calls)
     # Where nearly all of the rows have the event, those without it are what is rare.
     return Night(events / bottom, events=min(events, max(0.0, bottom - events)), rows=rows)
+
+
+def percentile_night(found: Sample, calls: Codes, value: float, error: float) -> Night:
+    """A percentile with the turns that have no value, which are what an infinite one tells of."""
+    lost = np.isinf(found.values).astype(np.float64)
+    both = np.column_stack([lost, np.ones(len(lost))])
+    rows = worth(both, calls)
+    return Night(value, error, events=float(lost.mean()) * rows, rows=rows)
 
 
 def scale_of(found: Sample) -> Scale:

@@ -7,6 +7,7 @@ The model: a night's figure is a level that all nights share, plus what differs 
 the calls of that night; all independent and normal. The standard deviation S of the window holds both parts, so the
 change of a new night has the standard error S x sqrt(1 + 1/k), with k - 1 degrees of freedom (a prediction interval).
 Where the new night has fewer calls than the others, the part of S that is due to calls grows with its own error.
+Trap: a percentile that falls among turns without an answer has no size. It is as unlikely as their share is.
 Trap: a window in which nothing ever failed has no spread at all, and one failure would be infinitely unlikely. Shares
 are therefore judged as arcsines, and with few events never with less spread than chance alone gives.
 """
@@ -44,9 +45,9 @@ class Night:
     error: float = 0.0
     """Its standard error by the calls of this run; 0 where it is not known."""
     events: float = 0.0
-    """Of a share: in how many of `rows` it happened."""
+    """Of a share: in how many of `rows` it happened; of a percentile: of how many turns there is no value."""
     rows: float = 0.0
-    """Of a share: what it could have happened to, counted as independent rows."""
+    """What it could have happened to, counted as independent rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,23 @@ def judge(window: Sequence[Night], new: Night, worse: Worse, least: float, scale
         moved=moved,
         error=error,
         least=least if scale == "plain" else abs(_forth(mean + sign * least) - middle),
-        p_worse=_beyond(moved, error, len(known) - 1),
+        p_worse=_beyond(moved, error, len(known) - 1) if math.isfinite(moved) else _lost(known, new),
         scale=scale,
         worse=worse,
         drift=_drift(values, mean, scale),
     )
+
+
+def _lost(known: Sequence[Night], new: Night) -> float:
+    """How unlikely it is that so many turns have no value: that, and no time, is what an infinite percentile says.
+
+    Of 20 turns one without an answer is enough for an infinite p95, and one of 20 says little.
+    """
+    if new.rows <= 0 or any(night.rows <= 0 for night in known):
+        return 0.0
+    shares = [Night(night.events / night.rows, events=night.events, rows=night.rows) for night in (*known, new)]
+    found = judge(shares[:-1], shares[-1], "higher", 0.0, "share")
+    return 0.0 if found is None else found.p_worse
 
 
 def holm(probabilities: Sequence[float]) -> list[float]:

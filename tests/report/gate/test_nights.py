@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,10 @@ def test_two_nights_are_too_few(count: int) -> None:
 
 def test_never_is_worse_than_any_time_unless_it_was_so_before() -> None:
     assert alarms(judged(USUAL, Night(math.inf), "higher", 10.0))
+    counted = [replace(night, events=0.0, rows=20.0) for night in USUAL]
+    one, many = (Night(math.inf, events=lost, rows=20.0) for lost in (1.0, 8.0))
+    assert not alarms(judged(counted, one, "higher", 10.0))
+    assert alarms(judged(counted, many, "higher", 10.0))
     assert judge([*USUAL, Night(math.inf)], Night(math.inf), "higher", 10.0) is None
     assert judged([*USUAL, Night(math.inf)], Night(720), "higher", 10.0).nights == 7
 

@@ -18,7 +18,8 @@ from bench.server.protocol.responses import Ending
 from bench.server.protocol.session import Session
 from bench.server.protocol.shapes.openai_beta import BetaShape
 from bench.server.protocol.shapes.shape import Shape
-from bench.server.protocol.shapes.variants import QwenShape, VoiceLiveShape, XaiShape
+from bench.server.protocol.shapes.variants import QwenShape, VoiceLiveShape
+from bench.server.protocol.shapes.xai import XaiShape
 from tests.server.support import frames, silence, speech, types, user_text
 
 BETA_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)

@@ -20,7 +20,7 @@ _SHIPPED = {
     "openai-live": "bench.server.protocol.shapes.openai_live:LiveShape",
     "gemini-live": "bench.server.protocol.shapes.gemini_live:GeminiShape",
     "twilio-media-streams": "bench.server.protocol.shapes.twilio_media_streams:BotShape",
-    "xai": "bench.server.protocol.shapes.variants:XaiShape",
+    "xai": "bench.server.protocol.shapes.xai:XaiShape",
 }
 HTTP = "openai-http"
 """Three HTTP services in the place of sessions: `bench.server.http_legs`."""

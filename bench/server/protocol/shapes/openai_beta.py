@@ -70,6 +70,9 @@ class BetaShape(Shape):
     def __init__(self) -> None:
         self.temperature: float = 0.8
         self._voice: Any = None
+        """The newest voice that was asked for, by a session or by a response,"""
+        self._session_voice: Any = None
+        """and the session's."""
 
     @classmethod
     def refusal(cls, headers: RequestHeaders) -> ProtocolError | None:
@@ -134,6 +137,8 @@ class BetaShape(Shape):
                 for step in way:
                     inner = inner.setdefault(step, {})
                 inner[last] = self._value(key, value, param)
+                if key == "voice" and lasting:
+                    self._session_voice = value if self.own_voices else None
             elif key in _SAME:
                 out[key] = value
             else:
@@ -210,6 +215,8 @@ class BetaShape(Shape):
     def _shown(self, key: str, value: Any) -> Any:
         if key == "modalities":
             return ["text"] if value == ["text"] else ["text", "audio"]
+        if key == "voice":
+            return self._session_voice or value
         return self.word_of(key, value) if key.endswith("_audio_format") else value
 
     def _response(self, response: Mapping[str, Any]) -> dict[str, Any]:
