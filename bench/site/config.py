@@ -62,7 +62,9 @@ class SiteConfig(Block):
 
     title: Text = Field(default="Voice endpoints, measured every night", description="The name of the site.")
     about: str = Field(default="", description="One or two sentences under the title.")
-    url: str = Field(default="", description="Where the site will be published, for the feed.")
+    url: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="Where the site will be published, for the feed."
+    )
     conversation: ConversationConfig = ConversationConfig()
 
 
