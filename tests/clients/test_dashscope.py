@@ -73,7 +73,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def call(place: str, *, manual: bool = False, **session: Any) -> Iterator[tuple[Any, Heard]]:
+def call(place: str, *, manual: bool = False, finish: bool = False, **session: Any) -> Iterator[tuple[Any, Heard]]:
     """A call that is configured."""
     heard = Heard()
     client = omni.OmniRealtimeConversation(model="qwen-omni", callback=heard, url=place, api_key="any")
@@ -88,6 +88,8 @@ def call(place: str, *, manual: bool = False, **session: Any) -> Iterator[tuple[
         )
         heard.wait("session.updated")
         yield client, heard
+        if finish:
+            client.end_session(timeout=5)
     finally:
         client.close()
 
@@ -135,3 +137,18 @@ def test_a_barge_in_ends_the_reply(place: str, cut_in: Callable[[Any, str], None
         done = heard.wait("response.done")
     assert done["response"]["status"] == "cancelled"
     assert heard.sound_s(done["response"]["id"]) < LONG_S / 2
+
+
+def test_a_session_of_its_own_rates_is_finished(place: str) -> None:
+    rates = {
+        "input_audio_config": omni.AudioFormatConfig(sample_rate=24_000),
+        "output_audio_config": omni.AudioFormatConfig(sample_rate=16_000),
+    }
+    with call(place, finish=True, **rates) as (client, heard):
+        client.append_video("AAAA")
+        for audio in encoded(SHORT, 24_000):
+            client.append_audio(audio)
+        done = heard.wait("response.done")
+        assert heard.of("session.updated")[0]["session"]["audio"]["input"]["format"]["sample_rate"] == 24_000
+    assert heard.sound_s(done["response"]["id"]) * 24_000 / 16_000 == pytest.approx(SHORT_S, abs=0.25)
+    assert heard.of("session.finished")

@@ -2,7 +2,7 @@
 
 In: bytes of a socket, through h11. Out: an `Exchange` for each whole request, handled by a task of its own.
 What its handler sends in one go is one write, so that a client wakes once for the head and the first piece, and once
-for the last piece and the end.
+for the last piece and the end. A handler may send ahead of time (`hold_until`): the write is then made when it is due.
 Trap: a client that hangs up while it is answered ends the task: nobody reads what it would still write.
 """
 
@@ -14,6 +14,7 @@ import logging
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 import h11
 import orjson
 
+from bench.server.deadlines import Deadline, Deadlines
 from bench.server.http_requests import error_body
 
 logger = logging.getLogger(__name__)
@@ -90,18 +92,21 @@ class Exchange:
         """The body is complete."""
         self._connection.write(h11.EndOfMessage())
 
-    def flush(self) -> None:
-        """Write now what was sent; else it is written when the handler waits for something."""
-        self._connection.flush()
+    def hold_until(self, due_ns: int) -> None:
+        """What is sent from now on is not to be written before that monotonic instant."""
+        self._connection.due_ns = due_ns
+
+    async def drained(self) -> None:
+        """Wait until everything that was sent is written."""
+        await self._connection.drained()
 
     def written(self) -> None:
-        """What was sent is with the system."""
+        """Something of the answer is written."""
         if self._body_begun and self.first_ns is None:
             self.first_ns = time.monotonic_ns()
 
     def cut(self) -> None:
         """Break the connection off, so that the client sees an error."""
-        self._connection.flush()
         self._connection.reset()
 
 
@@ -111,7 +116,10 @@ Handle = Callable[[Exchange], Awaitable[None]]
 class HttpConnection(asyncio.Protocol):
     """One socket; `handle` answers its requests, one after the other."""
 
-    def __init__(self, handle: Handle, known: set[HttpConnection]) -> None:
+    def __init__(self, handle: Handle, known: set[HttpConnection], deadlines: Deadlines) -> None:
+        self.due_ns = 0
+        """Before it nothing is written of what is given from now on."""
+        self._deadlines = deadlines
         self._handle = handle
         self._known = known
         self._http = h11.Connection(h11.SERVER)
@@ -120,7 +128,11 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._task: asyncio.Task[None] | None = None
         self._exchange: Exchange | None = None
-        self._unwritten: list[bytes] = []
+        self._unwritten: deque[tuple[int, bytes]] = deque()
+        """What is to be written, and when."""
+        self._next: Deadline | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._arrived_ns = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -131,6 +143,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._known.discard(self)
         self._transport = None
+        self._flush()
         if self._task is not None:
             self._task.cancel()
 
@@ -175,7 +188,8 @@ class HttpConnection(asyncio.Protocol):
                 exchange.refuse(500, "The server had an error.", "server_error")
             else:
                 exchange.cut()
-        self.flush()
+        await self.drained()
+        self.due_ns = 0
         self._task = self._exchange = None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
@@ -187,21 +201,35 @@ class HttpConnection(asyncio.Protocol):
         """Write a part of the answer, together with what follows at once; nothing once the client is gone."""
         if self._transport is None or self._transport.is_closing():
             return
-        if not self._unwritten:
-            asyncio.get_running_loop().call_soon(self.flush)
-        self._unwritten.append(self._http.send(event) or b"")
+        if self._empty.is_set():
+            self._empty.clear()
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unwritten.append((self.due_ns, self._http.send(event) or b""))
 
-    def flush(self) -> None:
-        """Hand what was sent to the system."""
-        if not self._unwritten or self._transport is None or self._transport.is_closing():
+    async def drained(self) -> None:
+        """Wait until nothing is left to be written."""
+        if not self._next:
+            self._flush()
+        await self._empty.wait()
+
+    def _flush(self) -> None:
+        """Hand what is due to the system."""
+        self._next = None
+        if self._transport is None or self._transport.is_closing():
             self._unwritten.clear()
-            return
-        if self._exchange is not None:
-            self._exchange.written()
-        self._transport.write(b"".join(self._unwritten))
-        self._unwritten.clear()
-        if self._transport.get_write_buffer_size() > MAX_QUEUED_BYTES:
-            self.reset()
+        due, now_ns = [], time.monotonic_ns()
+        while self._unwritten and self._unwritten[0][0] <= now_ns:
+            due.append(self._unwritten.popleft()[1])
+        if due and self._transport is not None:
+            if self._exchange is not None:
+                self._exchange.written()
+            self._transport.write(b"".join(due))
+            if self._transport.get_write_buffer_size() > MAX_QUEUED_BYTES:
+                self.reset()
+        if not self._unwritten:
+            self._empty.set()
+        elif self._next is None:
+            self._next = self._deadlines.at(self._unwritten[0][0], self._flush)
 
     def reset(self) -> None:
         """End the connection at once; what is unsent is thrown away."""
@@ -229,6 +257,6 @@ class HttpConnection(asyncio.Protocol):
             self.write(h11.Response(status_code=status, headers=headers))
             self.write(h11.Data(data=body))
             self.write(h11.EndOfMessage())
-            self.flush()
+            self._flush()
         if self._transport is not None:
             self._transport.close()

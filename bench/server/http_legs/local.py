@@ -16,6 +16,7 @@ from typing import Any
 import soundfile
 
 from bench.audio.formats import AudioFormat, to_pcm16
+from bench.server.deadlines import Deadlines
 from bench.server.engines.agent import Agent
 from bench.server.engines.base import EngineError, FunctionCall
 from bench.server.engines.lookups import MOMENT, call_for, spoken_results
@@ -41,7 +42,7 @@ class LocalServices:
         self.settings: Mapping[str, Any] = {}
         self._pool = WorkerPool(workers or max(1, (os.cpu_count() or 2) - 1), DECODERS_PER_WORKER)
 
-    async def start(self) -> None:
+    async def start(self, deadlines: Deadlines) -> None:
         await self._pool.start()
 
     async def stop(self) -> None:

@@ -72,9 +72,10 @@ class Routes:
             await self._serve(leg, exchange, serve)
 
     async def _serve(self, leg: str, exchange: Exchange, serve: Callable[[Exchange, Asked], Any]) -> None:
-        asked, how = Asked(next(self._numbers[leg]), exchange.arrived_ns), "hung_up"
+        asked, how = Asked(next(self._numbers[leg]), exchange.arrived_ns, exchange.hold_until), "hung_up"
         try:
             await serve(exchange, asked)
+            await exchange.drained()
             how = "whole"
         except ProtocolError as problem:
             how = "refused"
@@ -85,9 +86,9 @@ class Routes:
             exchange.refuse(refusal.status, str(refusal), refusal.kind, refusal.code, refusal.extra)
         except CutError:
             how = "cut"
+            await exchange.drained()
             exchange.cut()
         finally:
-            exchange.flush()
             facts = {"first_ns": exchange.first_ns, "ended_ns": time.monotonic_ns(), "status": exchange.status}
             about = {"leg": leg, "number": asked.number, "at_ns": exchange.arrived_ns, "ended": how}
             self._truth.add("request", "", **about, **facts, **asked.facts)
@@ -128,11 +129,14 @@ class Routes:
         said: list[str] = []
         calls: list[dict[str, Any]] = []
 
-        def part(delta: Mapping[str, Any], finish: str | None = None, **more: Any) -> None:
+        def part(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
+            choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+            return _event({**head, "object": "chat.completion.chunk", "choices": [choice]})
+
+        def send(data: bytes) -> None:
             if request.stream:
                 _begin(exchange, EVENTS)
-                choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-                exchange.send(_event({**head, "object": "chat.completion.chunk", "choices": [choice], **more}))
+                exchange.send(data)
 
         async with aclosing(self._services.chat(request, asked)) as pieces:
             async for piece in pieces:
@@ -142,23 +146,20 @@ class Routes:
                         return
                     exchange.send(piece.data)
                     continue
-                if not said and not calls:
-                    part({"role": "assistant", "content": ""})
+                first = b"" if said or calls else part({"role": "assistant", "content": ""})
                 if isinstance(piece, FunctionCall):
                     function = {"name": piece.name, "arguments": piece.arguments}
                     call = {"id": f"call_{next(self._ids):x}", "type": "function", "function": function}
-                    part({"tool_calls": [{"index": len(calls), **call}]})
+                    send(first + part({"tool_calls": [{"index": len(calls), **call}]}))
                     calls.append(call)
                 else:
                     said.append(piece)
-                    part({"content": piece})
+                    send(first + part({"content": piece}))
         finish = "tool_calls" if calls else "stop"
         usage = _chat_usage(request.messages, "".join(said), calls) if asked.usage else None
         if request.stream:
-            part({}, finish)
-            if request.include_usage:
-                exchange.send(_event({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}))
-            exchange.send(_DONE)
+            told = {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}
+            send(part({}, finish) + (_event(told) if request.include_usage else b"") + _DONE)
             exchange.end()
             return
         message = {"role": "assistant", "content": "".join(said) or None, "refusal": None}

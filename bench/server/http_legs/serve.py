@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from bench.errors import BenchError
 from bench.server.access import Access
+from bench.server.deadlines import Deadlines
 from bench.server.engines.base import EngineError
 from bench.server.http_legs.exchange import HttpConnection
 from bench.server.http_legs.routes import Routes
@@ -37,15 +38,19 @@ def http_server(options: ServeOptions) -> Callable[[asyncio.Event], Awaitable[No
     async def run(stop: asyncio.Event) -> None:
         listener = bound_socket(options.host, options.port, shared=False)
         connections: set[HttpConnection] = set()
+        deadlines = Deadlines()
         server: asyncio.Server | None = None
         try:
             try:
-                await services.start()
+                await services.start(deadlines)
             except EngineError as problem:
                 raise BenchError(f"the engine {services.name!r} did not start: {problem}") from None
             routes = Routes(services, Access(options.api_key, services.models["llm"]), truth)
             server = await asyncio.get_running_loop().create_server(
-                lambda: HttpConnection(routes.handle, connections), sock=listener, backlog=BACKLOG, ssl=context
+                lambda: HttpConnection(routes.handle, connections, deadlines),
+                sock=listener,
+                backlog=BACKLOG,
+                ssl=context,
             )
             host, port = listener.getsockname()[:2]
             line = listening_line(host, port, tls=context is not None, path=BASE_PATH, http=True)
@@ -61,6 +66,7 @@ def http_server(options: ServeOptions) -> Callable[[asyncio.Event], Awaitable[No
             truth.close()
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await services.stop()
+            deadlines.close()
 
     return run
 

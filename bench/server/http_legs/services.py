@@ -5,10 +5,11 @@ An engine has one method for each service; they are generators, which are closed
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bench.server.deadlines import Deadlines
 from bench.server.engines.base import FunctionCall
 from bench.server.http_legs.requests import ChatRequest, SpeechRequest, TranscriptionRequest
 
@@ -23,6 +24,8 @@ class Asked:
     number: int
     """Counted from 0 for each service."""
     arrived_ns: int
+    hold_until: Callable[[int], None]
+    """What is yielded from now on is written at that monotonic instant and not before."""
     facts: dict[str, Any] = field(default_factory=dict)
     usage: bool = True
     """Whether the answer says what was used."""
@@ -59,8 +62,8 @@ class Services(Protocol):
     settings: Mapping[str, Any]
     """For the first line of the truth log."""
 
-    async def start(self) -> None:
-        """Make ready; the server listens only afterwards. Raises `EngineError`."""
+    async def start(self, deadlines: Deadlines) -> None:
+        """Make ready; the server listens only afterwards. `deadlines` are the server's. Raises `EngineError`."""
 
     async def stop(self) -> None:
         """End all work and every process; bounded in time."""

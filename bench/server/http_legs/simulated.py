@@ -35,6 +35,8 @@ from bench.server.protocol.usage import words
 
 NS_PER_MS = 1_000_000
 _PIECE_MS = 20
+AHEAD_NS = 1_000_000
+"""So long before it is due a piece is made."""
 _ERRORS = {
     400: ("invalid_request_error", "invalid_value", "The request is wrong."),
     401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
@@ -61,11 +63,11 @@ class SimulatedServices:
         self._matcher = RecordingMatcher(self._fixtures.values(), confidence=profile.recognition.confidence)
         self._by_text = {_plain(fixture.text): fixture.id for fixture in self._fixtures.values()}
 
-    async def start(self) -> None:
-        self._deadlines = Deadlines()
+    async def start(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
 
     async def stop(self) -> None:
-        self._deadlines.close()
+        """Nothing of it goes on."""
 
     async def transcribe(self, request: TranscriptionRequest, asked: Asked) -> AsyncGenerator[str | Raw, None]:
         rng, fault = self._begin("stt", asked)
@@ -146,13 +148,17 @@ class SimulatedServices:
         return float((fault.after or 0) + (fault.delay or 0))
 
     async def _until(self, asked: Asked, due_ms: float) -> None:
-        """Wait for an instant after the request's arrival; one that has passed is no wait."""
+        """Wait for an instant after the request's arrival, at which what follows is written.
+
+        It ends a little before, so that the piece is ready by then; an instant that has passed is no wait.
+        """
         if asked.facts.get("fault") == "no_answer":
             await asyncio.Event().wait()
         due_ns = asked.arrived_ns + round(due_ms * NS_PER_MS)
-        if due_ns > time.monotonic_ns():
+        asked.hold_until(due_ns)
+        if due_ns - AHEAD_NS > time.monotonic_ns():
             rung = asyncio.Event()
-            deadline = self._deadlines.at(due_ns, rung.set)
+            deadline = self._deadlines.at(due_ns - AHEAD_NS, rung.set)
             try:
                 await rung.wait()
             finally:

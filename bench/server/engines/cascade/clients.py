@@ -1,19 +1,15 @@
-"""The three services as a cascade calls them: one pool of connections each, which stay open.
+"""The three services as a cascade calls them: what each is asked, and what its answer says.
 
-In: audio, messages, text. Out: words and sound as they come, with what they took and what they are billed at (`Work`).
-A generator that is closed, or whose task is cancelled, ends its request.
-Trap: times begin when the request goes out (a new connection included), not when it was decided on, and end when the
-answer comes in, not when it was made sense of: what this program adds is not counted as the service's.
+In: audio, messages, text; `begin` sends a request before anything is awaited. Out: words and sound as they come. A
+generator that is closed, or whose task is cancelled, ends its request; what was begun and is never read must be left.
 """
 
 from __future__ import annotations
 
 import secrets
-import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,13 +17,12 @@ from typing import Any
 import orjson
 
 from bench.audio.wav import wav_head
-from bench.errors import BenchError
-from bench.scenario.cascade import CascadeConfig, LlmService, Service, SttService, TtsService
+from bench.scenario.cascade import CascadeConfig, LlmService, SttService, TtsService
 from bench.server.engines.base import FunctionCall
+from bench.server.engines.cascade.caller import Call, Caller, Work
 from bench.server.engines.cascade.event_stream import EventStream
-from bench.server.engines.cascade.http_client import Answer, HttpError, HttpPool
-from bench.server.engines.cascade.leg_error import LegError, malformed, of_event, of_exception, of_status
-from bench.transport.tls import context_for
+from bench.server.engines.cascade.http_client import Answer
+from bench.server.engines.cascade.leg_error import LegError, malformed, of_event
 
 JSON = "application/json"
 
@@ -39,103 +34,41 @@ class Said(Enum):
     """No more words will come; what was used may."""
 
 
-@dataclass(slots=True)
-class Work:
-    """One request: when it went out, when the first and the last of its answer came, and what was used."""
-
-    model: str
-    sent_ns: int | None = None
-    first_ns: int | None = None
-    ended_ns: int | None = None
-    usage: dict[str, float] = field(default_factory=dict)
-    """Counts under their names on the wire (`bench.server.engines.cascade.report`)."""
-    repeated: bool = False
-    """The service had closed the idle connection, and it went out once more."""
-
-    def sent(self, at_ns: int) -> None:
-        """It goes out."""
-        self.sent_ns = at_ns
-
-    def first(self, at_ns: int) -> None:
-        """Something of the answer has come."""
-        if self.first_ns is None:
-            self.first_ns = at_ns
-
-
-class Caller:
-    """The connections to one service."""
-
-    def __init__(self, leg: str, service: Service, headers: Mapping[str, str]) -> None:
-        """Raises `BenchError` for a key that no header can carry."""
-        self.leg = leg
-        context = context_for(None, verify=True) if service.url.startswith("https:") else None
-        try:
-            self._pool = HttpPool(service.url, headers, timeout_s=service.timeout / 1000, context=context)
-        except ValueError:
-            raise BenchError(
-                f"{leg}: its key cannot be sent in the header {service.auth_header}",
-                hint="a header is one line of ASCII; see what env: or file: of api_key holds",
-            ) from None
-
-    async def knock(self) -> None:
-        """Open a first connection; whatever the answer is, somebody is there. Raises `LegError`."""
-        try:
-            answer = await self._pool.ask("GET", "/models", _unnoted)
-            try:
-                await answer.read()
-            finally:
-                answer.leave()
-        except HttpError as error:
-            raise of_exception(self.leg, error, began=False) from error
-
-    def prepare(self, count: int) -> None:
-        """Have so many connections open that nobody uses."""
-        self._pool.prepare(count)
-
-    @asynccontextmanager
-    async def post(self, path: str, work: Work, content_type: str, body: bytes) -> AsyncIterator[Answer]:
-        """An answer whose status is good, to be read as it comes; what goes wrong with it is raised as `LegError`."""
-        try:
-            answer = await self._pool.ask("POST", path, work.sent, content_type=content_type, body=body)
-            work.repeated = answer.repeated
-            try:
-                if answer.status != 200:
-                    raise of_status(self.leg, answer.status, await answer.read())
-                if (coding := answer.get("content-encoding")) not in {"", "identity"}:
-                    raise malformed(self.leg, f"an answer that is packed ({coding}), which was not asked for")
-                yield answer
-            finally:
-                answer.leave()
-        except HttpError as error:
-            raise of_exception(self.leg, error, began=work.first_ns is not None) from error
-        finally:
-            work.ended_ns = work.ended_ns or time.monotonic_ns()
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._pool.close()
-
-
 class SpeechToText:
     """`POST /audio/transcriptions`."""
 
     def __init__(self, service: SttService, caller: Caller) -> None:
         self._service, self._caller = service, caller
 
-    async def transcribe(self, pcm: bytes, rate_hz: int, work: Work) -> str:
-        """The words of PCM16 (little-endian, mono)."""
+    def begin(self, pcm: bytes, rate_hz: int, work: Work) -> Transcription:
+        """Ask for the words of PCM16 (little-endian, mono) now."""
         service = self._service
         fields = {"model": service.model, "response_format": service.response_format, **_as_fields(service.extra)}
         if service.language is not None:
             fields["language"] = service.language
         content_type, body = _form(fields, wav_head(len(pcm), rate_hz), pcm)
-        async with self._caller.post("/audio/transcriptions", work, content_type, body) as answer:
+        call = self._caller.begin("/audio/transcriptions", work, content_type, body)
+        return Transcription(call, sent_s=len(pcm) / 2 / rate_hz, strict=service.response_format == "json")
+
+
+class Transcription:
+    """The words of one recording that were asked for."""
+
+    def __init__(self, call: Call, *, sent_s: float, strict: bool) -> None:
+        """`strict`: an answer that is no JSON is wrong."""
+        self.leave = call.leave
+        self._call, self._sent_s, self._strict = call, sent_s, strict
+
+    async def text(self) -> str:
+        """The words. Raises `LegError`."""
+        work = self._call.work
+        async with self._call.answer() as answer:
             data = await answer.read()
             work.first(answer.arrived_ns)
             work.ended_ns = answer.arrived_ns
-        work.usage["sent_seconds"] = len(pcm) / 2 / rate_hz
+        work.usage["sent_seconds"] = self._sent_s
         if "json" not in answer.get("content-type"):
-            if service.response_format == "json":
+            if self._strict:
                 raise malformed("stt", f"JSON was asked for and {answer.get('content-type') or 'nothing'} came")
             return data.decode("utf-8", "replace").strip()
         try:
@@ -155,13 +88,8 @@ class Chat:
     def __init__(self, service: LlmService, caller: Caller) -> None:
         self._service, self._caller = service, caller
 
-    async def stream(
-        self, messages: Sequence[Mapping[str, Any]], work: Work, **wanted: Any
-    ) -> AsyncGenerator[str | FunctionCall | Said, None]:
-        """The answer as it comes: words, then `Said.ALL`, and calls once all is complete.
-
-        `wanted` are more fields of the request.
-        """
+    def begin(self, messages: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any], work: Work) -> Thought:
+        """Ask for an answer now; `wanted` are more fields of the request."""
         body = {
             "model": self._service.model,
             "messages": list(messages),
@@ -170,9 +98,21 @@ class Chat:
             **wanted,
             **self._service.extra,
         }
-        calls: dict[int, dict[str, str]] = {}
-        done = False
-        async with self._caller.post("/chat/completions", work, JSON, orjson.dumps(body)) as answer:
+        return Thought(self._caller.begin("/chat/completions", work, JSON, orjson.dumps(body)))
+
+
+class Thought:
+    """One answer of the model that was asked for."""
+
+    def __init__(self, call: Call) -> None:
+        self.leave = call.leave
+        self._call, self._work = call, call.work
+        self._calls: dict[int, dict[str, str]] = {}
+
+    async def pieces(self) -> AsyncGenerator[str | FunctionCall | Said, None]:
+        """It as it comes: words, then `Said.ALL`, and calls once all is complete. Raises `LegError`."""
+        work, done = self._work, False
+        async with self._call.answer() as answer:
             kind = answer.get("content-type")
             if "event-stream" not in kind:
                 raise malformed("llm", f"a stream of events was asked for and {kind or 'nothing'} came")
@@ -183,24 +123,30 @@ class Chat:
                     done = True
                     answer.leave(rest=True)
                     break
-                chunk = _object("llm", data)
-                if chunk.get("error"):
-                    raise of_event("llm", chunk["error"])
-                work.usage |= _chat_usage(chunk.get("usage"))
-                for choice in _objects(chunk.get("choices")):
-                    delta = next(_objects([choice.get("delta")]), {})
-                    _add_calls(calls, delta.get("tool_calls"))
-                    if isinstance(delta.get("content"), str) and delta["content"]:
-                        work.first(answer.arrived_ns)
-                        yield delta["content"]
-                    if choice.get("finish_reason") is not None:
+                for piece in self._read(_object("llm", data)):
+                    if piece is Said.ALL:
                         done = True
-                        yield Said.ALL
+                    else:
+                        work.first(answer.arrived_ns)
+                    yield piece
         if not done:
             raise LegError("llm", "cut", "closed_error", "the stream ended before the answer did")
-        for call in calls.values():
+        for call in self._calls.values():
             work.first(answer.arrived_ns)
             yield FunctionCall(call["name"], call["arguments"] or "{}")
+
+    def _read(self, chunk: Mapping[str, Any]) -> Iterator[str | Said]:
+        """What one event says. Raises `LegError` for an error that it tells of."""
+        if chunk.get("error"):
+            raise of_event("llm", chunk["error"])
+        self._work.usage |= _chat_usage(chunk.get("usage"))
+        for choice in _objects(chunk.get("choices")):
+            delta = next(_objects([choice.get("delta")]), {})
+            _add_calls(self._calls, delta.get("tool_calls"))
+            if isinstance(delta.get("content"), str) and delta["content"]:
+                yield delta["content"]
+            if choice.get("finish_reason") is not None:
+                yield Said.ALL
 
 
 class TextToSpeech:
@@ -210,8 +156,8 @@ class TextToSpeech:
         self._service, self._caller = service, caller
         self.rate_hz = service.rate
 
-    async def stream(self, text: str, voice: str, speed: float, work: Work) -> AsyncGenerator[bytes, None]:
-        """Sound as it comes: PCM16 (little-endian, mono) at `rate_hz`, whole samples."""
+    def begin(self, text: str, voice: str, speed: float, work: Work) -> Speech:
+        """Ask for the sound of `text` now."""
         service = self._service
         body: dict[str, Any] = {
             "model": service.model,
@@ -221,12 +167,25 @@ class TextToSpeech:
         }
         if speed != 1.0:
             body["speed"] = speed
-        odd, samples = b"", 0
-        async with self._caller.post("/audio/speech", work, JSON, orjson.dumps(body | service.extra)) as answer:
+        call = self._caller.begin("/audio/speech", work, JSON, orjson.dumps(body | service.extra))
+        return Speech(call, rate_hz=self.rate_hz, characters=len(text))
+
+
+class Speech:
+    """The sound of one text that was asked for."""
+
+    def __init__(self, call: Call, *, rate_hz: int, characters: int) -> None:
+        self.leave = call.leave
+        self._call, self._rate_hz, self._characters = call, rate_hz, characters
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Sound as it comes: PCM16 (little-endian, mono) at the service's rate, whole samples. Raises `LegError`."""
+        work, odd, samples = self._call.work, b"", 0
+        async with self._call.answer() as answer:
             kind = answer.get("content-type")
             if kind.startswith(("application/json", "text/")):
                 raise malformed("tts", f"sound was asked for and {kind} came: {(await answer.read())[:100]!r}")
-            work.usage["characters"] = len(text)
+            work.usage["characters"] = self._characters
             while (piece := await answer.piece()) is not None:
                 work.ended_ns = answer.arrived_ns
                 data = odd + piece
@@ -236,7 +195,7 @@ class TextToSpeech:
                         raise malformed("tts", f"raw PCM was asked for and a {whole[:4]!r} file came")
                     work.first(answer.arrived_ns)
                     samples += len(whole) // 2
-                    work.usage["seconds"] = samples / self.rate_hz
+                    work.usage["seconds"] = samples / self._rate_hz
                     yield whole
         if not samples:
             raise malformed("tts", "an empty answer")
@@ -268,10 +227,6 @@ class Clients:
         """Close every connection."""
         for caller in self.callers:
             await caller.close()
-
-
-def _unnoted(_at_ns: int) -> None:
-    """A request whose time nobody asks for."""
 
 
 def _form(fields: Mapping[str, str], *file: bytes) -> tuple[str, bytes]:

@@ -26,7 +26,8 @@ from bench.audio.formats import AudioFormat
 from bench.scenario.cascade import CascadeConfig
 from bench.server.allowance import Allowance
 from bench.server.engines.base import EngineError, FunctionCall, Handler, StreamingSession
-from bench.server.engines.cascade.clients import Clients, Work
+from bench.server.engines.cascade.caller import Work
+from bench.server.engines.cascade.clients import Clients, Transcription
 from bench.server.engines.cascade.leg_error import LegError
 from bench.server.engines.cascade.listening import CascadeInput
 from bench.server.engines.cascade.messages import messages_of, tools_of
@@ -108,6 +109,7 @@ class _Utterance:
     work: Work
     pcm: bytearray = field(default_factory=bytearray)
     committed_ns: int | None = None
+    asked: Transcription | None = None
     task: asyncio.Task[str] | None = None
     reported: bool = False
     """Its transcription is part of a reply's report."""
@@ -150,12 +152,15 @@ class CascadeSession(StreamingSession):
             said.committed_ns = time.monotonic_ns()
             if self._input.committed is not None:
                 said.pcm, self._input.committed = bytearray(self._input.committed), None
+            self._ask(said)
             said.task = asyncio.create_task(self._write_down(said))
             said.task.add_done_callback(_looked_at)
         super().commit_input(item_id, transcribe=transcribe)
 
     def drop_input(self, item_id: str) -> None:
         said = self._heard.pop(item_id, None)
+        if said is not None and said.asked is not None:
+            said.asked.leave()
         if said is not None and said.task is not None:
             said.task.cancel()
 
@@ -165,11 +170,14 @@ class CascadeSession(StreamingSession):
             raise EngineError("this audio was never heard")
         return await asyncio.shield(said.task)
 
-    async def _write_down(self, said: _Utterance) -> str:
+    def _ask(self, said: _Utterance) -> None:
+        """Ask for its words now, unless too little was said."""
         pcm, said.pcm = bytes(said.pcm), bytearray()
-        if len(pcm) < said.rate_hz * 2 * LEAST_HEARD_MS // 1000:
-            return ""
-        return await self._clients.stt.transcribe(pcm, said.rate_hz, said.work)
+        if len(pcm) >= said.rate_hz * 2 * LEAST_HEARD_MS // 1000:
+            said.asked = self._clients.stt.begin(pcm, said.rate_hz, said.work)
+
+    async def _write_down(self, said: _Utterance) -> str:
+        return "" if said.asked is None else await said.asked.text()
 
     # -- the reply
 

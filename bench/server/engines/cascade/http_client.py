@@ -13,7 +13,7 @@ import select
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
@@ -89,6 +89,53 @@ class Answer:
             line.leave(rest=rest)
 
 
+class Request:
+    """One request that goes out; `answer` it, or `leave` it."""
+
+    def __init__(
+        self,
+        head: h11.Request,
+        body: bytes,
+        line: _Line | None,
+        connect: Callable[[], Awaitable[_Line]],
+        timeout_s: float,
+    ) -> None:
+        """`line` None: none was free, and a connection is to be opened."""
+        self._head, self._body, self._connect, self._timeout_s = head, body, connect, timeout_s
+        self._idle_s = 0.0
+        self._line = line
+        if line is not None:
+            self._idle_s = line.idle_s
+            line.send(head, body)
+
+    async def answer(self) -> Answer:
+        """The answer, once its head is here. Raises `HttpError`."""
+        try:
+            return await self._answer(repeated=False)
+        except HttpError as error:
+            known = error.kind == "cut" and self._line is not None and not self._line.heard
+            self.leave()
+            if not known or self._idle_s < STALE_AFTER_S:
+                raise
+            return await self._answer(repeated=True)
+        finally:
+            self.leave()
+
+    async def _answer(self, *, repeated: bool) -> Answer:
+        if self._line is None:
+            self._line = await self._connect()
+            self._line.send(self._head, self._body)
+        answer = Answer(self._line, await self._line.head(self._timeout_s), self._timeout_s, repeated=repeated)
+        self._line = None
+        return answer
+
+    def leave(self) -> None:
+        """No answer is wanted any more."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.leave()
+
+
 class HttpPool:
     """The connections to one service; made inside the loop."""
 
@@ -114,35 +161,28 @@ class HttpPool:
         ]
         self._timeout_s = timeout_s
         try:
-            self._request("GET", "/", "", 0)
+            h11.Request(method="GET", target="/", headers=self._headers)
         except h11.LocalProtocolError as error:
             raise ValueError(str(error)) from None
         self._idle: list[_Line] = []
         self._lines: set[_Line] = set()
         self._opening: set[asyncio.Task[None]] = set()
 
+    def begin(
+        self, method: str, path: str, sent: Callable[[int], None], *, content_type: str = "", body: bytes = b""
+    ) -> Request:
+        """Send a request now, if a connection is free. `sent` is told when it goes out, a new connection included."""
+        about = [("Content-Type", content_type), ("Content-Length", str(len(body)))] if content_type else []
+        head = h11.Request(method=method, target=f"{self._base}{path}{self._query}", headers=[*self._headers, *about])
+        line = self._take()
+        sent(time.monotonic_ns())
+        return Request(head, body, line, self._open, self._timeout_s)
+
     async def ask(
         self, method: str, path: str, sent: Callable[[int], None], *, content_type: str = "", body: bytes = b""
     ) -> Answer:
-        """The answer, once its head is here. `sent` is told when the request went out, a new connection included.
-
-        Raises `HttpError`.
-        """
-        line = self._take()
-        idle_s = line.idle_s if line is not None else 0.0
-        sent(time.monotonic_ns())
-        for repeated in (False, True):
-            line = line or await self._open()
-            try:
-                line.send(self._request(method, path, content_type, len(body)), body)
-                return Answer(line, await line.head(self._timeout_s), self._timeout_s, repeated=repeated)
-            except BaseException as error:
-                line.leave()
-                known = isinstance(error, HttpError) and error.kind == "cut" and not line.heard
-                if repeated or not known or idle_s < STALE_AFTER_S:
-                    raise
-                line = None
-        raise AssertionError("one of the two is returned or raised")
+        """The answer to a request that goes out now, once its head is here. Raises `HttpError`."""
+        return await self.begin(method, path, sent, content_type=content_type, body=body).answer()
 
     def prepare(self, count: int) -> None:
         """See to it that so many connections lie idle; those that are missing are opened meanwhile."""
@@ -160,10 +200,6 @@ class HttpPool:
             line.drop()
         await asyncio.gather(*self._opening, return_exceptions=True)
         await asyncio.sleep(0)  # the connections hear of it
-
-    def _request(self, method: str, path: str, content_type: str, length: int) -> h11.Request:
-        about = [("Content-Type", content_type), ("Content-Length", str(length))] if content_type else []
-        return h11.Request(method=method, target=f"{self._base}{path}{self._query}", headers=[*self._headers, *about])
 
     def _take(self) -> _Line | None:
         """The connection that was used last; those that are too old, or that the service has closed, are left out."""

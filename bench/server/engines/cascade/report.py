@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from bench.server.engines.cascade.clients import Work
+from bench.server.engines.cascade.caller import Work
 
 PREFIX = "leg."
 _MS = 1_000_000

@@ -6,9 +6,10 @@ and documentation; nothing here was compared with the vendors' own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bench.server.protocol import config
 from bench.server.protocol.client_errors import invalid_choice
 from bench.server.protocol.shapes.openai_beta import BetaShape
 
@@ -28,6 +29,7 @@ _WITHIN = {
     "input_audio_transcription": ("phrase_list", "custom_speech"),
 }  # fmt: skip
 """and such keys of its blocks."""
+_QWEN_RATES_HZ = (8_000, 16_000, 24_000, 48_000)
 _NOISE = "input_audio_noise_reduction"
 
 
@@ -90,13 +92,62 @@ class VoiceLiveShape(BetaShape):
 
 
 class QwenShape(BetaShape):
-    """Qwen-Omni: the caller's PCM has 16 kHz, and PCM is called `pcm`."""
+    """Qwen-Omni: the caller's PCM has 16 kHz, and PCM is called `pcm`; rates may be told; a session is finished."""
 
     name = "qwen-omni"
     paths = ("/api-ws/v1/realtime", "/v1/realtime")
     secret_path = None
     pcm_in_hz = 16_000
     own_voices = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rate_out_hz = 24_000
+        self._answers: list[Mapping[str, Any]] = []
+
+    def settled(self, settings: config.Json) -> config.Json:
+        settings["audio"]["output"]["format"] = {"type": "audio/pcm", "rate": self._rate_out_hz}
+        return settings
+
+    def incoming(self, message: object) -> Iterable[object]:
+        kind = message.get("type") if isinstance(message, dict) else None
+        if kind == "input_image_buffer.append":
+            return ()
+        if kind == "session.finish":
+            self._answers.append({"type": "session.finished", "event_id": "event_finished"})
+            return ()
+        return super().incoming(message)
+
+    def answers(self) -> Iterable[Mapping[str, Any]]:
+        given, self._answers = self._answers, []
+        return given
+
+    def nested(self, asked: Mapping[str, Any], path: str, *, lasting: bool = True) -> dict[str, Any]:
+        own = dict(asked)
+        if isinstance(audio := own.pop("audio", None), dict) and lasting:
+            for side in ("input", "output"):
+                known = audio.get(side)
+                wire = known.get("format") if isinstance(known, dict) else None
+                if isinstance(wire, dict):
+                    self._take_rate(side, wire, f"{path}.audio.{side}.format")
+        return super().nested(own, path, lasting=lasting)
+
+    def _take_rate(self, side: str, wire: Mapping[str, Any], path: str) -> None:
+        if wire.get("type", "pcm") != "pcm":
+            raise invalid_choice(f"{path}.type", wire["type"], ("pcm",))
+        default_hz = QwenShape.pcm_in_hz if side == "input" else 24_000
+        rate = wire.get("sample_rate", default_hz)
+        if rate not in _QWEN_RATES_HZ:
+            raise invalid_choice(f"{path}.sample_rate", rate, _QWEN_RATES_HZ)
+        if side == "input":
+            self.pcm_in_hz = int(rate)
+        else:
+            self._rate_out_hz = int(rate)
+
+    def flat(self, session: Mapping[str, Any]) -> dict[str, Any]:
+        rates = {"input": self.pcm_in_hz, "output": self._rate_out_hz}
+        told = {side: {"format": {"type": "pcm", "sample_rate": rate}} for side, rate in rates.items()}
+        return {**super().flat(session), "audio": told}
 
     def format_of(self, key: str, value: Any, param: str) -> dict[str, Any]:
         if value not in ("pcm", "pcm16", "pcm24"):

@@ -399,6 +399,26 @@ def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     ],
 )
 def test_addresses(url: str, host: str, target: str) -> None:
-    request = HttpPool(url, {}, timeout_s=1.0)._request("GET", "/p", "", 0)
-    assert dict(request.headers)[b"host"].decode() == host
-    assert request.target.decode() == target
+    async def test() -> None:
+        request = HttpPool(url, {}, timeout_s=1.0).begin("GET", "/p", lambda _: None)
+        assert dict(request._head.headers)[b"host"].decode() == host
+        assert request._head.target.decode() == target
+
+    run(test)
+
+
+def test_a_request_goes_out_at_once_and_may_be_left() -> None:
+    async def test() -> None:
+        service = Service([CHUNKED + b"2\r\nab\r\n", 30.0])
+        async with pool(service) as client:
+            client.prepare(1)
+            await asyncio.sleep(0.1)
+            request = client.begin("GET", "/path", lambda _: None)
+            await asyncio.sleep(0.1)
+            assert len(service.requests) == 1
+            request.leave()
+            request.leave()
+            assert await text(client) == b"ok"
+            assert service.connections == 2
+
+    run(test)

@@ -10,7 +10,7 @@ import pytest
 
 from bench.scenario.cascade import LEGS, CascadeConfig
 from bench.server.engines.base import FunctionCall
-from bench.server.engines.cascade.clients import Work
+from bench.server.engines.cascade.caller import Work
 from bench.server.engines.cascade.leg_error import LegError
 from bench.server.engines.cascade.pipeline import Pipeline
 from bench.server.engines.cascade.report import ReplyReport
@@ -24,8 +24,8 @@ class Services:
         self.open = self.most_open = 0
         self.llm, self.tts = self, self
 
-    def stream(self, first: Any, *rest: Any, **wanted: Any) -> AsyncGenerator[Any, None]:
-        return self._speak(first) if isinstance(first, str) else self._think()
+    def begin(self, first: Any, *rest: Any) -> Asked:
+        return Asked(self.speak(first) if isinstance(first, str) else self._think())
 
     async def _think(self) -> AsyncGenerator[str | FunctionCall, None]:
         for piece in self.pieces:
@@ -34,7 +34,7 @@ class Services:
             yield piece
             await asyncio.sleep(0)
 
-    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
@@ -44,6 +44,19 @@ class Services:
             yield b"|"
         finally:
             self.open -= 1
+
+
+class Asked:
+    """A request whose answer is `pieces`."""
+
+    def __init__(self, pieces: AsyncGenerator[Any, None]) -> None:
+        self._pieces = pieces
+
+    def pieces(self) -> AsyncGenerator[Any, None]:
+        return self._pieces
+
+    def leave(self) -> None:
+        pass
 
 
 def pipeline(services: Services, *, spoken: bool = True, **sentences: Any) -> Pipeline:

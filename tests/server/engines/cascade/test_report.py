@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.server.engines.cascade.clients import Work
+from bench.server.engines.cascade.caller import Work
 from bench.server.engines.cascade.report import ReplyReport, transcription_usage, used
 
 MS = 1_000_000
