@@ -19,6 +19,7 @@ from bench.audio.word_aligner import BURSTS, LastWord
 LEAST_AFTER_MS = 95.0  # the closure before a final burst is shorter
 EDGE_MS = 10.0
 LOUD_DB, OVER_QUIET_DB = -36.0, 6.0  # against the loudest, and over the quietest of the recording
+LOUD_START_DB = -28.0  # a beginning is no zero of any latency
 SOFT_DB, NEAR_THRESHOLD_DB = -42.0, 6.0
 QUIET_MS, QUIET_PERCENT = 11, 1.0
 VALLEY_DB = 14.0  # the closure before a burst
@@ -48,7 +49,7 @@ def edges(look: Look, word: LastWord | None, last_sounds: tuple[str, ...] | None
                 f"only {left_ms:,.0f} ms of the file follow the end of speech, and the text ends in a burst (as /t/) "
                 "that is not heard: it may be cut off"
             )
-    if look.span.start_ms <= LEAST_AFTER_MS and start_db > loud:
+    if look.span.start_ms <= LEAST_AFTER_MS and start_db > max(LOUD_START_DB, quiet_db + OVER_QUIET_DB):
         found.append(
             f"speech begins {look.span.start_ms:,.0f} ms after the start of the file, which begins only "
             f"{-start_db:.0f} dB under the loudest: it may be cut off"

@@ -17,9 +17,13 @@ VOICED_AFTER_MS = 60.0
 NARROW_HZ, NARROW_SHARE = 3_900.0, 1e-5
 VOICELESS, VOICELESS_ENDS = "sfxzcktpß", ("ce", "se", "ze", "ch", "sh", "th", "ke", "te")
 VOICELESS_MS = 45.0  # of a sound without pitch at the end
-VOICED_ON_MS = 80.0  # [40; 70 over most of 130 of a human voice]
 FADES = ((10.0, 60.0), (15.0, 110.0))  # [50, 90] so many dB lower, the sound goes on so long
-DYING_MS = 100.0  # [90] of voice at more than 20 dB under the loudest, within the last 400 ms
+# A fade takes the background away with the voice: it falls into digital silence, faster and faster. By so many dB ...
+FALL_NEAR_MS, FALL_FAR_MS = (1.0, 6.0), (10.0, 22.0)  # ... from the one to the other before that silence.
+SILENT_MS, SILENT_WITHIN_MS = 10.0, 250.0
+DYING_MS, DYING_FALL_DB = 90.0, 2.0  # [80] of voice at more than 20 dB under the loudest, within the last 400 ms
+VOICED_ON_MS, VOICED_ON_FALL_DB = 70.0, 4.0  # [40] of pitch after the end
+SOUND_ON_MS, SOUND_ON_FALL_DB = 75.0, 8.0  # [74] of any sound
 
 
 def endings(look: Look) -> list[Finding]:
@@ -67,12 +71,43 @@ def _fade(look: Look) -> list[Finding]:
         if len(soft) and soft[0] * HOP_MS >= bound_ms:
             said = f"the sound fades out: {lower_db:.0f} dB lower it ends about {soft[0] * HOP_MS:,.0f} ms later"
             return [Finding("doubt", said)]
+    silent_ms, fall_db = _fall_into_silence(look)
+    if silent_ms is None:
+        return []
     last = look.voice.within(look.span.end_ms - 400, look.span.end_ms)
     dying = float((look.voice.voiced[last] & (look.voice.level_db[last] < look.heard.peak_db - 20)).sum()) * HOP_MS
-    if dying >= DYING_MS:
-        return [Finding("doubt", f"the voice fades out: {dying:,.0f} ms of it are more than 20 dB under the loudest")]
     mute = np.flatnonzero(~voiced | (levels < look.heard.threshold_db - 30))
     more = int(mute[0] if len(mute) else len(voiced)) * HOP_MS
-    if more >= VOICED_ON_MS and look.background_db is not None:
-        return [Finding("doubt", f"the voice fades out: its pitch goes on for {more:,.0f} ms after the end")]
-    return []
+    if dying >= DYING_MS and fall_db >= DYING_FALL_DB:
+        said = f"{dying:,.0f} ms of it are more than 20 dB under the loudest"
+    elif more >= VOICED_ON_MS and fall_db >= VOICED_ON_FALL_DB:
+        said = f"its pitch goes on for {more:,.0f} ms after the end"
+    elif silent_ms >= SOUND_ON_MS and fall_db >= SOUND_ON_FALL_DB:
+        said = f"it goes on softly for {silent_ms:,.0f} ms after the end"
+    else:
+        return []
+    said += f", and falls by {fall_db:.0f} dB into digital silence at {look.span.end_ms + silent_ms:,.0f} ms"
+    return [Finding("doubt", f"the voice fades out: {said}")]
+
+
+def _fall_into_silence(look: Look) -> tuple[float | None, float]:
+    """How long after the end digital silence begins, none where it does not; by how many dB the sound falls before."""
+    first = int(look.span.end_ms * look.rate_hz / 1000)
+    after = look.pcm[first : first + int((SILENT_WITHIN_MS + SILENT_MS) * look.rate_hz / 1000)].astype(np.int32)
+    count = max(1, int(SILENT_MS * look.rate_hz / 1000))
+    if len(after) <= count:
+        return None, 0.0
+    equal = np.concatenate(([True], np.abs(np.diff(after)) <= 1))
+    silent = np.flatnonzero(np.convolve(equal, np.ones(count, np.int64), "valid") == count)
+    if not len(silent):
+        return None, 0.0
+    begin = first + int(silent[0])
+
+    def power(near_ms: float, far_ms: float) -> float:
+        part = look.samples[
+            max(0, begin - int(far_ms * look.rate_hz / 1000)) : begin - int(near_ms * look.rate_hz / 1000)
+        ]
+        return max(1e-12, float((part * part).mean())) if len(part) else 1e-12
+
+    fall_db = 10 * float(np.log10(power(*FALL_FAR_MS) / power(*FALL_NEAR_MS)))
+    return int(silent[0]) * 1000 / look.rate_hz, fall_db

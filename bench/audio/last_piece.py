@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.audio.look import Finding, Look
 from bench.audio.voicing import HOP_MS
+from bench.audio.word_aligner import BURSTS, HISSES
 
 APART_MS = 100.0  # a piece of sound after such a gap is looked at by itself; a closure before /t/ or /k/ is shorter
 BESIDE_MS = 55.0  # after such a gap, if it is loud and has no pitch
@@ -20,6 +21,7 @@ LONG_PAUSE_MS = 450.0  # [300] a server that waits 500 ms takes it for the end o
 KNOCK_MS = 300.0  # a piece this short, loudest at its very beginning, has pitch in half of it if it is a word
 KNOCK_ATTACK_MS = 30
 BURST_GAP_MS, BURST_VOICED, LONGEST_BURST_MS = 35.0, 0.25, 200.0  # [28]
+HISS_MS = (60.0, 200.0)
 FLAT_DB, FLAT_APART_MS = 2.0, 200.0
 TONE_SHARE = 0.85  # [0.71]
 
@@ -41,14 +43,22 @@ def last_piece(look: Look) -> list[Finding]:
     return []
 
 
-def stray_bursts(look: Look, expected: int | None) -> list[Finding]:
-    """Bursts without pitch at the very end, more than the last sounds of the text have (one, where that is unknown)."""
+def stray_bursts(look: Look, sounds: tuple[str, ...] | None) -> list[Finding]:
+    """Bursts without pitch at the very end, more than the last sounds of the text have (one, where that is unknown).
+
+    A hiss that the text ends in may stand apart from the rest; a knock is shorter.
+    """
+    expected = None if sounds is None else sum(sound in BURSTS for sound in sounds)
+    hiss = bool(sounds and sounds[-1] in HISSES)
     pieces, count = look.heard.pieces, 0
     for before, piece in zip(pieces[-2::-1], pieces[:0:-1], strict=True):
         gap = piece.start_ms - before.end_ms
         if gap < BURST_GAP_MS or look.part(look.voice.voiced, piece.start_ms, piece.end_ms) >= BURST_VOICED:
             break
-        count += 2 if piece.end_ms - piece.start_ms > LONGEST_BURST_MS else 1
+        long_ms = piece.end_ms - piece.start_ms
+        if hiss and piece is pieces[-1] and HISS_MS[0] <= long_ms <= HISS_MS[1]:
+            continue
+        count += 2 if long_ms > LONGEST_BURST_MS else 1
         if count > (1 if expected is None else expected):
             said = f"a burst without pitch comes {gap:,.0f} ms after the rest, at "
             said += f"{piece.start_ms:,.0f} ms, and the text ends in "

@@ -25,8 +25,13 @@ LONGEST_S = 60
 # Room.
 FALL_MS, FALL_OVER_MS = 60, 20
 LOUD_DB = 15.0  # under the loudest
-FALL_DB = 26.0  # [29] the steepest fall within 60 ms
-TAIL_DB, TAIL_MS = (38.0, 50.0), 25.0  # from the last sound at the first of these levels to the last at the second
+# From the last sound at the first of these levels under the loudest to the last at the second, it takes so long. What
+# the times weigh against the steepest fall was found by logistic regression over 338 recordings of human voices in
+# five languages and 787 of them put into rooms: over 0 are 5 % of the former and 93 % of the latter. One bound for
+# each told 6 and 94 %.
+TAILS_DB = ((38, 50), (30, 44))
+TAIL_WEIGHTS, FALL_WEIGHT, LEAST_WEIGHT = (2.0, 2.9), 0.19, 14.6
+MOST_FALL_DB = 32.0  # [28 in 98 % of the rooms]
 TAIL_WITHIN_MS = 400
 LEAST_AFTER_MS = 120.0  # a tight cut does not show how the last sound falls
 
@@ -75,17 +80,16 @@ def _room(look: Look) -> list[Finding]:
     fall = _steepest_fall(levels, first, last)
     begin = max(0, last - 600)
     tail = levels[begin : last + TAIL_WITHIN_MS]
-    above = [np.flatnonzero(tail >= -level) for level in TAIL_DB]
-    if fall is None or fall >= FALL_DB or not len(above[0]):
+    after = {level: np.flatnonzero(tail >= -level) for pair in TAILS_DB for level in pair}
+    if fall is None or any(not len(places) for places in after.values()):
         return []
-    tail_ms = float(above[1][-1] - above[0][-1]) * step_ms
-    if tail_ms <= TAIL_MS:
+    tails_ms = [float(after[low][-1] - after[high][-1]) * step_ms for high, low in TAILS_DB]
+    weight = sum(each * np.log(5 + ms) for each, ms in zip(TAIL_WEIGHTS, tails_ms, strict=True)) - FALL_WEIGHT * fall
+    if weight <= LEAST_WEIGHT or fall >= MOST_FALL_DB:
         return []
-    said = (
-        f"no sound in it falls by more than {fall:.0f} dB within {FALL_MS} ms, and the last one takes "
-        f"{tail_ms:,.0f} ms from {TAIL_DB[0]:.0f} to {TAIL_DB[1]:.0f} dB under the loudest"
-    )
-    return [Finding("doubt", f"{said}: a room's echo, which makes the end late?")]
+    lasts = " and ".join(f"{ms:,.0f} ms from {a} to {b} dB" for ms, (a, b) in zip(tails_ms, TAILS_DB, strict=True))
+    said = f"no sound in it falls by more than {fall:.0f} dB within {FALL_MS} ms, and the last one takes {lasts} under "
+    return [Finding("doubt", f"{said}the loudest: a room's echo, which makes the end late?")]
 
 
 def _steepest_fall(levels: NDArray[np.float64], first: int, last: int) -> float | None:

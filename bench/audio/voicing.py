@@ -20,15 +20,24 @@ PITCH_HZ = (70.0, 400.0)
 LEAST_PERIODICITY = 0.55
 TONE_SHARE = 0.9  # of the power, in the strongest one or two lines of the spectrum
 LINE_BINS = 2
+GLIDE_HZ = (2.0, 60.0)  # within 10 ms
 
 
 @dataclass(frozen=True, slots=True)
 class Voicing:
-    """Of each 10 ms (its middle 40 ms wide): the level in dBFS, whether it has pitch, whether it is a pure tone."""
+    """Of each 10 ms (its middle 40 ms wide): the level in dBFS, whether it has pitch, whether it is a pure tone, and
+    the frequency of its strongest line."""
 
     level_db: NDArray[np.float64]
     voiced: NDArray[np.bool_]
     tonal: NDArray[np.bool_]
+    line_hz: NDArray[np.float64]
+
+    def glides(self, part: slice) -> float:
+        """The share of steps between tonal frames in which the line moves a little, as a voice's does and no tone's."""
+        tonal, moved = self.tonal[part], np.abs(np.diff(self.line_hz[part]))
+        steps = moved[tonal[1:] & tonal[:-1]]
+        return float(((steps > GLIDE_HZ[0]) & (steps < GLIDE_HZ[1])).mean()) if len(steps) else 0.0
 
     def within(self, start_ms: float, end_ms: float) -> slice:
         """The frames whose middle lies between two times."""
@@ -44,13 +53,13 @@ def voicing(samples: NDArray[np.float64], rate_hz: int) -> Voicing:
     padded = np.concatenate((np.zeros(FRAME // 2), narrow, np.zeros(FRAME)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[: count * hop : hop]
     parts = [_judged(frames[at : at + 2000]) for at in range(0, len(frames), 2000)]
-    level, voiced, tonal = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Voicing(level, voiced, tonal)
+    level, voiced, tonal, line_hz = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Voicing(level, voiced, tonal, line_hz)
 
 
 def _judged(
     frames: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
     window = np.hanning(FRAME)
     windowed = (frames - frames.mean(axis=1, keepdims=True)) * window
     power = np.abs(np.fft.rfft(windowed, 2 * FRAME, axis=1)) ** 2
@@ -72,7 +81,18 @@ def _judged(
     rest[np.abs(columns[None, :] - first[:, None]) <= 2 * LINE_BINS] = 0
     share = (share + _lobe(rest, rest.argmax(axis=1))) / total
     # a voice may put its power into two harmonics for a moment; a tone does so all the time (judged by stretches)
-    return level_db, heard & (peak >= LEAST_PERIODICITY), heard & (share >= TONE_SHARE)
+    line_hz = _between_bins(power, first) * RATE_HZ / (2 * FRAME)
+    return level_db, heard & (peak >= LEAST_PERIODICITY), heard & (share >= TONE_SHARE), line_hz
+
+
+def _between_bins(power: NDArray[np.float64], at: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where a parabola through the strongest line and its neighbours, in dB, is highest."""
+    inner = np.clip(at, 1, power.shape[1] - 2)
+    rows = np.arange(len(power))
+    below, top, above = (np.log(power[rows, inner + shift] + 1e-20) for shift in (-1, 0, 1))
+    bend = below - 2 * top + above
+    offset = np.where(bend < 0, 0.5 * (below - above) / np.where(bend < 0, bend, -1.0), 0.0)
+    return np.asarray(inner + np.clip(offset, -0.5, 0.5))
 
 
 def _lobe(power: NDArray[np.float64], centre: NDArray[np.intp]) -> NDArray[np.float64]:

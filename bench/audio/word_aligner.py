@@ -25,6 +25,7 @@ from bench.audio.level import amplitude
 
 MODEL_RATE_HZ = 16_000
 BEFORE_MS, AFTER_MS = 150.0, 250.0  # of the recording, around the sound
+SILENCE_AFTER_MS = 300.0
 LONGEST_S = 60.0
 STEP_MS = 10
 BIAS_MS = 7.0  # [median over the shipped recordings, 10 over 160 of a human voice] by which it hears ends late
@@ -43,6 +44,7 @@ _SOUNDS = {
 }  # fmt: skip
 
 _NUMBER = re.compile(r"\d(?:[\d.,\s-]*\d)+")
+HISSES = frozenset(("S", "Z", "SH", "ZH", "F", "V", "TH", "HH"))
 BURSTS = frozenset(("P", "B", "T", "D", "K", "G", "CH", "JH"))
 
 
@@ -87,7 +89,8 @@ def _found(
     words = list(reading.names)
     start = max(0, round((sound.start_ms - BEFORE_MS) * rate_hz / 1000))
     stop = round((sound.end_ms + AFTER_MS) * rate_hz / 1000)
-    samples = samples[start:stop]
+    # without silence to end in, the model leaves out a soft last sound
+    samples = np.concatenate((samples[start:stop], np.zeros(round(SILENCE_AFTER_MS * rate_hz / 1000))))
     noise = np.random.default_rng(1).standard_normal(len(samples)) * amplitude(peak_db - NOISE_UNDER_PEAK_DB)
     offset_ms = start * 1000 / rate_hz
     end_ms = _aligned(samples + noise, rate_hz, words)

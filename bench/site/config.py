@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bench.config.block import Block, Text
 from bench.config.problems import load_block
@@ -64,6 +64,13 @@ class SiteConfig(Block):
     about: str = Field(default="", description="One or two sentences under the title.")
     url: str = Field(default="", description="Where the site will be published, for the feed.")
     conversation: ConversationConfig = ConversationConfig()
+
+    @field_validator("url")
+    @classmethod
+    def _of_the_web(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("allowed: an address that begins with https:// or http://")
+        return url
 
 
 def load_config(path: Path | None) -> SiteConfig:

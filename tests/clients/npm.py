@@ -16,6 +16,7 @@ from typing import Any
 
 NODE = Path(__file__).with_name("node")
 PACKAGE = "@openai/agents-realtime"
+RETRIES = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000")
 INSTALL_S, CALL_S = 180.0, 40.0
 
 
@@ -32,14 +33,14 @@ def folder() -> Path:
     for name in ("package.json", "call.mjs"):
         shutil.copy(NODE / name, place / name)
     if stale or not (place / "node_modules" / PACKAGE).exists():
-        words = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
+        words = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error", *RETRIES]
         try:
             done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=INSTALL_S, check=False)
         except subprocess.TimeoutExpired:
             raise LookupError(f"npm did not install {PACKAGE} within {INSTALL_S:g} s") from None
         if done.returncode:
             (place / "package.json").unlink()
-            raise LookupError(f"npm could not install {PACKAGE}: {done.stderr.strip()[-200:]}")
+            raise LookupError(f"npm could not install {PACKAGE}: {' '.join(done.stderr.split())[:200]}")
     return place
 
 

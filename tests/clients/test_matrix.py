@@ -66,3 +66,9 @@ def test_a_table_says_what_became_of_each_test() -> None:
     assert made.count("\n1. ") == 1
     assert "npm is missing" in made
     assert into_page(f"a {BEGIN} old {END} b", "new") == f"a {BEGIN}\n\nnew\n\n{END} b"
+
+
+def test_a_machine_without_node_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npm.shutil, "which", lambda name: None)
+    with pytest.raises(LookupError, match="node is not installed"):
+        npm.folder.__wrapped__()

@@ -47,7 +47,8 @@ def test_as_in_a_run_against_the_same_server(scenario: Path, tmp_path: Path) -> 
     small, large = tmp_path / "small", tmp_path / "large"
     with simulated_server(tmp_path / "profile.yaml") as url:
         for out, calls in ((small, 2), (large, 12)):
-            done = bench("run", scenario, "--url", url, "--out", out, "--set", f"load.sessions={calls}")
+            load = f"load={{callers: {calls}, sessions: {calls}}}"
+            done = bench("run", scenario, "--url", url, "--out", out, "--set", load)
             assert done.returncode == ExitCode.PASS, done.stdout + done.stderr
     bill = json.loads((large / "summary.json").read_text())["cost"]["total_usd"]
     told = bench("cost", scenario, "--url", url, "--set", "load.sessions=12", "--like", small)

@@ -18,8 +18,9 @@ from tests.support.runs import LOAD, free_port, rows_on_disk, start, start_maste
 
 def test_a_killed_worker_is_named_and_its_rows_stay(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
+    load = ("--set", "load.callers=8", "--set", "load.sessions=16")
     with voice_server() as url:
-        run = start("run", scenario, "--url", url, "--out", out, *LOAD, "--workers", "2")
+        run = start("run", scenario, "--url", url, "--out", out, *load, "--workers", "2")
         wait_for(out, 8)
         manifest = json.loads((out / "run.json").read_text())
         pid = manifest["workers"]["w1"]["pid"]

@@ -45,7 +45,7 @@ def test_late_turns_leave_the_percentiles_and_make_the_run_invalid(
 ) -> None:
     out = tmp_path / "run"
     with voice_server() as url:
-        sets = [f"health.client_late={bound}", "load.callers=2", "load.sessions=4"]
+        sets = [f"health.client_late={bound}", "load.callers=4", "load.sessions=4"]
         words = [word for each in sets for word in ("--set", each)]
         returncode, said = run_with_pauses(out, scenario, "--url", url, *words)
     turns = pd.read_parquet(out / "turns.parquet")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from tests.clients.support import ARGUMENTS, CUT, LONG, LONG_S, PARAMETERS, RESULT, SHORT, TOOL, encoded, profile_in
 from tests.server.support import server_process
@@ -148,3 +148,20 @@ def test_a_session_that_cannot_be_is_refused(server: str, asked: Any, named: str
     with pytest.raises(Exception, match="400") as refused:
         asyncio.run(client(server).beta.realtime.sessions.create(extra_body=asked))
     assert named in str(refused.value)
+
+
+def test_the_client_of_azures_preview_is_served(server: str) -> None:
+    address = server.replace("http", "ws")
+    azure = AsyncAzureOpenAI(
+        api_key=KEY, api_version="2025-04-01-preview", azure_endpoint=server, websocket_base_url=f"{address}/openai"
+    )
+
+    async def run() -> list[Any]:
+        async with azure.beta.realtime.connect(model="my-deployment") as connection:
+            await connection.session.update(session={**SESSION, "turn_detection": DETECTION})
+            await say(connection, SHORT)
+            return await until(connection, "response.done")
+
+    events = asyncio.run(run())
+    assert events[0].session.model == "my-deployment"
+    assert events[-1].response.status == "completed"

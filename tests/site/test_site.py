@@ -237,3 +237,10 @@ def test_a_target_of_which_nothing_was_measured_has_no_figures() -> None:
         assert "o measurements yet" in found[name], name
         assert "0 / 0" not in found[name]
         assert "last 0 runs" not in found[name]
+
+
+@pytest.mark.parametrize("url", ["ftp://voice.example", "voice.example.com", "javascript:alert(1)"])
+def test_an_address_of_the_site_is_one_of_the_web(tmp_path: Path, url: str) -> None:
+    (tmp_path / "site.yaml").write_text(f"url: {url}\n")
+    with pytest.raises(BenchError, match=r"begins with https://"):
+        load_config(tmp_path / "site.yaml")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import select
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -15,15 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.runs import start
+from tests.support.warm import WarmRun
+
 ENDLESS = ["--set", "load.callers=2", "--set", "load.sessions=null", "--set", "load.duration=90s"]
 PREFIX = "live page: "
 
 
 @contextmanager
-def started(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str] | WarmRun, str]]:
     """`bench` with these words, and the address of its page; ended here if it does not end itself."""
-    command = [sys.executable, "-m", "bench", *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start(*words)
     try:
         yield process, _address(process)
     finally:
@@ -36,7 +37,7 @@ def live_run(*words: str | Path) -> Any:
     return started("run", *words, "--live", "--live-port", "0")
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _address(process: subprocess.Popen[str] | WarmRun) -> str:
     assert process.stdout is not None
     assert select.select([process.stdout], [], [], 40)[0], "it says nothing"
     line = process.stdout.readline()

@@ -11,8 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.warm import CALLING, WarmRun
 
-def start(*words: str | Path, **variables: str) -> subprocess.Popen[str]:
+
+def start(*words: str | Path, **variables: str) -> subprocess.Popen[str] | WarmRun:
+    """`bench` with these words, which goes on meanwhile; forked where it makes calls."""
+    if words[0] in CALLING:
+        return WarmRun(list(map(str, words)), **variables)
     command = [sys.executable, "-m", "bench", *map(str, words)]
     env = {**os.environ, **variables}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
@@ -49,7 +54,7 @@ def rows_on_disk(path: Path) -> set[tuple[Any, ...]]:
 LOAD = ["--set", "load.callers=8", "--set", "load.sessions=24"]
 
 
-def start_master(scenario: Path, url: str, out: Path, port: int) -> subprocess.Popen[str]:
+def start_master(scenario: Path, url: str, out: Path, port: int) -> subprocess.Popen[str] | WarmRun:
     """A run that waits for two workers of other machines."""
     where = ("--expect-workers", "2", "--bind", f"127.0.0.1:{port}")
     return start("run", scenario, "--url", url, "--out", out, *LOAD, "--master", *where)

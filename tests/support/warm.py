@@ -19,8 +19,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from functools import cache
-from os import fork, waitpid  # before Locust patches them
+from os import close, fork, waitpid  # before Locust patches them: a patched one closes in the loop, which never runs
 from pathlib import Path
 from typing import Any
 
@@ -33,44 +34,24 @@ CALLING = frozenset({"run", "calibrate"})
 
 def warm_bench(words: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
     """What `subprocess.run` gives for `bench` with these words."""
-    ours, theirs = socket.socketpair()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, ours:
-        request = {"words": words, "folder": os.getcwd(), "env": dict(os.environ)}
-        with theirs:
-            body = json.dumps(request).encode()
-            socket.send_fds(
-                _starter("calling" if words[0] in CALLING else "reading"),
-                [b"x"],
-                [theirs.fileno(), out.fileno(), err.fileno()],
-            )
-            ours.sendall(len(body).to_bytes(4) + body)
-        ours.settimeout(timeout_s)
-        pid = int.from_bytes(_exactly(ours, 4))
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        line = _asked(_kind_of(words), {"words": words}, out.fileno(), err.fileno())
+        process = WarmProcess(line)
         try:
-            code = int.from_bytes(_exactly(ours, 4), signed=True)
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
             raise subprocess.TimeoutExpired(words, timeout_s, *map(_text, (out, err))) from None
         return subprocess.CompletedProcess(["bench", *words], code, _text(out), _text(err))
 
 
-class WarmServer:
-    """A running server with what its users need of `subprocess.Popen`: it stops when `stdin` closes."""
+class WarmProcess:
+    """A forked process, with what its users need of `subprocess.Popen`. `line` tells its number and its exit code."""
 
-    def __init__(self, options: ServeOptions, *, folder: Path | None = None) -> None:
-        self._line, theirs = socket.socketpair()
-        asked, told = os.pipe(), os.pipe()
-        body = json.dumps({"folder": str(folder or os.getcwd()), "env": dict(os.environ)}).encode()
-        with theirs:
-            socket.send_fds(_starter("serving"), [b"x"], [theirs.fileno(), told[1], asked[0]])
-        os.close(told[1])
-        os.close(asked[0])
-        self._line.sendall(len(body).to_bytes(4) + body)
-        self.pid = int.from_bytes(_exactly(self._line, 4))
-        self.stdin = os.fdopen(asked[1], "w", encoding="utf-8", buffering=1)
-        self.stdout = os.fdopen(told[0], encoding="utf-8")
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self.pid = int.from_bytes(_exactly(line, 4))
         self.returncode: int | None = None
-        self.stdin.write(options.line())
 
     def poll(self) -> int | None:
         """The exit code; None while it runs."""
@@ -86,13 +67,68 @@ class WarmServer:
             try:
                 self.returncode = int.from_bytes(_exactly(self._line, 4), signed=True)
             except TimeoutError:
-                raise subprocess.TimeoutExpired("server", timeout or 0.0) from None
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0) from None
             self._line.close()
         return self.returncode
 
+    def send_signal(self, number: int) -> None:
+        """Nothing to a process that has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
     def kill(self) -> None:
         """End it at once."""
-        os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
+
+
+class WarmServer(WarmProcess):
+    """A running server: it stops when `stdin` closes."""
+
+    def __init__(self, options: ServeOptions, *, folder: Path | None = None) -> None:
+        asked, told = os.pipe(), os.pipe()
+        super().__init__(_asked("serving", {"folder": str(folder or os.getcwd())}, told[1], asked[0]))
+        os.close(told[1])
+        os.close(asked[0])
+        self.stdin = os.fdopen(asked[1], "w", encoding="utf-8", buffering=1)
+        self.stdout = os.fdopen(told[0], encoding="utf-8")
+        self.stdin.write(options.line())
+
+
+class WarmRun(WarmProcess):
+    """A `bench` command that goes on meanwhile; its standard output and error come out at `stdout`."""
+
+    def __init__(self, words: list[str], **variables: str) -> None:
+        reading, writing = os.pipe()
+        request = {"words": words, "env": {**os.environ, **variables}}
+        super().__init__(_asked(_kind_of(words), request, writing, writing))
+        os.close(writing)
+        self.stdout = os.fdopen(reading, encoding="utf-8")
+
+    def communicate(self, timeout: float) -> tuple[str, None]:
+        """What it says until its end; raises `subprocess.TimeoutExpired`."""
+        said: list[str] = []
+        reader = threading.Thread(target=lambda: said.append(self.stdout.read()), daemon=True)
+        reader.start()
+        reader.join(timeout)
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        self.wait(timeout)
+        self.stdout.close()
+        return said[0], None
+
+
+def _kind_of(words: list[str]) -> str:
+    return "calling" if words[0] in CALLING else "reading"
+
+
+def _asked(kind: str, request: dict[str, Any], *streams: int) -> socket.socket:
+    """The line to a new process for `request`: its number comes first, its exit code last."""
+    ours, theirs = socket.socketpair()
+    body = json.dumps({"folder": os.getcwd(), "env": dict(os.environ), **request}).encode()
+    with theirs:
+        socket.send_fds(_starter(kind), [b"x"], [theirs.fileno(), *streams])
+    ours.sendall(len(body).to_bytes(4) + body)
+    return ours
 
 
 @cache
@@ -178,7 +214,7 @@ def _wait_for_commands(control: socket.socket) -> dict[str, Any] | None:
             control.close()
             return _in_a_process_of_its_own(*fds)
         for fd in fds:
-            os.close(fd)
+            close(fd)
 
 
 def _reaped() -> bool:
@@ -198,14 +234,14 @@ def _in_a_process_of_its_own(asked: int, *streams: int) -> dict[str, Any]:
         pid = fork()
         if pid:
             for fd in streams:
-                os.close(fd)
+                close(fd)
             line.sendall(pid.to_bytes(4))
             code = os.waitstatus_to_exitcode(waitpid(pid, 0)[1])
             line.sendall(code.to_bytes(4, signed=True))
             os._exit(0)
     for fd, place in zip(streams, (1, 2) if "words" in request else (1, 0), strict=True):
         os.dup2(fd, place)
-        os.close(fd)
+        close(fd)
     return request
 
 
@@ -226,6 +262,9 @@ def _main() -> None:
         from bench.server.__main__ import main as serve
 
         sys.exit(serve())
+    # Those of this process believe that they can seek, as the null device can.
+    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)  # noqa: SIM115
     sys.argv = ["bench", *request["words"]]
     sys.path[0] = request["folder"]
     from bench.cli import main

@@ -108,6 +108,8 @@ def night_of(found: Sample) -> Night | None:
 
 def percentile_night(found: Sample, calls: Codes, value: float, error: float) -> Night:
     """A percentile with the turns that have no value, which are what an infinite one tells of."""
+    if not found.lost:
+        return Night(value, error, rows=float(found.n))
     lost = np.isinf(found.values).astype(np.float64)
     both = np.column_stack([lost, np.ones(len(lost))])
     rows = worth(both, calls)
