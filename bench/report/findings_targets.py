@@ -31,7 +31,8 @@ class TargetRow(Part):
 
     name: str
     rank: int | None
-    """From 1. Targets that cannot be told from the best one are all first; None for one without a turn."""
+    """From 1. Targets that cannot be told from the best one are all first; None for one without a turn, and for
+    one whose few turns were half or more not answered."""
     url: str | None = None
     model: str | None = None
     calls: int

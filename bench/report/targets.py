@@ -36,12 +36,12 @@ def targets_report(view: View) -> TargetsReport | None:
     rows = sorted((_row(view, each, metric) for each in view.run.manifest.targets), key=lambda row: _order(view, row))
     pairs = len(rows) * (len(rows) - 1) / 2
     level = 1 - (1 - LEVEL) / pairs
-    ranked = [rows[0].model_copy(update={"rank": 1 if rows[0].turns else None})]
+    ranked = [rows[0].model_copy(update={"rank": 1 if rows[0].answered else None})]
     for place, row in enumerate(rows[1:], start=2):
         found = row.model_copy(update={"differences": _differences(view, rows[0].name, row.name, metric, level)})
         middle = found.median_difference
         told = middle is not None and middle.judged != "cannot tell"
-        ranked.append(found.model_copy(update={"rank": (place if told else 1) if row.turns else None}))
+        ranked.append(found.model_copy(update={"rank": _rank(row, place if told else 1)}))
     title = metric.title if metric else "first audible"
     return TargetsReport(
         metric=metric.name if metric else None,
@@ -50,6 +50,12 @@ def targets_report(view: View) -> TargetsReport | None:
         level=level,
         sentence=targets_sentence(title, ranked),
     )
+
+
+def _rank(row: TargetRow, place: int) -> int | None:
+    """Its place; none where it would be first with a median that never came, which too few turns do not tell of."""
+    never = not row.answered or row.p50.value == math.inf
+    return None if not row.turns or (never and place == 1) else place
 
 
 def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:

@@ -74,3 +74,15 @@ def test_a_high_vowel_glides_and_a_tone_does_not(end_hz: float, refused: bool) -
     )
     found = judge(made.pcm, RATE_HZ, "E.")
     assert any("pure tone" in refusal for refusal in found.refusals) == refused
+
+
+def test_an_end_that_hangs_on_a_decibel_is_told() -> None:
+    made = take("order-status-slt")
+    found = judge(made.pcm, RATE_HZ, made.text)
+    assert found.level is not None
+    # a soft murmur, as loud as what counts as speech
+    count = at(60)
+    murmur = 0.02 * np.sin(2 * np.pi * 150 * np.arange(count) / RATE_HZ) * np.hanning(count)
+    murmur *= made.peak * 10 ** (-37.5 / 20) / 0.02 * np.sqrt(2)
+    made.add(murmur, found.level.end_ms + 5)
+    assert "right at it" in doubts(made) or "a soft sound follows" in doubts(made)

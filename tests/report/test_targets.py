@@ -167,3 +167,18 @@ def test_every_rendering_names_every_target(tmp_path: Path) -> None:
         assert "ws://beta.example/" in text or text == render_terminal(found)
     assert "First audible by target" in render_markdown(found)
     assert "WER by target" in render_markdown(found)
+
+
+def test_a_target_that_was_away_shares_no_first_place(tmp_path: Path) -> None:
+    turns, calls = dealt(build.rows(calls=8, fails=0, warm=0), "away", "there")
+    lost = [
+        build.fail(turn, "no_reply", "timeout", None, "no reply") if turn.target == "away" else turn for turn in turns
+    ]
+    found = summary_of(tmp_path, (lost, calls), "away", "there").targets
+    assert found is not None
+    assert [(row.name, row.rank) for row in found.rows] == [("there", 1), ("away", None)]
+    nobody = [build.fail(turn, "no_reply", "timeout", None, "no reply") for turn in turns]
+    none = summary_of(tmp_path / "none", (nobody, calls), "away", "there").targets
+    assert none is not None
+    assert [row.rank for row in none.rows] == [None, None]
+    assert none.sentence == "No target answered."
