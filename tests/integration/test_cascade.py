@@ -8,13 +8,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import soundfile
 import yaml
 
 from bench.errors import ExitCode
 from bench.scenario.cascade import LEGS
 from tests.server.support import server_process
-from tests.support.bursts import two_turns
-from tests.support.processes import bench, simulated_server
+from tests.support.bursts import RATE, noise_burst, two_turns
+from tests.support.priority import first_in_line
+from tests.support.processes import bench, fresh_server
 
 INJECTED = {"stt_ms": 60, "llm_ttft_ms": 80, "tts_ttfb_ms": 50}
 PROFILE = """
@@ -98,28 +100,52 @@ def test_a_target_is_called_in_one_way(tmp_path: Path) -> None:
     assert "my-stt" not in instead.stdout
 
 
+def legs_profile(stt_ms: int, llm_ms: int, tts_ms: int) -> str:
+    legs = f"stt: {{delay: {stt_ms}ms}}, llm: {{first_token: {llm_ms}ms}}, tts: {{first_byte: {tts_ms}ms, word: 100ms}}"
+    return f"catalogue: bursts.yaml\nreply: Certainly.\nlegs: {{{legs}}}\n"
+
+
 @pytest.mark.slow
-def test_a_comparison_with_one_model_shows_the_delays_of_the_services(tmp_path: Path) -> None:
-    """The difference of the headlines is the sum of the stages, within 5 ms, and those are what was injected."""
-    profile, single = tmp_path / "legs.yaml", tmp_path / "single.yaml"
-    profile.write_text(PROFILE.partition("  faults:")[0])
-    single.write_text(
-        "catalogue: catalogue.yaml\ndelays_from: commit\nfirst_token: 0ms\nfirst_audio: 0ms\nleading_silence: 0ms\n"
+@pytest.mark.parametrize("injected_ms", [(60, 80, 50), (40, 95, 85)], ids=str)
+def test_a_comparison_with_one_model_shows_the_delays_of_the_services(
+    tmp_path: Path, injected_ms: tuple[int, int, int]
+) -> None:
+    """The difference of the headlines is the sum of the injected delays, within 5 ms, and so is that of the stages.
+
+    One model and three services answer from simulated servers, in turns that are all alike. A machine that is busy with
+    something else delays each of the six messages of a cascade, so a pair of runs may be repeated; what is wrong stays
+    so, and the two sets of delays differ by more than the bound.
+    """
+    single_ms = 100
+    (tmp_path / "legs.yaml").write_text(legs_profile(*injected_ms))
+    (tmp_path / "single.yaml").write_text(
+        "catalogue: bursts.yaml\ndelays_from: commit\nleading_silence: 0ms\nreply: Certainly.\n"
+        f"first_token: {single_ms}ms\nfirst_audio: {single_ms}ms\n"
     )
-    two_turns(tmp_path)
-    load = {"callers": 1, "sessions": 6}
+    soundfile.write(tmp_path / "burst.wav", noise_burst(200, 600, 200), RATE, subtype="PCM_16")
+    entry = {"id": "burst", "file": "burst.wav", "text": "Hello, there!"}
+    (tmp_path / "bursts.yaml").write_text(yaml.safe_dump({"fixtures": [entry]}))
+    turns = [{"say": "burst"}, {"pause": "100ms"}] * 6
+    found: list[tuple[float, float]] = []
     with (
-        server_process(dialect="openai-http", engine="simulated", profile=profile) as (_, services),
-        simulated_server(single) as address,
+        first_in_line(),
+        fresh_server(dialect="openai-http", engine="simulated", profile=tmp_path / "legs.yaml") as services,
+        fresh_server(engine="simulated", profile=tmp_path / "single.yaml") as address,
     ):
-        path = scenario_of(tmp_path, services, load=load)
-        for name, words in (("one", ("--url", address)), ("three", ())):
-            bench("run", path, "--out", tmp_path / name, *words)
-    bench("compare", tmp_path / "one", tmp_path / "three", "--out", tmp_path / "compared")
-    found = json.loads((tmp_path / "compared" / "compare.json").read_text())
-    row = next(row for row in found["pairs"][0]["rows"] if row["measure"] == "first_audible_ms: p50")
-    stages = pd.read_parquet(tmp_path / "three" / "turns.parquet")[[*INJECTED, "llm_sentence_ms", "cascade_own_ms"]]
-    assert row["value"] == pytest.approx(stages.median().sum(), abs=5)
-    # What is left is the way of three requests through this machine, which depends on what else it does.
-    added_ms = row["value"] - stages[["llm_sentence_ms", "cascade_own_ms"]].median().sum() - sum(INJECTED.values())
-    assert 0 <= added_ms < 30
+        path = scenario_of(
+            tmp_path, services, conversation=turns, fixtures="bursts.yaml", load={"callers": 1, "sessions": 2}
+        )
+        while len(found) < 5 and not any(abs(wrong_ms) <= 5 for wrong_ms, _ in found):
+            for name, words in (("one", ("--url", address)), ("three", ())):
+                done = bench("run", path, "--out", tmp_path / f"{name}-{len(found)}", *words, cwd=tmp_path)
+                assert done.returncode == ExitCode.PASS, done.stderr
+            runs = [tmp_path / f"{name}-{len(found)}" for name in ("one", "three")]
+            bench("compare", *runs, "--out", tmp_path / f"compared-{len(found)}")
+            compared = json.loads((tmp_path / f"compared-{len(found)}" / "compare.json").read_text())
+            row = next(row for row in compared["pairs"][0]["rows"] if row["measure"] == "first_audible_ms: p50")
+            stages = pd.read_parquet(runs[1] / "turns.parquet")[[*INJECTED, "llm_sentence_ms", "cascade_own_ms"]]
+            for column, least_ms in zip(INJECTED, injected_ms, strict=True):
+                assert stages[column].min() >= least_ms
+            expected_ms = sum(injected_ms) - single_ms
+            found.append((row["value"] - expected_ms, stages.median().sum() - single_ms - expected_ms))
+    assert any(abs(wrong_ms) <= 5 and abs(stages_ms) <= 5 for wrong_ms, stages_ms in found), found

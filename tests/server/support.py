@@ -141,7 +141,7 @@ def http(
     """Status and JSON of a plain HTTP answer."""
     asked = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=15) as answer:
+        with urllib.request.urlopen(asked, timeout=45) as answer:
             return answer.status, json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as refusal:
         return refusal.code, json.loads(refusal.read())
@@ -149,7 +149,7 @@ def http(
 
 def refused_options(line: str) -> subprocess.CompletedProcess[str]:
     """A server that cannot start, with these options on its standard input."""
-    return subprocess.run(COMMAND, check=False, capture_output=True, text=True, cwd=ROOT, timeout=30, input=line)
+    return subprocess.run(COMMAND, check=False, capture_output=True, text=True, cwd=ROOT, timeout=90, input=line)
 
 
 @contextmanager

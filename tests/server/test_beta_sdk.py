@@ -14,7 +14,7 @@ from tests.clients.support import ARGUMENTS, CUT, LONG, LONG_S, PARAMETERS, RESU
 from tests.server.support import server_process
 
 pytest.importorskip("openai.resources.beta.realtime", reason="this version of the SDK has no client of the beta shape")
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 KEY = "key-of-the-beta"
 SESSION: Any = {"modalities": ["text", "audio"], "input_audio_format": "pcm16"}
 DETECTION = {"type": "server_vad", "silence_duration_ms": 300}

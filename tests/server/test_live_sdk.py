@@ -18,7 +18,7 @@ from tests.clients.support import ARGUMENTS, CUT, LONG, LONG_S, PARAMETERS, RESU
 from tests.server.support import server_process, silence
 
 FRAME = 24_000 // 25
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")

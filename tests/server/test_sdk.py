@@ -16,7 +16,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from tests.server.support import check_event, frames, silence, speech, types
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 
 async def until(connection: AsyncRealtimeConnection, *wanted: str) -> list[dict[str, Any]]:

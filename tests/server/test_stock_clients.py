@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.server.support import append, check_event, frames, http, server_process, silence, speech
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 LIVEKIT_REPLY = {
     "type": "response.create",

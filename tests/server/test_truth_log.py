@@ -22,7 +22,7 @@ def test_the_local_engine_logs_what_it_sends(tmp_path: Path) -> None:
     async def run(address: str) -> list[dict[str, Any]]:
         url = f"{address.replace('http', 'ws')}/v1/realtime?model=m"
         seen = []
-        async with connect(url) as ws, asyncio.timeout(30):
+        async with connect(url) as ws, asyncio.timeout(90):
             manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
             await ws.send(json.dumps({"type": "session.update", "session": manual}))
             for message in frames(silence(400)):

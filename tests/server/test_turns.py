@@ -29,7 +29,7 @@ from tests.server.support import (
     user_text,
 )
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 COMMIT = {"type": "input_audio_buffer.commit"}
 CREATE = {"type": "response.create"}
 

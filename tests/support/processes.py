@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.server.options import LISTENING_PREFIX, ServeOptions
+from bench.server.options import LISTENING_PREFIX, ServeOptions, start_server
 from tests.support.warm import WarmServer, warm_bench
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +40,19 @@ def simulated_server(
     )
     server = WarmServer(options)
     try:
+        line = server.stdout.readline()
+        assert line.startswith(LISTENING_PREFIX), line
+        yield line.removeprefix(LISTENING_PREFIX).strip()
+    finally:
+        stop(server)
+
+
+@contextmanager
+def fresh_server(**options: Any) -> Iterator[str]:
+    """A server in a process that is started as a user's is, and not forked from a warm one; gives its URL."""
+    server = start_server(ServeOptions(port=0, **options), cwd=ROOT)
+    try:
+        assert server.stdout is not None
         line = server.stdout.readline()
         assert line.startswith(LISTENING_PREFIX), line
         yield line.removeprefix(LISTENING_PREFIX).strip()

@@ -64,7 +64,7 @@ def test_tcp_hangs(full_port: int) -> None:
     started = time.monotonic()
     failure = failure_of(f"ws://127.0.0.1:{full_port}/", connect_timeout_s=0.3)
     assert triple(failure) == ("timeout", "connect", "connect_timeout")
-    assert time.monotonic() - started < 2
+    assert 0.3 <= time.monotonic() - started < 8, "the usual time is 10 s"
 
 
 def test_the_second_address_is_tried(ports: dict[str, int], closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ goes out once more on a new connection, and says so (`Answer.repeated`); nothing
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import ssl
 import time
@@ -17,9 +18,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-import h11
-
 from bench import __version__
+from bench.server.engines.cascade.response_reader import ResponseReader
 
 KEEPALIVE_S = 120.0
 """A connection that lay idle for longer is not used again."""
@@ -28,12 +28,13 @@ STALE_AFTER_S = 1.0
 """A service that closes a connection which was idle for less did not do so because it was idle."""
 REST_WITHIN_S = 1.0
 """How long the end of an answer that nobody needs may take, so that its connection can be used again."""
-MOST_HEAD_BYTES = 64 * 1024
 MOST_WAITING_BYTES = 1024 * 1024
 """What has come and was not taken yet; above it the service is made to wait."""
 MOST_BODY_BYTES = 4 * 1024 * 1024
 """Of an answer that is read whole."""
 _SECOND_ADDRESS_S = 0.25
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?", re.ASCII)
 _OF_PATHS = "/%:@!$&'()*+,;=~?"
 _NS_PER_S = 1_000_000_000
 
@@ -51,13 +52,13 @@ class HttpError(Exception):
 class Answer:
     """One answer as it comes; `leave` it in the end."""
 
-    def __init__(self, line: _Line, head: h11.Response, timeout_s: float, *, repeated: bool) -> None:
-        self.status = head.status_code
+    def __init__(self, line: _Line, status: int, timeout_s: float, *, repeated: bool) -> None:
+        self.status = status
         self.arrived_ns = line.arrived_ns
         """When the piece that was taken last came, or the head."""
         self.repeated = repeated
         """The first connection had been closed as idle; the request went out once more."""
-        self._fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        self._fields = line.fields
         self._line: _Line | None = line
         self._timeout_s = timeout_s
 
@@ -94,19 +95,18 @@ class Request:
 
     def __init__(
         self,
-        head: h11.Request,
-        body: bytes,
+        data: bytes,
         line: _Line | None,
         connect: Callable[[], Awaitable[_Line]],
         timeout_s: float,
     ) -> None:
         """`line` None: none was free, and a connection is to be opened."""
-        self._head, self._body, self._connect, self._timeout_s = head, body, connect, timeout_s
+        self._data, self._connect, self._timeout_s = data, connect, timeout_s
         self._idle_s = 0.0
         self._line = line
         if line is not None:
             self._idle_s = line.idle_s
-            line.send(head, body)
+            line.send(data)
 
     async def answer(self) -> Answer:
         """The answer, once its head is here. Raises `HttpError`."""
@@ -124,8 +124,9 @@ class Request:
     async def _answer(self, *, repeated: bool) -> Answer:
         if self._line is None:
             self._line = await self._connect()
-            self._line.send(self._head, self._body)
-        answer = Answer(self._line, await self._line.head(self._timeout_s), self._timeout_s, repeated=repeated)
+            self._line.send(self._data)
+        status = await self._line.head(self._timeout_s)
+        answer = Answer(self._line, status, self._timeout_s, repeated=repeated)
         self._line = None
         return answer
 
@@ -153,17 +154,16 @@ class HttpPool:
         shown = f"[{self._host}]" if ":" in self._host else self._host
         self._context = context if parts.scheme == "https" else None
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._headers = [
-            ("Host", shown if parts.port is None else f"{shown}:{parts.port}"),
-            ("User-Agent", f"realtime-voice-bench/{__version__}"),
-            ("Accept-Encoding", "identity"),
-            *headers.items(),
-        ]
+        fields = {
+            "Host": shown if parts.port is None else f"{shown}:{parts.port}",
+            "User-Agent": f"realtime-voice-bench/{__version__}",
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields.items()):
+            raise ValueError("a header is one line of ASCII")
+        self._header = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self._timeout_s = timeout_s
-        try:
-            h11.Request(method="GET", target="/", headers=self._headers)
-        except h11.LocalProtocolError as error:
-            raise ValueError(str(error)) from None
         self._idle: list[_Line] = []
         self._lines: set[_Line] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -172,11 +172,12 @@ class HttpPool:
         self, method: str, path: str, sent: Callable[[int], None], *, content_type: str = "", body: bytes = b""
     ) -> Request:
         """Send a request now, if a connection is free. `sent` is told when it goes out, a new connection included."""
-        about = [("Content-Type", content_type), ("Content-Length", str(len(body)))] if content_type else []
-        head = h11.Request(method=method, target=f"{self._base}{path}{self._query}", headers=[*self._headers, *about])
+        about = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n" if content_type else ""
+        head = f"{method} {self._base}{path}{self._query} HTTP/1.1\r\n{self._header}{about}\r\n"
+        data = head.encode("ascii") + body
         line = self._take()
         sent(time.monotonic_ns())
-        return Request(head, body, line, self._open, self._timeout_s)
+        return Request(data, line, self._open, self._timeout_s)
 
     async def ask(
         self, method: str, path: str, sent: Callable[[int], None], *, content_type: str = "", body: bytes = b""
@@ -246,17 +247,14 @@ class _Line(asyncio.Protocol):
     def __init__(self, free: Callable[[_Line], None], known: set[_Line]) -> None:
         self.heard = False
         """Something of the answer has come."""
-        self.whole = False
-        """All of it has."""
         self.arrived_ns = 0
         self._free, self._known = free, known
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
+        self._reader = ResponseReader()
         self._busy = False
         self._left = False
         self._idle_since_ns = time.monotonic_ns()
-        self._head: h11.Response | None = None
         self._pieces: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
         self._problem: HttpError | None = None
@@ -283,10 +281,10 @@ class _Line(asyncio.Protocol):
         self._transport = None
         self._known.discard(self)
         if self._busy and not self.whole:
-            if exc is None and self.heard:  # a body without a length ends with its connection
-                self._feed(b"")
-            if not self.whole:
+            # A body without a length ends with its connection, if that ends well.
+            if exc is not None or not self._reader.end():
                 self._fail("cut", str(exc) if exc else "the service closed the connection")
+            self._tell()
 
     # -- the pool's side
 
@@ -309,23 +307,30 @@ class _Line(asyncio.Protocol):
         """For how long it was not used."""
         return (time.monotonic_ns() - self._idle_since_ns) / _NS_PER_S
 
-    def send(self, request: h11.Request, body: bytes) -> None:
+    @property
+    def whole(self) -> bool:
+        """Whether all of the answer has come."""
+        return self._reader.whole
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The header of the answer."""
+        return self._reader.fields
+
+    def send(self, data: bytes) -> None:
         """Begin a request, in one write."""
-        self._busy, self._left, self.heard, self.whole = True, False, False, False
-        self._head, self._problem = None, None
-        head = self._http.send(request) or b""
-        data = (self._http.send(h11.Data(data=body)) or b"") if body else b""
-        end = self._http.send(h11.EndOfMessage()) or b""
+        self._busy, self._left, self.heard = True, False, False
+        self._reader, self._problem = ResponseReader(), None
         if self._transport is None:
             self._fail("cut", "the service closed the connection")
         else:
-            self._transport.write(b"".join((head, data, end)))
+            self._transport.write(data)
 
-    async def head(self, timeout_s: float) -> h11.Response:
-        """Wait for the head of the answer. Raises `HttpError`."""
-        while self._head is None:
+    async def head(self, timeout_s: float) -> int:
+        """Wait for the head of the answer, and give its status. Raises `HttpError`."""
+        while self._reader.status is None:
             await self._wait(timeout_s)
-        return self._head
+        return self._reader.status
 
     async def piece(self, timeout_s: float) -> tuple[int, bytes] | None:
         """The next piece of the body and when it came; None for its end. Raises `HttpError`."""
@@ -386,31 +391,20 @@ class _Line(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def _feed(self, data: bytes) -> None:
-        """Bytes of the answer; none: the connection has ended."""
+        """Bytes of the answer."""
         try:
-            self._http.receive_data(data)
-            while (event := self._http.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
-                if isinstance(event, h11.Response):
-                    self._head = event
-                elif isinstance(event, h11.Data):
-                    if not self._left:
-                        self._pieces.append((self.arrived_ns, bytes(event.data)))
-                        self._waiting_bytes += len(event.data)
-                elif isinstance(event, h11.EndOfMessage):
-                    self.whole = True
-                    break
-                elif isinstance(event, h11.ConnectionClosed):
-                    break
-        except h11.RemoteProtocolError as problem:
-            if data:
-                self._fail("malformed", f"its answer is no HTTP: {problem}")
-                self.drop()
-            else:
-                self._fail("cut", str(problem))
+            found = self._reader.feed(data)
+        except ValueError as problem:
+            self._fail("malformed", f"its answer is no HTTP: {problem}")
+            self.drop()
             return
-        if self._waiting_bytes > MOST_WAITING_BYTES and self._transport is not None:
-            self._transport.pause_reading()
-        if self.whole and self._left:
+        if not self._left:
+            for piece in found:
+                self._pieces.append((self.arrived_ns, piece))
+                self._waiting_bytes += len(piece)
+            if self._waiting_bytes > MOST_WAITING_BYTES and self._transport is not None:
+                self._transport.pause_reading()
+        elif self.whole:
             self._again()
         self._tell()
 
@@ -427,11 +421,9 @@ class _Line(asyncio.Protocol):
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        over = self._http.trailing_data[0] or self.lost
-        if over or self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+        if self.lost or not self._reader.keeps:
             self.drop()
             return
-        self._http.start_next_cycle()
         self._busy = False
         self._idle_since_ns = time.monotonic_ns()
         self._free(self)

@@ -69,7 +69,7 @@ def ask(
         call.send(json.dumps(message))
     found: list[dict[str, Any]] = []
     while not set(upto) <= {event["type"] for event in found}:
-        found.append(json.loads(call.recv(timeout=5)))
+        found.append(json.loads(call.recv(timeout=30)))
         check_event(found[-1])
     return found
 

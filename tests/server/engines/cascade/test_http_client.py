@@ -90,7 +90,7 @@ async def text(client: HttpPool, **given: Any) -> bytes:
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(bounded())
@@ -381,7 +381,7 @@ def test_a_certificate_of_strangers_is_refused() -> None:
 
 @pytest.mark.parametrize("key", ["two\nlines", "k\u00e9y", "nul\0"])
 def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
-    with pytest.raises(ValueError, match=r"Illegal|ascii"):
+    with pytest.raises(ValueError, match="one line"):
         HttpPool("http://127.0.0.1:9/v1", {"Authorization": key}, timeout_s=1.0)
 
 
@@ -401,8 +401,7 @@ def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
 def test_addresses(url: str, host: str, target: str) -> None:
     async def test() -> None:
         request = HttpPool(url, {}, timeout_s=1.0).begin("GET", "/p", lambda _: None)
-        assert dict(request._head.headers)[b"host"].decode() == host
-        assert request._head.target.decode() == target
+        assert request._data.startswith(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n".encode())
 
     run(test)
 

@@ -117,7 +117,7 @@ async def call(
         await socket.close()
     except ConnectionClosed:
         pass
-    await asyncio.wait_for(reader, 10)
+    await asyncio.wait_for(reader, 30)
     return seen
 
 

@@ -230,7 +230,7 @@ def test_several_processes_share_a_port_and_stop_together(tmp_path: Path) -> Non
         children = psutil.Process(process.pid).children()
         asyncio.run(run(address.replace("http", "ws") + "/v1/realtime?model=m"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=45) == 0
     assert len(children) == 2
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     parts = [tmp_path / f"truth.{number}.jsonl" for number in range(2)]
@@ -245,7 +245,7 @@ def test_a_process_that_dies_ends_the_server_with_an_error() -> None:
     with server_process(engine="simulated", processes=2) as (process, _):
         first, second = psutil.Process(process.pid).children()
         first.kill()
-        assert process.wait(timeout=15) == 8
+        assert process.wait(timeout=45) == 8
         assert not second.is_running() or second.status() == psutil.STATUS_ZOMBIE
 
 
