@@ -23,7 +23,7 @@ FALL_NEAR_MS, FALL_FAR_MS = (1.0, 6.0), (10.0, 22.0)  # ... from the one to the 
 SILENT_MS, SILENT_WITHIN_MS = 10.0, 250.0
 DYING_MS, DYING_FALL_DB = 90.0, 2.0  # [80] of voice at more than 20 dB under the loudest, within the last 400 ms
 VOICED_ON_MS, VOICED_ON_FALL_DB = 70.0, 4.0  # [40] of pitch after the end
-SOUND_ON_MS, SOUND_ON_FALL_DB = 75.0, 8.0  # [74] of any sound
+SOUND_ON_MS, SOUND_ON_FALL_DB = 90.0, 8.0  # [84] of any sound
 
 
 def endings(look: Look) -> list[Finding]:

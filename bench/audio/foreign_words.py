@@ -11,11 +11,11 @@ import ctypes
 import re
 import unicodedata
 from functools import cache
-from typing import Any
 
+from bench.audio.espeak import espeak
 from bench.audio.languages import language_of
 
-_IPA, _UTF8, _RETRIEVAL = 0x02, 1, 1
+_IPA, _UTF8 = 0x02, 1
 _VOICES = {
     "en": "en-us",
     "zh": "cmn",
@@ -71,7 +71,7 @@ def english_sounds(ipa: str) -> str:
 
 def _ipa(text: str, voice: str) -> str | None:
     """`text` as espeak-ng would say it; None when it has no such voice."""
-    library = _library()
+    library, _ = espeak()
     if library.espeak_SetVoiceByName(voice.encode()):
         return None
     held = ctypes.create_string_buffer(text.encode())
@@ -80,13 +80,3 @@ def _ipa(text: str, voice: str) -> str | None:
     while place.value:
         clauses.append(library.espeak_TextToPhonemes(ctypes.byref(place), _UTF8, _IPA) or b"")
     return b" ".join(clauses).decode(errors="replace")
-
-
-@cache
-def _library() -> Any:
-    import espeakng_loader
-
-    library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    library.espeak_Initialize(_RETRIEVAL, 0, str(espeakng_loader.get_data_path()).encode(), 0)
-    return library

@@ -23,6 +23,7 @@ class AzureVoiceLiveDialect(OpenAIBetaDialect):
     name = "azure-voice-live"
     vendor = "azure.ai.openai"
     asks_by_header = False
+    gives_short_keys = False
     _own_keys = frozenset({"session.input_audio_sampling_rate", "session.turn_detection.type"})
     _unused = OpenAIBetaDialect._unused | {
         "warning",

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from bench.dialects.dialect import Address, Endpoint
+from bench.dialects.dialect import Address, Endpoint, KeyTerms
 from bench.dialects.openai import OpenAIDialect
 from bench.dialects.openai_fields import mapping
+from bench.dialects.openai_keys import beta_secret_request
 from bench.dialects.openai_shapes import BETA_NAMES, flat
+from bench.facts.http import HttpRequest
 from bench.facts.signals import Signal
 
 BETA_HEADER, BETA_VALUE = "OpenAI-Beta", "realtime=v1"
@@ -30,7 +32,6 @@ class OpenAIBetaDialect(OpenAIDialect):
     }
     _unused = OpenAIDialect._unused | frozenset(BETA_NAMES.values())
     _shape = "beta"
-    gives_short_keys = False
     sessions = ("realtime",)
     asks_by_header: ClassVar[bool] = True
     """Some vendors speak this shape and no other, and want no header for it."""
@@ -43,6 +44,11 @@ class OpenAIBetaDialect(OpenAIDialect):
             return found
         own = {} if BETA_HEADER.lower() in {name.lower() for name in found.headers} else {BETA_HEADER: BETA_VALUE}
         return Endpoint(found.url, {**found.headers, **own}, found.subprotocols)
+
+    @classmethod
+    def short_key_request(cls, address: Address, terms: KeyTerms) -> HttpRequest:
+        """A session that is asked for has a secret with it."""
+        return beta_secret_request(address, terms)
 
     def _session(self) -> dict[str, Any]:
         return flat(super()._session())

@@ -1,7 +1,8 @@
 """Client secrets of the Realtime API: asking for one with the real key, and calling with it.
 
 In: the address of a call. Out: the request for a secret (`POST .../client_secrets`), the secret in its answer, and the
-address with the secret. A backend of one's own may answer in the shape of 2024, `client_secret: {value, expires_at}`.
+address with the secret. The shape of 2024 gives one with a session (`POST .../sessions`), as `client_secret: {value,
+expires_at}`, and a backend of one's own may answer so too.
 Trap: a secret limits when a session may be opened; one that is open outlives it.
 """
 
@@ -23,13 +24,26 @@ _PATH = "/v1/realtime"
 
 def secret_request(address: Address, terms: KeyTerms) -> HttpRequest:
     """`POST {path of the calls}/client_secrets`, or to the `url` of the terms; it names the model that calls name."""
-    parts = urlsplit(address.url)
-    path = f"{parts.path.rstrip('/') or _PATH}/client_secrets"
     session: dict[str, Any] = {"type": "transcription" if address.transcribes else "realtime"}
-    query = {name: values[0] for name, values in parse_qs(parts.query).items()} | dict(address.query)
-    if not address.transcribes and (model := address.model or query.get("model")):
+    if not address.transcribes and (model := _model(address)):
         session["model"] = model
     body = {"expires_after": {"anchor": "created_at", "seconds": terms.lifetime_s}, "session": session}
+    return _post(address, terms, "client_secrets", body)
+
+
+def beta_secret_request(address: Address, terms: KeyTerms) -> HttpRequest:
+    """`POST {path of the calls}/sessions`, as in 2024: its model is all that is asked for, and no lifetime."""
+    model = _model(address)
+    return _post(address, terms, "sessions", {} if model is None else {"model": model})
+
+
+def _model(address: Address) -> str | None:
+    named = parse_qs(urlsplit(address.url).query).get("model", [None])[0]
+    return address.model or address.query.get("model") or named
+
+
+def _post(address: Address, terms: KeyTerms, name: str, body: Mapping[str, Any]) -> HttpRequest:
+    path = f"{urlsplit(address.url).path.rstrip('/') or _PATH}/{name}"
     headers = {**address.headers, "Content-Type": "application/json"}
     return HttpRequest("POST", terms.url or over_http(address.url, path), headers, orjson.dumps(body))
 

@@ -28,6 +28,7 @@ class QwenOmniDialect(OpenAIBetaDialect):
     voices = ()
     formats = ("pcm16",)
     asks_by_header = False
+    gives_short_keys = False
     _own_keys = frozenset({"session.input_audio_format", "session.output_audio_format"})
     _unused = OpenAIBetaDialect._unused | {"session.finished"}
 

@@ -103,7 +103,9 @@ def judged(run: RunDigest, target: TargetDigest, earlier: Sequence[Night]) -> Ni
     if run.verdict in {"invalid", "incomplete", "not finished", "interrupted"} or not target.calls:
         night.state = "not usable"
         night.not_judged = (
-            "no call of it is stored" if run.verdict in {"pass", "failed"} else f"the run is {run.verdict}"
+            "no call of it is stored"
+            if run.verdict in {"pass", "failed", "budget", "no data"}
+            else f"the run is {run.verdict}"
         )
         return night
     share = target.good_calls / target.calls
@@ -188,7 +190,9 @@ def _why_not(run: RunDigest, night: Night) -> str | None:
             return "it had not recovered from a regression"
         if night.state in WORSE:
             return f"it was {'an' if night.state == 'outage' else 'a'} {night.state} itself"
-        return night.not_judged or "it did not keep the bounds on errors"
+        if night.not_judged or night.run.verdict in {"pass", "failed"}:
+            return night.not_judged or "it did not keep the bounds on errors"
+        return "it was ended by its budget" if night.run.verdict == "budget" else f"its verdict is {night.run.verdict}"
     return _other_kind(run, night)
 
 

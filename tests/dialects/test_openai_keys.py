@@ -36,6 +36,15 @@ def test_it_is_asked_for_beside_the_calls(url: str, expected: str) -> None:
     }
 
 
+def test_the_beta_shape_asks_for_a_session() -> None:
+    request = dialect_of("openai-beta").short_key_request(Address("ws://h/v1/realtime", "m", KEYED), KeyTerms(60))
+    assert (request.method, request.url) == ("POST", "http://h/v1/realtime/sessions")
+    assert request.headers == {**KEYED, "Content-Type": "application/json"}
+    assert orjson.loads(request.body) == {"model": "m"}
+    named = dialect_of("openai-beta").short_key_request(Address("ws://h/v1/realtime?model=x"), KeyTerms(60, "http://b"))
+    assert (named.url, orjson.loads(named.body)) == ("http://b", {"model": "x"})
+
+
 def test_a_backend_of_ones_own_is_asked_instead() -> None:
     assert secret_request(Address("wss://h/v1/realtime"), KeyTerms(60, "https://b/x")).url == "https://b/x"
 
@@ -85,7 +94,7 @@ def test_nothing_of_it_is_printed() -> None:
     assert "ek_" not in repr(ShortKey("ek_1", 1.0))
 
 
-def test_the_shape_of_2024_has_none() -> None:
+def test_variants_of_the_beta_have_none() -> None:
     able = {name for name in dialect_names() if dialect_of(name).gives_short_keys}
-    assert "openai" in able
-    assert not able & {"openai-beta", "azure-voice-live", "qwen-omni"}
+    assert {"openai", "openai-beta", "xai"} <= able
+    assert not able & {"azure-voice-live", "qwen-omni"}

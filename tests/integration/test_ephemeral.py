@@ -120,8 +120,9 @@ def test_no_key_is_kept_or_shown(ran: tuple[Path, str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("auth", ["ephemeral", {"type": "ephemeral", "reuse": True}])
-def test_tokens_of_gemini_live(tmp_path: Path, auth: Any) -> None:
-    done = call(tmp_path, [], {"callers": 3, "sessions": 6, "ramp": "1s"}, auth, dialect="gemini-live")
+@pytest.mark.parametrize("dialect", ["gemini-live", "openai-beta"])
+def test_keys_of_other_shapes(tmp_path: Path, auth: Any, dialect: str) -> None:
+    done = call(tmp_path, [], {"callers": 3, "sessions": 6, "ramp": "1s"}, auth, dialect=dialect)
     assert done.returncode == 0, done.stdout + done.stderr
     sessions = pd.read_parquet(tmp_path / "run" / "sessions.parquet")
     made = len(read_secrets(log_files(tmp_path / "truth.jsonl")))

@@ -165,6 +165,12 @@ def test_a_run_that_says_nothing_of_the_target_has_no_figures_and_says_why(verdi
     assert verdict in verdict_sentence(night)
 
 
+def test_a_night_that_its_budget_ended_is_left_out_for_that_reason() -> None:
+    night = judged(digest(8, 820, verdict="budget"), digest(9, 824))
+    assert night.skipped == "n8: it was ended by its budget"
+    assert "n8" not in {run.run_id for run in night.window}
+
+
 def test_a_target_is_judged_by_its_own_nights_where_another_one_failed() -> None:
     other = TargetDigest(name="brio", model="n", where="h", calls=40, good_calls=0, turns=80, answered=0)
     nights = [run.model_copy(update={"targets": [*run.targets, other], "verdict": "failed"}) for run in USUAL]

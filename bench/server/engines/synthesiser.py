@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples go to the callback, nothing is played
+from bench.audio.espeak import espeak
+
 _UTF8 = 1
 _RATE = 1  # espeakRATE, words per minute
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -37,16 +38,9 @@ class Synthesiser:
     """The process's one espeak-ng."""
 
     def __init__(self) -> None:
-        import espeakng_loader
-
         self._samples = bytearray()
-        self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-        data_path = str(espeakng_loader.get_data_path()).encode()
-        self.rate_hz = int(self._library.espeak_Initialize(_RETRIEVAL, 0, data_path, 0))
-        if self.rate_hz <= 0:
-            raise RuntimeError(f"espeak-ng did not start with the data in {data_path.decode()}")
+        self._library, self.rate_hz = espeak()
         self._callback = _CALLBACK(self._take)  # kept: the library holds only a bare pointer to it
-        self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, text: str, *, voice: str, speed: float) -> NDArray[np.int16]:
         """Samples of `text` at `rate_hz`, by a voice of `VOICES` or of espeak-ng; an unknown one is the default."""
@@ -54,6 +48,7 @@ class Synthesiser:
             self._library.espeak_SetVoiceByName(DEFAULT_VOICE.encode())
         words_per_minute = min(max(round(WORDS_PER_MINUTE * speed), RATE_LIMITS[0]), RATE_LIMITS[1])
         self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
+        self._library.espeak_SetSynthCallback(self._callback)  # the library has one for all who speak
         encoded = text.encode() + b"\0"
         self._samples.clear()
         failed = self._library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8, None, None)
