@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.errors import BenchError, ExitCode
+from bench.server.collector import settle_collector
 from bench.server.engines.base import Engine, EngineError
 from bench.server.http_legs import serve as http_serve
 from bench.server.listening import bound_socket, tls_context
@@ -27,7 +27,6 @@ from bench.server.truth_log import TruthLog
 BACKLOG = 4096
 DRAIN_TIMEOUT_S = 3.0
 STOP_TIMEOUT_S = 8.0
-GC_THRESHOLDS = (20_000, 20, 20)  # ten thousand messages a second make few cycles
 
 OWN_LIMITS = {
     "tokens_per_minute": "tokens_per_min",
@@ -119,10 +118,7 @@ def _make_simulated(options: ServeOptions) -> Serve:
 def _service(engine: Engine, connect: Connect | None, options: ServeOptions) -> Serve:
     context = tls_context(options)
     truth = TruthLog(options.truth_log, engine=engine.name, settings=engine.settings)
-    # A pause of the collector is a late event; what start-up made stays for good and need not be looked at again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    settle_collector()
 
     async def run(stop: asyncio.Event) -> None:
         service = Service(engine, options, truth)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from bench.errors import BenchError
 from bench.server.access import Access
+from bench.server.collector import settle_collector
 from bench.server.deadlines import Deadlines
 from bench.server.engines.base import EngineError
 from bench.server.http_legs.exchange import HttpConnection
@@ -34,6 +35,7 @@ def http_server(options: ServeOptions) -> Callable[[asyncio.Event], Awaitable[No
     services = _services(options)
     context = tls_context(options)
     truth = TruthLog(options.truth_log, engine=services.name, settings=services.settings)
+    settle_collector()
 
     async def run(stop: asyncio.Event) -> None:
         listener = bound_socket(options.host, options.port, shared=False)

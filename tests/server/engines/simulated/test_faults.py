@@ -71,8 +71,9 @@ CASES: list[tuple[str, str, str, Check]] = [
         "yes-rms hours-friday-slt",
         lambda s: s.statuses() == ["completed"] * 2 and s.transcripts() == ["Yes.", "When do you close on Friday?"],
     ),
-    ("slow_first_byte", "delay: 1s", "yes-rms", lambda s: later(s, "response.created", AUDIO) > 1000),
-    ("stall", "delay: 800ms", "yes-rms", lambda s: gap_ms(s) > 790 and s.statuses() == ["completed"]),
+    # A busy machine sends the event before late: what is left of the wait is far more than without the fault.
+    ("slow_first_byte", "delay: 2s", "yes-rms", lambda s: later(s, "response.created", AUDIO) > 1500),
+    ("stall", "delay: 1500ms", "yes-rms", lambda s: gap_ms(s) > 1200 and s.statuses() == ["completed"]),
     ("stall", "", "yes-rms", lambda s: len(s.of(AUDIO)) == 1 and not s.statuses() and s.close_code == 1000),
     ("cut", "after: 400ms", "yes-rms", lambda s: len(s.of(AUDIO)) == 2 and s.close_code == 1006),
     ("close", "code: 1006", "yes-rms", lambda s: len(s.of(AUDIO)) == 1 and s.close_code == 1006),
