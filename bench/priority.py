@@ -1,4 +1,4 @@
-"""Who gets the processor first: a process that paces audio before ordinary ones, one beside a run after all others.
+"""Who gets the processor first: a process that paces audio before ordinary ones, one beside a run behind them.
 
 Trap: Linux shares the processor out among sessions (`setsid`) first, where the kernel groups them (sched(7),
 "autogroup"), and the niceness of a process counts only against others of its own session. So a process that leads a
@@ -13,9 +13,10 @@ from pathlib import Path
 
 FIRST = -10
 """Niceness of a process that paces audio."""
-LAST = 19
-"""Niceness of a process that may wait for all others."""
+LAST = 10
+"""Niceness of a process that may wait."""
 _AUTOGROUP = Path("/proc/self/autogroup")
+_GROUPS = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 
 def go_first() -> int:
@@ -31,46 +32,26 @@ def go_first() -> int:
 
 
 def go_last() -> None:
-    """Let this process, all its threads and those that they start, run when no other wants the processor.
+    """Let this process run behind ordinary ones: they get the processor at once, and it has a tenth of a busy one.
 
-    Not before it has started: on a busy machine it would be late for that, and while nobody is called it is in no
-    one's way.
+    That much it needs, since its pages and figures are read meanwhile. Not before it has started: on a busy machine it
+    would be late for that, and while nobody is called it is in no one's way.
     """
-    _set_session(LAST)
-    if hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):
-            _set_policy(_threads(), os.SCHED_IDLE)
-            return
-    os.nice(LAST)
+    if not _set_session(LAST):
+        os.nice(LAST)
 
 
-def go_as_others(*, whole: bool = False) -> None:
-    """After `go_last`: let this thread, or the `whole` process, run as ordinary ones do.
-
-    Where niceness was all there is, or the system does not allow it, it stays last.
-    """
+def go_as_others() -> None:
+    """After `go_last`: let this process run as ordinary ones do. Where niceness was all there is, it stays behind."""
     _set_session(0)
-    if hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):
-            _set_policy(_threads() if whole else [0], os.SCHED_OTHER)
 
 
-def _set_policy(threads: list[int], policy: int) -> None:
-    for thread in threads:
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            os.sched_setscheduler(thread, policy, os.sched_param(0))
-
-
-def _threads() -> list[int]:
-    """Numbers of the threads of this process; 0, the one that asks, where the system does not list them."""
+def _set_session(niceness: int) -> bool:
+    """Say it for our session, where we lead one: that of a terminal is not ours to change. Whether it is in force."""
+    if os.getsid(0) != os.getpid():
+        return False
     try:
-        return [int(name) for name in os.listdir("/proc/self/task")]
+        _AUTOGROUP.write_text(f"{niceness}")
+        return _AUTOGROUP.read_text().split()[-1:] == [f"{niceness}"] and _GROUPS.read_text().strip() == "1"
     except OSError:
-        return [0]
-
-
-def _set_session(niceness: int) -> None:
-    """Say it for our session, where we lead one: that of a terminal is not ours to change."""
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):
-            _AUTOGROUP.write_text(f"{niceness}")
+        return False

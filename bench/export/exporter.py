@@ -60,7 +60,7 @@ class Exporter:
             began = time.monotonic()
             self._count()
             self._over.wait(max(LEAST_PAUSE_S, PAUSE_PER_WORK * (time.monotonic() - began)))
-        go_as_others(whole=True)  # no audio is paced any more, and the run waits for the last figures
+        go_as_others()  # no audio is paced any more, and the run waits for the last figures
         self._count()
         self._closed.wait()
         self._show_the_end()

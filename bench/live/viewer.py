@@ -2,7 +2,7 @@
 
 In: lines of JSON about the run, and its rows from the spool. Out: the page over HTTP, and one line to the run for each
 stop that a reader confirmed. Trap: the run must not feel it, so it runs after all others, and it counts rows anew only
-after forty times the time that the last count took. It ends when the run closes the feed, whatever became of it.
+after a hundred times the time that the last count took. It ends when the run closes the feed, whatever became of it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from bench.live.web import LiveServer
 from bench.priority import go_as_others, go_last
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
+from bench.store.reader import read_run
 
 if TYPE_CHECKING:
     from bench.live.talk import Talk
 
-LEAST_PAUSE_S = 2.0
-PAUSE_PER_WORK = 40
+LEAST_PAUSE_S = 3.0
+PAUSE_PER_WORK = 100
 MOST_POINTS = 20_000
 VERDICT_EVERY_S = 0.5
 LAST_WORD_S = 0.3
@@ -74,7 +75,7 @@ class Viewer:
             if self._board["state"] == "running":
                 self._count()
             self._ended.wait(max(LEAST_PAUSE_S, PAUSE_PER_WORK * (time.process_time() - began)))
-        go_as_others(whole=True)  # no audio is paced any more, and the run waits for the last figures
+        go_as_others()  # no audio is paced any more, and the run waits for the last figures
         self._count(last=True)
         self._board.show(state="ended" if self._over else "lost")
         while not reader.ready():
@@ -127,7 +128,12 @@ class Viewer:
 
     def _counted(self, manifest: Manifest, moment: dict[str, Any] | None, last: bool) -> dict[str, Any]:
         self._tail.read_on()
-        return snapshot(run_of(self._folder, manifest, self._tail.tables(), last=last), moment, list(self._points))
+        if last and read_manifest(self._folder).state == "finished":
+            # The spool may be gone before each of its files was opened.
+            run = read_run(self._folder.root)
+        else:
+            run = run_of(self._folder, manifest, self._tail.tables(), last=last)
+        return snapshot(run, moment, list(self._points))
 
     def _show_verdict(self) -> None:
         if self._board["verdict"] is None:
@@ -147,7 +153,7 @@ class Viewer:
     def _open_talk(self, _environ: dict[str, Any]) -> tuple[int, str]:
         """Make ready to talk to the target: nothing of it is loaded before somebody wants to.
 
-        A conversation is paced too, so this thread runs as others do from now on; rows are counted in another.
+        A conversation is paced too, so this process runs as others do from now on.
         """
         if self._hello["talk"] is None:
             return 409, "This run has no target to talk to."

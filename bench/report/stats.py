@@ -217,10 +217,14 @@ def _between(ordered: Floats, below: int, part: float) -> float:
 
 
 def _blend(low: Floats, high: Floats, part: Floats) -> Floats:
-    """Between two neighbours. Any share of an infinite one is infinite; inf - inf must not become NaN."""
-    finite = np.isfinite(high)
-    step = np.where(finite, high, 0.0) - np.where(finite, low, 0.0)
-    return np.where(finite, low + part * step, np.where(part > 0, high, low))
+    """Between two neighbours in order. Any share of an infinite one is infinite; inf - inf must not become NaN.
+
+    Between the two infinities it is the nearer one.
+    """
+    inside = np.isfinite(low) & np.isfinite(high)
+    start = np.where(inside, low, 0.0)
+    beyond = np.where(np.isfinite(low), part > 0, np.where(np.isfinite(high), part >= 1, part >= 0.5))
+    return np.where(inside, start + part * (np.where(inside, high, 0.0) - start), np.where(beyond, high, low))
 
 
 def _compact(clusters: Codes) -> Codes:

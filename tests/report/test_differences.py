@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.report import differences as module
@@ -156,9 +156,17 @@ def test_students_t_is_that_of_the_tables(share: float, freedom: int, known: flo
     assert t_quantile(share, freedom) == pytest.approx(known, rel=0.01)
 
 
-CLUSTERS = st.lists(st.floats(-1e4, 1e4) | st.just(math.inf), min_size=module.MIN_CLUSTERS, max_size=40)
+INF = math.inf
+CLUSTERS = st.lists(st.floats(-1e4, 1e4) | st.just(INF), min_size=module.MIN_CLUSTERS, max_size=40)
 
 
+@example(
+    a=[0.0, 0.0, INF, INF, INF, 0.0, 0.0, INF, 0.0, 0.0, 0.0, INF, 0.0],
+    b=[0.0, 0.0, 0.0, 0.0, INF, INF, 0.0, INF, 0.0, INF],
+    each=2,
+    paired=True,
+    percent=95.0,
+)
 @settings(deadline=None, max_examples=25)
 @given(
     a=CLUSTERS,
