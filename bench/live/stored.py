@@ -15,14 +15,23 @@ from bench.report.phrases import VERDICT_MEANINGS
 from bench.store.columns import pandas_type
 from bench.store.folder import RunFolder
 from bench.store.isolation import marked
-from bench.store.manifest import Manifest
-from bench.store.reader import Run
+from bench.store.manifest import Manifest, read_manifest
+from bench.store.reader import Run, read_run
 
 
 def run_of(folder: RunFolder, manifest: Manifest, tables: tuple[pa.Table, pa.Table], *, last: bool = False) -> Run:
     """The run as these rows of turns and calls have it; `last`: there will be no more."""
     turns, sessions = marked(*tables) if last else tables
     return Run(folder, manifest, _frame(turns), _frame(sessions), not last, [])
+
+
+def ended_run_of(folder: RunFolder, tables: tuple[pa.Table, pa.Table]) -> Run:
+    """The run when its last call has ended, by its spool, or by its tables where those are written.
+
+    The spool may be gone before each of its files was opened. Raises `BenchError` when it is not a run folder.
+    """
+    manifest = read_manifest(folder)
+    return read_run(folder.root) if manifest.state == "finished" else run_of(folder, manifest, tables, last=True)
 
 
 def verdict_of(manifest: Manifest) -> dict[str, Any] | None:

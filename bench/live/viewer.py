@@ -23,13 +23,12 @@ from bench.errors import BenchError
 from bench.live.board import Board
 from bench.live.slices import Point
 from bench.live.snapshot import snapshot
-from bench.live.stored import run_of, verdict_of
+from bench.live.stored import ended_run_of, run_of, verdict_of
 from bench.live.tail import SpoolTail
 from bench.live.web import LiveServer
 from bench.priority import go_as_others, go_last
 from bench.store.folder import RunFolder
 from bench.store.manifest import Manifest, read_manifest
-from bench.store.reader import read_run
 
 if TYPE_CHECKING:
     from bench.live.talk import Talk
@@ -128,11 +127,8 @@ class Viewer:
 
     def _counted(self, manifest: Manifest, moment: dict[str, Any] | None, last: bool) -> dict[str, Any]:
         self._tail.read_on()
-        if last and read_manifest(self._folder).state == "finished":
-            # The spool may be gone before each of its files was opened.
-            run = read_run(self._folder.root)
-        else:
-            run = run_of(self._folder, manifest, self._tail.tables(), last=last)
+        rows = self._tail.tables()
+        run = ended_run_of(self._folder, rows) if last else run_of(self._folder, manifest, rows)
         return snapshot(run, moment, list(self._points))
 
     def _show_verdict(self) -> None:
