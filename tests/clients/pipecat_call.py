@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.frames.frames import ErrorFrame, Frame, InputAudioRawFrame, LLMRunFrame, OutputAudioRawFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
@@ -15,9 +16,12 @@ from pipecat.processors.aggregators.llm_response_universal import LLMContextAggr
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
-from tests.clients.support import pieces
+from tests.clients.support import ARGUMENTS, PARAMETERS, RESULT, TOOL, pieces
 
 TIMEOUT_S = 30.0
+SCHEMA = FunctionSchema(
+    name=TOOL, description="Looks an order up.", properties=PARAMETERS["properties"], required=["order_id"]
+)
 
 
 class Listener(FrameProcessor):
@@ -69,6 +73,28 @@ class Call:
 
     def sound(self) -> bytes:
         return b"".join(frame.audio for frame in self.of(OutputAudioRawFrame))
+
+    def sound_s(self) -> float:
+        return len(self.sound()) / 48_000
+
+
+Talk = Callable[[Call], Awaitable[None]]
+
+
+async def _look_up(params: Any) -> None:
+    await params.result_callback(RESULT if params.arguments == ARGUMENTS else "?")
+
+
+def in_pipeline(service: Any, talk: Talk, context: LLMContext | None = None) -> Call:
+    """What is left of a call in which `talk` was done with the service; it has the tool."""
+    service.register_function(TOOL, _look_up)
+
+    async def run() -> Call:
+        async with running(service, context or LLMContext()) as call:
+            await talk(call)
+            return call
+
+    return asyncio.run(run())
 
 
 @asynccontextmanager

@@ -146,10 +146,13 @@ def test_livekit_is_heard_when_it_speaks_into_a_reply(place: str) -> None:
 
 
 def test_livekit_asks_for_a_reply_by_commentary(place: str) -> None:
-    async def run() -> None:
+    async def run() -> tuple[float, float]:
         async with livekit_call(place) as call:
             await call.session._session_started_fut
+            before_s = call.sound.loud_s
             call.session._generate_reply()
             await call.sound.until(speaking=True)
+            return before_s, call.sound.loud_s
 
-    asyncio.run(run())
+    before_s, after_s = asyncio.run(run())
+    assert before_s == 0 < after_s

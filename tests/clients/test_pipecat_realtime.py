@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("pipecat.services.openai.realtime.llm", reason="needs the extra 'clients'")
 
-from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import (
     FunctionCallResultFrame,
@@ -26,42 +25,19 @@ from pipecat.services.openai.realtime import events
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.services.openai.responses.llm import OpenAIResponsesLLMService
 
-from tests.clients.pipecat_call import Call, running
+from tests.clients.pipecat_call import SCHEMA, Call, Talk, in_pipeline
 from tests.clients.support import (
-    ARGUMENTS,
     CUT,
     KEY,
     LONG,
     LONG_S,
-    PARAMETERS,
     RESULT,
     SHORT,
     SHORT_S,
-    TOOL,
     profile_in,
     short_key,
 )  # fmt: skip
 from tests.server.support import server_process
-
-Talk = Callable[[Call], Awaitable[None]]
-SCHEMA = FunctionSchema(
-    name=TOOL, description="Looks an order up.", properties=PARAMETERS["properties"], required=["order_id"]
-)
-
-
-async def look_up(params: Any) -> None:
-    await params.result_callback(RESULT if params.arguments == ARGUMENTS else "?")
-
-
-def in_pipeline(service: Any, talk: Talk, context: LLMContext | None = None) -> Call:
-    service.register_function(TOOL, look_up)
-
-    async def run() -> Call:
-        async with running(service, context or LLMContext()) as call:
-            await talk(call)
-            return call
-
-    return asyncio.run(run())
 
 
 def talked(server: str, talk: Talk, *, key: str = KEY, manual: bool = False, tools: Any = None) -> Call:
@@ -80,10 +56,6 @@ def talked(server: str, talk: Talk, *, key: str = KEY, manual: bool = False, too
     return in_pipeline(service, talk)
 
 
-def sound_s(call: Call) -> float:
-    return len(call.sound()) / 48_000
-
-
 def loud_s(call: Call) -> float:
     return float((np.abs(np.frombuffer(call.sound(), "<i2").astype(int)) > 300).sum()) / 24_000
 
@@ -99,7 +71,7 @@ def test_a_turn_that_the_server_detects(realtime: str) -> None:
         await call.until_one(UserStoppedSpeakingFrame)
 
     call = talked(realtime, talk)
-    assert sound_s(call) == pytest.approx(SHORT_S, abs=0.25)
+    assert call.sound_s() == pytest.approx(SHORT_S, abs=0.25)
     assert call.of(UserStartedSpeakingFrame)
 
 
@@ -110,7 +82,7 @@ def test_a_turn_by_hand(realtime: str) -> None:
         await call.queue(UserStoppedSpeakingFrame())
         await call.until_one(TTSStoppedFrame)
 
-    assert sound_s(talked(realtime, talk, manual=True)) == pytest.approx(SHORT_S, abs=0.25)
+    assert talked(realtime, talk, manual=True).sound_s() == pytest.approx(SHORT_S, abs=0.25)
 
 
 def test_a_tool_is_run_and_its_result_is_answered(realtime: str) -> None:
@@ -119,12 +91,12 @@ def test_a_tool_is_run_and_its_result_is_answered(realtime: str) -> None:
         await call.until_one(TTSStoppedFrame)
         call.listener.frames.clear()
         await call.say(SHORT)
-        await call.until(lambda: sound_s(call) > SHORT_S / 2)
+        await call.until(lambda: call.sound_s() > SHORT_S / 2)
         await call.until_one(TTSStoppedFrame)
 
     call = talked(realtime, talk, tools=ToolsSchema(standard_tools=[SCHEMA]))
     assert {frame.result for frame in call.of(FunctionCallResultFrame)} == {RESULT}
-    assert sound_s(call) == pytest.approx(SHORT_S, abs=0.25)
+    assert call.sound_s() == pytest.approx(SHORT_S, abs=0.25)
 
 
 def test_a_barge_in_ends_the_reply(realtime: str) -> None:
@@ -132,19 +104,19 @@ def test_a_barge_in_ends_the_reply(realtime: str) -> None:
 
     async def talk(call: Call) -> None:
         await call.say(LONG)
-        await call.until(lambda: sound_s(call) > 0)
+        await call.until(lambda: call.sound_s() > 0)
         call.listener.frames = [frame for frame in call.listener.frames if not isinstance(frame, InterruptionFrame)]
         await call.say(CUT)
         await call.until_one(InterruptionFrame)
-        before.append(sound_s(call))
-        await call.until(lambda: sound_s(call) > before[0] + SHORT_S / 2)
+        before.append(call.sound_s())
+        await call.until(lambda: call.sound_s() > before[0] + SHORT_S / 2)
 
     talked(realtime, talk)
     assert 0 < before[0] < LONG_S / 2
 
 
 def test_a_client_secret_is_its_key(realtime: str) -> None:
-    assert sound_s(talked(realtime, a_turn, key=short_key(realtime))) == pytest.approx(SHORT_S, abs=0.25)
+    assert talked(realtime, a_turn, key=short_key(realtime)).sound_s() == pytest.approx(SHORT_S, abs=0.25)
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ pytest.importorskip("pipecat.services.xai.realtime.llm", reason="needs the extra
 
 from google import genai
 from google.genai.types import HttpOptions
-from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import (
     FunctionCallResultFrame,
@@ -31,29 +29,22 @@ from pipecat.services.google.gemini_live.llm import GeminiLiveLLMService, Gemini
 from pipecat.services.xai.realtime import events as xai
 from pipecat.services.xai.realtime.llm import GrokRealtimeLLMService
 
-from tests.clients.pipecat_call import Call, running
+from tests.clients.pipecat_call import SCHEMA, Call, Talk, in_pipeline
 from tests.clients.support import (
-    ARGUMENTS,
     CUT,
     KEY,
     LONG,
     LONG_S,
-    PARAMETERS,
     RESULT,
     SHORT,
     SHORT_S,
-    TOOL,
     profile_in,
     short_key,
 )  # fmt: skip
 from tests.server.support import server_process
 from tests.support.certificates import CA, SERVER, certificates
 
-Talk = Callable[[Call], Awaitable[None]]
 PROMPT = "You are a bank's telephone agent."
-SCHEMA = FunctionSchema(
-    name=TOOL, description="Looks an order up.", properties=PARAMETERS["properties"], required=["order_id"]
-)
 
 
 @dataclass(frozen=True)
@@ -150,33 +141,23 @@ def vendor(
 def talked(service: Any, talk: Talk) -> Call:
     """A call in which the agent was greeted, and answered that, before `talk`."""
 
-    async def look_up(params: Any) -> None:
-        await params.result_callback(RESULT if params.arguments == ARGUMENTS else "?")
+    async def after_a_greeting(call: Call) -> None:
+        await call.run_llm()
+        await call.until_one(TTSStoppedFrame)
+        call.listener.frames.clear()
+        await talk(call)
 
-    async def run() -> Call:
-        service.register_function(TOOL, look_up)
-        async with running(service, LLMContext(messages=[{"role": "user", "content": "Hello."}])) as call:
-            await call.run_llm()
-            await call.until_one(TTSStoppedFrame)
-            call.listener.frames.clear()
-            await talk(call)
-            return call
-
-    return asyncio.run(run())
-
-
-def sound_s(call: Call) -> float:
-    return len(call.sound()) / 48_000
+    return in_pipeline(service, after_a_greeting, LLMContext(messages=[{"role": "user", "content": "Hello."}]))
 
 
 async def a_turn(call: Call) -> None:
     await call.say(SHORT)
-    await call.until(lambda: sound_s(call) > SHORT_S / 2)
+    await call.until(lambda: call.sound_s() > SHORT_S / 2)
     await call.until_one(TTSStoppedFrame)
 
 
 def test_a_turn_that_the_server_detects(vendor: Callable[[Wanted], Any]) -> None:
-    assert sound_s(talked(vendor(Wanted()), a_turn)) == pytest.approx(SHORT_S, abs=0.25)
+    assert talked(vendor(Wanted()), a_turn).sound_s() == pytest.approx(SHORT_S, abs=0.25)
 
 
 def test_a_turn_by_hand(vendor: Callable[[Wanted], Any]) -> None:
@@ -184,16 +165,16 @@ def test_a_turn_by_hand(vendor: Callable[[Wanted], Any]) -> None:
         await call.queue(UserStartedSpeakingFrame())
         await call.say(SHORT)
         await call.queue(UserStoppedSpeakingFrame())
-        await call.until(lambda: sound_s(call) > SHORT_S / 2)
+        await call.until(lambda: call.sound_s() > SHORT_S / 2)
         await call.until_one(TTSStoppedFrame)
 
-    assert sound_s(talked(vendor(Wanted(manual=True)), talk)) == pytest.approx(SHORT_S, abs=0.25)
+    assert talked(vendor(Wanted(manual=True)), talk).sound_s() == pytest.approx(SHORT_S, abs=0.25)
 
 
 def test_a_tool_is_run_and_its_result_is_answered(vendor: Callable[[Wanted], Any]) -> None:
     call = talked(vendor(Wanted(tools=True)), a_turn)
     assert {frame.result for frame in call.of(FunctionCallResultFrame)} == {RESULT}
-    assert sound_s(call) == pytest.approx(SHORT_S, abs=0.25)
+    assert call.sound_s() == pytest.approx(SHORT_S, abs=0.25)
 
 
 def test_a_barge_in_ends_the_reply(vendor: Callable[[Wanted], Any]) -> None:
@@ -201,12 +182,12 @@ def test_a_barge_in_ends_the_reply(vendor: Callable[[Wanted], Any]) -> None:
 
     async def talk(call: Call) -> None:
         await call.say(LONG)
-        await call.until(lambda: sound_s(call) > 0)
+        await call.until(lambda: call.sound_s() > 0)
         call.listener.frames = [frame for frame in call.listener.frames if not isinstance(frame, InterruptionFrame)]
         await call.say(CUT)
         await call.until_one(InterruptionFrame)
-        before.append(sound_s(call))
-        await call.until(lambda: sound_s(call) > before[0] + SHORT_S / 2)
+        before.append(call.sound_s())
+        await call.until(lambda: call.sound_s() > before[0] + SHORT_S / 2)
 
     talked(vendor(Wanted()), talk)
     assert 0 < before[0] < LONG_S / 2
@@ -214,4 +195,4 @@ def test_a_barge_in_ends_the_reply(vendor: Callable[[Wanted], Any]) -> None:
 
 @pytest.mark.filterwarnings("ignore:The SDK's")
 def test_a_short_lived_key_opens_a_session(vendor: Callable[[Wanted], Any]) -> None:
-    assert sound_s(talked(vendor(Wanted(short=True)), a_turn)) == pytest.approx(SHORT_S, abs=0.25)
+    assert talked(vendor(Wanted(short=True)), a_turn).sound_s() == pytest.approx(SHORT_S, abs=0.25)

@@ -18,7 +18,7 @@ _H = r"(?P<hour>[01]?\d|2[0-4])(?: ?h ?|:)(?P<minutes>[0-5]\d)"
 _WORD = {"de": "uhr", "nl": "uur", "fr": "heures", "es": "", "it": "", "pt": ""}
 """What stands between hour and minutes."""
 
-# A pattern with the group `hour`; whether the hour before is meant; the minutes, or None for the group `minutes`.
+# A pattern with the group `hour`; whether the hour before is meant; what follows it, or None for the group `minutes`.
 _RULES: dict[str, tuple[tuple[str, bool, str | None], ...]] = {
     "de": (
         (rf"\bhalb {_HOUR}\b(?: uhr\b)?", True, "30"),
