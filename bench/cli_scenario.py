@@ -55,7 +55,7 @@ def scenarios() -> int:
     for title, listed in kinds.items():
         print(title)
         for each in listed:
-            start = f"  {each.name:<{names}} "
+            start = f"  {each.name:<{names}}  "
             said = f"{start}{each.sentence}"
             print(said if width is None else folded(each.sentence, width, first=start, then=" " * len(start)))
     return int(ExitCode.PASS)

@@ -74,7 +74,7 @@ def terminal_width() -> int | None:
 
 
 def folded(text: str, width: int, *, first: str = "", then: str = "", most: int | None = None) -> str:
-    """A sentence over as many lines as it needs, `most` at most; they begin with `first` and `then`, and words are whole."""
+    """A sentence on as many lines as it needs, `most` at most, that begin with `first` and `then`; words are whole."""
     return textwrap.fill(
         text,
         width,
