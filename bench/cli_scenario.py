@@ -45,12 +45,15 @@ def scenarios() -> int:
     """List the scenarios and profiles that come with the package, to be used by name."""
     from bench.scenario.listing import shipped_profiles, shipped_scenarios
 
-    print("scenarios, for bench run NAME:")
-    for each in shipped_scenarios():
-        print(f"  {each.name:<16} {each.sentence}")
-    print("profiles, for bench serve --engine simulated --profile NAME:")
-    for each in shipped_profiles():
-        print(f"  {each.name:<16} {each.sentence}")
+    runs, profiles = shipped_scenarios(), shipped_profiles()
+    width = max(len(each.name) for each in (*runs, *profiles))
+    for title, listed in (
+        ("scenarios, for bench run NAME:", runs),
+        ("profiles, for bench serve --engine simulated --profile NAME:", profiles),
+    ):
+        print(title)
+        for each in listed:
+            print(f"  {each.name:<{width}}  {each.sentence}")
     return int(ExitCode.PASS)
 
 

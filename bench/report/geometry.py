@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.measure.metrics import milestones
-from bench.report.findings import Curve, LoadBin, LoadChart, SlowTurn, TimeChart
+from bench.report.findings_charts import Curve, LoadBin, LoadChart, SlowTurn, TimeChart
 from bench.report.phrases import amount, number
 
 WIDTH, HEIGHT = 600.0, 300.0

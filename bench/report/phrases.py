@@ -11,7 +11,8 @@ import math
 import re
 from typing import Any
 
-from bench.report.findings import CostReport, ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+from bench.report.findings import ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+from bench.report.findings_cost import CostReport
 from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"

@@ -1,10 +1,9 @@
-"""What export costs a run, in pairs of runs against a server whose truth is known: exported, and not.
+"""What export costs a run, against a server whose truth is known: an exported run between two that are not.
 
     python -m tests.perf.export_cost --calls 200 --pairs 3 --to both
 
-Exported, `/metrics` is scraped every second, and a collector of OpenTelemetry takes metrics and all spans. Prints for
-each pair and at the end the error of the measured latencies, how late frames left and messages were read, and the ratio
-between the two.
+Exported, `/metrics` is scraped every second, and a collector of OpenTelemetry takes metrics and all spans. What is
+printed: `tests.perf.pairs`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""What the live page costs a run, in pairs of runs against a server whose truth is known: with the page, and without.
+"""What the live page costs a run, against a server whose truth is known: a run with the page between two without.
 
     python -m tests.perf.live_cost --calls 200 --pairs 3
 
-With the page, a reader takes its events all the time, as a browser does. Prints for each pair and at the end the error
-of the measured latencies, how late frames left and messages were read, and the ratio between the two.
+With the page, a reader takes its events all the time, as a browser does. What is printed: `tests.perf.pairs`.
 """
 
 from __future__ import annotations

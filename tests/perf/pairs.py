@@ -1,12 +1,15 @@
-"""What something beside a run costs it: pairs of runs against a server whose truth is known, with it and without.
+"""What something beside a run costs it: runs against a server whose truth is known, in threes: without, with, without.
 
-Gives for each pair and at the end the error of the measured latencies, how late frames left and messages were read, and
-the ratio between the two. Import it first: Locust patches the standard library, which must come before anything else.
+Gives for each three and at the end the error of the measured latencies, how late frames left and messages were read,
+and two ratios: with it over the two runs without, and the greater of those two over the lesser, which is what the
+machine alone does to the figure. Import it first: Locust patches the standard library, which must come before anything
+else.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
@@ -21,6 +24,7 @@ from bench.calibrate.levels import CalibrateOptions  # isort: skip
 from bench.store.calibration import Level  # isort: skip
 
 FIGURES = ("error of first audio", "error of TTFT", "frames late", "messages read late")
+LEAST_MS = 0.01  # of what a ratio is made of
 OneRun = Callable[[int, CalibrateOptions, Path], Level]
 
 
@@ -47,26 +51,33 @@ def parser_of(text: str | None) -> argparse.ArgumentParser:
     """The options that every such comparison has."""
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=3, help="how often: each is a run with it between two without")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each run, after its ramp")
     parser.add_argument("--workers", type=int, default=1)
     return parser
 
 
 def compare(given: argparse.Namespace, what: str, without: OneRun, beside: OneRun) -> None:
-    """Make the pairs, the order changing from one to the next, and print what they say of `what`."""
+    """Make the threes and print what they say of `what`."""
     options = CalibrateOptions(seconds=given.seconds, workers=given.workers)
     ratios: dict[str, list[float]] = {name: [] for name in FIGURES}
+    alone: dict[str, list[float]] = {name: [] for name in FIGURES}
     with tempfile.TemporaryDirectory() as root:
         for pair in range(given.pairs):
-            order = (True, False) if pair % 2 else (False, True)
-            found = {on: (beside if on else without)(given.calls, options, Path(root, f"{pair}-{on}")) for on in order}
-            plain, loaded = p99s(found[False]), p99s(found[True])
+            # `what` is in the middle, so that a machine that grows slower or faster favours neither
+            before, loaded, after = (
+                run(given.calls, options, Path(root, f"{pair}-{place}"))
+                for place, run in enumerate((without, beside, without))
+            )
             for name in FIGURES:
-                ratios[name].append(loaded[name] / max(plain[name], 0.01))
-                print(f"pair {pair + 1}: {name}, p99: {plain[name]:.2f} ms without, {loaded[name]:.2f} ms with {what}")
-            late = {on: found[on].client_late_turns for on in found}
-            turns = found[True].turns
-            print(f"pair {pair + 1}: turns late ourselves, of {turns:,}: {late[False]} without, {late[True]} with")
-    for name, each in ratios.items():
-        print(f"{name}: p99 with {what} / without, median of {len(each)} pairs: {statistics.median(each):.2f}")
+                first, found, last = (max(p99s(level)[name], LEAST_MS) for level in (before, loaded, after))
+                ratios[name].append(found / math.sqrt(first * last))
+                alone[name].append(max(first, last) / min(first, last))
+                print(f"{pair + 1}: {name}, p99: without {first:.2f}, with {what} {found:.2f}, without {last:.2f} ms")
+            late = ", ".join(str(level.client_late_turns) for level in (before, loaded, after))
+            print(f"{pair + 1}: turns late ourselves, of {loaded.turns:,} each: {late}", flush=True)
+    for name in FIGURES:
+        print(
+            f"{name}: p99 with {what} / without, median of {given.pairs}: {statistics.median(ratios[name]):.2f}; "
+            f"without / without: {statistics.median(alone[name]):.2f}, up to {max(alone[name]):.2f}"
+        )
