@@ -176,7 +176,7 @@ UNAUTHORIZED = b'{"error": {"code": "invalid_api_key", "message": "bad key"}}'
         ({}, b"<html><script>f()</script><h1>Not &amp; found</h1><p>Sorry</p></html>", "http_403", "Not & found Sorry"),
         ({}, bytes(range(256)), "http_403", "256 bytes that are no text"),
         ({}, b"", "http_403", "HTTP status 403"),
-        ({"content-encoding": "gzip"}, gzip.compress(UNAUTHORIZED), "invalid_api_key", UNAUTHORIZED.decode()),
+        ({"content-encoding": "gzip"}, gzip.compress(UNAUTHORIZED, mtime=0), "invalid_api_key", UNAUTHORIZED.decode()),
         ({"content-encoding": "gzip"}, b"plain after all", "http_403", "plain after all"),
         ({}, "<3 désolé".encode(), "http_403", "<3 désolé"),
     ],
