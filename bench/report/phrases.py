@@ -202,6 +202,13 @@ def no_words(scenario: dict[str, Any], expected: int) -> str:
     return f"none of {amount(expected, 'turn')} has a transcription of the caller"
 
 
+def verdict_meaning(summary: Summary) -> str:
+    """What the verdict says of the numbers; of several targets, one that is away leaves those of the others."""
+    if summary.verdict.name == "unreachable" and summary.targets is not None and summary.turns.answered:
+        return "A target could not be reached; the numbers describe the others."
+    return VERDICT_MEANINGS.get(summary.verdict.name, "")
+
+
 def verdict_line(verdict: VerdictInfo) -> str:
     return f"{verdict.name.upper()} (exit code {verdict.exit_code})"
 
