@@ -23,13 +23,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column. `unit` follows each value in the terminal, which leaves the column out if not `brief`."""
+    """The title of a column. `unit` follows each value in the terminal, which leaves the column out if not `brief`."""
 
     title: str
     unit: str = ""
     text: bool = False
     """Whether its cells are text, aligned to the left."""
     brief: bool = True
+    head: str = ""
+    """Its head above aligned columns in the terminal, where the title is too long for that."""
+    spare: bool = False
+    """Whether a narrow terminal leaves it out before others."""
 
 
 @dataclass(frozen=True, slots=True)

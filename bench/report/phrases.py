@@ -69,7 +69,7 @@ def usd(value: float | None) -> str:
 
 def signed(value: float | None, unit: str, decimals: int = 0) -> str:
     """A difference with its sign and unit: `+45 ms`, `-1.2 pp` (percentage points), `+$0.003`."""
-    if value is None:
+    if value is None or math.isnan(value):
         return MISSING
     sign, size = "+" if value > 0 else "-" if value < 0 else "", abs(value)
     if unit == "share":
@@ -81,8 +81,8 @@ def signed(value: float | None, unit: str, decimals: int = 0) -> str:
 
 
 def signed_limits(low: float | None, high: float | None, unit: str, decimals: int = 0) -> str:
-    """`+27..+66 ms`; nothing where there are none."""
-    if low is None or high is None:
+    """`+27..+66 ms`; nothing where there are none, or where both are infinite."""
+    if low is None or high is None or (math.isinf(low) and low == high):
         return ""
     bare = signed(low, unit, decimals).removesuffix(f" {unit}").removesuffix(" pp")
     return f"{bare}..{signed(high, unit, decimals)}"
