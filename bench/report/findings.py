@@ -27,7 +27,7 @@ from bench.report.findings_tasks import Tasks
 from bench.report.findings_thresholds import ThresholdResult
 from bench.store.calibration import Level
 from bench.store.certificate import Arrivals, Spread, WorkerFigures
-from bench.store.manifest import BudgetUsed, EstimatedCost, Manifest
+from bench.store.manifest import BudgetUsed, EstimatedCost, Manifest, RecordingEnd
 
 SUMMARY_VERSION = 2
 """2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
@@ -543,6 +543,8 @@ class RecordingsReport(Part):
 
     doubts: dict[str, list[str]] = Field(default_factory=dict)
     early: list[EarlyEnd] = Field(default_factory=list)
+    ends: dict[str, RecordingEnd] = Field(default_factory=dict)
+    """Where speech ends in each recording, and how sharp that is."""
 
 
 class CrossTalkTurn(Part):
