@@ -75,8 +75,8 @@ class Judgement:
         return tuple(finding.message for finding in self.findings if finding.gravity == "doubt")
 
 
-def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = "") -> Judgement:
-    """Look at a recording with both detectors and for every sign that they are fooled."""
+def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = "", *, live: bool = False) -> Judgement:
+    """Look at a recording, `live` from a microphone or a file, with both detectors and for every sign against them."""
     duration_ms = len(pcm) * 1000 / rate_hz
     levels = Levels.of(pcm, rate_hz)
     heard, filtered = heard_in(levels), levels.filtered
@@ -89,7 +89,7 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
             model,
             (Finding("refusal", "no speech found: the energy detector finds no speech, only silence or a click"),),
         )
-    look = Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text, language, filtered)
+    look = Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text, language, filtered, live)
     sharper, softer = (heard_in(levels, raise_db=by_db) for by_db in (6.0, -10.0))
     sharper_ms, softer_ms = (heard.span.end_ms if other is None else other.span.end_ms for other in (sharper, softer))
     ends = end_range(levels, heard)

@@ -46,7 +46,7 @@ def spoken(body: bytes, name: str, folder: Path, language: str = "en") -> Spoken
     pcm = np.frombuffer(body, dtype="<i2").astype(np.int16)
     if len(pcm) > MOST_S * RATE_HZ:
         raise BenchError(f"that was longer than {MOST_S:.0f} s", hint="say it in parts")
-    judgement = judge(pcm, RATE_HZ)
+    judgement = judge(pcm, RATE_HZ, live=True)
     if judgement.level is None:
         raise BenchError("no speech was heard", hint="speak louder, or choose another microphone in the browser")
     first = max(0, round((judgement.level.start_ms - LEAD_MS) * RATE_HZ / 1000))

@@ -30,7 +30,7 @@ from bench.load.spec import Callee
 from bench.measure import wer
 from bench.measure.records import TurnRecord
 from bench.pricing.book import PriceBook
-from bench.report.phrases import usd
+from bench.report.phrases import capital, usd
 
 MOST_BODY = int(MOST_S * RATE_HZ) * 2 + RATE_HZ
 MOST_REPLIES = 20
@@ -109,7 +109,7 @@ class Talk:
             pool = gevent.get_hub().threadpool
             found: Spoken = pool.apply(spoken, (body, name, Path(self._folder.name), self._language))
         except BenchError as error:
-            return 400, f"{error.message}; {error.hint}."
+            return 400, f"{capital(error.message)}: {error.hint}."
         return self._speak(found.fixture, "(your voice)", found.doubts)
 
     def play(self, environ: Mapping[str, Any]) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.audio.recording_checks import PICTURES
-from bench.report.findings import EarlyEnd, RecordingsReport
+from bench.report.findings_recordings import EarlyEnd, RecordingsReport
 from bench.report.phrases import amount, number
 from bench.report.view import View, floats
 

@@ -10,8 +10,9 @@ from bench.report.bill_section import cost_section
 from bench.report.captions_section import captions_section
 from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
-from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary, WordRow
+from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary
 from bench.report.findings_parts import Interval, Rate
+from bench.report.findings_words import WordRow
 from bench.report.groups_section import groups_section
 from bench.report.headroom_section import headroom_section
 from bench.report.health_text import calibration_section, trust_section
