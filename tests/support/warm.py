@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from functools import cache
 from os import close, fork, waitpid  # before Locust patches them: a patched one closes in the loop, which never runs
 from pathlib import Path
@@ -32,10 +33,13 @@ CALLING = frozenset({"run", "calibrate"})
 """Verbs that make calls, for which Locust is imported first."""
 
 
-def warm_bench(words: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def warm_bench(
+    words: list[str], timeout_s: float, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """What `subprocess.run` gives for `bench` with these words."""
+    request = {"words": words, "env": dict(os.environ if env is None else env), "folder": str(cwd or os.getcwd())}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        line = _asked(_kind_of(words), {"words": words}, out.fileno(), err.fileno())
+        line = _asked(_kind_of(words), request, out.fileno(), err.fileno())
         process = WarmProcess(line)
         try:
             code = process.wait(timeout_s)
