@@ -128,6 +128,15 @@ def test_fixtures_are_listed_checked_and_added(tmp_path: Path) -> None:
     entry = yaml.safe_load(catalogue.read_text())["fixtures"][0]
     assert abs(entry["speech_end_ms"] - 1200) < 2
     assert entry["accent"] == "welsh"
+    sharp = "speech ends at 1,200 ms; by the sound itself it may be between 1,200 and 1,200 ms"
+    assert f"{sharp}\n" in added.stdout
+    assert f"my-recording: {sharp}\n" in bench("fixtures", "check", "--catalogue", catalogue).stdout
+    shown = bench("fixtures", "show", "my-recording", "--catalogue", catalogue, "--out", tmp_path / "x.png")
+    assert f"{sharp}\n" in shown.stdout
+    catalogue.write_text(catalogue.read_text().replace("by level", "by hand"))
+    by_hand = bench("fixtures", "check", "--catalogue", catalogue)
+    assert "my-recording: speech ends at 1,200 ms, by hand\n" in by_hand.stdout
+    assert by_hand.returncode == 0
     again = bench("fixtures", "add", recording, "--text", "hello", "--catalogue", catalogue)
     assert again.returncode == ExitCode.USAGE
     assert "my-recording" in again.stderr

@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 from bench.cli import app
+from bench.scenario.listing import scenario_names
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -101,3 +102,8 @@ def test_a_command_to_be_typed_is_taken(page: str, line: str) -> None:
 @pytest.mark.parametrize(("page", "line"), NAMED, ids=[f"{page}: {line}" for page, line in NAMED])
 def test_a_command_that_a_sentence_names_is_taken(page: str, line: str) -> None:
     assert refusal(["1" if word == "N" else word for word in shlex.split(line)]) in {None, *LEFT_OUT}
+
+
+def test_every_shipped_scenario_is_in_the_table() -> None:
+    listed = set(re.findall(r"`([a-z0-9-]+)`", "\n".join(re.findall(r"^\| `.*", TEXTS["scenarios.md"], re.MULTILINE))))
+    assert set(scenario_names()) <= listed

@@ -10,8 +10,9 @@ from itertools import groupby
 
 from bench.report.budget_section import budget_tables, estimate_note
 from bench.report.document import Cell, Column, Row, Section, Table, barred, row
-from bench.report.findings import CostReport, Summary
+from bench.report.findings import Summary
 from bench.report.findings_bill import Bill, BillMeter, CacheSaving, GrowthRow, PriceLine, PricePoint, UnitPrice
+from bench.report.findings_cost import CostReport
 from bench.report.phrases import MISSING, amount, at_least, capital, lower_bound, number, percent, usd, usd_rate
 
 BRIEF_TURNS = 8

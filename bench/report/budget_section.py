@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.report.document import Cell, Column, Row, Table, row
-from bench.report.findings import CostReport
+from bench.report.findings_cost import CostReport
 from bench.report.phrases import amount, number, percent, usd, usd_limit
 from bench.store.manifest import BudgetUsed
 

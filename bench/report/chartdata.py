@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from bench.measure.metrics import Metric, headline_latencies, milestones
-from bench.report.findings import Charts, Curve, LoadBin, LoadChart, PhaseBand, Reached, SlowTurn, TimeChart
+from bench.report.findings_charts import Charts, Curve, LoadBin, LoadChart, PhaseBand, Reached, SlowTurn, TimeChart
 from bench.report.latency import interval
 from bench.report.planned_phases import phases_of
 from bench.report.stats import Floats, percentiles

@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 
 from bench.measure.wer import AlignedChunk, alignment
-from bench.report.findings import Confusion
+from bench.report.findings_words import Confusion
 from bench.report.stats import Floats
 from bench.report.view import Mask, View, text
 

@@ -8,7 +8,7 @@ Trap: `None` is "not measured", shown as "-"; an unanswered turn is +infinity in
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,23 +16,24 @@ from bench.measure.metrics import Group, headline_latencies
 from bench.report.findings_bill import Bill
 from bench.report.findings_captions import Captions
 from bench.report.findings_ceiling import CeilingReport
+from bench.report.findings_charts import Charts
+from bench.report.findings_cost import CostReport
 from bench.report.findings_groups import Groups, HeatMap
 from bench.report.findings_headroom import Headroom
+from bench.report.findings_health import CalibrationInfo, Health, LoadReport
 from bench.report.findings_long_calls import LongCalls
 from bench.report.findings_parts import Interval, Part, Rate
 from bench.report.findings_phases import PhasesReport
 from bench.report.findings_previous import Previous
+from bench.report.findings_recordings import RecordedCall, RecordingsReport
 from bench.report.findings_targets import TargetsReport
 from bench.report.findings_tasks import Tasks
 from bench.report.findings_thresholds import ThresholdResult
-from bench.store.calibration import Level
-from bench.store.certificate import Arrivals, Spread, WorkerFigures
-from bench.store.manifest import BudgetUsed, EstimatedCost, Manifest
+from bench.report.findings_words import ReplyWordsReport, Words
+from bench.store.manifest import Manifest
 
 SUMMARY_VERSION = 2
 """2 adds the typed health certificate, the calibration, and the load as a sentence; nothing of 1 is gone."""
-
-Trust = Literal["yes", "with care", "no", "unknown"]
 
 
 class Percentile(Part):
@@ -151,53 +152,6 @@ class CallCounts(Part):
     by_status: dict[str, int]
 
 
-class WordRow(Part):
-    """A pooled word error rate: (substitutions + deletions + insertions) / reference words."""
-
-    name: str
-    turns: int
-    reference_words: int
-    substitutions: int
-    deletions: int
-    insertions: int
-    wer: float | None = None
-    interval: Interval | None = None
-    wer_raw: float | None = None
-    wer_whisper: float | None = None
-    """The same on the texts as they are, pooled by the words of each reference."""
-    cer: float | None = None
-    """Pooled character error rate, for languages that put no spaces between words."""
-
-
-class AlignedWords(Part):
-    op: Literal["equal", "substitute", "delete", "insert"]
-    reference: str
-    hypothesis: str
-
-
-class Confusion(Part):
-    """A word that was taken for another: `heard` is empty for a word that was lost, `said` for one that was added."""
-
-    said: str
-    heard: str
-    times: int
-    turns: int
-
-
-class BadlyHeard(Part):
-    """A turn with many word errors and how its two texts line up; `turns` were heard in exactly this way."""
-
-    session_id: str
-    turn: int
-    turns: int
-    fixture: str
-    voice: str
-    accent: str
-    errors: int
-    wer: float | None
-    alignment: list[AlignedWords]
-
-
 class ObjectiveResult(Part):
     """A bound that the run had to keep, and how it did. `ok` is None where there was nothing to judge."""
 
@@ -221,328 +175,6 @@ class ProtocolFindings(Part):
     """What their names give away."""
     differences: dict[str, int] = Field(default_factory=dict)
     """Sentences, and in how many calls each holds."""
-
-
-class Words(Part):
-    """Recognition of the caller's words. `expected` turns could have been transcribed, `scored` were."""
-
-    expected: int
-    scored: int
-    failed: int
-    """Turns whose transcription the server reported as failed."""
-    empty: int = 0
-    """Turns whose transcription came without a word; all their words count as lost. Those without any are missing."""
-    normalisers: list[str] = Field(default_factory=list)
-    incomparable: str | None = None
-    """Why no rate is given though turns have one: their texts were normalised by different rules."""
-    overall: WordRow | None = None
-    method: str | None = None
-    cuts: dict[str, list[WordRow]] = Field(default_factory=dict)
-    """By target, accent, voice, fixture, language, condition and calls open: cuts with more than one value, and accent
-    and voice."""
-    not_shown: dict[str, int] = Field(default_factory=dict)
-    """By cut: how many better rows were left out of a long table."""
-    worst: list[BadlyHeard] = Field(default_factory=list)
-    confusions: list[Confusion] = Field(default_factory=list)
-
-
-class Meter(Part):
-    name: str
-    title: str
-    usd: float | None
-    tokens: int | None = None
-
-
-class UnknownMeter(Part):
-    """A meter that was used and could not be summed, why, and in how many turns, or calls outside their turns."""
-
-    meter: str
-    reason: str
-    turns: int = 0
-    calls: int = 0
-
-
-class CostReport(Part):
-    """Money. Totals are of everything that was sent, warm-up too; the unit prices are of measured rows."""
-
-    total_usd: float | None
-    at_least: bool = False
-    """Some meter is unknown: the total is a lower bound."""
-    unknown: list[UnknownMeter] = Field(default_factory=list)
-    failed_turns: int = 0
-    failed_usd: float | None = None
-    """Known cost of the turns that nobody answered; part of the total."""
-    other_responses: int = 0
-    other_usd: float | None = None
-    """Known cost of the responses that belong to no turn; part of the total and of what a call costs."""
-    warmup_usd: float | None
-    priced_turns: int
-    unpriced_turns: int
-    unpriced_answered: int
-    """Turns with an answer and no known price: while there are any, the total is a lower bound."""
-    notes: dict[str, int]
-    """Why turns could not be priced in full, with how many of them."""
-    meters: list[Meter]
-    usage: dict[str, float]
-    """Sum of each usage column that was reported at all."""
-    per_turn_usd: float | None
-    per_session_usd: float | None
-    per_conversation_minute_usd: float | None
-    per_conversation_minute_interval: Interval | None = None
-    per_1000_sessions_usd: float | None
-    conversation_minutes: float
-    books: list[str]
-    example_prices: bool
-    estimate: EstimatedCost | None = None
-    """What the plan was expected to cost before the run."""
-    budget: BudgetUsed | None = None
-    """The limits of the run and what was used of them; None without a budget."""
-
-
-class LoadReport(Part):
-    """Offered as the scenario says, achieved as the rows show."""
-
-    sentence: str = "-"
-    """What was offered, in words."""
-    offered: dict[str, str]
-    callers_seen: int
-    calls: int
-    peak_open_calls: int | None
-    peak_talking: int | None
-    elapsed_s: float | None
-    calls_per_min: float | None
-    turns_per_min: float | None
-    caller_audio_min: float | None
-    reply_audio_min: float | None
-
-
-class WorkerHealth(WorkerFigures):
-    """The health certificate of one worker process."""
-
-    name: str
-    calls_at_once: int | None = None
-    kernel_stamps: bool | None = None
-    """Whether the kernel stamped arrivals; None when nobody said."""
-    frame_late: Spread | None = None
-    loop_lag: Spread | None = None
-    recv_lag: Spread | None = None
-
-
-class Health(Part):
-    """The harness's own delays: what part of every number above is its doing, and whether that is too much."""
-
-    client_late_turns: int
-    client_late_share: float | None
-    client_late_bound: float
-    client_late_of: int = 0
-    """Turns after warm-up, of which `client_late_turns` were sent late."""
-    client_late_after: str | None = None
-    """The lateness from which a turn is left out, as the scenario says it; None in an older run."""
-    kernel_stamps: dict[str, bool | None]
-    frame_late: Spread | None = None
-    loop_lag: Spread | None = None
-    recv_lag: Spread | None = None
-    missed_deadlines_share: float | None = None
-    workers: list[WorkerHealth] = Field(default_factory=list)
-    arrivals: Arrivals | None = None
-    overload: list[str] = Field(default_factory=list)
-    """Signs that the machine, not the target, was at its limit."""
-    cautions: list[str] = Field(default_factory=list)
-    """What else a reader must know before trusting the numbers."""
-    trust: Trust = "unknown"
-    conclusion: list[str] = Field(default_factory=list)
-    """Plain sentences: can the numbers be trusted, and why."""
-    facts: dict[str, Any]
-
-
-class CalibrationInfo(Part):
-    """The newest calibration of the host that placed the calls, beside what this run asked of it."""
-
-    created_at: datetime
-    bench_version: str
-    hostname: str | None
-    transport: str
-    frame_ms: int
-    workers: int
-    error_bound_ms: float
-    late_bound_ms: float
-    highest_level: int | None
-    quoted_level: int | None
-    """The level nearest to this run's load: its errors are the ones that are quoted."""
-    run_calls_per_worker: int | None
-    exceeded: bool
-    """Whether a worker of this run held more calls than a worker of the highest passed level."""
-    differences: list[str] = Field(default_factory=list)
-    """How this run differed from the calibration."""
-    levels: list[Level]
-
-    @property
-    def quoted(self) -> Level | None:
-        return next((level for level in self.levels if level.calls == self.quoted_level), None)
-
-
-class Reached(Part):
-    """A milestone of a turn, and when it was reached."""
-
-    name: str
-    title: str
-    at_ms: float
-
-
-class SlowTurn(Part):
-    """One of the slowest answered turns, with its milestones in the order in which they came."""
-
-    session_id: str
-    turn: int
-    fixture: str
-    open_sessions: int | None
-    first_audible_ms: float
-    marks: list[Reached]
-
-
-class Curve(Part):
-    """A distribution: `share` of turns answered within `ms`; it ends below 1 when some were never answered."""
-
-    name: str
-    title: str
-    n: int
-    ms: list[float]
-    share: list[float]
-
-
-class PhaseBand(Part):
-    """When a phase was, on the axis of the chart."""
-
-    name: str
-    from_s: float
-    until_s: float
-
-
-class TimeChart(Part):
-    """Latency over the run. Dots are a sample when `shown < n`; medians are over every turn of their slice."""
-
-    metric: str
-    title: str
-    n: int
-    shown: int
-    at_s: list[float]
-    ms: list[float]
-    median_at_s: list[float]
-    median_ms: list[float]
-    failed_at_s: list[float]
-    failed_n: int
-    warmup_until_s: float | None
-    """None also where phases are drawn."""
-    end_s: float
-    phases: list[PhaseBand] = Field(default_factory=list)
-
-
-class LoadBin(Part):
-    low: int
-    high: int
-    n: int
-    p50: float | None
-    p95: float | None
-    p50_interval: Interval | None = None
-    p95_interval: Interval | None = None
-
-
-class LoadChart(Part):
-    """Latency by how many calls were open at the turn's start."""
-
-    metric: str
-    title: str
-    bins: list[LoadBin]
-
-
-class ErrorSeries(Part):
-    """How often a kind of error came in each slice of the run."""
-
-    name: str
-    counts: list[int]
-
-
-class TrafficChart(Part):
-    """Calls open at once (the most of each slice), turns begun a minute, and errors by kind, over equal slices."""
-
-    slice_s: float
-    slices: int
-    end_s: float
-    open_calls: list[int]
-    turns_per_min: list[float]
-    errors: list[ErrorSeries]
-
-
-class Charts(Part):
-    metric_title: str | None = None
-    """The latency that stands for the run in every chart."""
-    over_time: TimeChart | None
-    distribution: list[Curve]
-    by_target: list[Curve] = Field(default_factory=list)
-    """The same of the headline latency, a curve for each of several targets."""
-    by_load: LoadChart | None
-    traffic: TrafficChart | None = None
-    slowest: list[SlowTurn]
-
-
-class RecordedCall(Part):
-    """A call that was kept as sound, with the milestones of its turns."""
-
-    file: str
-    """Within the run folder, such as `calls/call-000012.wav`."""
-    session_id: str
-    turns: int
-    answered: int
-    slowest_ms: float | None
-    """The slowest first audible; None without an answered turn."""
-    marks: list[SlowTurn] = Field(default_factory=list)
-
-
-class MisheardReply(Part):
-    """A reply in which the recogniser heard other words than its transcript has."""
-
-    session_id: str
-    turn: int
-    written: str
-    heard: str
-    errors: int
-
-
-class ReplyWordsReport(Part):
-    """What a recogniser heard of the replies, and how well it hears at all."""
-
-    recogniser: str
-    listened: int
-    skipped: dict[str, int] = Field(default_factory=dict)
-    wer: float | None
-    interval: Interval | None = None
-    reference_words: int
-    substitutions: int
-    deletions: int
-    insertions: int
-    floor: float | None = None
-    """Its rate on the embedded voice, whose words are known."""
-    floor_words: int | None = None
-    other: float | None = None
-    """The rate of the same replies against the transcripts of other replies."""
-    seconds: float = 0.0
-    worst: list[MisheardReply] = Field(default_factory=list)
-
-
-class EarlyEnd(Part):
-    """Turns of one recording in which the server called the speech over before its annotated end."""
-
-    fixture: str
-    turns: int
-    of: int
-    median_ms: float
-
-
-class RecordingsReport(Part):
-    """What speaks against the zero of the latencies. `doubts` are by fixture id, as they stood before the run."""
-
-    doubts: dict[str, list[str]] = Field(default_factory=dict)
-    early: list[EarlyEnd] = Field(default_factory=list)
 
 
 class CrossTalkTurn(Part):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.config.units import spaced
-from bench.report.findings import CalibrationInfo, Health, WorkerHealth
+from bench.report.findings_health import CalibrationInfo, Health, WorkerHealth
 from bench.report.phrases import amount, number, percent
 from bench.report.recordings import recording_cautions, recordings_report
 from bench.report.verdict import CLIENT_LATE_BOUND

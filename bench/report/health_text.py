@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
 from bench.report.document import Cell, Column, Row, Section, Table, lines
-from bench.report.findings import CalibrationInfo, Health, Summary, Trust, WorkerHealth
+from bench.report.findings import Summary
+from bench.report.findings_health import CalibrationInfo, Health, Trust, WorkerHealth
 from bench.report.health import (
     CPU_BOUND,
     FRAME_LATE_BOUND_MS,

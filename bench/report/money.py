@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.measure.outcome import ANSWERED
-from bench.report.findings import CostReport, Meter, UnknownMeter
+from bench.report.findings_cost import CostReport, Meter, UnknownMeter
 from bench.report.latency import interval
 from bench.report.stats import Estimate, Floats, pooled
 from bench.report.view import Columns, Mask, View, counts, total

@@ -11,7 +11,8 @@ import math
 import re
 from typing import Any
 
-from bench.report.findings import CostReport, ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+from bench.report.findings import ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+from bench.report.findings_cost import CostReport
 from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"
@@ -68,7 +69,7 @@ def usd(value: float | None) -> str:
 
 def signed(value: float | None, unit: str, decimals: int = 0) -> str:
     """A difference with its sign and unit: `+45 ms`, `-1.2 pp` (percentage points), `+$0.003`."""
-    if value is None:
+    if value is None or math.isnan(value):
         return MISSING
     sign, size = "+" if value > 0 else "-" if value < 0 else "", abs(value)
     if unit == "share":
@@ -80,8 +81,8 @@ def signed(value: float | None, unit: str, decimals: int = 0) -> str:
 
 
 def signed_limits(low: float | None, high: float | None, unit: str, decimals: int = 0) -> str:
-    """`+27..+66 ms`; nothing where there are none."""
-    if low is None or high is None:
+    """`+27..+66 ms`; nothing where there are none, or where both are infinite."""
+    if low is None or high is None or (math.isinf(low) and low == high):
         return ""
     bare = signed(low, unit, decimals).removesuffix(f" {unit}").removesuffix(" pp")
     return f"{bare}..{signed(high, unit, decimals)}"
@@ -201,6 +202,13 @@ def no_words(scenario: dict[str, Any], expected: int) -> str:
     if not expected:
         return "no turn was spoken after warm-up"
     return f"none of {amount(expected, 'turn')} has a transcription of the caller"
+
+
+def verdict_meaning(summary: Summary) -> str:
+    """What the verdict says of the numbers; of several targets, one that is away leaves those of the others."""
+    if summary.verdict.name == "unreachable" and summary.targets is not None and summary.turns.answered:
+        return "A target could not be reached; the numbers describe the others."
+    return VERDICT_MEANINGS.get(summary.verdict.name, "")
 
 
 def verdict_line(verdict: VerdictInfo) -> str:

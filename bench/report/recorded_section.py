@@ -11,7 +11,8 @@ import numpy as np
 
 from bench.report.chartdata import headline, slow_turns
 from bench.report.document import Column, Section, Table, row
-from bench.report.findings import RecordedCall, Summary
+from bench.report.findings import Summary
+from bench.report.findings_recordings import RecordedCall
 from bench.report.phrases import number
 from bench.report.recorded_calls import recorded_calls
 from bench.report.view import View, equals

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.report.document import Cell, Column, Row, Section, Table, row
-from bench.report.findings import MisheardReply, ReplyWordsReport, Summary
+from bench.report.findings import Summary
+from bench.report.findings_words import MisheardReply, ReplyWordsReport
 from bench.report.latency import interval
 from bench.report.phrases import between_percent, percent
 from bench.report.stats import Floats

@@ -22,8 +22,8 @@ from bench.report.bill_section import again_note, bill_table, growth_tables, his
 from bench.report.bill_text import models_table, projection_table
 from bench.report.bill_usage import usage_of
 from bench.report.document import Table
-from bench.report.findings import CostReport
 from bench.report.findings_bill import Bill, ModelBill, Projection
+from bench.report.findings_cost import CostReport
 from bench.report.money import cost
 from bench.report.phrases import MISSING, amount, plain
 from bench.report.reprice import reprice

@@ -10,8 +10,9 @@ from bench.report.bill_section import cost_section
 from bench.report.captions_section import captions_section
 from bench.report.ceiling_section import ceiling_section
 from bench.report.document import Cell, Column, Row, Section, Table, barred, lines, row
-from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary, WordRow
+from bench.report.findings import ErrorRow, LatencyCut, MetricRow, Summary
 from bench.report.findings_parts import Interval, Rate
+from bench.report.findings_words import WordRow
 from bench.report.groups_section import groups_section
 from bench.report.headroom_section import headroom_section
 from bench.report.health_text import calibration_section, trust_section
@@ -35,6 +36,7 @@ from bench.report.phrases import (
 )
 from bench.report.previous_section import previous_section
 from bench.report.recorded_section import recorded_section
+from bench.report.recordings_section import recordings_section
 from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
 from bench.report.tasks_section import tasks_section
@@ -99,6 +101,7 @@ def sections(summary: Summary) -> list[Section]:
         headroom_section(summary),
         _load(summary),
         trust_section(summary, _percentiles(summary, "harness")),
+        recordings_section(summary),
         calibration_section(summary.calibration),
         _environment(summary),
         _definitions(summary),

@@ -20,17 +20,8 @@ from bench.report.bill import bill
 from bench.report.captions import captions
 from bench.report.ceiling import carried_phases, ceiling
 from bench.report.chartdata import charts, headline
-from bench.report.findings import (
-    CallCounts,
-    CrossTalkTurn,
-    ErrorRow,
-    Findings,
-    Health,
-    LoadReport,
-    Summary,
-    TurnCounts,
-    VerdictInfo,
-)
+from bench.report.findings import CallCounts, CrossTalkTurn, ErrorRow, Findings, Summary, TurnCounts, VerdictInfo
+from bench.report.findings_health import Health, LoadReport
 from bench.report.goodput import broken_counts
 from bench.report.groups import groups
 from bench.report.headroom import headroom

@@ -12,7 +12,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from bench.report.findings import ErrorSeries, TrafficChart
+from bench.report.findings_charts import ErrorSeries, TrafficChart
 from bench.report.stats import Floats
 from bench.report.view import Mask, View
 

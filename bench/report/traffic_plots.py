@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.findings import TrafficChart
+from bench.report.findings_charts import TrafficChart
 from bench.report.geometry import LEFT, RIGHT, SERIES, WIDTH, Line, Plot, Scale, scale
 from bench.report.phrases import number
 

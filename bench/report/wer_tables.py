@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.measure.wer import alignment, comparable
 from bench.report.confusions import confusions
-from bench.report.findings import AlignedWords, BadlyHeard, WordRow, Words
+from bench.report.findings_words import AlignedWords, BadlyHeard, WordRow, Words
 from bench.report.latency import interval
 from bench.report.stats import Codes, Estimate, Floats, Method, pooled, pooled_errors
 from bench.report.view import Mask, View, codes_of, counts, equals, load_bins, text

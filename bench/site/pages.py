@@ -15,12 +15,13 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from bench import __version__
 from bench.config.redactor import printable
 from bench.report import phrases
 from bench.report.gate.phrases import probability, shown
+from bench.report.html import new_environment
 from bench.site import charts
 from bench.site.board import FIGURES, TITLES, Board, boards
 from bench.site.cards import Card, cards
@@ -167,12 +168,9 @@ def host_text(where: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
-        loader=ChoiceLoader([PackageLoader("bench.site", "templates"), PackageLoader("bench.report", "templates")]),
-        autoescape=lambda name: name is not None and ".html" in name,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    found = new_environment(
+        ChoiceLoader([PackageLoader("bench.site", "templates"), PackageLoader("bench.report", "templates")]),
+        lambda name: name is not None and ".html" in name,
     )
     found.globals.update(
         w=phrases,

@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.findings import Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
+from bench.report.findings_charts import Curve, LoadBin, LoadChart, Reached, SlowTurn, TimeChart
 from bench.report.geometry import HEIGHT, WIDTH, by_load, distribution, over_time, scale, waterfall
 
 MS = st.floats(-500, 60_000)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from bench.report.findings import Curve
+from bench.report.findings_charts import Curve
 from bench.report.findings_differences import Condition, MetricDifference, Verdict
 from bench.report.findings_parts import Part
 
