@@ -139,6 +139,7 @@ const Talk = (() => {
       part.append(make("p", "Latencies count from the end of your speech, and what was heard of you leaves a doubt about it:"), doubts);
       made.append(part);
     }
+    if (turn.sharpness) made.append(make("p", turn.sharpness, "small soft"));
     if (turn.late) made.append(make("p", "This machine was late itself in this turn: a run would leave it out.", "small doubt"));
     if (turn.again) {
       const again = make("button", "Hear the reply again");

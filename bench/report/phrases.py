@@ -172,7 +172,9 @@ def plain(text: str | None) -> str:
     """Text from outside on one line, without control characters."""
     if text is None:
         return MISSING
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())
 
 
 def spoken(text: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,16 @@ def test_speech_is_cut_out_and_its_end_is_that_of_the_recording(tmp_path: Path) 
     assert found.speech_start_ms == pytest.approx(LEAD_MS, abs=1)
     assert found.duration_ms == pytest.approx(found.speech_end_ms + TAIL_MS, abs=1)
     assert len(found.load_pcm(RATE_HZ)) == pytest.approx(found.duration_ms * RATE_HZ / 1000, abs=1)
+
+
+def test_how_sharp_the_end_is_is_said_whether_it_is_or_not(tmp_path: Path) -> None:
+    pcm = load_catalogue(shipped_catalogue()).get("order-status-awb").load_pcm(RATE_HZ)
+    soft = load_catalogue(shipped_catalogue()).get("balance-slt").load_pcm(RATE_HZ)
+    assert spoken(pcm.tobytes(), "you-1", tmp_path).sharpness == "The end of your speech is sharp to 30 ms."
+    said = spoken(soft.tobytes(), "you-2", tmp_path).sharpness
+    assert re.fullmatch(
+        r".* not sharp: latencies of this turn may be up to \d+ ms too long or \d+ ms too short\.", said
+    )
 
 
 def test_a_cut_end_is_told_and_followed_by_silence(tmp_path: Path) -> None:
