@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+LONG_TEXT = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -70,6 +72,10 @@ class Table:
     bars: Literal["", "usual", "bad"] = ""
     folded: bool = False
     """Whether the page shows it only when it is opened."""
+
+    def is_long(self, place: int) -> bool:
+        """Whether a column holds sentences, which a page gives room to."""
+        return any(len(each.cells[place].value) > LONG_TEXT for each in self.rows)
 
 
 @dataclass(frozen=True, slots=True)

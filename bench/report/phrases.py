@@ -172,7 +172,9 @@ def plain(text: str | None) -> str:
     """Text from outside on one line, without control characters."""
     if text is None:
         return MISSING
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())
 
 
 def spoken(text: str | None) -> str:
@@ -200,6 +202,13 @@ def no_words(scenario: dict[str, Any], expected: int) -> str:
     if not expected:
         return "no turn was spoken after warm-up"
     return f"none of {amount(expected, 'turn')} has a transcription of the caller"
+
+
+def verdict_meaning(summary: Summary) -> str:
+    """What the verdict says of the numbers; of several targets, one that is away leaves those of the others."""
+    if summary.verdict.name == "unreachable" and summary.targets is not None and summary.turns.answered:
+        return "A target could not be reached; the numbers describe the others."
+    return VERDICT_MEANINGS.get(summary.verdict.name, "")
 
 
 def verdict_line(verdict: VerdictInfo) -> str:
