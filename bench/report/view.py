@@ -78,8 +78,10 @@ def view_of(run: Run) -> View:
     warmup, late = truth(run.turns, "warmup"), truth(run.turns, "client_late")
     own_turns, own_calls = equals(run.turns, "error_kind", OWN), equals(run.sessions, "error_kind", OWN)
     call = Columns(run.sessions)
-    # A call that failed while our own process stood still may have been given up by the other side for that.
-    own_calls = own_calls | equals(run.sessions, "status", "failed") & ~np.isnan(call["gap_ms"])
+    # A call that failed while our own process stood still may have been given up by the other side for that; that
+    # nobody listens there is no matter of time.
+    spoiled = equals(run.sessions, "status", "failed") & ~np.isnan(call["gap_ms"])
+    own_calls = own_calls | spoiled & ~equals(run.sessions, "error_code", "refused")
     measured = ~warmup & ~late & ~own_turns
     answered = measured & run.turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
     calls_warmup = truth(run.sessions, "warmup")

@@ -268,3 +268,6 @@ def test_calls_that_came_up_in_a_gap_leave_the_waits(tmp_path: Path) -> None:
     sessions[1].status, sessions[1].error_kind, sessions[1].gap_ms = "failed", "closed", 3200.0
     again = summarise(build.finished(tmp_path / "again", turns, sessions, health=build.health()))
     assert (again.calls.by_status, again.calls.harness) == ({"ok": 39}, 1), "nobody else is blamed for it"
+    sessions[1].error_kind, sessions[1].error_code = "connect", "refused"
+    refused = summarise(build.finished(tmp_path / "refused", turns, sessions, health=build.health()))
+    assert (refused.calls.by_status, refused.calls.harness) == ({"ok": 39, "failed": 1}, 0), "no matter of time"
