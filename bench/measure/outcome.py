@@ -14,6 +14,7 @@ from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import (
     ErrorInfo,
     InputCommitted,
+    InputTranscript,
     InputTranscriptFailed,
     Malformed,
     ResponseEnded,
@@ -42,7 +43,7 @@ that names another cause (a key, a quota, a limit) names its own."""
 GIVES_UP_MS = 1000.0
 """Nobody gives up on a peer that stood still for less."""
 
-_HEARD = (SpeechStarted, SpeechStopped, InputCommitted)
+_HEARD = (SpeechStarted, SpeechStopped, InputCommitted, InputTranscript)
 HALF_ANSWERED = "the server ended the turn in the middle of what was said and answered the first part alone"
 STOPPED = "stopped"
 """`stage` of a turn that the end of the run cut off: it did not end, so it is neither a success nor an error."""
