@@ -51,7 +51,7 @@ def edges(look: Look, word: LastWord | None, last_sounds: tuple[str, ...] | None
                 f"only {left_ms:,.0f} ms of the file follow the end of speech, and the text does not say whether "
                 "it is whole: a last sound may be cut off"
             )
-        elif last_sounds[-1] in BURSTS and _closure_db(look) < VALLEY_DB:
+        elif misses_burst(look, last_sounds):
             found.append(
                 f"only {left_ms:,.0f} ms of the file follow the end of speech, and the text ends in a burst (as /t/) "
                 "that is not heard: it may be cut off"
@@ -63,6 +63,13 @@ def edges(look: Look, word: LastWord | None, last_sounds: tuple[str, ...] | None
             f"{-start_db:.0f} dB under the loudest: it may be cut off"
         )
     return [Finding("doubt", said) for said in found]
+
+
+def misses_burst(look: Look, last_sounds: tuple[str, ...] | None) -> bool:
+    """Whether the text ends in a burst that is not heard: lost in a cut or a fade, or not released by the speaker."""
+    if not last_sounds or last_sounds[-1] not in BURSTS:
+        return False
+    return _closure_db(look) < VALLEY_DB
 
 
 def _levels(look: Look) -> tuple[float, float, float]:

@@ -22,9 +22,10 @@ LOUD_DB = 24.0  # under the loudest: a room or a codec goes on softer than this,
 MOST_EARLIER_MS = 300.0  # the longest hiss that ends a word
 GONE_DB = 80.0  # under the loudest
 OVER_BACKGROUND_DB = 7.0
-BREAK_MS = 15  # of levels under that: then it is gone
+BREAK_MS = 60  # of levels under that, and it is gone; the closure before a final /t/ is shorter
 # Noise is no voice that dies away: it stays as loud for so long. The echo of a large room falls by more in that time.
 STEADY_MS, STEADY_SMOOTH_MS, STEADY_DB, OVER_STEADY_DB = 150, 20, 3.0, 5.0
+BURST_WITHIN_MS = 110.0  # of the end that is heard, the burst of a final /t/ that is not
 SETTLES_MS = 30.0  # until an end that is found 7 dB over the background has reached it
 UNSEEN = 0.3  # of the time that it takes to die away: a fade goes on under the last bit
 
@@ -35,6 +36,10 @@ class EndRange:
 
     earliest_ms: float
     latest_ms: float
+
+    def or_later(self, until_ms: float) -> EndRange:
+        """The range with a latest end of `until_ms`, if it is earlier than that."""
+        return EndRange(self.earliest_ms, max(self.latest_ms, until_ms))
 
     def beside(self, end_ms: float) -> tuple[float, float]:
         """How much earlier and later than `end_ms` speech may end; 0 where the range does not reach so far."""

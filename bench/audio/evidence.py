@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bench.audio.annotate import AGREEMENT_MS, Levels, SpeechSpan, heard_in, vad_span
 from bench.audio.cut_short import cut_short
-from bench.audio.edges import edges
-from bench.audio.end_range import EndRange, end_range, fades_until
+from bench.audio.edges import edges, misses_burst
+from bench.audio.end_range import BURST_WITHIN_MS, EndRange, end_range, fades_until
 from bench.audio.endings import endings
 from bench.audio.few_bits import few_bits
 from bench.audio.formats import to_pcm16
@@ -95,12 +95,15 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
     ends = end_range(levels, heard)
     word = last_word(filtered, rate_hz, text, heard.span, heard.peak_db, language)
     sounds = sounds_at_end(text, language)
+    until_ms = fades_until(levels, heard, ends)
+    if misses_burst(look, sounds):
+        ends = ends.or_later(min(heard.span.end_ms + BURST_WITHIN_MS, duration_ms))
     found = [
         *_detectors(look),
         *_kind(look),
         *edges(look, word, sounds),
         *_background(look, sounds, sharper_ms),
-        *endings(look, fades_until(levels, heard, ends)),
+        *endings(look, until_ms),
     ]
     found += last_piece(look) or stray_bursts(look, sounds)
     found += [*cut_short(look), *echoes(look), *_sharpness(look, levels), *few_bits(pcm, heard.peak_db)]

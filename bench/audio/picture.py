@@ -61,7 +61,13 @@ def picture(
             axes.axvline(start, color=under, linestyle=style, linewidth=1.2)
             axes.axvline(end, color=under, linestyle=style, linewidth=1.6)
         wave.plot([], [], color=colour, linestyle=style, label=f"{name}: {start:,.0f} to {end:,.0f} ms")
-    where = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 5, "frameon": False, "borderaxespad": 0.1}
+    where = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0, 1.0),
+        "ncols": 3 if small else 5,
+        "frameon": False,
+        "borderaxespad": 0.1,
+    }
     wave.legend(fontsize=7 if small else 8, **where)
     if not small:
         by = f" ({fixture.annotated})" if fixture.annotated != "unknown" else ""

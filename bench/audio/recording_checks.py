@@ -98,7 +98,8 @@ def _file_name(name: str) -> str:
 def _mark(fixture: Fixture) -> str:
     from bench.audio.evidence import VERSION
 
-    return f"{VERSION}-{fixture.channel}-{fixture.speech_start_ms:g}-{fixture.speech_end_ms:g}"
+    times = f"{fixture.speech_start_ms:g}-{fixture.speech_end_ms:g}"
+    return f"{VERSION}-{fixture.channel}-{times}-{fixture.annotated.replace(' ', '-')}"
 
 
 def _keep(place: Path, data: bytes) -> None:

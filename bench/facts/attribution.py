@@ -58,6 +58,7 @@ class ResponseState:
     announced: bool = False
     ended_ns: int | None = None
     cancelled: bool = False
+    failed: bool = False
     unprompted: bool = False
     """It began while the caller spoke, before the server had taken anything in of the turn."""
 
@@ -122,7 +123,7 @@ class Attribution:
                 response.announced = True
             elif isinstance(signal, ResponseEnded) and response.ended_ns is None:
                 response.ended_ns = signal.at_ns
-                response.cancelled = signal.status == "cancelled"
+                response.cancelled, response.failed = signal.status == "cancelled", signal.status == "failed"
             return Attributed(response.turn, response.number)
         if isinstance(signal, IdleTimeout):
             return self._silence(signal)

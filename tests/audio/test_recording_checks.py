@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from bench.audio import recording_checks
 from bench.audio.catalogue import BY_HAND, Fixture, load_catalogue, shipped_catalogue
 from bench.audio.fixtures_cli import add_recording, show_fixture
+from bench.audio.picture import picture_of
 from bench.audio.recording_checks import (
     cache_folder,
     check_recording,
@@ -122,3 +126,12 @@ def test_pictures_are_drawn_for_a_person_to_judge(tmp_path: Path) -> None:
     (png,) = (tmp_path / "recordings").iterdir()
     assert png.name == "a_b.png"
     assert len(png.read_bytes()) < 60_000
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_the_names_of_the_marks_leave_room_for_the_sound(small: bool) -> None:
+    fixture = load_catalogue(shipped_catalogue()).get("balance-slt")
+    with Image.open(io.BytesIO(picture_of(fixture, small=small))) as image:
+        shades = np.asarray(image.convert("L"))
+    dark = (shades[len(shades) * 2 // 3 :] < 60).any(axis=0)  # the spectrogram
+    assert dark.mean() > 0.8

@@ -189,6 +189,33 @@ def test_ids_of_events_that_begin_anew_with_each_response_lose_nothing(server: s
     test_attribution_calls.assert_two_good_turns(found)
 
 
+# replies at the second attempt, and a server that hangs up
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_response_that_a_server_makes_again_by_itself_answers_the_turn(
+    server: str, tmp_path: Path, status: str
+) -> None:
+    broken = event("response.done", response={"id": "r0", "status": status, "usage": None})
+    row = one(server, tmp_path, [created("r0", 50), broken, *reply("r1", 200)]).turns[0]
+    assert (row.status, row.responses, row.talk_over_ms) == ("ok", 2, None)
+    assert row.cost_usd is None or row.in_text == 100
+
+
+@pytest.mark.parametrize(("code", "status"), [(1000, "ok"), (1001, "failed"), (1011, "failed")])
+def test_a_server_may_hang_up_when_all_was_answered(server: str, tmp_path: Path, code: int, status: str) -> None:
+    long = audio("r2", "i2", TONE + SILENCE * 5)
+    last = [*took_in("u2"), created("r2", 60), words("r2"), long, done("r2"), understood("u2"), (50.0, {"close": code})]
+    found = play_against(server, tmp_path, heard=[turn(1), last])
+    test_attribution_calls.assert_two_good_turns(found)
+    assert (found.call.status, found.call.close_code) == (status, code)
+
+
+def test_a_server_that_hangs_up_before_all_was_said_fails_the_call(server: str, tmp_path: Path) -> None:
+    found = play_against(server, tmp_path, heard=[[*turn(1), (50.0, {"close": 1000})], turn(2)])
+    assert (found.call.status, found.call.error_code) == ("failed", "close_1000")
+
+
 # replies in two parts
 
 
