@@ -26,13 +26,17 @@ LOAD_BINS = 12
 
 
 class Columns(dict[str, Floats]):
-    """The numeric columns of a table as float64, NaN where null; each is converted when it is first asked for."""
+    """The numeric columns of a table as float64, NaN where null; each is converted when it is first asked for.
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    `prefix` is what all of their names begin with in the table.
+    """
+
+    def __init__(self, frame: pd.DataFrame, prefix: str = "") -> None:
         self._frame = frame
+        self._prefix = prefix
 
     def __missing__(self, name: str) -> Floats:
-        self[name] = floats(self._frame, name)
+        self[name] = floats(self._frame, self._prefix + name)
         return self[name]
 
 
