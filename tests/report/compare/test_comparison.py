@@ -213,7 +213,7 @@ def test_charts_have_a_row_for_each_interval(runs: dict[str, Run]) -> None:
 
 def test_limits_of_a_difference_that_is_infinite_are_left_out() -> None:
     never = MetricDifference(
-        measure="first_audible_ms: p95", metric="first_audible_ms", title="first audible", unit="ms",
+        measure="first_audible_ms: p95", metric="first_audible_ms", title="first audible", fold="p95", unit="ms",
         a=900.0, b=math.inf, value=math.inf, low=math.inf, high=math.inf,
     )  # fmt: skip
     assert (limits(never), relative_limits(never)) == ("", "")
