@@ -101,6 +101,11 @@ UNSPOKEN: dict[str, tuple[list[Line], tuple[str, str | None, str | None], bool]]
         ("no_reply", "protocol", "malformed_message"),
         False,
     ),
+    "words, and audio in binary messages": (
+        [created("r1", 50), words("r1"), (0, {"binary": base64.b64encode(TONE).decode()}), ended()],
+        ("no_reply", "protocol", "malformed_message"),
+        True,
+    ),
     "words, and audio that is no base64": (
         [created("r1", 50), words("r1"), BAD_AUDIO, ended()],
         ("no_reply", "protocol", "malformed_message"),

@@ -97,7 +97,9 @@ def annotations_of(report: GateReport) -> list[str]:
     """
     title = f"gate of {report.run.scenario}: {report.verdict}"
     level = "warning" if report.nothing_to_judge_by else "error"
-    errors = [annotation(level, title, reason) for reason in report.reasons] if report.exit_code else []
+    # Why a run cannot be used is said of the run itself, by the job that made it.
+    reasons = report.reasons[:1] if report.verdict == "not usable" else report.reasons
+    errors = [annotation(level, title, reason) for reason in reasons] if report.exit_code else []
     return errors + [annotation("warning", f"gate of {report.run.scenario}", each) for each in all_warnings(report)]
 
 
