@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.report.findings import ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
-from bench.report.findings_cost import CostReport
-from bench.report.findings_parts import Interval, Rate
+if TYPE_CHECKING:  # a plan of a run uses these phrases, and has no findings of a report
+    from bench.report.findings import ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+    from bench.report.findings_cost import CostReport
+    from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"
 INFINITE = "∞"
