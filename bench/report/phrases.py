@@ -83,7 +83,7 @@ def signed(value: float | None, unit: str, decimals: int = 0) -> str:
 
 def signed_limits(low: float | None, high: float | None, unit: str, decimals: int = 0) -> str:
     """`+27..+66 ms`; nothing where there are none, or where both are infinite."""
-    if low is None or high is None or (math.isinf(low) and low == high):
+    if low is None or high is None or (math.isinf(low) and math.isinf(high)):
         return ""
     bare = signed(low, unit, decimals).removesuffix(f" {unit}").removesuffix(" pp")
     return f"{bare}..{signed(high, unit, decimals)}"
