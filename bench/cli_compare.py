@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bench.errors import BenchError, ExitCode
-from bench.terminal import readable, say
+from bench.terminal import readable, say, terminal_width
 
 MetricOption = Annotated[
     list[str] | None,
@@ -59,6 +59,6 @@ def compare(
         [read_run(folder) for folder in runs], asked, sizes, allow=readable(allow or []), named=bool(metric)
     )
     written = write_comparison(found, out) if out is not None else []
-    say(render_text(found, written))
+    say(render_text(found, written, terminal_width()))
     seen = any(row.value is not None for pair in found.pairs for row in pair.rows)
     return int(ExitCode.PASS if seen else ExitCode.NO_DATA)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bench.errors import BenchError, ExitCode
-from bench.terminal import output_width, readable, say
+from bench.terminal import fitted, output_width, readable, say
 
 LONGEST_MINUTES = 240
 MOST_CALLS = 100_000_000
@@ -122,7 +122,7 @@ def _scenario(
     scenario = load_scenario(path, overrides=changes, url=url, target_name=target)
     assumption = None if like is None else assumption_like(like, scenario)
     found = estimate(scenario, fixtures_of(scenario), books_of(scenario), assumption)
-    say(cost_text(scenario.name, found, scenario.budget))
+    say(fitted(cost_text(scenario.name, found, scenario.budget)))
     return int(ExitCode.PASS)
 
 

@@ -52,11 +52,13 @@ def fixtures_list(catalogue: CatalogueOption = None) -> int:
 
 @fixtures_app.command("check")
 def fixtures_check(catalogue: CatalogueOption = None) -> int:
-    """Verify hashes, formats and annotations with two independent speech detectors."""
+    """Verify hashes, formats and annotations with two independent speech detectors; say how sharp each end is."""
     from bench.audio.fixtures_cli import check_catalogue
 
     results = check_catalogue(_catalogue(catalogue))
     for result in results:
+        if result.end:
+            print(f"{result.fixture_id}: {result.end}")
         for problem in result.problems:
             print(f"{result.fixture_id}: {problem}")
     bad = sum(not result.ok for result in results)
@@ -87,7 +89,7 @@ def fixtures_add(
     ] = None,
 ) -> int:
     """Resample, annotate and catalogue a recording; refused when two detectors cannot agree where speech ends."""
-    from bench.audio.fixtures_cli import add_recording
+    from bench.audio.fixtures_cli import add_recording, end_sentence
 
     path = _catalogue(catalogue)
     result = add_recording(
@@ -110,11 +112,7 @@ def fixtures_add(
         f"added {added.id} to {path}: {added.duration_ms:.0f} ms, "
         f"speech {added.speech_start_ms:.1f}-{added.speech_end_ms:.1f} ms{by}"
     )
-    if result.judgement.ends_ms is not None:
-        early, late = result.judgement.ends_ms
-        print(
-            f"the end would be at {early:,.0f} ms with a threshold 6 dB higher, at {late:,.0f} ms with one 10 dB lower"
-        )
+    print(end_sentence(added, result.judgement))
     for warning in result.warnings:
         print(f"warning: {added.id}: {warning}", file=sys.stderr)
     if result.warnings:

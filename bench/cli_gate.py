@@ -13,7 +13,7 @@ import typer
 
 from bench.cli_compare import MattersOption, MetricOption
 from bench.errors import BenchError
-from bench.terminal import readable, say
+from bench.terminal import readable, say, terminal_width
 
 
 def gate(
@@ -72,7 +72,7 @@ def gate(
     )
     report = judge(view, window_of(view, chosen, words), ", ".join(chosen), settings)
     written = write_gate(report, out or run)
-    say(render_text(report, written))
+    say(render_text(report, written, terminal_width()))
     for line in hand_to_ci(render_step_summary(report), annotations_of(report), os.environ):
         say(f"{line}\n")
     return report.exit_code

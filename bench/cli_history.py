@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.errors import BenchError, ExitCode
-from bench.terminal import readable, say
+from bench.terminal import readable, say, terminal_width
 
 if TYPE_CHECKING:
     from bench.site.history import History
@@ -45,7 +45,7 @@ def history_list(reports: ReportsArgument = DEFAULT_REPORTS, scenario: ScenarioO
     from bench.site.history_text import render_history
 
     found = _read(reports, scenario)
-    say(render_history(found.runs, found.unreadable))
+    say(render_history(found.runs, found.unreadable, terminal_width()))
     return int(ExitCode.PASS)
 
 
@@ -73,7 +73,7 @@ def history_prune(
     days = None if older_than is None else _days(older_than)
     chosen = to_prune(found.runs, datetime.now(UTC), older_than_days=days, keep=keep)
     size = megabytes(sum(size_bytes(run.folder) for run in chosen))
-    say(render_history(chosen, {}))
+    say(render_history(chosen, {}, terminal_width()))
     if not yes:
         say(f"{len(chosen)} of {len(found.runs)} runs would be removed ({size}); add --yes to remove them")
         return int(ExitCode.PASS)

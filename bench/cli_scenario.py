@@ -13,6 +13,7 @@ import typer
 
 from bench.cli_options import ScenarioArgument, SetOption, TargetOption, UrlOption, load
 from bench.errors import ExitCode
+from bench.terminal import fitted, folded, terminal_width
 
 
 def init(
@@ -35,9 +36,9 @@ def validate(
     loaded = load(scenario, target, url, set_, None, choose_target=False)
     if target is not None or len(loaded.targets) < 2 or loaded.load.interleave:
         loaded = load(scenario, target, url, set_, None)
-    print(f"{scenario}: ok. {summary_line(loaded)}")
+    print(fitted(f"{scenario}: ok. {summary_line(loaded)}"))
     for warning in recording_warnings(loaded):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(fitted(f"warning: {warning}"), file=sys.stderr)
     return int(ExitCode.PASS)
 
 
@@ -45,15 +46,18 @@ def scenarios() -> int:
     """List the scenarios and profiles that come with the package, to be used by name."""
     from bench.scenario.listing import shipped_profiles, shipped_scenarios
 
-    runs, profiles = shipped_scenarios(), shipped_profiles()
-    width = max(len(each.name) for each in (*runs, *profiles))
-    for title, listed in (
-        ("scenarios, for bench run NAME:", runs),
-        ("profiles, for bench serve --engine simulated --profile NAME:", profiles),
-    ):
+    kinds = {
+        "scenarios, for bench run NAME:": shipped_scenarios(),
+        "profiles, for bench serve --engine simulated --profile NAME:": shipped_profiles(),
+    }
+    names = max(len(each.name) for listed in kinds.values() for each in listed)
+    width = terminal_width()
+    for title, listed in kinds.items():
         print(title)
         for each in listed:
-            print(f"  {each.name:<{width}}  {each.sentence}")
+            start = f"  {each.name:<{names}}  "
+            said = f"{start}{each.sentence}"
+            print(said if width is None else folded(each.sentence, width, first=start, then=" " * len(start)))
     return int(ExitCode.PASS)
 
 

@@ -13,6 +13,7 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -65,6 +66,47 @@ def output_width(usual: int) -> int:
     if not sys.stdout.isatty():
         return usual
     return min(usual, shutil.get_terminal_size((usual, 24)).columns)
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that reads the output; None where none does (a file, a pipe, a log)."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def folded(text: str, width: int, *, first: str = "", then: str = "", most: int | None = None) -> str:
+    """A sentence on as many lines as it needs, `most` at most, that begin with `first` and `then`; words are whole."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+        max_lines=most,
+        placeholder=" …",
+    )
+
+
+def fitted(text: str) -> str:
+    """`text` with each line that the terminal has no room for broken between words, the rest below its beginning."""
+    width = terminal_width()
+    if width is None:
+        return text
+    lines = text.split("\n")
+    starts = [line[: len(line) - len(line.lstrip())] for line in lines]
+    return "\n".join(
+        line if len(line) <= width else folded(line.strip(), width, first=start, then=f"{start}  ")
+        for line, start in zip(lines, starts, strict=True)
+    )
+
+
+def shortened(text: str, room: int) -> str:
+    """`text` in `room` characters. What is left out is in the middle; a path keeps its end, which names the file."""
+    if len(text) <= room:
+        return text
+    kept = max(0, room - 1)
+    head = 0 if "/" in text and " " not in text.strip() else kept // 2
+    return f"{text[:head]}…{text[len(text) - (kept - head) :]}"[: max(room, 1)]
 
 
 def drop_output() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 import yaml
 
+from bench.cli import main
 from bench.errors import ExitCode
 from tests.support.bursts import RATE, noise_burst
 from tests.support.processes import ROOT, bench
@@ -29,6 +31,18 @@ def test_preparing_a_run_leaves_the_standard_library_alone() -> None:
     code = "import sys, bench.run.lifecycle; print('locust' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--version"], 0), (["no-such-verb"], ExitCode.USAGE)])
+def test_nothing_is_collected_as_garbage_at_the_end_of_a_command(
+    words: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(sys, "argv", ["bench", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, frozen) == (code, [True])
 
 
 def test_help_names_every_verb() -> None:
@@ -114,6 +128,15 @@ def test_fixtures_are_listed_checked_and_added(tmp_path: Path) -> None:
     entry = yaml.safe_load(catalogue.read_text())["fixtures"][0]
     assert abs(entry["speech_end_ms"] - 1200) < 2
     assert entry["accent"] == "welsh"
+    sharp = "speech ends at 1,200 ms; by the sound itself it may be between 1,200 and 1,200 ms"
+    assert f"{sharp}\n" in added.stdout
+    assert f"my-recording: {sharp}\n" in bench("fixtures", "check", "--catalogue", catalogue).stdout
+    shown = bench("fixtures", "show", "my-recording", "--catalogue", catalogue, "--out", tmp_path / "x.png")
+    assert f"{sharp}\n" in shown.stdout
+    catalogue.write_text(catalogue.read_text().replace("by level", "by hand"))
+    by_hand = bench("fixtures", "check", "--catalogue", catalogue)
+    assert "my-recording: speech ends at 1,200 ms, by hand\n" in by_hand.stdout
+    assert by_hand.returncode == 0
     again = bench("fixtures", "add", recording, "--text", "hello", "--catalogue", catalogue)
     assert again.returncode == ExitCode.USAGE
     assert "my-recording" in again.stderr

@@ -88,6 +88,11 @@ class Levels:
     plain_db: NDArray[np.float64]
     filtered_db: NDArray[np.float64]
 
+    @property
+    def step_ms(self) -> float:
+        """From one level to the next: a millisecond, nearly, where the rate is no multiple of 1,000 Hz."""
+        return max(1, self.rate_hz // 1000) * 1000 / self.rate_hz
+
     @classmethod
     def of(cls, pcm: NDArray[np.int16], rate_hz: int) -> Levels:
         plain = to_float(pcm)

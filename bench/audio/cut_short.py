@@ -86,23 +86,37 @@ def _to_noise(look: Look) -> list[Finding]:
 
 def _steepest_fall(look: Look, samples: NDArray[np.float64]) -> tuple[float, float]:
     """By how many dB, and when."""
+    places = np.arange(look.span.end_ms + FALL_FROM_MS, look.span.end_ms + FALL_TO_MS, 0.5)
+    places = places[places + FALL_WITHIN_MS + STEADY_PARTS * STEADY_MS <= look.duration_ms]
+    if not len(places):
+        return 0.0, 0.0
+    first = places + FALL_WITHIN_MS
+    before = np.max([_levels_db(samples, look.rate_hz, places - ms, places) for ms in LEVEL_MS], axis=0)
+    after = np.stack(
+        [
+            _levels_db(samples, look.rate_hz, first + part * STEADY_MS, first + (part + 1) * STEADY_MS)
+            for part in range(STEADY_PARTS)
+        ]
+    )
+    loud, steady = before - look.heard.peak_db >= AT_END_DB, np.ptp(after, axis=0) <= STEADY_DB
+    falls = np.where(loud & steady & (after.min(axis=0) > SILENCE_DB), before - after.max(axis=0), 0.0)
+    steepest = int(falls.argmax())
+    return (float(falls[steepest]), float(places[steepest])) if falls[steepest] > 0 else (0.0, 0.0)
 
-    def level_db(from_ms: float, to_ms: float) -> float:
-        part = samples[max(0, int(from_ms * look.rate_hz / 1000)) : int(to_ms * look.rate_hz / 1000)]
-        return 10 * float(np.log10(max(1e-12, float(part.var())))) if len(part) else SILENCE_DB
 
-    steepest, at_ms = 0.0, 0.0
-    for place in np.arange(look.span.end_ms + FALL_FROM_MS, look.span.end_ms + FALL_TO_MS, 0.5):
-        first = float(place) + FALL_WITHIN_MS
-        if first + STEADY_PARTS * STEADY_MS > look.duration_ms:
-            break
-        before = max(level_db(float(place) - ms, float(place)) for ms in LEVEL_MS)
-        if before - look.heard.peak_db < AT_END_DB:
-            continue
-        after = [level_db(first + k * STEADY_MS, first + (k + 1) * STEADY_MS) for k in range(STEADY_PARTS)]
-        if max(after) - min(after) <= STEADY_DB and min(after) > SILENCE_DB and before - max(after) > steepest:
-            steepest, at_ms = before - max(after), float(place)
-    return steepest, at_ms
+def _levels_db(
+    samples: NDArray[np.float64], rate_hz: int, from_ms: NDArray[np.float64], to_ms: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The level of each stretch without its DC, by running sums; silence where a stretch has no sample."""
+    begin, stop = ((at * rate_hz / 1000).astype(np.intp).clip(0, len(samples)) for at in (from_ms, to_ms))
+    low = int(begin.min())
+    part = samples[low : int(stop.max())]
+    part = part - (part.mean() if len(part) else 0.0)  # sums of what is far from zero would lose digits
+    sums, squares = (np.concatenate(([0.0], np.cumsum(each))) for each in (part, part * part))
+    n = np.maximum(stop - begin, 1)
+    mean = (sums[stop - low] - sums[begin - low]) / n
+    power = (squares[stop - low] - squares[begin - low]) / n - mean * mean
+    return np.where(stop > begin, 10 * np.log10(np.maximum(1e-12, power)), SILENCE_DB)
 
 
 def _silences(pcm: NDArray[np.int16], rate_hz: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Whether the file cuts speech off, at its end or at its beginning.
+"""Whether the file, or a microphone that was closed, cuts speech off, at its end or at its beginning.
 
 In: a `Look`, and what the text says about the last word. Out: doubts in numbers. Trap: a recording that is cut tight is
 usual and right, so the time that is left says little. What counts is how loud the sound still is where the file ends,
@@ -34,7 +34,14 @@ def edges(look: Look, word: LastWord | None, last_sounds: tuple[str, ...] | None
     left_ms = look.duration_ms - look.span.end_ms
     if left_ms <= LEAST_AFTER_MS:
         soft = max(SOFT_DB, look.heard.threshold_db - look.heard.peak_db - NEAR_THRESHOLD_DB)
-        if end_db > min(loud, soft):
+        still_loud = end_db > min(loud, soft)
+        if look.live:
+            # No text says what the last sound was, and the person can say it again.
+            closed = f"the microphone was closed {left_ms:,.0f} ms after the end of speech"
+            if still_loud:
+                closed = f"you were still heard, {-end_db:.0f} dB under the loudest, when the microphone was closed"
+            found.append(f"{closed}: a last sound may be cut off; press Done a moment after the last word")
+        elif still_loud:
             found.append(
                 f"speech runs to {left_ms:,.0f} ms before the end of the file, where it is still only {-end_db:.0f} dB "
                 "under the loudest: the last words may be cut off"
@@ -44,17 +51,25 @@ def edges(look: Look, word: LastWord | None, last_sounds: tuple[str, ...] | None
                 f"only {left_ms:,.0f} ms of the file follow the end of speech, and the text does not say whether "
                 "it is whole: a last sound may be cut off"
             )
-        elif last_sounds[-1] in BURSTS and _closure_db(look) < VALLEY_DB:
+        elif misses_burst(look, last_sounds):
             found.append(
                 f"only {left_ms:,.0f} ms of the file follow the end of speech, and the text ends in a burst (as /t/) "
                 "that is not heard: it may be cut off"
             )
     if look.span.start_ms <= LEAST_AFTER_MS and start_db > max(LOUD_START_DB, quiet_db + OVER_QUIET_DB):
+        start, it = ("the microphone was opened", "and") if look.live else ("the start of the file", "which")
         found.append(
-            f"speech begins {look.span.start_ms:,.0f} ms after the start of the file, which begins only "
+            f"speech begins {look.span.start_ms:,.0f} ms after {start}, {it} begins only "
             f"{-start_db:.0f} dB under the loudest: it may be cut off"
         )
     return [Finding("doubt", said) for said in found]
+
+
+def misses_burst(look: Look, last_sounds: tuple[str, ...] | None) -> bool:
+    """Whether the text ends in a burst that is not heard: lost in a cut or a fade, or not released by the speaker."""
+    if not last_sounds or last_sounds[-1] not in BURSTS:
+        return False
+    return _closure_db(look) < VALLEY_DB
 
 
 def _levels(look: Look) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
 """How the sound ends: whether the end that is heard is the end of what was said.
 
-In: a `Look`. Out: doubts in numbers. Trap: a voice dies away by itself within some 50 ms; a fade and
-an echo take longer.
+In: a `Look`, and when the sound is gone or is steady noise. Out: doubts in numbers. Trap: a voice dies away by itself
+within some 50 ms; a fade and an echo take longer, and so does noise that stays as loud, which is neither.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ VOICED_ON_MS, VOICED_ON_FALL_DB = 70.0, 4.0  # [40] of pitch after the end
 SOUND_ON_MS, SOUND_ON_FALL_DB = 90.0, 8.0  # [84] of any sound
 
 
-def endings(look: Look) -> list[Finding]:
-    """What lies between the last pitch and the end, and what goes on after it."""
+def endings(look: Look, gone_ms: float) -> list[Finding]:
+    """What lies between the last pitch and the end, and what goes on after it, until the sound is gone or steady."""
     found: list[Finding] = []
     loud = look.voice.level_db >= look.heard.peak_db - 32
     pitched = np.flatnonzero(look.voice.voiced & loud)
@@ -45,7 +45,7 @@ def endings(look: Look) -> list[Finding]:
             f"it holds nothing above {NARROW_HZ / 1000:g} kHz, and the end is voiced though the text ends in {last!r}"
         )
         found.append(Finding("doubt", f"{said}: a final hiss may be missing, up to 200 ms after {end:,.0f} ms"))
-    return [*found, *_fade(look)]
+    return [*found, *_fade(look, gone_ms)]
 
 
 def _is_narrow(look: Look) -> bool:
@@ -62,13 +62,15 @@ def _ends_voiceless(look: Look) -> bool:
     return bool(letters) and (letters[-1] in VOICELESS or "".join(letters[-2:]) in VOICELESS_ENDS)
 
 
-def _fade(look: Look) -> list[Finding]:
+def _fade(look: Look, gone_ms: float) -> list[Finding]:
     """Sound that goes on under the threshold without a break, and then ends: a fade, an echo, a hiss too soft."""
     first = int(look.span.end_ms // HOP_MS) + 1
     levels, voiced = look.voice.level_db[first:], look.voice.voiced[first:]
     for lower_db, bound_ms in FADES:
         soft = np.flatnonzero(levels < look.heard.threshold_db - lower_db)
-        if len(soft) and soft[0] * HOP_MS >= bound_ms:
+        # what is steady from then on is noise: it does not fade
+        fades_ms = min(float(soft[0]) * HOP_MS, gone_ms - look.span.end_ms + HOP_MS) if len(soft) else 0.0
+        if fades_ms >= bound_ms:
             said = f"the sound fades out: {lower_db:.0f} dB lower it ends about {soft[0] * HOP_MS:,.0f} ms later"
             return [Finding("doubt", said)]
     silent_ms, fall_db = _fall_into_silence(look)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bench.audio.annotate import AGREEMENT_MS, Levels, SpeechSpan, heard_in, vad_span
 from bench.audio.cut_short import cut_short
-from bench.audio.edges import edges
+from bench.audio.edges import edges, misses_burst
+from bench.audio.end_range import BURST_WITHIN_MS, EndRange, end_range, fades_until
 from bench.audio.endings import endings
 from bench.audio.few_bits import few_bits
 from bench.audio.formats import to_pcm16
@@ -27,7 +28,7 @@ from bench.audio.speaking_rate import syllables_per_s
 from bench.audio.voicing import voicing
 from bench.audio.word_aligner import BURSTS, HISSES, LastWord, last_word, sounds_at_end
 
-VERSION = 5
+VERSION = 6
 """Raised whenever a judgement may change: cached ones of another version are not used."""
 
 # Bounds. Over the 62 shipped recordings, clean, the worst value of each is in brackets.
@@ -57,8 +58,8 @@ class Judgement:
     level: SpeechSpan | None
     vad: SpeechSpan | None
     findings: tuple[Finding, ...]
-    ends_ms: tuple[float, float] | None = None
-    """Where level would put the end, were its threshold 6 dB higher and 10 dB lower: how sharp the end is."""
+    ends: EndRange | None = None
+    """Between which times the end may lie, by the sound itself; None where there is no speech."""
     last_word_ms: float | None = None
     """Where the last word of the text ends, good to some 50 ms; None when the text cannot be laid along the sound."""
 
@@ -74,8 +75,8 @@ class Judgement:
         return tuple(finding.message for finding in self.findings if finding.gravity == "doubt")
 
 
-def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = "") -> Judgement:
-    """Look at a recording with both detectors and for every sign that they are fooled."""
+def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = "", *, live: bool = False) -> Judgement:
+    """Look at a recording, `live` from a microphone or a file, with both detectors and for every sign against them."""
     duration_ms = len(pcm) * 1000 / rate_hz
     levels = Levels.of(pcm, rate_hz)
     heard, filtered = heard_in(levels), levels.filtered
@@ -88,22 +89,25 @@ def judge(pcm: NDArray[np.int16], rate_hz: int, text: str = "", language: str = 
             model,
             (Finding("refusal", "no speech found: the energy detector finds no speech, only silence or a click"),),
         )
-    look = Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text, language, filtered)
+    look = Look(pcm, rate_hz, duration_ms, heard, model, voicing(filtered, rate_hz), text, language, filtered, live)
     sharper, softer = (heard_in(levels, raise_db=by_db) for by_db in (6.0, -10.0))
-    end = heard.span.end_ms
-    ends = (sharper.span.end_ms if sharper else end, softer.span.end_ms if softer else end)
+    sharper_ms, softer_ms = (heard.span.end_ms if other is None else other.span.end_ms for other in (sharper, softer))
+    ends = end_range(levels, heard)
     word = last_word(filtered, rate_hz, text, heard.span, heard.peak_db, language)
     sounds = sounds_at_end(text, language)
+    until_ms = fades_until(levels, heard, ends)
+    if misses_burst(look, sounds):
+        ends = ends.or_later(min(heard.span.end_ms + BURST_WITHIN_MS, duration_ms))
     found = [
         *_detectors(look),
         *_kind(look),
         *edges(look, word, sounds),
-        *_background(look, sounds, ends[0]),
-        *endings(look),
+        *_background(look, sounds, sharper_ms),
+        *endings(look, until_ms),
     ]
     found += last_piece(look) or stray_bursts(look, sounds)
     found += [*cut_short(look), *echoes(look), *_sharpness(look, levels), *few_bits(pcm, heard.peak_db)]
-    found += [*_last_word(look, word, ends[1]), *_rate(look), *_clipping(look), *_notes(text)]
+    found += [*_last_word(look, word, softer_ms), *_rate(look), *_clipping(look), *_notes(text)]
     last_word_ms = None if word is None else word.end_ms
     return Judgement(duration_ms, heard.span, model, tuple(found), ends, last_word_ms, heard.peak_db)
 

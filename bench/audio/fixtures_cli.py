@@ -61,6 +61,7 @@ class CheckResult:
     problems: tuple[str, ...]
     energy: SpeechSpan | None
     vad: SpeechSpan | None
+    end: str  # where speech ends and how sharp that is, in words
     agreement_ms: float | None  # |end by energy - end by model|; None when either heard nothing
 
     @property
@@ -201,7 +202,16 @@ def show_fixture(catalogue: Path, fixture_id: str, out: Path) -> list[str]:
     said += [_span_line("level", judgement.level), _span_line("voice detector", judgement.vad)]
     if judgement.last_word_ms is not None:
         said.append(f"{'last word':<15} {'':>12} {judgement.last_word_ms:9,.1f} ms, by the text, good to some 50 ms")
+    said.append(end_sentence(fixture, judgement))
     return [*said, *(f"! {message}" for message in (*judgement.refusals, *judgement.doubts))]
+
+
+def end_sentence(fixture: Fixture, judgement: Judgement) -> str:
+    """Where speech ends and how sharp that is, in words; what a person gave has no range."""
+    end_ms = fixture.speech_end_ms
+    if fixture.annotated == BY_HAND:
+        return f"speech ends at {end_ms:,.0f} ms, by hand"
+    return f"speech ends at {end_ms:,.0f} ms" if judgement.ends is None else judgement.ends.sentence(end_ms)
 
 
 def _span_line(name: str, span: SpeechSpan | None) -> str:
@@ -275,7 +285,7 @@ def _check(fixture: Fixture, house_format: bool) -> CheckResult:
         data = read_bytes(fixture.file)
         samples, rate_hz = decode_audio(data, fixture.file, fixture.channel)
     except BenchError as error:
-        return CheckResult(fixture.id, (error.message,), None, None, None)
+        return CheckResult(fixture.id, (error.message,), None, None, "", None)
     found = hashlib.sha256(data).hexdigest()
     if found != fixture.sha256:
         problems.append(f"sha256 is {found[:12]}..., the catalogue says {fixture.sha256[:12]}...")
@@ -298,7 +308,7 @@ def _check(fixture: Fixture, house_format: bool) -> CheckResult:
     if not by_hand:
         problems += [*judgement.refusals, *judgement.doubts]
     agreement_ms = None if energy is None or vad is None else abs(energy.end_ms - vad.end_ms)
-    return CheckResult(fixture.id, tuple(problems), energy, vad, agreement_ms)
+    return CheckResult(fixture.id, tuple(problems), energy, vad, end_sentence(fixture, judgement), agreement_ms)
 
 
 def _format_problems(data: bytes) -> list[str]:

@@ -40,6 +40,8 @@ class Look:
     language: str
     samples: NDArray[np.float64]
     """Full scale at 1.0, without what lies under 75 Hz."""
+    live: bool = False
+    """From a microphone that a person opened and closed, and no file of a catalogue: messages call its end so."""
 
     @property
     def span(self) -> SpeechSpan:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.audio.catalogue import Fixture
+from bench.audio.catalogue import BY_HAND, Fixture
+from bench.audio.end_range import EndRange
 from bench.audio.evidence import Judgement, judge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVEL, VAD, MARKED, WORD = "#d1495b", "#2a7f9e", "#111111", "#5b8c3a"
+LEVEL, VAD, MARKED, WORD, RANGE = "#d1495b", "#2a7f9e", "#111111", "#5b8c3a", "#e09f3e"
 SHOWN_HZ = 8_000
 RANGE_DB = 70.0
 COLUMNS = 1_600
@@ -50,6 +51,8 @@ def picture(
         marks["level"] = (judgement.level.start_ms, judgement.level.end_ms, LEVEL, "--")
     if judgement.vad is not None:
         marks["voice detector"] = (judgement.vad.start_ms, judgement.vad.end_ms, VAD, ":")
+    if judgement.ends is not None and fixture.annotated != BY_HAND:
+        _mark_range(wave, tones, judgement.ends)
     if judgement.last_word_ms is not None:
         _mark_word(wave, tones, judgement.last_word_ms)
     for name, (start, end, colour, style) in marks.items():
@@ -58,7 +61,13 @@ def picture(
             axes.axvline(start, color=under, linestyle=style, linewidth=1.2)
             axes.axvline(end, color=under, linestyle=style, linewidth=1.6)
         wave.plot([], [], color=colour, linestyle=style, label=f"{name}: {start:,.0f} to {end:,.0f} ms")
-    where = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 4, "frameon": False, "borderaxespad": 0.1}
+    where = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0, 1.0),
+        "ncols": 3 if small else 5,
+        "frameon": False,
+        "borderaxespad": 0.1,
+    }
     wave.legend(fontsize=7 if small else 8, **where)
     if not small:
         by = f" ({fixture.annotated})" if fixture.annotated != "unknown" else ""
@@ -70,6 +79,13 @@ def picture(
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=80 if small else 110, format="png", metadata={"Software": None})
     return _few_colours(buffer.getvalue()) if small else buffer.getvalue()
+
+
+def _mark_range(wave: Axes, tones: Axes, ends: EndRange) -> None:
+    for axes in (wave, tones):
+        axes.axvspan(ends.earliest_ms, ends.latest_ms, color=RANGE, alpha=0.35, linewidth=0)
+    label = f"may end: {ends.earliest_ms:,.0f} to {ends.latest_ms:,.0f} ms"
+    wave.plot([], [], color=RANGE, alpha=0.5, linewidth=6, label=label)
 
 
 def _mark_word(wave: Axes, tones: Axes, at_ms: float) -> None:

@@ -1,7 +1,8 @@
-"""The doubts about the recordings of a run, each file judged once.
+"""The doubts about the recordings of a run and how sharp their ends are, each file judged once.
 
-In: fixtures. Out: for each, sentences in numbers; none for a recording that can be trusted. Trap: the cache is a
-convenience. One that cannot be read or written costs time and nothing else, and nothing is written beside a catalogue.
+In: fixtures. Out: for each, sentences in numbers, none for a recording that can be trusted, and the times between which
+its speech may end, which is no doubt. Trap: the cache is a convenience. One that cannot be read or written costs time
+and nothing else, and nothing is written beside a catalogue.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 from bench.audio.catalogue import BY_HAND, Fixture
+from bench.audio.end_range import EndRange, range_of
 from bench.errors import BenchError
 
 PICTURES = "recordings"
@@ -25,15 +28,34 @@ BESIDE_SOUND_MS = 300.0
 MARK_MS = 30.0  # an annotation this far from what is heard is no longer the same zero
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingCheck:
+    """What is known of the end of speech of one recording."""
+
+    doubts: list[str]
+    """Why it may be wrong."""
+    ends: EndRange | None
+    """Between which times it may lie by the sound itself; None where a person gave it, and where no speech is heard."""
+
+
+def check_recordings(fixtures: Iterable[Fixture]) -> dict[str, RecordingCheck]:
+    """What is known of the end of each recording, by id. Raises `BenchError` for a file that cannot be read."""
+    return {fixture.id: check_recording(fixture) for fixture in fixtures}
+
+
 def recording_doubts(fixtures: Iterable[Fixture]) -> dict[str, list[str]]:
     """By id, why the end of speech of a recording may be wrong. Raises `BenchError` for a file that cannot be read."""
-    found = {fixture.id: doubts_of(fixture) for fixture in fixtures}
-    return {name: doubts for name, doubts in found.items() if doubts}
+    return {name: check.doubts for name, check in check_recordings(fixtures).items() if check.doubts}
 
 
-def doubts_of(fixture: Fixture) -> list[str]:
-    """Why the end of speech of one recording may be wrong."""
+def check_recording(fixture: Fixture) -> RecordingCheck:
+    """What is known of the end of one recording."""
     judged = _judged(fixture)
+    ends = None if fixture.annotated == BY_HAND else range_of(judged["earliest_ms"], judged["latest_ms"])
+    return RecordingCheck(_doubts(fixture, judged), ends)
+
+
+def _doubts(fixture: Fixture, judged: _Judged) -> list[str]:
     heard = [end for end in (judged["level_end_ms"], judged["vad_end_ms"]) if end is not None]
     if fixture.annotated == BY_HAND:
         after_ms = fixture.speech_end_ms - max(heard, default=fixture.speech_end_ms)
@@ -76,7 +98,8 @@ def _file_name(name: str) -> str:
 def _mark(fixture: Fixture) -> str:
     from bench.audio.evidence import VERSION
 
-    return f"{VERSION}-{fixture.channel}-{fixture.speech_start_ms:g}-{fixture.speech_end_ms:g}"
+    times = f"{fixture.speech_start_ms:g}-{fixture.speech_end_ms:g}"
+    return f"{VERSION}-{fixture.channel}-{times}-{fixture.annotated.replace(' ', '-')}"
 
 
 def _keep(place: Path, data: bytes) -> None:
@@ -98,6 +121,8 @@ def cache_folder() -> Path:
 
 class _Judged(TypedDict):
     level_end_ms: float | None
+    earliest_ms: float | None
+    latest_ms: float | None
     vad_end_ms: float | None
     doubts: list[str]
 
@@ -109,7 +134,13 @@ def _judged(fixture: Fixture) -> _Judged:
     place = cache_folder() / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(place.read_text(encoding="utf-8"))
-        return {"level_end_ms": kept["level_end_ms"], "vad_end_ms": kept["vad_end_ms"], "doubts": list(kept["doubts"])}
+        return {
+            "level_end_ms": kept["level_end_ms"],
+            "earliest_ms": kept["earliest_ms"],
+            "latest_ms": kept["latest_ms"],
+            "vad_end_ms": kept["vad_end_ms"],
+            "doubts": list(kept["doubts"]),
+        }
     judged = _judge(fixture)
     _keep(place, json.dumps(judged).encode())
     return judged
@@ -122,6 +153,8 @@ def _judge(fixture: Fixture) -> _Judged:
     judgement = judge(pcm, rate_hz, fixture.text, fixture.language)
     return {
         "level_end_ms": judgement.level.end_ms if judgement.level else None,
+        "earliest_ms": judgement.ends.earliest_ms if judgement.ends else None,
+        "latest_ms": judgement.ends.latest_ms if judgement.ends else None,
         "vad_end_ms": judgement.vad.end_ms if judgement.vad else None,
         "doubts": [*judgement.refusals, *judgement.doubts],
     }

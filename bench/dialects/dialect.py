@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 WireMessage = str | bytes
 """A message to send: text, or binary."""
-_NOTHING_THERE = (404, 405)
-_NOT_SPECIFIC = frozenset({None, "http_404", "http_405", "unknown_url", "invalid_request_error"})
+_NOTHING_THERE = (200, 404, 405)
+_NOT_SPECIFIC = frozenset({None, "http_200", "http_404", "http_405", "unknown_url", "invalid_request_error"})
 """Codes of answers that name no other cause, such as a model that is not there."""
 
 

@@ -15,6 +15,7 @@ import pybase64
 from bench.dialects.lenient_json import loads
 from bench.facts.signals import Malformed, Signal
 
+_URL_ALPHABET = str.maketrans("-_", "+/")
 _MOST_SAID = 200
 """Characters of a reason; a server may have put a whole reply into it."""
 
@@ -31,11 +32,19 @@ def read_object(data: str | bytes, at_ns: int) -> dict[str, Any] | Malformed:
 
 
 def read_sound(encoded: Any, at_ns: int) -> bytes | Malformed:
-    """The bytes of sound that are `encoded` as base64."""
+    """The bytes of sound that are `encoded` as base64; without padding, in lines or in the alphabet of URLs too."""
     try:
         return pybase64.b64decode(encoded, validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
-        return Malformed(at_ns, f"audio that is not base64: {error}"[:_MOST_SAID])
+        try:
+            return pybase64.b64decode(_plain_base64(encoded), validate=True)
+        except (binascii.Error, TypeError, ValueError, AttributeError):
+            return Malformed(at_ns, f"audio that is not base64: {error}"[:_MOST_SAID], of_sound=True)
+
+
+def _plain_base64(encoded: str) -> str:
+    bare = "".join(encoded.split()).rstrip("=").translate(_URL_ALPHABET)
+    return bare + "=" * (-len(bare) % 4)
 
 
 def handle(

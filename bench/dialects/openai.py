@@ -79,10 +79,13 @@ SESSION_UPDATE_ID = "bench-session"
 ANSWER_ID = "bench-answer"
 """Of our request for a response, where the server does not answer by itself."""
 _REMEMBERED_IDS = 4096
+_PRINTED = 200
+"""Characters at either end of a message by which it is told from others of its length."""
 _MODEL_QUERY_KEYS = {"model", "deployment", "call_id", "intent"}
 _FORMAT_TYPES = {"pcm16": "audio/pcm", "pcmu": "audio/pcmu", "pcma": "audio/pcma"}
 _OF_REPLIES = frozenset({"create_response", "interrupt_response", "idle_timeout_ms"})
 _KEY_REFUSED = {"unknown_parameter", "invalid_value"}
+_OF_ONE_UTTERANCE = ("speech_stopped", "committed", "transcribed")
 _BENIGN_CODES = {"response_cancel_not_active", "conversation_already_has_active_response"}
 _FATAL_CODES = {
     "session_expired",
@@ -201,7 +204,10 @@ class OpenAIDialect(Dialect):
     def _forget_session(self) -> None:
         self._silences: set[str | None] = set()
         """Items that hold no speech; the server answers them by itself."""
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen: OrderedDict[str, int] = OrderedDict()
+        """Ids of events, each with a print of its message."""
+        self._ids_tell = True
+        """No id of an event came with two messages, so that one that comes again is a repeat."""
         self._once: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._received_bytes: dict[str | None, int] = {}
         self._carry: dict[str | None, bytes] = {}
@@ -348,22 +354,34 @@ class OpenAIDialect(Dialect):
         if name is None:
             return () if kind in self._unused else (Unrecognised(at_ns, kind[:120]),)
         event_id = message.get("event_id")
-        if isinstance(event_id, str) and self._repeated(self._seen, event_id):
+        if isinstance(event_id, str) and self._is_repeat(event_id, data):
             return ()
         return handle(getattr(self, name), message, at_ns, kind)
 
-    @staticmethod
-    def _repeated(memory: OrderedDict[Any, None], key: Any) -> bool:
-        if key in memory:
-            return True
-        memory[key] = None
-        if len(memory) > _REMEMBERED_IDS:
-            memory.popitem(last=False)
+    def _is_repeat(self, event_id: str, data: str | bytes) -> bool:
+        """Whether this message came before. A server that gives one id to two messages has no ids that tell."""
+        if not self._ids_tell:
+            return False
+        print_of_it = hash((len(data), data[:_PRINTED], data[-_PRINTED:]))
+        before = self._seen.get(event_id)
+        if before is not None:
+            self._ids_tell = before == print_of_it
+            return self._ids_tell
+        self._seen[event_id] = print_of_it
+        if len(self._seen) > _REMEMBERED_IDS:
+            self._seen.popitem(last=False)
         return False
 
     def _again(self, what: str, identity: str | None) -> bool:
         """Whether `what` was already met for `identity`; an event without an id can never be told a repeat."""
-        return identity is not None and self._repeated(self._once, (what, identity))
+        if identity is None:
+            return False
+        if (what, identity) in self._once:
+            return True
+        self._once[what, identity] = None
+        if len(self._once) > _REMEMBERED_IDS:
+            self._once.popitem(last=False)
+        return False
 
     def _forget(self, what: str, identity: str | None) -> None:
         if identity is not None:
@@ -391,7 +409,7 @@ class OpenAIDialect(Dialect):
         return (*found, SessionReady(at_ns)) if self.config.acknowledge == "created" else tuple(found)
 
     def _session_updated(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        found = differences(self.session_body(), mapping(message.get("session")))
+        found = differences(self.session_body(), mapping(message.get("session")), self.config.extra)
         told = tuple(str(each) for each in found)
         decisive = next((str(each) for each in found if each.decisive), None)
         if decisive is None:
@@ -407,7 +425,10 @@ class OpenAIDialect(Dialect):
         return "the server sent no session.created"
 
     def _speech_started(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
-        return (SpeechStarted(at_ns, name_of(message.get("item_id")), number(message.get("audio_start_ms"))),)
+        item_id = name_of(message.get("item_id"))
+        for what in _OF_ONE_UTTERANCE:  # begun anew, it is another item of the same name
+            self._forget(what, item_id)
+        return (SpeechStarted(at_ns, item_id, number(message.get("audio_start_ms"))),)
 
     def _speech_stopped(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         item_id = name_of(message.get("item_id"))
@@ -417,6 +438,9 @@ class OpenAIDialect(Dialect):
 
     def _committed(self, message: Mapping[str, Any], at_ns: int) -> Sequence[Signal]:
         item_id = name_of(message.get("item_id"))
+        if item_id is not None and ("transcribed", item_id) in self._once:
+            self._forget("committed", item_id)
+            self._forget("transcribed", item_id)
         if self._again("committed", item_id):
             return ()
         if self._asks_for_replies and item_id not in self._silences:
@@ -525,7 +549,16 @@ class OpenAIDialect(Dialect):
         details = mapping(response.get("status_details"))
         status = _STATUSES.get(str(response.get("status")), "unknown")
         error = parse_error(details["error"]) if details.get("error") else None
+        output = response.get("output")
+        items = [mapping(item) for item in output] if isinstance(output, list) else []
+        calls = [
+            signal
+            for item in items
+            if item.get("type") == "function_call" and item.get("status") != "incomplete" and status == "completed"
+            for signal in self._tool_call(response_id, item, at_ns)
+        ]
         return (
+            *calls,
             ResponseEnded(
                 at_ns=at_ns,
                 response_id=response_id,

@@ -79,9 +79,9 @@ def text(value: Any) -> str | None:
 
 
 def name_of(value: Any) -> str | None:
-    """An id or a code: short, and where it is not, told apart by a hash of the whole."""
+    """An id or a code, None where it is empty: short, and where it is not, told apart by a hash of the whole."""
     if not isinstance(value, str) or len(value) <= MOST_NAME:
-        return value if isinstance(value, str) else None
+        return value or None if isinstance(value, str) else None
     digest = hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:12]
     return f"{value[: MOST_NAME - 16]}…{digest}"
 

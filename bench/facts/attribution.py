@@ -58,6 +58,7 @@ class ResponseState:
     announced: bool = False
     ended_ns: int | None = None
     cancelled: bool = False
+    failed: bool = False
     unprompted: bool = False
     """It began while the caller spoke, before the server had taken anything in of the turn."""
 
@@ -122,7 +123,7 @@ class Attribution:
                 response.announced = True
             elif isinstance(signal, ResponseEnded) and response.ended_ns is None:
                 response.ended_ns = signal.at_ns
-                response.cancelled = signal.status == "cancelled"
+                response.cancelled, response.failed = signal.status == "cancelled", signal.status == "failed"
             return Attributed(response.turn, response.number)
         if isinstance(signal, IdleTimeout):
             return self._silence(signal)
@@ -199,6 +200,18 @@ class Attribution:
         ended = current is not None and signal.at_ns >= current.speech_end_ns
         return ended and bool(self._sounds) and current is not None and self._lacks(current, signal)
 
+    def _named_anew(self, name: str, signal: Signal) -> bool:
+        """Whether a server gives the name of an item that it had taken in to one of the turn under way."""
+        owner = self._turn_of_item[name]
+        if owner is None or not self._turns or owner == self._turns[-1].index or owner not in self._taken:
+            return False
+        taken = self._taken[owner]
+        if isinstance(signal, SpeechStarted):
+            return name in taken.stops or name in taken.commits
+        since_ns = self._turns[-1].commit_ns
+        asked = self._manual and since_ns is not None and signal.at_ns >= since_ns
+        return isinstance(signal, InputCommitted) and name in taken.commits and asked
+
     def _sound_since(self, at_ns: int) -> bool:
         """Whether the last that the caller made heard by then is a sound, and no turn."""
         return bool(self._sounds) and self._turns[-1].t0_ns < self._sounds[-1].t0_ns <= at_ns
@@ -223,7 +236,7 @@ class Attribution:
         if name is None:
             turn = self._spoken_in(signal, turn)
         elif turn is not None:
-            if name not in self._turn_of_item or self._runs_on(name, signal):
+            if name not in self._turn_of_item or self._runs_on(name, signal) or self._named_anew(name, signal):
                 self._turn_of_item[name] = self._spoken_in(signal, turn)
             turn = self._turn_of_item[name]
         if turn is None:

@@ -303,6 +303,8 @@ class Malformed:
     kind: ClassVar[str] = "malformed"
     at_ns: int
     detail: str
+    of_sound: bool = False
+    """It should have been audio of a reply."""
 
 
 Signal = (

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.audio.catalogue import BY_LEVEL, UNKNOWN, Fixture
+from bench.audio.end_range import SHARP_MS, EndRange
 from bench.audio.evidence import judge
 from bench.audio.wav import wav_bytes
 from bench.errors import BenchError
@@ -30,10 +31,12 @@ TAIL_MS = 400
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A recording that is ready to be spoken, and what speaks against its end of speech."""
+    """A recording that is ready to be spoken, and what is known of its end of speech."""
 
     fixture: Fixture
     doubts: tuple[str, ...]
+    sharpness: str
+    """How sharp the end is, in words; it is no doubt."""
 
 
 def spoken(body: bytes, name: str, folder: Path, language: str = "en") -> Spoken:
@@ -46,7 +49,7 @@ def spoken(body: bytes, name: str, folder: Path, language: str = "en") -> Spoken
     pcm = np.frombuffer(body, dtype="<i2").astype(np.int16)
     if len(pcm) > MOST_S * RATE_HZ:
         raise BenchError(f"that was longer than {MOST_S:.0f} s", hint="say it in parts")
-    judgement = judge(pcm, RATE_HZ)
+    judgement = judge(pcm, RATE_HZ, live=True)
     if judgement.level is None:
         raise BenchError("no speech was heard", hint="speak louder, or choose another microphone in the browser")
     first = max(0, round((judgement.level.start_ms - LEAD_MS) * RATE_HZ / 1000))
@@ -72,7 +75,14 @@ def spoken(body: bytes, name: str, folder: Path, language: str = "en") -> Spoken
         annotated=BY_LEVEL,
         where="microphone",
     )
-    return Spoken(fixture, (*judgement.refusals, *judgement.doubts))
+    sharpness = "" if judgement.ends is None else _sharpness(judgement.ends, judgement.level.end_ms)
+    return Spoken(fixture, (*judgement.refusals, *judgement.doubts), sharpness)
+
+
+def _sharpness(ends: EndRange, end_ms: float) -> str:
+    if ends.is_sharp(end_ms):
+        return f"The end of your speech is sharp to {SHARP_MS:.0f} ms."
+    return f"The end of your speech is not sharp: latencies of this turn may be {ends.off_by(end_ms)}."
 
 
 def _padded(pcm: NDArray[np.int16], length: int) -> NDArray[np.int16]:

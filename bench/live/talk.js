@@ -6,8 +6,8 @@ const Talk = (() => {
     idle: "No call is open.",
     connecting: "Calling ...",
     ready: "The line is open: speak, or play a recording.",
-    speaking: "What was said is being sent at the pace of a microphone; the reply is awaited.",
-    replying: "The reply is heard.",
+    speaking: "What was said is being sent at the pace of a microphone; then the reply comes.",
+    replying: "The reply is being played.",
     ended: "The call has ended.",
   };
   const MIC = {channelCount: 1, echoCancellation: true, noiseSuppression: false, autoGainControl: false};
@@ -18,7 +18,7 @@ const Talk = (() => {
   const line = () => {
     if (complaint) return complaint;
     if (chunks) return chunks.length ? "Speak now; press Done at the end." : "The microphone is opened ...";
-    return `${NOW[talk.status]}${talk.failure && talk.status === "ended" ? ` ${talk.failure}` : ""}`;
+    return talk.failure && talk.status === "ended" ? `The call failed: ${talk.failure}` : NOW[talk.status];
   };
 
   const controls = () => {
@@ -132,7 +132,14 @@ const Talk = (() => {
     made.append(labelled("Reply", turn.reply || "-"), labelled("Cost", `${turn.cost}${turn.cost_note ? ` (${turn.cost_note})` : ""}`));
     const figures = turn.figures.filter((each) => known(each.value)).map((each) => `${each.title} ${number(each.value, each.decimals)}`);
     made.append(make("p", figures.join(" · "), "small soft"));
-    for (const doubt of turn.doubts) made.append(make("p", `The end of your speech is not certain, and with it every latency: ${doubt}.`, "small doubt"));
+    if (turn.doubts.length) {
+      const doubts = make("ul");
+      doubts.append(...turn.doubts.map((each) => make("li", `${each}.`)));
+      const part = make("div", null, "small doubt");
+      part.append(make("p", "Latencies count from the end of your speech, and what was heard of you leaves a doubt about it:"), doubts);
+      made.append(part);
+    }
+    if (turn.sharpness) made.append(make("p", turn.sharpness, "small soft"));
     if (turn.late) made.append(make("p", "This machine was late itself in this turn: a run would leave it out.", "small doubt"));
     if (turn.again) {
       const again = make("button", "Hear the reply again");
@@ -165,7 +172,9 @@ const Talk = (() => {
     if (!open() && talk.status !== "connecting") closeMicrophone();
     if (talk.status === "replying" && talk.reply !== null && talk.reply !== played) hear(played = talk.reply);
     controls();
-    at("talk-spent").textContent = `Spent on this page: ${talk.spent.text}${talk.spent.unknown ? `, and ${talk.spent.unknown} turns without a price` : ""}${talk.spent.book ? `; prices of ${talk.spent.book}` : "; no price book lists the model"}.`;
+    const {text, unknown, book} = talk.spent, sum = talk.turns.length ? `Spent on this page: ${text}` : "Nothing is spent yet";
+    const also = unknown ? `, and ${unknown} ${unknown === 1 ? "turn" : "turns"} without a price` : "";
+    at("talk-spent").textContent = `${sum}${also}; ${book ? `prices of ${book}` : "no price book lists the model"}.`;
     const key = JSON.stringify(talk.turns);
     if (key !== drawn) at("talk-turns").replaceChildren(...[...talk.turns].reverse().map(card));
     drawn = key;

@@ -30,7 +30,7 @@ from bench.load.spec import Callee
 from bench.measure import wer
 from bench.measure.records import TurnRecord
 from bench.pricing.book import PriceBook
-from bench.report.phrases import usd
+from bench.report.phrases import capital, usd
 
 MOST_BODY = int(MOST_S * RATE_HZ) * 2 + RATE_HZ
 MOST_REPLIES = 20
@@ -51,7 +51,7 @@ class Talk:
         self._call: TalkCall | None = None
         self._number = 0
         self._places: dict[int, int] = {}
-        self._said: list[tuple[str, tuple[str, ...]]] = []
+        self._said: list[tuple[str, tuple[str, ...], str]] = []
         self._cards: list[dict[str, Any]] = []
         self._replies: OrderedDict[int, bytes] = OrderedDict()
         self._folder = tempfile.TemporaryDirectory(prefix="bench-live-")
@@ -109,8 +109,8 @@ class Talk:
             pool = gevent.get_hub().threadpool
             found: Spoken = pool.apply(spoken, (body, name, Path(self._folder.name), self._language))
         except BenchError as error:
-            return 400, f"{error.message}; {error.hint}."
-        return self._speak(found.fixture, "(your voice)", found.doubts)
+            return 400, f"{capital(error.message)}: {error.hint}."
+        return self._speak(found.fixture, "(your voice)", found.doubts, found.sharpness)
 
     def play(self, environ: Mapping[str, Any]) -> tuple[int, str]:
         """Say one of the catalogue's recordings."""
@@ -120,11 +120,13 @@ class Talk:
             return 400, f"There is no recording {name!r}."
         return self._speak(fixture, fixture.text)
 
-    def _speak(self, fixture: Fixture, words: str, doubts: tuple[str, ...] = ()) -> tuple[int, str]:
+    def _speak(
+        self, fixture: Fixture, words: str, doubts: tuple[str, ...] = (), sharpness: str = ""
+    ) -> tuple[int, str]:
         call = self._call
         if call is None or self._status not in {"ready", "replying", "speaking"}:
             return 409, "No call is open: begin one first."
-        self._said.append((words, doubts))
+        self._said.append((words, doubts, sharpness))
         try:
             call.say(fixture)
         except BenchError as error:
@@ -160,8 +162,8 @@ class Talk:
         self._show(status="replying", reply=number if len(reply) else None)
 
     def _ended(self, number: int, row: TurnRecord) -> None:
-        words, doubts = self._said[row.turn] if row.turn < len(self._said) else ("", ())
-        card = {**turn_card(row, words, doubts), "number": number, "call": self._number}
+        words, doubts, sharpness = self._said[row.turn] if row.turn < len(self._said) else ("", (), "")
+        card = {**turn_card(row, words, doubts, sharpness), "number": number, "call": self._number}
         self._cards = [*self._cards, card]
         self._show()
 

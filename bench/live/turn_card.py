@@ -15,8 +15,8 @@ from bench.report.phrases import STATUS_MEANINGS, usd
 FIGURES = ("audio_rtf", "stalls")
 
 
-def turn_card(row: TurnRecord, said: str, doubts: Sequence[str] = ()) -> dict[str, Any]:
-    """What the page shows of `row`; `said`: what the caller spoke, in words where they are known."""
+def turn_card(row: TurnRecord, said: str, doubts: Sequence[str] = (), sharpness: str = "") -> dict[str, Any]:
+    """What the page shows of `row`; `said` and `sharpness`: what the caller spoke and how it ended, where known."""
     reached = [(metric, mark.title, getattr(row, metric.name)) for metric, mark in milestones()]
     marks: list[dict[str, Any]] = [
         {"name": metric.name, "title": title, "at_ms": round(at, 1)} for metric, title, at in reached if at is not None
@@ -40,4 +40,5 @@ def turn_card(row: TurnRecord, said: str, doubts: Sequence[str] = ()) -> dict[st
         "cost_note": row.cost_note,
         "late": bool(row.client_late),
         "doubts": list(doubts),
+        "sharpness": sharpness,
     }

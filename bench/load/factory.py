@@ -33,6 +33,7 @@ from bench.session.tools import Toolbox
 from bench.session.tracker import Bounds
 from bench.transport import transport_for
 from bench.transport.channel import ConnectOptions
+from bench.transport.dial import usable
 
 NS_PER_MS = 1_000_000
 
@@ -127,7 +128,12 @@ class CallFactory:
         self._banks: dict[tuple[int, str | None], FrameBank] = {}
 
     def prepare(self) -> None:
-        """Encode every utterance. Raises `BenchError` when a recording is missing or not what was annotated."""
+        """Encode every utterance.
+
+        Raises `BenchError` when a recording is missing or not what was annotated, or no call can be made with the
+        settings.
+        """
+        usable(self._connect)
         audio_format = self.dialect().input_format
         for cell in self._cells or (None,):
             bank = self._bank(cell)

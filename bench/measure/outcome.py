@@ -92,7 +92,7 @@ def judge(
         if outcome.status == "no_reply":
             outcome = replace(outcome, status="cancelled", error_code=outcome.error_code or ended.reason)
     elif answer is not None and ended is not None and turn.end != "error":  # a refused turn may hold a reply
-        outcome = _of_ended(answer, ended, audio_expected=audio_expected)
+        outcome = _of_ended(answer, ended, entries, audio_expected=audio_expected)
     else:
         outcome = _of_unfinished(timeline, turn, entries, replies, answer, audio_expected=audio_expected)
     if split and outcome.status == "ok" and is_half_answered(turn, replies):
@@ -121,19 +121,22 @@ def judge_transcription(timeline: Timeline, turn: TurnFacts, entries: Sequence[E
     return outcome
 
 
-def _of_ended(answer: Reply, ended: ResponseEnded, *, audio_expected: bool) -> Outcome:
+def _of_ended(answer: Reply, ended: ResponseEnded, entries: Sequence[Entry], *, audio_expected: bool) -> Outcome:
     if ended.status == "failed":
         return _from_error(ended.error, fallback_code=ended.reason)
     if ended.status in {"incomplete", "cancelled"}:
         status: TurnStatus = "incomplete" if ended.status == "incomplete" else "cancelled"
         return Outcome(status, error_code=ended.reason, stage="turn")
-    return _of_what_came(answer, audio_expected=audio_expected)
+    return _of_what_came(answer, entries, audio_expected=audio_expected)
 
 
-def _of_what_came(answer: Reply | None, *, audio_expected: bool) -> Outcome:
+def _of_what_came(answer: Reply | None, entries: Sequence[Entry], *, audio_expected: bool) -> Outcome:
     """A response that completed: answered when what was asked for is in it, else named by what is in it instead."""
     if answer is not None and answer.delivered(audio_expected=audio_expected):
         return Outcome("ok")
+    unread = next((e.signal for e in entries if isinstance(e.signal, Malformed) and e.signal.of_sound), None)
+    if unread is not None and audio_expected:
+        return Outcome("no_reply", "protocol", "malformed_message", unread.detail, stage="turn")
     code, message = "empty_reply", "the response ended without any reply in it"
     if answer is not None and answer.tools:
         names = ", ".join(dict.fromkeys(call.name for call in answer.tools))
@@ -157,7 +160,7 @@ def _of_unfinished(
     if not turn_ended(turn):
         return Outcome("incomplete" if began else "no_reply", stage=STOPPED)
     if turn.end == "completed":
-        return _of_what_came(answer, audio_expected=audio_expected)
+        return _of_what_came(answer, entries, audio_expected=audio_expected)
     failure = turn.failure or timeline.failure
     named = [e.signal for e in entries if isinstance(e.signal, ServerError) and not e.signal.benign]
     close_code = failure.close_code if failure is not None else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from bench.audio.languages import Language, language_of
@@ -97,19 +97,23 @@ def score_words(reference: str, hypothesis: str | None, language: str) -> WordSc
 
 def alignment(reference: str, hypothesis: str, language: str = "en") -> list[AlignedChunk]:
     """The alignment of the normalised texts, word by word (character by character where words have no spaces)."""
-    if too_long(reference, hypothesis):
-        return []
+    return [] if too_long(reference, hypothesis) else list(_chunks(reference, hypothesis, language))
+
+
+@lru_cache(maxsize=256)
+def _chunks(reference: str, hypothesis: str, language: str) -> tuple[AlignedChunk, ...]:
+    """Kept for a while: a report shows the worst turns and counts the confused words of the same ones."""
     spell: Callable[[str], str] = str if language_of(language).has_spaces else _spell
     output = _align(*map(spell, _pair(reference, hypothesis, language)))
     left, right = output.references[0], output.hypotheses[0]
-    return [
+    return tuple(
         AlignedChunk(
             op=chunk.type,
             reference=tuple(left[chunk.ref_start_idx : chunk.ref_end_idx]),
             hypothesis=tuple(right[chunk.hyp_start_idx : chunk.hyp_end_idx]),
         )
         for chunk in output.alignments[0]
-    ]
+    )
 
 
 def prepare(language: str = "en") -> None:

@@ -253,8 +253,19 @@ def _chosen(book: str | Path, base: Path | None) -> PriceBook:
 def load_book(name_or_path: str | Path) -> PriceBook:
     """A shipped book by name (`openai-2026-11`) or any book by path; ConfigError lists all that is wrong with it."""
     known = shipped_books()
-    path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in known else Path(name_or_path)
-    hint = _HINT if path.exists() else f"give a path, or one of: {', '.join(known)}"
+    if name_or_path in known:
+        return _shipped_book(str(name_or_path))
+    path = Path(name_or_path)
+    return _read_book(path, _HINT if path.exists() else f"give a path, or one of: {', '.join(known)}")
+
+
+@cache
+def _shipped_book(name: str) -> PriceBook:
+    """Read once: a site asks for the same few books in each of its runs."""
+    return _read_book(SHIPPED / f"{name}.yaml", _HINT)
+
+
+def _read_book(path: Path, hint: str) -> PriceBook:
     return load_block(path, PriceBook, needs="book, date and models", hint=hint)
 
 

@@ -12,6 +12,7 @@ from bench.report.bill_section import limits
 from bench.report.document import Cell, Column, Row, Table, row
 from bench.report.findings_bill import ModelBill, Projected, Projection, UnitPrice
 from bench.report.phrases import MISSING, amount, number, usd
+from bench.report.stats import MIN_CLUSTERS
 
 DOUBT = (
     "Ranges are 95 % intervals: how well the mean of the run's own calls is known. Days that differ are not in them."
@@ -43,7 +44,9 @@ def projection_table(found: Projection) -> Table:
 def _no_range(found: Projection) -> str:
     if found.call_usd.value is None:
         return "No cost: a price or a count is missing, see the bill above."
-    return f"No ranges: they need 5 calls, and there {'is' if found.calls == 1 else 'are'} {found.calls}."
+    if found.calls >= MIN_CLUSTERS:
+        return "No ranges: what some calls used is not known, so that too few are left in some of the resamples."
+    return f"No ranges: they need {MIN_CLUSTERS} calls, and there {'is' if found.calls == 1 else 'are'} {found.calls}."
 
 
 def _learned(found: Projection) -> list[str]:
@@ -65,9 +68,8 @@ def _extrapolated(found: Projection) -> list[str]:
         return ["No call of the run has a second turn, so nothing is known of longer ones."]
     said = [
         f"Extrapolated: the longest call of the run had {amount(found.longest_turns, 'turn')}. Beyond it, cost and "
-        "input grow in a straight line,",
-        f"to {number(found.last_input_tokens)} input tokens in the last turn. The low end of the range has every later "
-        "turn cost what the last one did.",
+        f"input grow in a straight line, to {number(found.last_input_tokens)} input tokens in the last turn.",
+        "The low end of the range has every later turn cost what the last one did.",
     ]
     if found.longest_turns == 2:
         said.append("Two turns overstate the growth where a server caches, for the first has nothing to be cached.")

@@ -179,8 +179,9 @@ def slow_turns(view: View, metric: Metric, rows: Iterable[int]) -> list[SlowTurn
     passed = [(metric.name, mark.title, view.turn[metric.name]) for metric, mark in milestones()]
     load = view.turn["open_sessions"]
     slow = []
+    shown = view.turns[["session_id", "turn", "fixture"]]  # a row of all columns takes many times as long
     for at in rows:
-        row = view.turns.iloc[int(at)]
+        row = shown.iloc[int(at)]
         marks = [
             Reached(name=name, title=title, at_ms=round(float(reached[at]), 1))
             for name, title, reached in passed

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+LONG_TEXT = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -23,13 +25,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column. `unit` follows each value in the terminal, which leaves the column out if not `brief`."""
+    """The title of a column. `unit` follows each value in the terminal, which leaves the column out if not `brief`."""
 
     title: str
     unit: str = ""
     text: bool = False
     """Whether its cells are text, aligned to the left."""
     brief: bool = True
+    head: str = ""
+    """Its head above aligned columns in the terminal, where the title is too long for that."""
+    spare: bool = False
+    """Whether a narrow terminal leaves it out before others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,10 @@ class Table:
     bars: Literal["", "usual", "bad"] = ""
     folded: bool = False
     """Whether the page shows it only when it is opened."""
+
+    def is_long(self, place: int) -> bool:
+        """Whether a column holds sentences, which a page gives room to."""
+        return any(len(each.cells[place].value) > LONG_TEXT for each in self.rows)
 
 
 @dataclass(frozen=True, slots=True)

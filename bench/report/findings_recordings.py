@@ -6,6 +6,7 @@ from pydantic import Field
 
 from bench.report.findings_charts import SlowTurn
 from bench.report.findings_parts import Part
+from bench.store.manifest import RecordingEnd
 
 
 class RecordedCall(Part):
@@ -35,3 +36,5 @@ class RecordingsReport(Part):
 
     doubts: dict[str, list[str]] = Field(default_factory=dict)
     early: list[EarlyEnd] = Field(default_factory=list)
+    ends: dict[str, RecordingEnd] = Field(default_factory=dict)
+    """Where speech ends in each recording, and how sharp that is."""

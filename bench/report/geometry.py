@@ -198,7 +198,9 @@ def by_target(curves: Sequence[Curve], title: str) -> Plot | None:
     styled = [curve.model_copy(update={"name": f"series-{place % SERIES + 1}"}) for place, curve in enumerate(curves)]
     plot = distribution(styled, from_zero=False)
     about = f"Share of measured turns of each target with {title} within the time; a line that stays below 100 % shows "
-    return plot and replace(plot, title=f"{title}, by target", about=f"{about}turns that never had it.")
+    return plot and replace(
+        plot, title=f"{title}, by target", about=f"{about}turns that never had it. The thin line below the top is 95 %."
+    )
 
 
 def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | None:
@@ -221,7 +223,7 @@ def distribution(curves: Sequence[Curve], *, from_zero: bool = True) -> Plot | N
     return Plot(
         title="How many turns had what, by when",
         about="Share of measured turns that had reached each milestone within the time, also of turns that failed "
-        "later; a line that stays below 100 % shows turns that never reached it.",
+        "later; a line that stays below 100 % shows turns that never reached it. The thin line below the top is 95 %.",
         x_title="ms since the end of the caller's speech",
         y_title="share of turns",
         x_ticks=x.marks(),

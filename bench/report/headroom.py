@@ -109,7 +109,7 @@ def _of_target(view: View, target: str | None, calls: Mask) -> Headroom:
 
 def limits_told(view: View, calls: Mask) -> list[tuple[LimitTold, str]]:
     """Each limit that any of `calls` was told of, with how: a header and an event of one limit are joined."""
-    rows = view.sessions[calls].sort_values("ended_at", kind="stable")
+    rows = view.sessions[["ended_at", "rate_limits"]][calls].sort_values("ended_at", kind="stable")
     texts = rows["rate_limits"]
     parts = merged(each for text in texts[texts.notna()] for each in from_text(str(text)))
     found: list[tuple[LimitTold, str]] = []

@@ -7,6 +7,7 @@ Trap: calls at 100 % of a limit are rounded down, a limit to ask for is rounded 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from bench.report.document import Cell, Column, Row, Section, Table, row
 from bench.report.findings import Summary
@@ -21,7 +22,7 @@ CARRIED = (
     "Calls at once are those that 100 % of a limit suffices for, rounded down, of calls that began at different times. "
     "Ranges are 95 % intervals over calls."
 )
-RESERVED = "With the reservation, each response counts with the most that it may say."
+RESERVED = "With the reservation (reserved), each response counts with the most that it may say."
 USE = (
     "Tokens in and out, cached ones too, and responses, per minute of calls. A response counts in the minute in which "
     "the caller stopped speaking."
@@ -32,7 +33,15 @@ ASK = "The limit to ask for is the higher end of what is used, rounded up to two
 def headroom_section(summary: Summary) -> Section:
     """Nothing where no limit was told and nothing is known of use."""
     found = [each for each in summary.headroom if each.limits or each.calls]
-    tables = [table for each in found for table in _tables(each, several=len(summary.headroom) > 1)]
+    tables = [
+        *(
+            [_limits(with_limits), _told(with_limits)]
+            if (with_limits := [each for each in found if each.limits])
+            else []
+        ),
+        *([_needs(with_needs)] if (with_needs := [each for each in found if each.needs]) else []),
+        *([_minutes(with_minutes)] if (with_minutes := [each for each in found if each.minutes]) else []),
+    ]
     said = [] if any(each.limits for each in found) or not found else [NOTHING]
     said += [sentence for each in found if (sentence := _sentence(each))]
     waits = [each.retry_after_s for each in summary.headroom if each.retry_after_s is not None]
@@ -62,38 +71,46 @@ def _least(limit: LimitRow) -> str:
     return MISSING if limit.calls_reserved is None else number(math.floor(limit.calls_reserved + 1e-9))
 
 
-def _tables(found: Headroom, *, several: bool) -> list[Table]:
-    whose = f" of {found.target}" if several and found.target else ""
-    tables = [_limits(found, whose), _told(found, whose)] if found.limits else []
-    tables += [_needs(found, whose)] if found.needs else []
-    tables += [_minutes(found, whose)] if found.minutes else []
-    return tables
+def _whose(found: Headroom, title: str) -> str:
+    """`title` of a row, after the name of one of several targets."""
+    return f"{found.target}: {title}" if found.target else capital(title)
 
 
-def _limits(found: Headroom, whose: str) -> Table:
+def _peak(found: Sequence[Headroom], other: str) -> str:
+    """The peak that all have, such as `300 calls at once`; `other` where each has its own."""
+    peaks = {peak_text(each) for each in found}
+    return peaks.pop() if len(peaks) == 1 else other
+
+
+def _limits(found: Sequence[Headroom]) -> Table:
+    planned = any(each.peak_planned for each in found)
+    peak = _peak(found, "the peak of each")
     columns = (
         Column("limit"),
-        Column("calls at once", "calls at once"),
+        Column("calls at once", head="at once"),
         Column("begun together", brief=False),
-        Column("with the reservation", "with the reservation"),
-        Column("calls that begin", "begin"),
-        Column(f"used by {peak_text(found)}", f"used by {number(found.peak)}", brief=found.peak_planned),
+        Column("with the reservation", head="reserved", spare=True),
+        Column("calls that begin", head="begin"),
+        Column(f"used by {peak}", head=f"used by {peak.partition(' calls')[0]}", brief=planned),
     )
+    rows = tuple(_limit_row(each, limit) for each in found for limit in each.limits)
+    reserved = any(limit.calls_reserved is not None for each in found for limit in each.limits)
     return Table(
-        f"What 100 % of each limit suffices for{whose}",
+        "What 100 % of each limit suffices for",
         columns,
-        tuple(_limit_row(each) for each in found.limits),
+        rows,
         "Limit",
-        heading=f"RATE LIMITS{f' ({found.target})' if whose else ''} (what 100 % of each suffices for)",
+        heading="RATE LIMITS (CALLS AT 100 %)",
         notes=(CARRIED,),
-        footnotes=(RESERVED,) if any(each.calls_reserved is not None for each in found.limits) else (),
+        footnotes=(RESERVED,) if reserved else (),
+        quoted=1,
     )
 
 
-def _limit_row(each: LimitRow) -> Row:
+def _limit_row(found: Headroom, each: LimitRow) -> Row:
     share, at_once = each.peak_share, each.calls_at_once
     return row(
-        _named(each),
+        _named(found, each),
         number(each.limit),
         Cell(_down(at_once), _range(at_once)),
         MISSING if each.calls_together is None else number(math.floor(each.calls_together + 1e-9)),
@@ -103,11 +120,11 @@ def _limit_row(each: LimitRow) -> Row:
     )
 
 
-def _named(each: LimitRow) -> str:
-    return f"{capital(each.name)} {UNITS[each.per]}{' (first)' if each.binding else ''}"
+def _named(found: Headroom, each: LimitRow) -> str:
+    return _whose(found, f"{each.name} {UNITS[each.per]}{' (first)' if each.binding else ''}")
 
 
-def _told(found: Headroom, whose: str) -> Table:
+def _told(found: Sequence[Headroom]) -> Table:
     columns = (
         Column("least that remained"),
         Column("used then"),
@@ -117,16 +134,17 @@ def _told(found: Headroom, whose: str) -> Table:
     )
     rows = (
         row(
-            _named(each),
-            number(each.lowest),
-            percent(each.used_share, 0),
-            seconds(each.longest_reset_s),
-            each.source,
-            f"{each.told:,}",
+            _named(each, limit),
+            number(limit.lowest),
+            percent(limit.used_share, 0),
+            seconds(limit.longest_reset_s),
+            limit.source,
+            f"{limit.told:,}",
         )
-        for each in found.limits
+        for each in found
+        for limit in each.limits
     )
-    return Table(f"What the server told of its limits{whose}", columns, tuple(rows), "Limit")
+    return Table("What the server told of its limits", columns, tuple(rows), "Limit")
 
 
 def _begun(each: LimitRow) -> str:
@@ -138,34 +156,39 @@ def _begun(each: LimitRow) -> str:
     return f"{shown} {UNITS[each.per]}"
 
 
-def _needs(found: Headroom, whose: str) -> Table:
+def _needs(found: Sequence[Headroom]) -> Table:
+    planned = any(each.peak_planned for each in found)
+    peak = _peak(found, "the peak of each")
     columns = (
-        Column("used a minute", "/min"),
+        Column("used a minute", head="used/min"),
         Column("begun together", brief=False),
-        Column("limit to ask for", "to ask for"),
-        Column("with the reservation", "with the reservation"),
-        Column("limit told", "told", brief=False),
+        Column("limit to ask for", head="to ask for"),
+        Column("with the reservation", head="reserved"),
+        Column("limit told", brief=False),
     )
-    heading = f"LIMIT TO ASK FOR AT {peak_text(found).upper()}{f' ({found.target})' if whose else ''}"
-    planned = "the planned peak of " if found.peak_planned else ""
-    example = () if found.peak_planned else ("load.planned_peak in the scenario says what your own peak is.",)
-    rate: tuple[str, ...] = ()
-    if found.peak_is_rate and found.peak_at_once is not None:
-        rate = (f"{peak_text(found)} as long as those of the run are {number(found.peak_at_once)} calls at once.",)
+    # Of a rate that was not planned, a reader wants to know how many calls that is.
+    rates = (
+        f"{_whose(each, peak_text(each))} as long as those of the run are {number(each.peak_at_once)} calls at once."
+        for each in found
+        if each.peak_is_rate and each.peak_at_once is not None
+    )
+    example = () if planned else ("load.planned_peak in the scenario says what your own peak is.",)
+    need = "needs" if planned or peak == "the peak of each" else "need"
     return Table(
-        f"What {planned}{peak_text(found)} need{'s' if planned else ''}{whose}",
+        f"What {'the planned peak of ' if planned else ''}{peak} {need}",
         columns,
-        tuple(_need_row(each) for each in found.needs),
+        tuple(_need_row(each, limit) for each in found for limit in each.needs),
         "Limit a minute",
-        heading=heading if found.peak_planned else "",
-        notes=(ASK, *rate, *example),
+        heading=f"TO ASK FOR AT {peak.upper()}" if planned else "",
+        notes=(ASK, *dict.fromkeys(rates), *example),
+        quoted=0 if planned else None,
     )
 
 
-def _need_row(each: NeedRow) -> Row:
+def _need_row(found: Headroom, each: NeedRow) -> Row:
     short = each.limit is not None and each.ask is not None and each.ask > each.limit
     return row(
-        capital(each.name),
+        _whose(found, each.name),
         _figure(each.used),
         number(each.together),
         Cell(number(each.ask), bad=short),
@@ -174,7 +197,7 @@ def _need_row(each: NeedRow) -> Row:
     )
 
 
-def _minutes(found: Headroom, whose: str) -> Table:
+def _minutes(found: Sequence[Headroom]) -> Table:
     columns = (
         Column("tokens"),
         Column("of them in", "in"),
@@ -182,28 +205,31 @@ def _minutes(found: Headroom, whose: str) -> Table:
         Column("requests"),
         Column("calls", brief=False),
     )
-    whole = row(
-        "All minutes",
-        _figure(found.tokens_per_call_minute),
-        "",
-        "",
-        _figure(found.requests_per_call_minute, 1),
-        f"{found.calls:,}",
-    )
-    long = "" if found.call_minutes is None else f" of {seconds(60 * found.call_minutes)} on average"
-    learned = f"Learned from {amount(found.calls, 'call')}{long}."
     return Table(
-        f"What a call uses a minute, by the minute of the call{whose}",
+        "What a call uses a minute, by the minute of the call",
         columns,
-        (*(_minute_row(each) for each in found.minutes), *([whole] if len(found.minutes) > 1 else [])),
+        tuple(each for one in found for each in _minute_rows(one)),
         "Minute of the call",
-        notes=(USE, learned),
+        notes=(USE, *map(_learned, found)),
     )
 
 
-def _minute_row(each: MinuteUse) -> Row:
+def _minute_rows(found: Headroom) -> list[Row]:
+    rows = [_minute_row(found, each) for each in found.minutes]
+    if len(found.minutes) > 1:
+        tokens, requests = _figure(found.tokens_per_call_minute), _figure(found.requests_per_call_minute, 1)
+        rows.append(row(_whose(found, "all minutes"), tokens, "", "", requests, f"{found.calls:,}"))
+    return rows
+
+
+def _learned(found: Headroom) -> str:
+    long = "" if found.call_minutes is None else f" of {seconds(60 * found.call_minutes)} on average"
+    return _whose(found, f"learned from {amount(found.calls, 'call')}{long}.")
+
+
+def _minute_row(found: Headroom, each: MinuteUse) -> Row:
     return row(
-        f"Minute {each.minute}",
+        _whose(found, f"minute {each.minute}"),
         _figure(each.tokens),
         number(each.in_tokens),
         number(each.out_tokens),

@@ -7,12 +7,13 @@ page's own policy forbids scripts and requests should one slip through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from bench.config.redactor import printable
 from bench.measure.metrics import METRICS
@@ -73,14 +74,22 @@ def render_html(summary: Summary, pictures: Mapping[str, str] | None = None, fol
 
 @cache
 def environment() -> Environment:
-    """The templates of all pages."""
-    return Environment(
-        loader=PackageLoader("bench.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    """The templates of reports, comparisons and gates."""
+    return new_environment(PackageLoader("bench.report", "templates"), lambda _: True)
+
+
+def new_environment(loader: BaseLoader, autoescape: Callable[[str | None], bool]) -> Environment:
+    """An environment with the filters that shared templates use."""
+    made = Environment(
+        loader=loader, autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    made.filters["breakable"] = _breakable
+    return made
+
+
+def _breakable(text: str) -> Markup:
+    """A name that may go on in the next line between its parts, such as `first_audible_ms{target=name}`."""
+    return Markup(escape(text).replace("{", Markup("{<wbr>")).replace("=", Markup("=<wbr>")))
 
 
 def _cards(summary: Summary) -> list[Card]:
@@ -111,6 +120,10 @@ def _ceiling_cards(summary: Summary) -> list[Card]:
 
 
 def _target_card(row: TargetRow) -> Card:
+    if not row.ready or not row.answered:
+        done = f"{row.ready:,} of {phrases.amount(row.calls, 'call')} became ready"
+        answered = f" · {row.answered:,} of {phrases.amount(row.turns, 'turn')} answered" if row.turns else ""
+        return row.name, phrases.MISSING, f"{done}{answered}"
     cost = row.cost_per_minute_usd.value
     parts = [
         f"median · p95 {phrases.number(row.p95.value)}",

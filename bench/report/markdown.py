@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bench.report.document import Cell, Section, Table
 from bench.report.findings import Summary
-from bench.report.phrases import MISSING, VERDICT_MEANINGS, headline, plain, verdict_line
+from bench.report.phrases import MISSING, headline, plain, verdict_line, verdict_meaning
 from bench.report.sections import sections
 from bench.store.manifest import Manifest
 
@@ -32,7 +32,7 @@ def _verdict(summary: Summary) -> str:
         [
             f"# {escape(run.scenario_name)}: {verdict_line(verdict)}",
             "",
-            VERDICT_MEANINGS.get(verdict.name, ""),
+            verdict_meaning(summary),
             "",
             *(f"- {escape(reason)}" for reason in verdict.reasons),
             *([f"- {headline(summary)}"] if summary.turns.answered else []),

@@ -69,7 +69,7 @@ def usd(value: float | None) -> str:
 
 def signed(value: float | None, unit: str, decimals: int = 0) -> str:
     """A difference with its sign and unit: `+45 ms`, `-1.2 pp` (percentage points), `+$0.003`."""
-    if value is None:
+    if value is None or math.isnan(value):
         return MISSING
     sign, size = "+" if value > 0 else "-" if value < 0 else "", abs(value)
     if unit == "share":
@@ -81,8 +81,8 @@ def signed(value: float | None, unit: str, decimals: int = 0) -> str:
 
 
 def signed_limits(low: float | None, high: float | None, unit: str, decimals: int = 0) -> str:
-    """`+27..+66 ms`; nothing where there are none."""
-    if low is None or high is None:
+    """`+27..+66 ms`; nothing where there are none, or where both are infinite."""
+    if low is None or high is None or (math.isinf(low) and low == high):
         return ""
     bare = signed(low, unit, decimals).removesuffix(f" {unit}").removesuffix(" pp")
     return f"{bare}..{signed(high, unit, decimals)}"
@@ -172,7 +172,9 @@ def plain(text: str | None) -> str:
     """Text from outside on one line, without control characters."""
     if text is None:
         return MISSING
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())
 
 
 def spoken(text: str | None) -> str:
@@ -200,6 +202,13 @@ def no_words(scenario: dict[str, Any], expected: int) -> str:
     if not expected:
         return "no turn was spoken after warm-up"
     return f"none of {amount(expected, 'turn')} has a transcription of the caller"
+
+
+def verdict_meaning(summary: Summary) -> str:
+    """What the verdict says of the numbers; of several targets, one that is away leaves those of the others."""
+    if summary.verdict.name == "unreachable" and summary.targets is not None and summary.turns.answered:
+        return "A target could not be reached; the numbers describe the others."
+    return VERDICT_MEANINGS.get(summary.verdict.name, "")
 
 
 def verdict_line(verdict: VerdictInfo) -> str:

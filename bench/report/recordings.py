@@ -36,7 +36,8 @@ def recordings_report(view: View) -> RecordingsReport:
                 EarlyEnd(fixture=str(name), turns=len(before), of=len(values), median_ms=float(np.median(before)))
             )
     early.sort(key=lambda each: (each.median_ms, each.fixture))
-    return RecordingsReport(doubts=view.run.manifest.recording_doubts, early=early)
+    manifest = view.run.manifest
+    return RecordingsReport(doubts=manifest.recording_doubts, early=early, ends=manifest.recording_ends)
 
 
 def recording_cautions(found: RecordingsReport) -> list[str]:

@@ -36,6 +36,7 @@ from bench.report.phrases import (
 )
 from bench.report.previous_section import previous_section
 from bench.report.recorded_section import recorded_section
+from bench.report.recordings_section import recordings_section
 from bench.report.reply_words import reply_words_section
 from bench.report.targets_section import targets_section
 from bench.report.tasks_section import tasks_section
@@ -100,6 +101,7 @@ def sections(summary: Summary) -> list[Section]:
         headroom_section(summary),
         _load(summary),
         trust_section(summary, _percentiles(summary, "harness")),
+        recordings_section(summary),
         calibration_section(summary.calibration),
         _environment(summary),
         _definitions(summary),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,8 @@ MIN_CLUSTERS = 5
 RESAMPLES = 1000
 BLOCK_VALUES = 200_000
 """Values that are resampled at once: enough to keep numpy busy, little enough to stay in the cache."""
+KEPT_CLUSTERS = BLOCK_VALUES // RESAMPLES
+"""Of so many clusters the draws are kept for the next statistic: less than 2 MB."""
 # Above these sizes resampling costs more than it adds; the linearised intervals agree with it closely.
 BOOTSTRAP_VALUES = 10_000
 BOOTSTRAP_CLUSTERS = 5_000
@@ -131,7 +134,7 @@ def pooled(numerators: Floats, denominators: Floats, clusters: Codes) -> tuple[E
         residuals = tops - value * bottoms
         error = math.sqrt(count / (count - 1) * float(np.square(residuals).sum())) / total
         return Estimate(value, (max(0.0, value - Z95 * error), value + Z95 * error)), "clustered by call (delta)"
-    draws = np.random.default_rng(_SEED).integers(0, count, size=(RESAMPLES, count))
+    draws = _kept_draws(count) if count <= KEPT_CLUSTERS else _draws(count)
     below = bottoms[draws].sum(axis=1)
     ratios = tops[draws].sum(axis=1)[below > 0] / below[below > 0]
     return Estimate(value, _inner95(np.sort(ratios))), "bootstrap over calls"
@@ -154,14 +157,35 @@ def _bootstrap(ordered: Floats, codes: Codes, percents: Sequence[float]) -> dict
     """Resample whole clusters: each draw gives every value a weight, and ranks are read off the summed weights."""
     count, n = int(codes.max()) + 1, len(ordered)
     rng = np.random.default_rng(_SEED)
-    draws = np.empty((RESAMPLES, len(percents)))
+    found = np.empty((RESAMPLES, len(percents)))
     block = max(1, BLOCK_VALUES // max(n, count))
     for row in range(0, RESAMPLES, block):
         rows = min(block, RESAMPLES - row)
-        weights = cluster_weights(rng, rows, count)
-        draws[row : row + rows] = weighted_percentiles(ordered, weights[:, codes], percents)
-    draws.sort(axis=0)
-    return {percent: _inner95(draws[:, column]) for column, percent in enumerate(percents)}
+        weights = cluster_weights(rng, rows, count) if rows < RESAMPLES else _kept_weights(count)
+        found[row : row + rows] = weighted_percentiles(ordered, weights[:, codes], percents)
+    found.sort(axis=0)
+    return {percent: _inner95(found[:, column]) for column, percent in enumerate(percents)}
+
+
+def _draws(count: int) -> Codes:
+    """Which of `count` clusters each resample holds: (RESAMPLES, count), the same every time."""
+    return np.random.default_rng(_SEED).integers(0, count, size=(RESAMPLES, count), dtype=np.intp)
+
+
+@lru_cache(maxsize=8)
+def _kept_draws(count: int) -> Codes:
+    """`_draws` of few clusters: every statistic of a small run asks for them again, and drawing is half of its cost."""
+    found = _draws(count)
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=8)
+def _kept_weights(count: int) -> Codes:
+    """`cluster_weights` of all resamples of few clusters."""
+    found = cluster_weights(np.random.default_rng(_SEED), RESAMPLES, count)
+    found.flags.writeable = False
+    return found
 
 
 def cluster_weights(rng: np.random.Generator, rows: int, count: int) -> Codes:

@@ -160,7 +160,8 @@ def turn_counts(view: View) -> TurnCounts:
 
 def _planned(view: View) -> dict[str, Any]:
     """From planned to begun to answered, over the calls after warm-up."""
-    sessions, own = view.sessions[~view.calls_warmup], view.turns[~view.warmup]
+    sessions = view.sessions[["turns_planned", "turns_ended", "status"]][~view.calls_warmup]
+    own = view.turns["status"][~view.warmup]
     # In a run with phases a call may begin in warm-up and go on after it, or the other way round.
     of_warm_call = view.turns["session_id"].isin(view.sessions["session_id"][view.calls_warmup]).to_numpy()
     moved = int((of_warm_call & ~view.warmup).sum()) - int((~of_warm_call & view.warmup).sum())
@@ -168,7 +169,7 @@ def _planned(view: View) -> dict[str, Any]:
     return {
         "planned": int(sessions["turns_planned"].sum()) + moved if len(sessions) else None,
         "begun": len(own),
-        "answered_of_begun": int(own["status"].isin(ANSWERED).sum()),
+        "answered_of_begun": int(own.isin(ANSWERED).sum()),
         "cut_off": int(left[sessions["status"] == "stopped"].sum()),
     }
 
@@ -190,13 +191,14 @@ def _errors(view: View) -> list[ErrorRow]:
     rows = []
     failed_calls = view.sessions["error_kind"].notna().to_numpy(dtype=np.bool_)
     parts = (
-        ("turn", view.turns[(view.measured & ~view.answered) | view.own_turns]),
-        ("call", view.sessions[(view.calls_measured | view.own_calls) & failed_calls]),
+        ("turn", view.turns, (view.measured & ~view.answered) | view.own_turns),
+        ("call", view.sessions, (view.calls_measured | view.own_calls) & failed_calls),
     )
     several = bool(view.run.manifest.interleaved)
     keys = ["status", "error_kind", "error_code", "stage", "close_code"]
-    for level, frame in parts:
+    for level, table, failed in parts:
         by = [*keys, *(["http_status"] if level == "call" else []), *(["target"] if several else [])]
+        frame = table[[*by, "error_message"]][failed]
         for values, group in frame.groupby(by, dropna=False, sort=False, observed=True):
             messages = group["error_message"].dropna()
             found = dict(zip(by, values, strict=True))
@@ -225,7 +227,8 @@ def _code(value: Any) -> int | None:
 
 def _cross_talk(view: View) -> dict[str, Any]:
     """Also of warm-up: words of another call are a fault at any time."""
-    rows = view.turns[view.turns["cross_talk_with"].notna()]
+    columns = ["session_id", "turn", "cross_talk_with", "error_code"]
+    rows = view.turns[columns][view.turns["cross_talk_with"].notna()]
     shown = [
         CrossTalkTurn(
             session_id=str(row["session_id"]),

@@ -39,8 +39,8 @@ def _figures(found: TargetsReport) -> Table:
         Column("p95"),
         Column("errors"),
         Column("WER"),
-        Column("$/min"),
-        Column("turns"),
+        Column("$/min", spare=True),
+        Column("turns", spare=True),
         Column("calls"),
         Column("model", text=True, brief=False),
     )

@@ -41,7 +41,8 @@ def tasks(view: View) -> Tasks:
         parts = {name: rows & (codes == code) for code, name in enumerate(names)}
         parts = {name: part for name, part in parts.items() if part.any()}
         if len(parts) > 1 or (parts and cut in ALWAYS_CUT):
-            found.cuts[cut] = [_row(view, name, part) for name, part in list(parts.items())[:MOST_ROWS]]
+            made = [_row(view, name, part) for name, part in parts.items()]
+            found.cuts[cut] = sorted(made, key=lambda each: (each.success.value or 0.0, each.name))[:MOST_ROWS]
     loads = _by_load(view, rows)
     if len(loads) > 1:
         found.cuts["open calls"] = loads

@@ -30,6 +30,8 @@ def tasks_section(summary: Summary) -> Section:
         return Section("tasks", "Task success", ())
     tables = [Table("Task success", _COLUMNS, (_row(found.overall, "All turns"),), "Turns", "TASK SUCCESS")]
     for cut, rows in found.cuts.items():
+        if cut == "scenario" and len(rows) == 1:
+            continue  # the same as all turns
         title = f"Task success by {_TITLES[cut]}"
         shown = tuple(_row(each, each.name) for each in rows)
         tables.append(Table(title, _COLUMNS, shown, _TITLES[cut].capitalize(), title.upper(), quoted=0))

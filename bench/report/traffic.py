@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.report.findings_charts import ErrorSeries, TrafficChart
 from bench.report.stats import Floats
-from bench.report.view import View
+from bench.report.view import Mask, View
 
 MOST_SLICES = 40
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400)
@@ -73,8 +73,8 @@ def _errors(view: View, width: float, slices: int) -> list[ErrorSeries]:
     failed_turns = ~view.answered & (view.measured | view.warmup) & turns["error_kind"].notna().to_numpy(dtype=np.bool_)
     until = np.where(np.isnan(view.call["ended_at"]), view.call["started_at"], view.call["ended_at"])
     parts = (
-        ("calls", _kinds(calls[failed_calls]), until[failed_calls] - view.origin_s),
-        ("turns", _kinds(turns[failed_turns]), view.turn["started_at"][failed_turns] - view.origin_s),
+        ("calls", _kinds(calls, failed_calls), until[failed_calls] - view.origin_s),
+        ("turns", _kinds(turns, failed_turns), view.turn["started_at"][failed_turns] - view.origin_s),
     )
     often = Counter(f"{kind} ({what})" for what, kinds, _ in parts for kind in kinds)
     shown = [name for name, _ in often.most_common(MOST_KINDS)]
@@ -87,8 +87,8 @@ def _errors(view: View, width: float, slices: int) -> list[ErrorSeries]:
     return [ErrorSeries(name=name, counts=counted.tolist()) for name, counted in found.items()]
 
 
-def _kinds(frame: pd.DataFrame) -> list[str]:
+def _kinds(frame: pd.DataFrame, failed: Mask) -> list[str]:
     return [
         str(kind if pd.isna(code) or kind == code else f"{kind}/{code}")
-        for kind, code in zip(frame["error_kind"], frame["error_code"], strict=True)
+        for kind, code in zip(frame["error_kind"][failed], frame["error_code"][failed], strict=True)
     ]

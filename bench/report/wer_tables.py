@@ -185,12 +185,13 @@ def _worst(view: View, scored: Mask, wrong: Floats) -> list[BadlyHeard]:
     rate = view.turn["wer"]
     found = np.flatnonzero(scored & (wrong > 0))
     rows = found[np.lexsort((found, -np.nan_to_num(rate[found], nan=np.inf), -wrong[found]))]
-    texts = view.turns[["fixture", "reference", "hypothesis"]].iloc[rows].reset_index(drop=True)
+    told = view.turns[["session_id", "turn", "fixture", "voice", "accent", "language", "reference", "hypothesis"]]
+    texts = told[["fixture", "reference", "hypothesis"]].iloc[rows].reset_index(drop=True)
     same = texts.groupby(list(texts.columns), sort=False, dropna=False)
     shown = []
     for _, group in list(same.groups.items())[:WORST_TURNS]:
         at = int(rows[int(group[0])])
-        row = view.turns.iloc[at]
+        row = told.iloc[at]
         chunks = alignment(
             text(row["reference"]) or "", text(row["hypothesis"]) or "", text(row["language"]) or "unknown"
         )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from bench import __version__
-from bench.audio.recording_checks import draw_recordings, recording_doubts
+from bench.audio.recording_checks import check_recordings, draw_recordings
 from bench.errors import BenchError
 from bench.load.factory import fixtures_of
 from bench.load.health_probe import raise_file_limit
@@ -43,7 +43,7 @@ from bench.run.conduct import (
 from bench.run.estimate import estimate
 from bench.run.kept_calls import keep_slowest
 from bench.run.own_servers import as_written, check_reachable, start_servers
-from bench.run.plan import exposures_of
+from bench.run.plan import exposures_of, recording_ends
 from bench.run.recogniser import recogniser_asked_for
 from bench.run.reply_words import with_reply_words
 from bench.run.search_workers import SearchWorkers
@@ -114,7 +114,8 @@ def run_scenario(
     if workforce.remote:
         check_reachable(scenario)
     fixtures = fixtures_of(scenario)
-    doubts = recording_doubts(fixtures.values())
+    checks = check_recordings(fixtures.values())
+    doubts = {name: check.doubts for name, check in checks.items() if check.doubts}
     check_load(scenario, workers=workforce.processes)
     recogniser = recogniser_asked_for(scenario)
     folder = create_run_folder(out, scenario.name, datetime.now(UTC))
@@ -146,6 +147,7 @@ def run_scenario(
             watching.note(f"warning: recording {name}: {'; '.join(said)}")
         run = prepare(spec, watching, command=command)
         run.manifest.recording_doubts = doubts
+        run.manifest.recording_ends = recording_ends(fixtures, checks)
         _say_what_to_expect(run, watching)
         run.manifest.calls_began_at = datetime.now(UTC)
         stored.write_manifest(folder, run.manifest)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import yaml
 
-from bench.audio.recording_checks import recording_doubts
+from bench.audio.catalogue import Fixture
+from bench.audio.recording_checks import RecordingCheck, recording_doubts
 from bench.load.factory import fixtures_of
 from bench.run.cost_text import budget_sentences, cost_line
 from bench.run.estimate import estimate
@@ -12,6 +15,7 @@ from bench.scenario.books import books_of
 from bench.scenario.load_sentence import load_sentence
 from bench.scenario.model import Scenario
 from bench.scenario.read import expanded
+from bench.store.manifest import RecordingEnd
 
 
 def plan_text(scenario: Scenario) -> str:
@@ -41,6 +45,19 @@ def summary_line(scenario: Scenario) -> str:
     return (
         f"{load_sentence(scenario.load, scenario.turns, list(scenario.targets))}; {len(fixtures_of(scenario))} fixtures"
     )
+
+
+def recording_ends(fixtures: Mapping[str, Fixture], checks: Mapping[str, RecordingCheck]) -> dict[str, RecordingEnd]:
+    """Where speech ends in each recording and how sharp that is, as a run keeps it."""
+    return {
+        name: RecordingEnd(
+            end_ms=fixture.speech_end_ms,
+            earliest_ms=None if (ends := checks[name].ends) is None else ends.earliest_ms,
+            latest_ms=None if ends is None else ends.latest_ms,
+            annotated=fixture.annotated,
+        )
+        for name, fixture in fixtures.items()
+    }
 
 
 def recording_warnings(scenario: Scenario) -> list[str]:

@@ -19,7 +19,7 @@ from bench.load.progress import Progress, Tally
 from bench.load.spec import RunSpec
 from bench.load.spend import Spend
 from bench.load.watchers import Watcher
-from bench.report.phrases import usd, usd_limit
+from bench.report.phrases import amount, usd, usd_limit
 from bench.scenario.budget import Budget
 
 PLAIN_EVERY_S = 5.0
@@ -60,7 +60,7 @@ def money(progress: Progress, budget: Budget | None = None) -> str:
     if not tally.priced_turns:
         return "-"
     unpriced = tally.turns + tally.warmup_turns - tally.priced_turns
-    return f"${tally.cost_usd:,.4f}" + (f" ({unpriced} turns without a price)" if unpriced else "")
+    return f"${tally.cost_usd:,.4f}" + (f" ({amount(unpriced, 'turn')} without a price)" if unpriced else "")
 
 
 def of_budget(progress: Progress, budget: Budget, spend: Spend) -> str:

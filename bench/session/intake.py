@@ -108,7 +108,7 @@ class Intake:
         try:
             onset = self._listener.hear(response, delta)
         except ValueError as error:
-            broken = Malformed(delta.at_ns, f"undecodable audio: {error}"[:200])
+            broken = Malformed(delta.at_ns, f"undecodable audio: {error}"[:200], of_sound=True)
             self._tracker.feed(self._scrubber.fact(broken), read_ns)
             return
         if onset is not None:

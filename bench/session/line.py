@@ -42,6 +42,10 @@ _QUIET_ROUNDS = 8
 """Rounds of the loop without a new message after which the reader has read all there is: a message of the largest size
 takes half as many."""
 
+_NORMAL_CLOSES = (1000, 1005)
+"""Close codes of a peer that has nothing more to say; 1005 stands for none."""
+_ANSWERED = ("completed", "interrupted")
+
 
 class Line:
     """One call as far as its connection goes."""
@@ -258,6 +262,8 @@ class Line:
         if self._closed is None:
             return False
         closed = self._closed
+        if closed.code in _NORMAL_CLOSES and self._all_answered:
+            return True
         if self._intake.ready and self._renewals.expired(closed.at_ns):
             said = "the server ended the session when its time was over"
             self._fail(
@@ -278,6 +284,12 @@ class Line:
             )
         )
         return True
+
+    @property
+    def _all_answered(self) -> bool:
+        """Whether the caller had said all that was planned and was answered, so that the server may hang up."""
+        turns = self.timeline.turns
+        return len(turns) == self.timeline.turns_planned and all(turn.end in _ANSWERED for turn in turns)
 
     def _fail(self, failure: Failure) -> None:
         if self.timeline.failure is None:

@@ -29,6 +29,8 @@ from bench.facts.timeline import Entry, Timeline, TurnEnd, TurnFacts
 
 EARLY_SETTLE_NS = 3_000_000_000
 """How long a caller whom the server cut off waits for the real answer before taking the early one for all."""
+RETRY_SETTLE_NS = 500_000_000
+"""How long a caller whose response failed or was taken back waits for a server that tries again by itself."""
 MOST_NOISE = 500
 """Signals of no consequence that one session stores; a server may repeat an error for every audio frame."""
 _NO_END_NS = 2**62
@@ -225,6 +227,9 @@ class Tracker:
         if all(response.unprompted for response in ended):
             last_ns = max(turn.speech_end_ns, *(response.ended_ns or 0 for response in ended), 0)
             return "completed" if now_ns >= last_ns + EARLY_SETTLE_NS else None
+        if all(response.cancelled or response.failed for response in ended):
+            last_ns = max(response.ended_ns or 0 for response in ended)
+            return "completed" if now_ns >= last_ns + RETRY_SETTLE_NS else None
         return "completed"
 
     def _written_down(self, turn: TurnFacts, now_ns: int) -> TurnEnd | None:
@@ -285,7 +290,7 @@ class Tracker:
             if response.ended_ns is None:
                 marks += [response.first_ns + self._bounds.response_ns, response.last_ns + self._bounds.reply_ns]
             else:
-                marks.append(response.ended_ns + self._settle_ns)
+                marks += [response.ended_ns + RETRY_SETTLE_NS, response.ended_ns + self._settle_ns]
         if self._last_commit_ns is not None:
             marks += [self._last_commit_ns + self._bounds.reply_ns, self._last_commit_ns + self._settle_ns]
         asked = [use.asked_ns for use in self._timeline.tools if use.turn == turn.index and use.asked_ns is not None]

@@ -13,8 +13,9 @@ from datetime import date
 
 from bench.report.findings_bill import PriceLine
 from bench.report.geometry import Scale, Tick, path, scale
-from bench.report.phrases import number, percent, usd, usd_limit
+from bench.report.phrases import MISSING, number, percent, usd, usd_limit
 from bench.site.digest import Seen
+from bench.site.recent import unanswered
 from bench.site.windows import Night
 
 WIDTH, HEIGHT = 440.0, 210.0
@@ -195,6 +196,26 @@ def value_text(seen: Seen | None) -> str:
     if seen.unit == "USD":
         return usd(seen.value)
     return f"{number(seen.value, seen.decimals)} {seen.unit}"
+
+
+def now_text(seen: Seen | None) -> str:
+    """A figure of one run: what falls among unanswered turns has no size."""
+    return MISSING if seen is not None and seen.value is not None and math.isinf(seen.value) else value_text(seen)
+
+
+def now_limits(seen: Seen | None) -> str:
+    """What stands beneath it: its interval, or why it has no size."""
+    if seen is None or seen.value is None or not math.isinf(seen.value):
+        return limits_text(seen)
+    return unanswered(seen.fold)
+
+
+def now_said(seen: Seen | None) -> str:
+    """The same where there is room: `95 %: 742..810`."""
+    limits = limits_text(seen)
+    if seen is None or seen.value is None or not math.isinf(seen.value):
+        return f"95 %: {limits or MISSING}"
+    return f"{unanswered(seen.fold)}{f' (95 %: {limits})' if limits else ''}"
 
 
 def limits_text(seen: Seen | None) -> str:

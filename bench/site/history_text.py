@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.compare.text import grid
+from bench.report.grid import grid
 from bench.report.phrases import MISSING, amount, plain
 from bench.site.history import StoredRun, size_bytes
 
 WIDEST = 32
 
 
-def render_history(runs: Sequence[StoredRun], unreadable: dict[str, str]) -> str:
+def render_history(runs: Sequence[StoredRun], unreadable: dict[str, str], width: int | None = None) -> str:
     """A line for each run, oldest first, and what was not read."""
     rows = [("began (UTC)", "scenario", "verdict", "gate", "size", "targets", "folder")]
     rows += [
@@ -29,7 +29,7 @@ def render_history(runs: Sequence[StoredRun], unreadable: dict[str, str]) -> str
         )
         for run in runs
     ]
-    lines = grid(rows, right=(4,)) if runs else []
+    lines = grid(rows, right=(4,), width=width, drop=(4, 5, 0), shorten=(1, 6)) if runs else []
     lines += [f"not read: {name}: {plain(why)}" for name, why in unreadable.items()]
     return "\n".join([*lines, f"{amount(len(runs), 'run')}"])
 

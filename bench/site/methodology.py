@@ -60,7 +60,8 @@ def _figures(config: SiteConfig) -> Table:
          "how much these runs differ (Student's t), with fewer from the calls of the run. Shares are pooled over the "
          "runs; their interval is the wider one of Wilson's and that of the runs"),
         ("never", "more turns of the run were not answered than the percentile leaves out, so that it has no size. One "
-         "such run makes the figure over several runs “never”; in how many it was so stands beneath"),
+         "such run leaves the figure over several runs without a size: “-”, and in how many it was so stands beneath; "
+         f"“never” where it was so in all of {LEAST_NIGHTS} runs or more"),
         ("no measurements yet", "nobody measured it. It is not zero and not good"),
     )  # fmt: skip
     return _defined("Figures", rows)
@@ -97,7 +98,8 @@ def _ranks() -> tuple[str, ...]:
     return (
         "Targets are ranked by the median of the headline latency over their last runs. A rank is one more than the "
         "number of targets that are surely faster, so targets that cannot be told apart share a rank and are marked "
-        "as tied.",
+        f"as tied. The calls of one run say little of the next, so a target has no rank before it has {LEAST_NIGHTS} "
+        "runs with a median.",
         "Surely: a two-sided test of the difference at 5 % over all pairs of the table (Bonferroni). Targets that took "
         "turns in the same runs are compared run by run; others as independent runs (Welch). Where a figure is “never” "
         "in some runs, it counts only which target had the lower one (sign test, rank sums).",
@@ -110,7 +112,7 @@ def _strengths() -> tuple[str, ...]:
         "availability, WER or cost per minute, by a difference that matters, at 5 % over all these comparisons; a "
         "weakness where it is worse than every other one in the same sense. With one target there are none of these.",
         "An accent is a weakness where its WER over the last runs is higher than that of all other accents together by "
-        "at least one percentage point, unlikely by chance.",
+        f"at least one percentage point, unlikely by chance. All of them need {LEAST_NIGHTS} runs of each target.",
         "Beneath each the page shows its rule and its numbers.",
     )
 

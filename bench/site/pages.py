@@ -15,12 +15,13 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from bench import __version__
 from bench.config.redactor import printable
 from bench.report import phrases
 from bench.report.gate.phrases import probability, shown
+from bench.report.html import new_environment
 from bench.site import charts
 from bench.site.board import FIGURES, TITLES, Board, boards
 from bench.site.cards import Card, cards
@@ -31,7 +32,7 @@ from bench.site.intelligence import Intelligence, intelligence
 from bench.site.methodology import methodology
 from bench.site.sentences import change_text, verdict_sentence
 from bench.site.speed import SpeedTable, speed, title_of
-from bench.site.strengths import limits_of, value_of
+from bench.site.strengths import cell_of, limits_of, value_of
 from bench.site.windows import Key, Night, Series, series_of
 
 TONES = {"as usual": "good", "better": "good", "regression": "bad", "not recovered": "bad", "outage": "bad"}
@@ -87,12 +88,24 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
     for series in site.series:
         for night in series.nights:
             by_run.setdefault(night.run.folder, []).append(night)
+    beside = _beside(site.runs)
     for run in site.runs:
-        nights = by_run.get(run.folder, [])
-        yield f"runs/{look.file(run.folder)}.html", look.page("run.html.j2", "../", run=run, nights=nights)
+        nights, (before, after) = by_run.get(run.folder, []), beside[run.folder]
+        page = look.page("run.html.j2", "../", run=run, nights=nights, before=before, after=after)
+        yield f"runs/{look.file(run.folder)}.html", page
     yield "feed.xml", feed(site.config, site.series, look.run_address, look.anchor)
     yield "site.css", _environment().get_template("site.css.j2").render()
     yield "site.js", _environment().get_template("site.js").render()
+
+
+def _beside(runs: Sequence[RunDigest]) -> dict[str, tuple[RunDigest | None, RunDigest | None]]:
+    """Of each run, by its folder, the run of the same scenario before it and the one after it."""
+    found = {}
+    for name in {run.scenario for run in runs}:
+        mine = sorted((run for run in runs if run.scenario == name), key=lambda run: (run.started_at, run.run_id))
+        for before, run, after in zip([None, *mine], mine, [*mine[1:], None], strict=False):
+            found[run.folder] = (before, after)
+    return found
 
 
 def _latest(site: Site) -> list[Night]:
@@ -167,20 +180,21 @@ def host_text(where: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
-        loader=ChoiceLoader([PackageLoader("bench.site", "templates"), PackageLoader("bench.report", "templates")]),
-        autoescape=lambda name: name is not None and ".html" in name,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    found = new_environment(
+        ChoiceLoader([PackageLoader("bench.site", "templates"), PackageLoader("bench.report", "templates")]),
+        lambda name: name is not None and ".html" in name,
     )
     found.globals.update(
         w=phrases,
         sentence=verdict_sentence,
         change_text=change_text,
         value_text=charts.value_text,
+        now_text=charts.now_text,
+        now_limits=charts.now_limits,
+        now_said=charts.now_said,
         limits_text=charts.limits_text,
         value_of=value_of,
+        cell_of=cell_of,
         limits_of=limits_of,
         host_text=host_text,
         speed_title=title_of,

@@ -107,6 +107,12 @@ def recent_of(nights: Sequence[Night], get: Getter) -> Recent:
     )
 
 
+def unanswered(fold: str) -> str:
+    """What makes a percentile infinite."""
+    share = {"p50": "over half of turns", "p95": "over 5 % of turns"}.get(fold, "too many turns")
+    return f"{share} unanswered"
+
+
 def _mean(seens: Sequence[Seen], values: np.ndarray) -> tuple[float, Limits | None, float]:
     value = float(values.mean())
     if not np.isfinite(values).all():

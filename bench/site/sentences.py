@@ -56,6 +56,8 @@ def _few(night: Night) -> str:
 def _outage(night: Night) -> str:
     target = night.target
     said = f"away: {target.good_calls} of {amount(target.calls, 'call')} were good"
+    if target.calls == 1:
+        said = "away: its one call was not good"
     faults = [
         f"{each.count} × {each.kind}{f' ({spoken(each.message)})' if each.message else ''}" for each in target.faults
     ]
@@ -64,6 +66,8 @@ def _outage(night: Night) -> str:
 
 def _availability(night: Night) -> str:
     target, row = night.target, night.row(AVAILABILITY)
+    if target.calls == 1:
+        return "its one call good" if target.good_calls else "its one call not good"
     if target.good_calls == target.calls:
         return f"all {amount(target.calls, 'call')} good"
     said = f"{target.good_calls} of {amount(target.calls, 'call')} good"

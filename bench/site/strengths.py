@@ -14,10 +14,11 @@ from typing import Literal
 
 from bench.measure.metrics import METRICS
 from bench.report.compare.matters import Matters
-from bench.report.phrases import amount, capital, number, percent, usd
+from bench.report.gate.nights import LEAST_NIGHTS
+from bench.report.phrases import MISSING, amount, capital, number, percent, usd
 from bench.site.board import LEVEL, TITLES, Board, chance
 from bench.site.digest import AVAILABILITY
-from bench.site.recent import Recent, last_nights
+from bench.site.recent import Recent, last_nights, unanswered
 from bench.site.windows import Night, Series
 
 Kind = Literal["strength", "weakness"]
@@ -101,6 +102,8 @@ def _side(mine: Recent, other: Recent, name: str, level: float) -> int:
 
 def _share_chance(a: Recent, b: Recent) -> float:
     """Pooled shares, with errors that hold both chance and what nights differ by."""
+    if min(a.nights, b.nights) < LEAST_NIGHTS:
+        return 1.0
     error = math.hypot(a.error, b.error)
     return math.erfc(abs((a.value or 0) - (b.value or 0)) / error / math.sqrt(2)) if error else 1.0
 
@@ -123,6 +126,8 @@ def _accents(series: Series) -> list[Remark]:
     """A weakness where one accent is understood worse than all others together."""
     pooled: dict[str, tuple[float, float]] = {}
     nights = last_nights(series)
+    if len(nights) < LEAST_NIGHTS:
+        return []
     for night in nights:
         for each in night.target.accents:
             errors, words = pooled.get(each.name, (0.0, 0.0))
@@ -174,10 +179,17 @@ def value_of(name: str, figure: Recent) -> str:
     return usd(figure.value) if name == "cost" else f"{number(figure.value)} ms"
 
 
+def cell_of(name: str, figure: Recent) -> str:
+    """A figure in a table: one that only some runs, or too few, say is never, is not known."""
+    if figure.never and (figure.never < figure.nights or figure.nights < LEAST_NIGHTS):
+        return MISSING
+    return value_of(name, figure)
+
+
 def limits_of(name: str, figure: Recent) -> str:
-    """`731..752`, `96.1..99.9 %`; of one that is infinite, in how many runs; nothing where there are none."""
+    """`731..752`, `96.1..99.9 %`; of one that is infinite, why, and in how many runs; nothing where there are none."""
     if figure.never:
-        return f"in {figure.never} of {amount(figure.nights, 'run')}"
+        return f"{unanswered(figure.fold)} in {figure.never} of {amount(figure.nights, 'run')}"
     if figure.low is None or figure.high is None:
         return ""
     if name in {AVAILABILITY, "wer"}:

@@ -161,6 +161,17 @@ class ReplyWords(StoredPart):
     """How long listening took, after the run."""
 
 
+class RecordingEnd(StoredPart):
+    """Where speech ends in a recording, and between which times it may end by the sound itself, in milliseconds."""
+
+    end_ms: float
+    earliest_ms: float | None = None
+    """None where a person gave the end, and where no speech is heard."""
+    latest_ms: float | None = None
+    annotated: str = "unknown"
+    """`by hand`, `by level`, or `unknown` where the catalogue does not say."""
+
+
 class Manifest(StoredPart):
     """Everything of a run that is not a row."""
 
@@ -222,6 +233,8 @@ class Manifest(StoredPart):
     """Fixture id -> sha256 of its audio."""
     recording_doubts: dict[str, list[str]] = Field(default_factory=dict)
     """Fixture id -> why the end of its speech, the zero of its latencies, may be wrong."""
+    recording_ends: dict[str, RecordingEnd] = Field(default_factory=dict)
+    """Fixture id -> where its speech ends and how sharp that is; empty in a run of an older version."""
     notes: list[str] = Field(default_factory=list)
     """Lines for the reader, such as a model without a known price."""
 

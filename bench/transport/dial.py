@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from gevent import socket as green
 
@@ -60,11 +61,12 @@ def dial(
     context = context_for(options.ca_file, verify=options.verify_tls) if secure else None
     proxy = proxy_for(host, port, secure=secure) if options.proxies else None
     first = (proxy.host, proxy.port) if proxy else (host, port)
-    addresses = _resolve(*first)
+    behind: Part = "tcp" if proxy is None else "proxy"
+    addresses = _resolve(*first, behind)
     connection.done("dns")
 
     progress.part = "tcp"
-    sock, stamped, peer = _connect_any(addresses, first, progress)
+    sock, stamped, peer = _connect_any(addresses, first, progress, behind)
     connection.done("tcp")
     connection.peer = peer
     wire: Wire = SocketWire(sock, send_timeout_s=options.send_timeout_s, stamped=stamped, quickack=options.quickack)
@@ -84,7 +86,22 @@ def dial(
     return wire
 
 
-def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
+def usable(options: ConnectOptions) -> None:
+    """Raises `BenchError` when no call can be made with these settings: an unknown kind of proxy, a missing CA file."""
+    parts = urlsplit(options.url)
+    secure = parts.scheme in ("wss", "https")
+    if options.proxies and parts.hostname:
+        proxy_for(parts.hostname, parts.port or (443 if secure else 80), secure=secure)
+    if secure:
+        context_for(options.ca_file, verify=options.verify_tls)
+
+
+def _shown(host: str, part: Part) -> str:
+    """`host` as a message names it, whose reader may not know that there is a proxy."""
+    return f"proxy {host} (from the environment)" if part == "proxy" else host
+
+
+def _resolve(host: str, port: int, part: Part) -> list[tuple[Any, ...]]:
     """Every address of `host`, in the resolver's order of preference."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
@@ -96,13 +113,15 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
         found = green.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         if isinstance(error, UnicodeError):
-            raise TransportError(Failure("connect", "connect", "dns", f"{host}: not a host name")) from error
-        raise TransportError(of_os_error(error, "dns", host)) from error
+            raise TransportError(
+                Failure("connect", "connect", "dns", f"{_shown(host, part)}: not a host name")
+            ) from error
+        raise TransportError(of_os_error(error, "dns", _shown(host, part))) from error
     return list(dict.fromkeys((entry[0], entry[4]) for entry in found))
 
 
 def _connect_any(
-    addresses: list[tuple[Any, ...]], where: tuple[str, int], progress: Dialing
+    addresses: list[tuple[Any, ...]], where: tuple[str, int], progress: Dialing, part: Part
 ) -> tuple[green.socket, bool, str]:
     """The first address that answers; each gets an equal share of the time that is left."""
     last: OSError = OSError(errno.EADDRNOTAVAIL, "no address")
@@ -126,7 +145,7 @@ def _connect_any(
             continue
         shown = f"[{address[0]}]:{address[1]}" if family == socket.AF_INET6 else f"{address[0]}:{address[1]}"
         return sock, stamped, shown
-    raise TransportError(of_os_error(last, "tcp", f"{where[0]}:{where[1]}")) from last
+    raise TransportError(of_os_error(last, part, _shown(f"{where[0]}:{where[1]}", part))) from last
 
 
 def _prepare(sock: green.socket) -> bool:

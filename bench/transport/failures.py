@@ -7,9 +7,12 @@ Trap: servers echo keys in error bodies and status lines, so no failure leaves a
 from __future__ import annotations
 
 import errno
+import html
 import json
+import re
 import socket
 import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -60,6 +63,14 @@ _TLS_REASONS: Mapping[str, str] = {
     "TLSV1_ALERT_PROTOCOL_VERSION": "unsupported_version",
 }
 
+_ANY_HEADER = 47
+"""For zlib: the window of either gzip or deflate."""
+_MOST_UNPACKED = 65536
+_PAGE = re.compile(r"<(?:!doctype html|html|head|body|center|h1|title|\?xml)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_UNSEEN = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_TAGS = re.compile(r"<[^>]*>")
+
 
 def of_timeout(part: Part, seconds: float) -> Failure:
     """The whole budget of connecting was spent, and `part` was under way."""
@@ -105,14 +116,38 @@ def of_tls(error: ssl.SSLError, where: str) -> Failure:
 
 def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """An HTTP answer to the upgrade request other than 101, not `cleaned` yet. `headers` in lower case."""
+    body = _unpacked(body, headers.get("content-encoding", ""))
     code, names = _json_error(body)
-    text = body[: 4 * MAX_MESSAGE_CHARS].decode("utf-8", "replace").strip()
+    text = _readable(body)
     kind = _kind_of_status(status)
     if status in (402, 403, 429) and names & _QUOTA_CODES:
         kind = "quota"
     if 300 <= status < 400:
         text = f"redirected to {_without_query(headers.get('location', 'nowhere'))}; redirects are not followed"
     return Failure(kind, "upgrade", code or f"http_{status}", text or f"HTTP status {status}", http_status=status)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """`body` without the compression that some proxies use unasked; as it is where it is none."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    try:
+        return zlib.decompressobj(_ANY_HEADER).decompress(body, _MOST_UNPACKED)
+    except zlib.error:
+        return body
+
+
+def _readable(body: bytes) -> str:
+    """What a person can read of an answer: the words of a page, or how many bytes there were that are no text."""
+    text = body[:_MOST_UNPACKED].decode("utf-8", "replace").strip()
+    strange = sum(c == "\ufffd" or not (c.isprintable() or c.isspace()) for c in text[:MAX_MESSAGE_CHARS])
+    if strange > len(text[:MAX_MESSAGE_CHARS]) / 10:
+        return f"{len(body):,} bytes that are no text"
+    if not _PAGE.match(text):
+        return text
+    title = _TITLE.search(text)
+    words = " ".join(_TAGS.sub(" ", _UNSEEN.sub(" ", text)).split())
+    return html.unescape(" ".join(title[1].split()) if title and title[1].strip() else words)
 
 
 def of_broken_answer(code: str, status: int | None, message: str) -> Failure:

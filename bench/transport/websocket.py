@@ -358,7 +358,8 @@ class WebSocket:
         elif protocol.parser_exc is not None:
             sent = protocol.close_sent
             code = sent.code if sent is not None else CloseCode.PROTOCOL_ERROR
-            self._finish(code, sent.reason if sent is not None else "broken frame", clean=False, at_ns=at_ns)
+            said = sent.reason if sent is not None else "broken frame"
+            self._finish(code, f"the server broke the WebSocket protocol: {said}", clean=False, at_ns=at_ns)
 
     def _collect(self, frame: Frame) -> None:
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):

@@ -7,7 +7,7 @@ import pytest
 
 from bench.audio.evidence import judge
 from tests.support.degraded import faded
-from tests.support.recordings import RATE_HZ, Samples, Take, at, noise, take
+from tests.support.recordings import RATE_HZ, Samples, Take, at, noise, noise_then_zeros, take
 
 VOICED_ENDS = ("order-status-slt", "appointment-rms", "plan-prices-kal16", "opening-hours-awb")
 
@@ -37,6 +37,14 @@ def test_a_fade_is_told_with_its_fall_into_silence() -> None:
 def test_what_dies_away_into_a_rooms_own_noise_is_no_fade(fixture_id: str) -> None:
     made = take(fixture_id)
     noise(1, 62)(made)
+    assert "fades out" not in doubts(made)
+
+
+@pytest.mark.parametrize("fixture_id", ["order-status-slt", "opening-hours-awb"])
+@pytest.mark.parametrize("snr_db", [50, 45, 38])
+def test_noise_that_stops_is_no_fade(fixture_id: str, snr_db: float) -> None:
+    made = take(fixture_id)
+    noise_then_zeros(snr_db, 900, 700)(made)
     assert "fades out" not in doubts(made)
 
 

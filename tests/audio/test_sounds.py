@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.audio.catalogue import Fixture, load_catalogue, shipped_catalogue, shipped_sounds
-from bench.audio.recording_checks import doubts_of
+from bench.audio.recording_checks import check_recording
 from bench.audio.recording_matcher import RecordingMatcher, reduced
 
 SOUNDS = list(load_catalogue(shipped_sounds()).fixtures.values())
@@ -21,7 +21,7 @@ def test_it_is_short_and_loud_enough_to_be_heard(sound: Fixture) -> None:
     assert not np.any(pcm[: int(sound.speech_start_ms * 24)])
     assert sound.source.endswith("tools/make_sounds.py")
     assert sound.licence == "CC0-1.0"
-    assert doubts_of(sound) == []
+    assert check_recording(sound).doubts == []
 
 
 def test_a_server_that_knows_recordings_and_sounds_takes_none_for_another() -> None:

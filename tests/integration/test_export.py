@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -16,12 +14,14 @@ import pytest
 from tests.export.receiver import receiver
 from tests.export.samples import Samples, samples
 from tests.support.processes import voice_server
+from tests.support.runs import start
+from tests.support.warm import WarmRun
 
 LOAD = ["--set", "load.callers=3", "--set", "load.sessions=6"]
 PREFIX = "metrics: "
 
 
-def scraped(process: subprocess.Popen[str]) -> list[Samples]:
+def scraped(process: subprocess.Popen[str] | WarmRun) -> list[Samples]:
     """Every scrape until the address closes."""
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -43,16 +43,9 @@ def test_the_last_scrape_and_the_file_are_the_report(scenario: Path, tmp_path: P
     key = {"OTEL_EXPORTER_OTLP_HEADERS": "x-key=Hidden1"}
     with voice_server() as url, receiver() as told:
         options += ["--otlp", told.url]
-        command = [sys.executable, "-m", "bench", "run", scenario, "--url", url, "--out", out, *LOAD, *options]
-        with subprocess.Popen(
-            list(map(str, command)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **key},
-        ) as run:
-            seen = scraped(run)
-            output, _ = run.communicate(timeout=60)
+        run = start("run", scenario, "--url", url, "--out", out, *LOAD, *options, **key)
+        seen = scraped(run)
+        output, _ = run.communicate(timeout=60)
     assert run.returncode == 0, output
     report = json.loads((out / "summary.json").read_text())
     written = samples(file.read_text())

@@ -119,7 +119,7 @@ def test_what_is_said_and_what_is_played_is_measured_as_in_a_run(page: str, log:
     assert post(page, "/talk/end")[0] == 202
     ended = shown_when(page, lambda seen: seen["talk"]["status"] == "ended")
     assert [early[0], twice[0], unknown[0], silent[0], odd[0]] == [409, 409, 400, 400, 400]
-    assert "no speech was heard" in silent[1]
+    assert "No speech was heard: " in silent[1]
     spoken, played = seen["talk"]["turns"]
     of_the_spoken, of_the_played = (
         checked(turn, *true) for turn, true in zip((spoken, played), true_waits_ms(log, 2), strict=True)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,21 +12,22 @@ import pytest
 
 from bench.errors import ExitCode
 from tests.support.processes import voice_server
+from tests.support.warm import WarmRun
 
 
 def run_with_pauses(out: Path, *words: str | Path) -> tuple[int, str]:
     """`bench run` on a machine that takes the processor away for 150 ms again and again; exit code and output."""
-    command = [sys.executable, "-m", "bench", "run", "--out", str(out), *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        until = time.monotonic() + 90
-        while process.poll() is None and not out.exists():
-            time.sleep(0.02)
-        while process.poll() is None and time.monotonic() < until:
-            os.kill(process.pid, signal.SIGSTOP)
-            time.sleep(0.15)
-            os.kill(process.pid, signal.SIGCONT)
-            time.sleep(0.15)
-        said, _ = process.communicate(timeout=30)
+    process = WarmRun(["run", "--out", str(out), *map(str, words)])
+    until = time.monotonic() + 90
+    while process.poll() is None and not out.exists():
+        time.sleep(0.02)
+    while process.poll() is None and time.monotonic() < until:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.15)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.15)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode is not None
     return process.returncode, said
 
 

@@ -10,7 +10,7 @@ from tests.report import build
 
 def test_a_turn_shows_its_milestones_in_their_order_and_its_cost() -> None:
     row = build.rows(1, 1, fails=0.0, warm=0)[0][0]
-    card = turn_card(row, "balance please", ["clipped"])
+    card = turn_card(row, "balance please", ["clipped"], "It is sharp.")
     marks = {mark["name"]: mark["at_ms"] for mark in card["marks"]}
     assert marks["first_audible_ms"] == round(row.first_audible_ms or 0, 1)
     assert list(marks.values()) == sorted(marks.values())
@@ -20,6 +20,7 @@ def test_a_turn_shows_its_milestones_in_their_order_and_its_cost() -> None:
         "balance please",
         ["clipped"],
     )
+    assert card["sharpness"] == "It is sharp."
     assert card["cost_usd"] == row.cost_usd
     assert card["cost"].startswith("$0.0")
     assert card["wer"] == row.wer

@@ -1,6 +1,6 @@
 """Pages looked at in a browser: `python -m tests.perf.pages FILE... [--pictures DIR] [--all]`.
 
-In: HTML files. Out: for each, at 390 and 1440 px, light and dark: requests beyond the file system, errors in the
+In: HTML files. Out: for each, at 390, 768 and 1440 px, light and dark: requests beyond the file system, errors in the
 console, whether it is wider than the screen, and what axe-core finds (serious and critical; `--all`: everything).
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.axe import GRAVE, violations
 from tests.support.browser import Page, browser
 
-WIDTHS = (390, 1440)
+WIDTHS = (390, 768, 1440)
 LOCAL = ("file:", "data:", "about:")
 
 

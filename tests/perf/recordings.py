@@ -1,4 +1,6 @@
-"""How often the end of speech in a messy recording is wrong without a word: the table of docs/recordings.md.
+"""How often the end of speech in a messy recording is wrong without a warning, and outside its range too.
+
+Prints the table of docs/recordings.md.
 
 `python -m tests.perf.recordings [--half held-out|tuned] [--catalogue FILE] [--family WORDS...] [--every N] [--silent]`
 
@@ -22,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.audio.catalogue import Catalogue, load_catalogue, shipped_catalogue
-from bench.audio.evidence import judge
+from bench.audio.evidence import Judgement, judge
 from bench.audio.formats import FULL_SCALE
 from bench.errors import BenchError
 from tests.support.degraded_families import FAMILIES
@@ -43,6 +45,10 @@ class Case:
     error_ms: float | None
     doubts: tuple[str, ...]
     refusals: tuple[str, ...]
+    width_ms: float | None = None
+    """From the earliest to the latest end by the sound itself."""
+    beyond_ms: float = 0.0
+    """How far the true end is outside that range."""
 
     @property
     def right(self) -> bool:
@@ -51,6 +57,16 @@ class Case:
     @property
     def told(self) -> bool:
         return bool(self.doubts or self.refusals)
+
+    @property
+    def silent(self) -> bool:
+        """Wrong, and no warning says so."""
+        return not self.right and not self.told
+
+    @property
+    def outside(self) -> bool:
+        """Wrong, no warning says so, and the range does not hold the true end either."""
+        return self.silent and self.beyond_ms > RIGHT_MS
 
 
 def half_of(fixture_id: str) -> str:
@@ -91,9 +107,16 @@ def cases_of(work: tuple[Path, str, str, tuple[str, ...]]) -> list[Case]:
                 continue  # nothing would be left
             degrade(made)
             judged = judge(made.pcm, RATE_HZ, made.text, language)
-            error_ms = None if judged.level is None else judged.level.end_ms - made.end_ms
-            found.append(Case(family, strength, fixture_id, error_ms, judged.doubts, judged.refusals))
+            found.append(_case(family, strength, fixture_id, made.end_ms, judged))
     return found
+
+
+def _case(family: str, strength: str, fixture_id: str, true_ms: float, judged: Judgement) -> Case:
+    error_ms = None if judged.level is None else judged.level.end_ms - true_ms
+    ends = judged.ends
+    width_ms = None if ends is None else ends.latest_ms - ends.earliest_ms
+    beyond_ms = 0.0 if ends is None else max(ends.earliest_ms - true_ms, true_ms - ends.latest_ms, 0.0)
+    return Case(family, strength, fixture_id, error_ms, judged.doubts, judged.refusals, width_ms, beyond_ms)
 
 
 def measured(path: Path, ids: Iterable[str], families: tuple[str, ...], processes: int) -> list[Case]:
@@ -104,15 +127,15 @@ def measured(path: Path, ids: Iterable[str], families: tuple[str, ...], processe
 
 
 HEAD = (
-    "| what was done to it | recordings | end wrong by > 30 ms | **wrong and silent** | worst silent | refused | "
-    "warned | right, yet told | median error |"
+    "| what was done to it | recordings | end wrong by > 30 ms | no warning | **outside the range too** | worst | "
+    "refused | warned | right, yet told | median error | width of the range: median, p90 |"
 )
 
 
 def table(cases: list[Case], by_strength: bool = False) -> Iterator[str]:
     """Markdown, a row for each family (or each strength), a total below."""
     yield HEAD
-    yield "|---" + "|---:" * 8 + "|"
+    yield "|---" + "|---:" * 10 + "|"
     groups: dict[str, list[Case]] = {}
     for case in cases:
         groups.setdefault(f"{case.family}: {case.strength}" if by_strength else case.family, []).append(case)
@@ -123,13 +146,15 @@ def table(cases: list[Case], by_strength: bool = False) -> Iterator[str]:
 
 def _row(name: str, group: list[Case]) -> str:
     wrong = [case for case in group if not case.right]
-    silent = [case for case in wrong if not case.told]
+    silent = [case for case in wrong if case.silent]
+    outside = [case for case in silent if case.outside]
     refused = sum(bool(case.refusals) for case in group)
     warned = sum(bool(case.doubts) and not case.refusals for case in group)
     right = [case for case in group if case.right]
     told = sum(case.told for case in right)
     errors = [abs(case.error_ms) for case in group if case.error_ms is not None]
-    worst = max((abs(case.error_ms) for case in silent if case.error_ms is not None), default=None)
+    worst = max((case.beyond_ms for case in outside), default=None)
+    widths = sorted(case.width_ms for case in group if case.width_ms is not None)
 
     def share(count: int, of: int) -> str:
         return "-" if not of else f"{100 * count / of:.0f} %"
@@ -139,11 +164,13 @@ def _row(name: str, group: list[Case]) -> str:
         str(len(group)),
         share(len(wrong), len(group)),
         f"{share(len(silent), len(group))} ({len(silent)})" if silent else "0",
-        "-" if worst is None else f"{worst:,.0f} ms",
+        f"{share(len(outside), len(group))} ({len(outside)})" if outside else "0",
+        "-" if worst is None else f"{worst:,.0f} ms outside",
         share(refused, len(group)),
         share(warned, len(group)),
         share(told, len(right)),
         f"{statistics.median(errors):,.0f} ms" if errors else "-",
+        f"{statistics.median(widths):,.0f}, {widths[int(0.9 * (len(widths) - 1))]:,.0f} ms" if widths else "-",
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -174,7 +201,8 @@ def main() -> None:
     if given.silent:
         for case in cases:
             if case.right == case.told:
-                said = "; ".join((*case.refusals, *case.doubts)) or "silent"
+                beyond = f"no warning, {case.beyond_ms:,.0f} ms outside the range of {case.width_ms or 0:,.0f} ms"
+                said = "; ".join((*case.refusals, *case.doubts)) or beyond
                 print(f"{case.family}: {case.strength}: {case.recording}: {case.error_ms or 0:+.0f} ms: {said}")
 
 

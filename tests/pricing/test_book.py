@@ -232,3 +232,14 @@ def test_a_transcription_model_without_a_price_is_refused() -> None:
     with pytest.raises(BenchError, match=r"pricing.transcription_model: .*'gpt-4o-transcrib'") as caught:
         books_for(None, transcription_model="gpt-4o-transcrib")
     assert "gpt-4o-transcribe" in (caught.value.hint or "")
+
+
+def test_a_shipped_book_is_read_once_and_a_users_file_each_time(tmp_path: Path) -> None:
+    name = shipped_books()[0]
+    assert load_book(name) is load_book(name)
+    path = tmp_path / "mine.yaml"
+    for input_usd in (1.5, 2.5):
+        path.write_text(GOOD.replace("input: 1.5", f"input: {input_usd}"), encoding="utf-8")
+        rates = load_book(path).models["my-model"].tokens_usd_per_million
+        assert rates is not None
+        assert rates.text.input == input_usd

@@ -7,9 +7,13 @@ import zlib
 from pathlib import Path
 
 from bench.report.html import render_html
+from bench.report.markdown import render_markdown
 from bench.report.recordings import pictures_of, recording_cautions, recordings_report
+from bench.report.recordings_section import recordings_section
 from bench.report.summary import summarise
+from bench.report.terminal import render_terminal
 from bench.report.view import view_of
+from bench.store.manifest import RecordingEnd
 from bench.store.reader import Run
 from tests.report import build
 
@@ -56,6 +60,52 @@ def test_turns_that_ended_before_the_speech_are_named_in_numbers(tmp_path: Path)
 
 def test_a_little_early_is_within_what_an_annotation_may_be_off(tmp_path: Path) -> None:
     assert summarise(run_with(tmp_path, endpoint_ms=-20.0)).recordings.early == []
+
+
+ENDS = {
+    "balance": RecordingEnd(end_ms=2521.2, earliest_ms=2498.4, latest_ms=2570.0, annotated="by level"),
+    "yes": RecordingEnd(end_ms=812.0, earliest_ms=800.0, latest_ms=830.0),
+    "reset": RecordingEnd(end_ms=3100.0, annotated="by hand"),
+}
+
+
+def test_how_sharp_each_end_is_stands_in_the_report_and_changes_no_verdict(tmp_path: Path) -> None:
+    before = summarise(run_with(tmp_path / "a"))
+    run = run_with(tmp_path / "b", doubts={"yes": [DOUBT]})
+    without = summarise(run)
+    run.manifest.recording_ends = ENDS
+    summary = summarise(run)
+    (table,) = recordings_section(summary).tables
+    assert [(row.title, *(cell.value for cell in row.cells)) for row in table.rows] == [
+        ("balance", "2,521", "2,498 to 2,570 ms", "up to 49 ms too long or 23 ms too short", "by level", "-"),
+        ("yes", "812", "800 to 830 ms", "sharp to 30 ms", "-", "1 doubt"),
+        ("reset", "3,100", "by hand", "-", "by hand", "-"),
+    ]
+    assert (summary.verdict, summary.health.trust) == (without.verdict, without.health.trust)
+    run.manifest.recording_doubts = {}
+    assert summarise(run).health.trust == before.health.trust == "yes"
+    for said in (render_html(summary), render_terminal(summary), render_markdown(summary)):
+        assert "2,498 to 2,570 ms" in said
+        assert "up to 49 ms too long or 23 ms too short" in said
+
+
+def test_a_run_of_an_older_version_has_no_table_of_recordings(tmp_path: Path) -> None:
+    assert recordings_section(summarise(run_with(tmp_path))).tables == ()
+
+
+def test_of_many_recordings_the_least_sharp_are_shown_first(tmp_path: Path) -> None:
+    run = run_with(tmp_path)
+    run.manifest.recording_ends = {
+        f"one-{k:03d}": RecordingEnd(end_ms=900.0, earliest_ms=890.0, latest_ms=900.0 + k) for k in range(300)
+    }
+    summary = summarise(run)
+    (table,) = recordings_section(summary).tables
+    assert table.rows[0].title == "one-299"
+    assert table.notes == ("100 more are sharper and not shown.",)
+    said = render_terminal(summary)
+    assert "the least sharp of 300" in said
+    assert "one-299" in said
+    assert "one-200" not in said
 
 
 def test_pictures_of_the_run_folder_stand_in_the_page_and_nothing_else_does(tmp_path: Path) -> None:

@@ -149,3 +149,28 @@ def test_pooled_methods_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     assert method == "clustered by call (delta)"
     assert large.value == small.value
     assert large.limits == pytest.approx(small.limits, rel=0.06)
+
+
+@pytest.mark.parametrize("count", [stats.KEPT_CLUSTERS, stats.KEPT_CLUSTERS + 1])
+def test_draws_that_are_kept_are_those_that_were_drawn(count: int) -> None:
+    calls = np.repeat(np.arange(count), 2)
+    values = np.random.default_rng(5).normal(800, 100, len(calls))
+    asked = (
+        lambda: percentiles(values, calls, [50.0, 95.0]),
+        lambda: pooled(values, np.ones(len(values)), calls),
+    )
+    for ask in asked:
+        stats._kept_draws.cache_clear()
+        stats._kept_weights.cache_clear()
+        first = ask()
+        assert ask() == first
+        assert ask() == first
+    found = np.random.default_rng(stats._SEED).integers(0, count, size=(stats.RESAMPLES, count))
+    sums = np.bincount(calls, weights=values)
+    ratios = np.sort(sums[found].sum(axis=1) / (2 * count))
+    assert pooled(values, np.ones(len(values)), calls)[0].limits == pytest.approx(
+        (percentile(ratios, 2.5), percentile(ratios, 97.5))
+    )
+    for kept in (stats._kept_draws(count), stats._kept_weights(count)):
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0, 0] = 1

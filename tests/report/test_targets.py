@@ -14,6 +14,7 @@ from bench.report.findings import Summary
 from bench.report.findings_targets import TargetsReport
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
+from bench.report.phrases import verdict_meaning
 from bench.report.summary import summarise
 from bench.report.terminal import render_terminal
 from bench.store.manifest import CalledTarget
@@ -182,3 +183,16 @@ def test_a_target_that_was_away_shares_no_first_place(tmp_path: Path) -> None:
     assert none is not None
     assert [row.rank for row in none.rows] == [None, None]
     assert none.sentence == "No target answered."
+
+
+def test_a_target_that_never_became_ready_is_said_so_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    turns, calls = dealt(build.rows(calls=12, fails=0, warm=0), "away", "there")
+    for call in calls:
+        if call.target == "away":
+            call.status, call.session_ready_ms, call.error_kind = "failed", None, "connect"
+    found = summary_of(tmp_path, ([turn for turn in turns if turn.target == "there"], calls), "away", "there")
+    assert found.verdict.name == "unreachable"
+    assert verdict_meaning(found) == "A target could not be reached; the numbers describe the others."
+    page = render_html(found)
+    assert "0 of 6 calls became ready" in page
+    assert "p95 - " not in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +81,30 @@ BAD_AUDIO = event("response.output_audio.delta", response_id="r1", delta="!!! no
 UNSPOKEN: dict[str, tuple[list[Line], tuple[str, str | None, str | None], bool]] = {
     "text alone": ([created("r1", 50), TEXT, ended()], ("no_reply", "server", "text_only"), True),
     "a tool call alone": ([created("r1", 50), TOOL, ended()], ("no_reply", "server", "tool_only"), False),
-    "nothing": ([created("r1", 50), ended()], ("no_reply", "server", "empty_reply"), False),
-    "a transcript and no audio": ([created("r1", 50), words("r1"), ended()], ("no_reply", "server", "text_only"), True),
-    "audio that is no base64": ([created("r1", 50), BAD_AUDIO, ended()], ("no_reply", "server", "empty_reply"), False),
-    "audio in another alphabet": (
-        [created("r1", 50), event("response.output_audio.delta", response_id="r1", delta="____"), ended()],
+    "a tool call that only the end tells of": (
+        [
+            created("r1", 50),
+            ended({"type": "function_call", "call_id": "c1", "name": "get_balance", "arguments": "{}"}),
+        ],
+        ("no_reply", "server", "tool_only"),
+        False,
+    ),
+    "a tool call that was not finished": (
+        [created("r1", 50), ended({"type": "function_call", "call_id": "c1", "name": "get", "status": "incomplete"})],
         ("no_reply", "server", "empty_reply"),
         False,
+    ),
+    "nothing": ([created("r1", 50), ended()], ("no_reply", "server", "empty_reply"), False),
+    "a transcript and no audio": ([created("r1", 50), words("r1"), ended()], ("no_reply", "server", "text_only"), True),
+    "audio that is no base64": (
+        [created("r1", 50), BAD_AUDIO, ended()],
+        ("no_reply", "protocol", "malformed_message"),
+        False,
+    ),
+    "words, and audio that is no base64": (
+        [created("r1", 50), words("r1"), BAD_AUDIO, ended()],
+        ("no_reply", "protocol", "malformed_message"),
+        True,
     ),
 }
 
@@ -98,6 +115,105 @@ def test_a_reply_that_cannot_be_heard_has_a_name(server: str, tmp_path: Path, na
     row = one(server, tmp_path, lines).turns[0]
     assert (row.status, row.error_kind, row.error_code) == expected
     assert (row.ttft_ms is not None) == has_words
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda text: "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)),
+    ],
+    ids=["unpadded", "for URLs", "for URLs, unpadded", "in lines"],
+)
+def test_base64_of_every_kind_is_audio(server: str, tmp_path: Path, write: Callable[[str], str]) -> None:
+    pcm = bytes(range(256)) * 10 + b"\xff\xff"
+    delta = write(base64.b64encode(pcm).decode())
+    lines = [created("r1", 50), event("response.output_audio.delta", response_id="r1", delta=delta), done("r1")]
+    row = one(server, tmp_path, lines).turns[0]
+    assert (row.status, row.reply_audio_ms) == ("ok", pytest.approx(len(pcm) / 2 / 24))
+
+
+# ids that tell nothing apart
+
+
+def named(lines: list[Line], **names: Any) -> list[Line]:
+    """`lines` with these ids in the place of their own, in every event and inside of it."""
+
+    def rename(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: names.get(key, rename(inner)) for key, inner in value.items()}
+
+    return [
+        (after_ms, {**rename(message), **{k: v for k, v in names.items() if k == "event_id"}})
+        for after_ms, message in lines
+    ]
+
+
+ODD_IDS: dict[str, dict[str, Any]] = {
+    "one id for all events": {"event_id": "event_1"},
+    "an empty id for all events": {"event_id": ""},
+    "one item for all turns": {"item_id": "item_1"},
+    "one response for all turns": {"id": "resp_1", "response_id": "resp_1"},
+    "one name for everything": dict.fromkeys(("event_id", "item_id", "id", "response_id"), "x"),
+    "empty names": dict.fromkeys(("event_id", "item_id", "id", "response_id"), ""),
+    "numbers": dict.fromkeys(("event_id", "item_id", "id", "response_id"), 7),
+    "null": dict.fromkeys(("event_id", "item_id", "id", "response_id")),
+}
+
+
+@pytest.mark.parametrize("manual", [False, True], ids=["heard", "push to talk"])
+@pytest.mark.parametrize("name", ODD_IDS)
+def test_ids_that_come_again_lose_nothing(server: str, tmp_path: Path, name: str, manual: bool) -> None:
+    names = ODD_IDS[name]
+    onset = [event("input_audio_buffer.speech_started", item_id="u")]
+    taken = [[(0, {"type": "input_audio_buffer.committed", "item_id": f"u{n}"}), understood(f"u{n}")] for n in (1, 2)]
+    if manual:
+        script = {"commit": [named(each, **names) for each in taken]}
+        script["create"] = [named(reply(f"r{n}"), **names) for n in (1, 2)]
+    else:
+        script = {"onset": [named(onset, **names)] * 2, "heard": [named(turn(n), **names) for n in (1, 2)]}
+    found = play_against(server, tmp_path, manual=manual, pause="600ms", **script)
+    test_attribution_calls.assert_two_good_turns(found)
+    if not manual:
+        assert all(row.endpoint_ms is not None for row in found.turns)
+
+
+def test_ids_of_events_that_begin_anew_with_each_response_lose_nothing(server: str, tmp_path: Path) -> None:
+    def counted(lines: list[Line]) -> list[Line]:
+        return [(after_ms, {**message, "event_id": f"event_{n}"}) for n, (after_ms, message) in enumerate(lines)]
+
+    found = play_against(server, tmp_path, heard=[counted(turn(1)), counted(turn(2))])
+    test_attribution_calls.assert_two_good_turns(found)
+
+
+# replies at the second attempt, and a server that hangs up
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_response_that_a_server_makes_again_by_itself_answers_the_turn(
+    server: str, tmp_path: Path, status: str
+) -> None:
+    broken = event("response.done", response={"id": "r0", "status": status, "usage": None})
+    row = one(server, tmp_path, [created("r0", 50), broken, *reply("r1", 200)]).turns[0]
+    assert (row.status, row.responses, row.talk_over_ms) == ("ok", 2, None)
+    assert row.cost_usd is None or row.in_text == 100
+
+
+@pytest.mark.parametrize(("code", "status"), [(1000, "ok"), (1001, "failed"), (1011, "failed")])
+def test_a_server_may_hang_up_when_all_was_answered(server: str, tmp_path: Path, code: int, status: str) -> None:
+    long = audio("r2", "i2", TONE + SILENCE * 5)
+    last = [*took_in("u2"), created("r2", 60), words("r2"), long, done("r2"), understood("u2"), (50.0, {"close": code})]
+    found = play_against(server, tmp_path, heard=[turn(1), last])
+    test_attribution_calls.assert_two_good_turns(found)
+    assert (found.call.status, found.call.close_code) == (status, code)
+
+
+def test_a_server_that_hangs_up_before_all_was_said_fails_the_call(server: str, tmp_path: Path) -> None:
+    found = play_against(server, tmp_path, heard=[[*turn(1), (50.0, {"close": 1000})], turn(2)])
+    assert (found.call.status, found.call.error_code) == ("failed", "close_1000")
 
 
 # replies in two parts
@@ -197,6 +313,8 @@ OTHER_DIFFERENCES = {
     ),
     "nothing said": (updated(), None),
     "text alone": (updated(output_modalities=["text"]), "session.output_modalities to ['text']"),
+    "only transcription": (updated(type="transcription"), "session.type to transcription, not to realtime"),
+    "a rate as text": (updated(audio={"input": {"format": {"type": "audio/pcm", "rate": "24000"}}}), None),
 }
 
 

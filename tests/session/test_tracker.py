@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.facts.connection import Connection
 from bench.facts.signals import (
     AudioDelta,
@@ -9,6 +11,7 @@ from bench.facts.signals import (
     InputCommitted,
     InputTranscript,
     Malformed,
+    ReplyStatus,
     ResponseEnded,
     ResponseStarted,
     ServerError,
@@ -18,7 +21,7 @@ from bench.facts.signals import (
     TextDelta,
 )
 from bench.facts.timeline import Labels, Timeline, TurnFacts
-from bench.session.tracker import EARLY_SETTLE_NS, MOST_NOISE, Bounds, Tracker
+from bench.session.tracker import EARLY_SETTLE_NS, MOST_NOISE, RETRY_SETTLE_NS, Bounds, Tracker
 
 S = 1_000_000_000
 REPLY = 15 * S
@@ -169,6 +172,20 @@ def test_a_reply_answers_all_that_was_taken_in_before_it() -> None:
     feed(tracker, InputCommitted(at(2.2), "u1"), InputCommitted(at(2.4), "u2"))
     feed(tracker, ResponseStarted(at(2.5), "r"), ResponseEnded(at(3), "r", "completed"))
     assert tracker.over(at(3)) == "completed"
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_server_may_try_again_by_itself(status: ReplyStatus) -> None:
+    tracker, _ = subject()
+    tracker.begin(turn(0, 0, 2))
+    feed(tracker, InputCommitted(at(2.2), "u1"), ResponseStarted(at(2.3), "r1"), ResponseEnded(at(2.9), "r1", status))
+    assert tracker.over(at(2.9) + RETRY_SETTLE_NS - 1) is None
+    assert tracker.next_check_ns(at(2.9)) <= at(2.9) + RETRY_SETTLE_NS
+    assert tracker.over(at(2.9) + RETRY_SETTLE_NS) == "completed"
+    feed(tracker, ResponseStarted(at(3.2), "r2"))
+    assert tracker.over(at(4)) is None
+    feed(tracker, ResponseEnded(at(5), "r2", "completed"))
+    assert tracker.over(at(5)) == "completed"
 
 
 def test_a_reply_that_was_taken_back_is_waited_for_again_in_full() -> None:

@@ -16,7 +16,7 @@ from bench.site.config import ConversationConfig
 from bench.site.digest import RunDigest, Seen, TargetDigest
 from bench.site.prices import conversation_usd, story
 from bench.site.recent import Recent, getter, recent, recent_of
-from bench.site.strengths import limits_of, remarks
+from bench.site.strengths import cell_of, limits_of, remarks
 from bench.site.windows import series_of
 from tests.site.nights import FIRST, PRICE, book
 
@@ -82,9 +82,50 @@ def test_a_rank_counts_those_that_are_surely_better() -> None:
     assert ranks(*nights) == {"a": (1, True), "b": (1, True), "c": (3, False), "d": (4, False)}
 
 
-def test_one_run_each_is_judged_by_the_errors_within_them() -> None:
-    assert ranks(run(0, {"a": 800, "b": 860})) == {"a": (1, False), "b": (2, False)}
-    assert ranks(run(0, {"a": 800, "b": 806})) == {"a": (1, True), "b": (1, True)}
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_runs_give_no_rank_and_no_strength(count: int) -> None:
+    nights = [run(n, {"a": 800 + n, "b": 1900 - n}) for n in range(count)]
+    assert ranks(*nights) == {"a": (None, False), "b": (None, False)}
+    every = series_of([each for night in nights for each in night])
+    (board,) = boards(every)
+    assert [row.lacking for row in board.rows] == ["3 runs needed"] * 2
+    assert board.first == ()
+    assert [remarks(series, board) for series in every] == [[], []]
+
+
+def test_a_target_that_is_new_leaves_the_ranks_of_the_others_alone() -> None:
+    nights = [run(n, {"a": 800 + n, "b": 950 - n, **({"new": 300.0} if n > 1 else {})}) for n in range(4)]
+    assert ranks(*nights) == {"a": (1, False), "b": (2, False), "new": (None, False)}
+    (board,) = boards(series_of([each for night in nights for each in night]))
+    assert [row.key[0] for row in board.first] == ["a"]
+    assert {row.key[0]: row.since for row in board.rows} == {"a": FIRST, "b": FIRST, "new": FIRST + timedelta(days=2)}
+
+
+def test_a_board_without_any_latency_shows_what_was_measured() -> None:
+    (digest,) = run(0, {"a": 800})
+    digest.targets[0].headline, digest.targets[0].good_calls, digest.targets[0].answered = None, 0, 0
+    digest.targets[0].figures = {
+        "availability": Seen(metric="availability", title="availability", unit="share", value=0.0, n=40, rows=40)
+    }
+    ((row,),) = [board.rows for board in boards(series_of([digest]))]
+    assert (row.rank, row.lacking, row.runs) == (None, "", 1)
+    assert row.figures["availability"].value == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "cell", "beneath"),
+    [
+        ([math.inf], "-", "over 5 % of turns unanswered in 1 of 1 run"),
+        ([math.inf] * 2, "-", "over 5 % of turns unanswered in 2 of 2 runs"),
+        ([900.0, math.inf, 910.0], "-", "over 5 % of turns unanswered in 1 of 3 runs"),
+        ([math.inf] * 3, "never", "over 5 % of turns unanswered in 3 of 3 runs"),
+        ([900.0, 910.0, 920.0], "910 ms", ""),
+    ],
+)
+def test_never_needs_runs_that_all_say_so(values: list[float], cell: str, beneath: str) -> None:
+    mean = float(np.mean(values))
+    found = Recent(value=mean, fold="p95", by_run={str(place): value for place, value in enumerate(values)})
+    assert (cell_of("p95", found), limits_of("p95", found)) == (cell, beneath)
 
 
 @given(st.lists(st.tuples(st.floats(1, 1e4), st.floats(1, 1e4)), min_size=3, max_size=7))
@@ -175,4 +216,4 @@ def test_one_night_with_a_lost_turn_is_no_proof_of_slow_replies() -> None:
     assert chance(always, always) == 1.0
     apart = Recent(value=math.inf, by_run={f"other-{place}": math.inf for place in range(7)})
     assert chance(usual, apart) == pytest.approx(2 / math.comb(14, 7))
-    assert limits_of("p95", once) == "in 1 of 7 runs"
+    assert limits_of("p95", once) == "too many turns unanswered in 1 of 7 runs"

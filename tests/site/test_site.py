@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -18,13 +19,13 @@ from bench.errors import BenchError
 from bench.site.build import build
 from bench.site.collect import collect
 from bench.site.config import ConversationConfig, SiteConfig, load_config
-from bench.site.digest import RunDigest
+from bench.site.digest import RunDigest, Seen
 from bench.site.history import History, read_history
-from bench.site.pages import pages, site_of
+from bench.site.pages import pages, site_of, slug_of
 from bench.site.recent import last_nights, recent
 from bench.site.windows import series_of
 from bench.store.parquet import parquet_writer, read_table
-from tests.site.nights import night_run
+from tests.site.nights import REGRESSION, name_of, night_run
 from tests.site.test_board import run as few
 from tests.support.processes import ROOT
 
@@ -244,3 +245,42 @@ def test_an_address_of_the_site_is_one_of_the_web(tmp_path: Path, url: str) -> N
     (tmp_path / "site.yaml").write_text(f"url: {url}\n")
     with pytest.raises(BenchError, match=r"begins with https://"):
         load_config(tmp_path / "site.yaml")
+
+
+def test_the_overview_says_who_is_the_fastest_and_runs_lead_to_their_neighbours(site: Path) -> None:
+    said = text_of(site / "index.html")
+    assert re.search(r"nightly: aria is surely the fastest, with a median first audible of \d+ ms \(\d+\.\.\d+\)", said)
+    names = [name_of(night) for night in range(32)]
+    first, second, last = (Links(site / "runs" / f"{slug_of(names[place])}.html").hrefs for place in (0, 1, -1))
+    assert f"../runs/{slug_of(names[1])}.html" in first
+    assert {f"../runs/{slug_of(names[place])}.html" for place in (0, 2)} <= set(second)
+    assert f"../runs/{slug_of(names[-2])}.html" in last
+
+
+def test_one_night_ranks_nobody(tmp_path: Path) -> None:
+    night_run(tmp_path / "reports", REGRESSION, calls=30)
+    build(tmp_path / "reports", read_history(tmp_path / "reports"), tmp_path / "site", SiteConfig())
+    overview, board = (text_of(tmp_path / "site" / name) for name in ("index.html", "leaderboard.html"))
+    assert "who is the fastest cannot be said yet" in overview
+    assert board.count("3 runs needed") == 3
+
+
+def test_a_percentile_among_lost_turns_has_no_size_and_a_reason(tmp_path: Path) -> None:
+    digests = few(0, {"a": 800, "b": 900})
+    digests[0].targets[0].figures["first_audible_ms: p95"] = Seen(
+        metric="first_audible_ms",
+        title="first audible",
+        fold="p95",
+        unit="ms",
+        value=math.inf,
+        low=1758,
+        high=math.inf,
+        n=24,
+    )
+    made = dict(pages(site_of(SiteConfig(), digests, {}, "../reports")))
+    texts = {
+        name: re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", made[name])) for name in ("index.html", "targets/a.html")
+    }
+    assert "p95 - over 5 % of turns unanswered" in texts["index.html"]
+    assert "over 5 % of turns unanswered (95 %: 1,758..∞) · n=24" in texts["targets/a.html"]
+    assert "over 5 % of turns unanswered in 1 of 1 run" in made["leaderboard.html"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,17 @@ def _server(name: str, options: dict[str, Any]) -> Iterator[str]:
             process.wait(10)
 
 
-def bench(*words: str | Path, timeout_s: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+def bench(
+    *words: str | Path,
+    timeout_s: float = 120,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    **options: Any,
+) -> subprocess.CompletedProcess[str]:
     """Run the `bench` command in a process of its own: with `options` of `subprocess.run` a fresh one as a user's."""
     if words and not options:
-        return warm_bench(list(map(str, words)), timeout_s)
+        return warm_bench(list(map(str, words)), timeout_s, env, cwd)
     command = [sys.executable, "-m", "bench", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout_s, check=False, env=env, cwd=cwd, **options
+    )

@@ -20,10 +20,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from functools import cache
 from os import close, fork, waitpid  # before Locust patches them: a patched one closes in the loop, which never runs
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.server.options import ServeOptions
 
@@ -32,10 +33,13 @@ CALLING = frozenset({"run", "calibrate"})
 """Verbs that make calls, for which Locust is imported first."""
 
 
-def warm_bench(words: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def warm_bench(
+    words: list[str], timeout_s: float, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """What `subprocess.run` gives for `bench` with these words."""
+    request = {"words": words, "env": dict(os.environ if env is None else env), "folder": str(cwd or os.getcwd())}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        line = _asked(_kind_of(words), {"words": words}, out.fileno(), err.fileno())
+        line = _asked(_kind_of(words), request, out.fileno(), err.fileno())
         process = WarmProcess(line)
         try:
             code = process.wait(timeout_s)
@@ -181,8 +185,13 @@ def _import(kind: str) -> None:
     if kind == "calling":
         bench.cli_options.patch_first()
         import bench.load.worker_run
+        import bench.transport.websocket
         import bench.workers.master
+
+    import pyarrow.dataset  # noqa: F401  # else with the first table that is read
+
     import bench.audio.catalogue
+    import bench.audio.evidence
     import bench.measure.wer
     import bench.pricing.book
     import bench.report.html
@@ -191,7 +200,10 @@ def _import(kind: str) -> None:
     import bench.run.lifecycle
     import bench.run.recompute
     import bench.run.screen
+    from bench.dialects import dialect_names, dialect_of
 
+    for name in dialect_names():
+        dialect_of(name)
     bench.measure.wer.prepare()
     bench.audio.catalogue.load_catalogue(bench.audio.catalogue.shipped_catalogue())
     bench.audio.catalogue.load_catalogue(bench.audio.catalogue.shipped_sounds())
@@ -261,7 +273,7 @@ def _main() -> None:
         os.setsid()
         from bench.server.__main__ import main as serve
 
-        sys.exit(serve())
+        _end(serve())
     # Those of this process believe that they can seek, as the null device can.
     sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)  # noqa: SIM115
@@ -269,7 +281,19 @@ def _main() -> None:
     sys.path[0] = request["folder"]
     from bench.cli import main
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        _end(int(end.code or 0))
+
+
+def _end(code: int) -> NoReturn:
+    """As the interpreter ends, but for taking all modules apart, which takes longer than many a command."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import socket
 import time
 from collections.abc import Iterator
@@ -162,6 +163,29 @@ def test_keys_are_taken_out_of_what_the_server_echoes(ports: dict[str, int]) -> 
 def test_a_long_body_is_cut() -> None:
     failure = cleaned(of_status(404, {}, b"x" * 5000), Redactor())
     assert failure.message == "x" * 500
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>\n403  Forbidden</title><style>p {}</style></head><p>No</p></html>"
+UNAUTHORIZED = b'{"error": {"code": "invalid_api_key", "message": "bad key"}}'
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code", "message"),
+    [
+        ({}, PAGE, "http_403", "403 Forbidden"),
+        ({}, b"<html><script>f()</script><h1>Not &amp; found</h1><p>Sorry</p></html>", "http_403", "Not & found Sorry"),
+        ({}, bytes(range(256)), "http_403", "256 bytes that are no text"),
+        ({}, b"", "http_403", "HTTP status 403"),
+        ({"content-encoding": "gzip"}, gzip.compress(UNAUTHORIZED, mtime=0), "invalid_api_key", UNAUTHORIZED.decode()),
+        ({"content-encoding": "gzip"}, b"plain after all", "http_403", "plain after all"),
+        ({}, "<3 désolé".encode(), "http_403", "<3 désolé"),
+    ],
+)
+def test_an_answer_is_told_as_a_person_can_read_it(
+    headers: dict[str, str], body: bytes, code: str, message: str
+) -> None:
+    failure = of_status(403, headers, body)
+    assert (failure.error_code, failure.message) == (code, message)
 
 
 def test_a_redirect_is_not_followed(ports: dict[str, int]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bench.config.hosts import is_loopback
 from bench.errors import BenchError
 from bench.transport.channel import ConnectOptions, Message
+from bench.transport.dial import usable
 from bench.transport.proxy import Proxy, bypassed, proxy_for
 from bench.transport.websocket import connect
 from tests.transport.conftest import CA, failure_of, fresh_connection
@@ -66,6 +67,32 @@ def test_the_proxy_for_a_target(environment: dict[str, str], secure: bool, expec
 def test_a_proxy_that_cannot_be_used_is_the_users_error(url: str) -> None:
     with pytest.raises(BenchError, match="ALL_PROXY"):
         proxy_for("host.example", 443, secure=True, environment={"all": url})
+
+
+@pytest.mark.parametrize(
+    ("proxy", "code", "message"),
+    [
+        ("http://127.0.0.1:1", "proxy_refused", "proxy 127.0.0.1:1 (from the environment): Connection refused"),
+        ("http://nowhere.invalid:1", "dns", "proxy nowhere.invalid (from the environment): Name or service not known"),
+        ("not a url", "dns", "proxy not a url (from the environment): Name or service not known"),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, code: str, message: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    failure = failure_of("ws://plain.invalid:1/echo")
+    assert (failure.error_kind, failure.error_code, failure.message) == ("connect", code, message)
+
+
+def test_settings_that_no_call_can_be_made_with_are_told_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    usable(ConnectOptions("wss://host.example/x"))
+    with pytest.raises(BenchError, match=r"ca_file: cannot use '/nowhere\.pem'"):
+        usable(ConnectOptions("wss://host.example/x", ca_file="/nowhere.pem"))
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(BenchError, match="ALL_PROXY"):
+        usable(ConnectOptions("ws://host.example/x"))
+    usable(ConnectOptions("ws://127.0.0.1/x"))
 
 
 def speak_through(url: str) -> str | bytes:
@@ -129,7 +156,7 @@ def test_loopback(host: str, here: bool) -> None:
 def test_no_proxy_leads_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     failure = failure_of("ws://target.invalid:1/echo")
-    assert (failure.error_kind, failure.error_code) == ("connect", "refused")
+    assert (failure.error_kind, failure.error_code) == ("connect", "proxy_refused")
     monkeypatch.setenv("no_proxy", ".invalid")
     assert failure_of("ws://target.invalid:1/echo").error_code == "dns"
 

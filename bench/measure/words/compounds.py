@@ -16,6 +16,8 @@ def as_in_reference(reference: Sequence[str], hypothesis: Sequence[str]) -> list
     here, there = set(reference), set(hypothesis)
     parts = {joined: words for joined, words in _compounds(reference) if joined in there and joined not in here}
     joins = {joined for joined, _ in _compounds(hypothesis) if joined in here}
+    if not parts and not joins:
+        return list(hypothesis)
     words: list[str] = []
     at = 0
     while at < len(hypothesis):
@@ -30,11 +32,12 @@ def as_in_reference(reference: Sequence[str], hypothesis: Sequence[str]) -> list
 
 
 def _compounds(words: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    numbers = [word.isdecimal() for word in words]
     return [
-        (joined, tuple(words[at : at + n]))
+        ("".join(words[at : at + n]), tuple(words[at : at + n]))
         for n in range(2, MOST_PARTS + 1)
         for at in range(len(words) - n + 1)
-        if (joined := _joined(words[at : at + n], n)) is not None
+        if not any(numbers[at : at + n])
     ]
 
 

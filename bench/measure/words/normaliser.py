@@ -13,8 +13,10 @@ from importlib import metadata
 
 from bench.audio.languages import Language, language_of
 from bench.audio.references import without_notes
-from bench.measure.words import english, number_words
+from bench.measure.words import cjk, english, number_words
+from bench.measure.words import written_forms as forms
 from bench.measure.words.steps import (
+    ORDINAL,
     Step,
     ascii_digits,
     digit_by_digit,
@@ -24,31 +26,42 @@ from bench.measure.words.steps import (
     same_characters,
     single_spaces,
     substituted,
+    turkic_i,
     without_reading_marks,
 )
 from bench.measure.words.times import times_of
 
-VERSION = 3
+VERSION = 4
 _COUNTED = frozenset({"es", "fr", "de", "it", "pt", "nl"})
 """Languages besides English whose number words become digits."""
-_UNITS = {
-    "es": ("por ciento", "dólar", "dólares", "euro", "euros"),
-    "fr": ("pour cent", "dollar", "dollars", "euro", "euros"),
-    "de": ("prozent", "dollar", "dollar", "euro", "euro"),
-    "it": ("per cento", "dollaro", "dollari", "euro", "euro"),
-    "pt": ("por cento", "dólar", "dólares", "euro", "euros"),
-    "nl": ("procent", "dollar", "dollar", "euro", "euro"),
-}
 _SPOKEN_COMMA = {"es": "coma", "fr": "virgule", "de": "komma", "it": "virgola", "pt": "vírgula", "nl": "komma"}
-_ONE_LETTER = {"ru": ("ё", "е"), "hi": ("ँ", "ं"), "mr": ("ँ", "ं"), "ne": ("ँ", "ं")}
-"""Letters that writers use for each other."""
+_DEVANAGARI = (("ँ", "ं"), ("\u093c", ""))
+_ONE_LETTER: dict[str, tuple[tuple[str, str], ...]] = {
+    "ru": (("ё", "е"),), "hi": _DEVANAGARI, "mr": _DEVANAGARI, "ne": _DEVANAGARI,
+}  # fmt: skip
+"""Letters that writers use for each other, and the dot below that many leave out."""
+_AND = {"es": "con|y", "fr": "et", "de": "und", "it": "e", "pt": "e", "nl": "en"}
+"""The word between an amount and its small coins."""
+_SMALL_COINS = {
+    "es": "céntimos?|centavos?", "fr": "centimes?|cents?", "de": "cents?",
+    "pt": "centavos?|cêntimos?", "nl": "cent",
+}  # fmt: skip
+_ORDINAL_ENDS = {
+    "es": "er|ero|era|os?|as?|do|da|to|ta|mo|ma|vo|va|no|na", "fr": "er|re|ère|nd|nde|e|è|ème|eme|ième|ieme",
+    "it": "o|a", "pt": "o|a",
+}  # fmt: skip
+"""What is written behind the figure of an ordinal; `º` is what all become."""
+_FIRST_DAY = {
+    "es": "de (?:enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre)",
+    "fr": "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
+    "it": "gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|agosto|settembre|ottobre|novembre|dicembre",
+    "pt": "de (?:janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)",
+}
+"""Months: before them an ordinal is a figure."""
 _SHORT_FORMS = {"es": {"veintiún": "2 1", "veintiuna": "2 1"}}
 """Numbers in forms that `text2num` does not know."""
 _CHARACTERS = frozenset({"zh", "yue", "wuu", "ja"})
 """Languages that write numbers in Chinese characters."""
-_CJK_DIGITS = dict(zip("零一二三四五六七八九〇○两兩幺", "012345678900221", strict=True))
-_CJK_UNITS = {"十": 10, "百": 100, "千": 1000}
-_CJK_NUMBER = re.compile(r"[零〇○一二三四五六七八九两兩幺十百千万萬亿億0-9]+")
 
 
 @lru_cache(maxsize=4096)
@@ -69,25 +82,37 @@ def steps_of(language: Language) -> Sequence[Step]:
     """The steps of `language`, in order."""
     code = language.code
     first: list[Step] = [same_characters, without_notes, ascii_digits]
-    last: list[Step] = [letters_marks_and_digits, digit_by_digit, single_spaces, joined_letters]
+    if code in {"tr", "az"}:
+        first.insert(0, turkic_i)
+    titles: list[Step] = [forms.addresses(code), forms.minus(code), forms.abbreviations(code)]
+    written: list[Step] = [*titles, forms.sign_behind, forms.units(code)]
+    spelled = joined_letters(forms.letters_that_are_words(code))
+    last: list[Step] = [letters_marks_and_digits, digit_by_digit, forms.without_fillers(code), single_spaces, spelled]
     if code == "en":
         spoken: list[Step] = [
-            english.without_accents, english.addresses, english.abbreviations, english.contractions,
-            english.symbols, english.numbers,
+            english.without_accents, english.addresses, forms.abbreviations(code), english.abbreviations,
+            english.contractions, english.symbols, english.feet_and_inches, forms.units(code), english.numbers,
         ]  # fmt: skip
         return [*first, *spoken, _no_apostrophe, *last, english.one_spelling, english.american_spelling, single_spaces]
     if code in _COUNTED:
-        return [*first, _units(code), _numbers(code), _apostrophe(code), *last, _one_of(code)]
+        amounts: list[Step] = [forms.sign_behind, _amounts(code), forms.units(code), _numbers(code), _coins(code)]
+        if code in _ORDINAL_ENDS:
+            amounts.append(_ordinals(code))
+        return [*first, *titles, *amounts, _apostrophe(code), *last, _one_of(code)]
     if code in _CHARACTERS:
-        return [*first, _cjk_numbers, *last]
+        signs: list[Step] = [cjk.written(code), forms.sign_behind, forms.units(cjk.table(code))]
+        return [*first, *signs, cjk.numbers, cjk.joined(code), *last]
     if code in _ONE_LETTER:
-        first.append(substituted(_ONE_LETTER[code]))
-    plain = [*first, without_reading_marks, _plain_numerals, _no_apostrophe]
+        first.append(substituted(*_ONE_LETTER[code]))
+    written[-1] = forms.units(code, _spelling(code))
+    if code == "tr":
+        written.insert(0, substituted((r"%\s?(\d[\d.,]*)", r"yüzde \1"), (r"(\d[\d.,]*)\s?%", r"yüzde \1")))
+    plain = [*first, without_reading_marks, *written, _plain_numerals, _no_apostrophe]
     if code == "ko":
         return [*plain, _korean_numbers, *last]
     if number_words.knows(code):
-        return [*plain, letters_marks_and_digits, _number_words(code), *last]
-    return [*plain, *last]
+        return [*plain, letters_marks_and_digits, _number_words(code), _decimals(code), *last]
+    return [*plain, _decimals(code), *last]
 
 
 _no_apostrophe = substituted((r"(?<=\w)'(?=\w)", ""))
@@ -99,20 +124,46 @@ def _apostrophe(code: str) -> Step:
     return substituted((r"(?<=\w)'(?=\w)", " ")) if code in {"fr", "it"} else _no_apostrophe
 
 
-def _units(code: str) -> Step:
-    percent, dollar, dollars, euro, euros = _UNITS[code]
+def _amounts(code: str) -> Step:
+    """An amount with its currency in the midst, as it is said: 12,50 € is zwölf Euro fünfzig."""
+    signs = rf"[$€£]|r\$|us\$|{forms.words_of(code, '$', '€', '£', 'r$')}"
+
+    def said(found: re.Match[str]) -> str:
+        coins = int(found[2])
+        return f"{found[1]} {found[3]} {coins}" if coins else f"{found[1]} {found[3]}"
+
+    pattern = re.compile(rf"\b(\d+),(\d\d) ?({signs}|dólares|dollars|dollari|reais|euros)(?!\w)")
+    # The word for a hundredth of a euro is an ordinal in Italian, which the number words would make a figure.
+    coins = re.compile(r"\b(euro|dollar[oi]|€) ((?:e )?\w+(?: \w+)?) centesim[oi]\b")
+    return lambda text: coins.sub(r"\1 \2", pattern.sub(said, text))
+
+
+def _coins(code: str) -> Step:
+    """`12 euro 50` for `12 euro und 50 cent`."""
+    currencies = forms.words_of(code, "€", "$", "£", "r$")
+    coins = _SMALL_COINS.get(code, "(?!)")
+    pattern = re.compile(rf"(\d ?(?:{currencies})) (?:(?:{_AND[code]}) )?(\d{{1,2}})\b(?: (?:{coins})\b)?")
+    return lambda text: pattern.sub(r"\1 \2", text)
+
+
+def _ordinals(code: str) -> Step:
+    """The figure of an ordinal with one sign behind it, and with none before a month."""
     return substituted(
-        (r"r\$\s?(\d[\d.,]*)", r"\1 reais"),
-        (r"([$€])\s?(\d[\d.,]*)", r"\2 \1"),
-        # an amount is said with its currency in the midst: 12,50 € is zwölf Euro fünfzig
-        (r"\b(\d+),(\d\d) ?([$€])", r"\1 \3 \2"),
-        (rf"\b(\d+),(\d\d) ({dollar}|{dollars}|{euro}|{euros})\b", r"\1 \3 \2"),
-        (r"%", f" {percent} "),
-        (r"(?<!\d)1 \$", f"1 {dollar} "),
-        (r"(?<!\d)1 €", f"1 {euro} "),
-        (r"\$", f" {dollars} "),
-        (r"€", f" {euros} "),
+        (rf"(?<=\d)\.?(?:[º{ORDINAL}]|(?:{_ORDINAL_ENDS[code]})(?!\w))", " º"),
+        (rf"(?<=\d) º(?= (?:{_FIRST_DAY[code]})\b)", ""),
     )
+
+
+def _decimals(code: str) -> Step:
+    word = forms.decimal_word(code)
+    return substituted((rf"(?<=\d) {_spelling(code)(word)} (?=\d)", " point ")) if word else str
+
+
+@cache
+def _spelling(code: str) -> Step:
+    """What is done to the letters of a text before its words are looked at."""
+    swap = substituted(*_ONE_LETTER[code]) if code in _ONE_LETTER else str
+    return lambda text: without_reading_marks(swap(same_characters(text)))
 
 
 def _numbers(code: str) -> Step:
@@ -139,29 +190,6 @@ def _one_of(code: str) -> Step:
     return replaced_words(dict.fromkeys(ones[code], "1") | _SHORT_FORMS.get(code, {}))
 
 
-def _cjk_numbers(text: str) -> str:
-    """Numbers in Chinese characters as digits: `二十五` is 25, `五五五` is 555."""
-    return _CJK_NUMBER.sub(lambda found: _cjk_number(found.group()), text)
-
-
-def _cjk_number(text: str) -> str:
-    digits = "".join(_CJK_DIGITS.get(c, c) for c in text)
-    if digits.isdecimal() or not any(c.isdecimal() or c == "十" for c in digits) or len(digits) > 32:
-        return digits
-    total = part = 0
-    figure = ""
-    for c in digits:
-        if c.isdecimal():
-            figure += c
-        elif c in _CJK_UNITS:
-            part += int(figure or 1) * _CJK_UNITS[c]
-            figure = ""
-        else:
-            total += (part + int(figure or 0)) * (10**4 if c in "万萬" else 10**8)
-            part, figure = 0, ""
-    return str(total + part + int(figure or 0))
-
-
 _KOREAN = str.maketrans("영공일이삼사오육륙칠팔구십백천만", "001234566789十百千万")
 _KOREAN_NUMBER = re.compile(
     r"(?<!\w)(?=[영공일이삼사오육륙칠팔구]{3}|\w*[이삼사오육칠팔구][십백천만]|십[일이삼사오육칠팔구])[영공일이삼사오육륙칠팔구십백천만]+"
@@ -178,7 +206,7 @@ _KOREAN_HOUR = re.compile(rf"(?<!\w)({'|'.join(sorted(_KOREAN_HOURS, reverse=Tru
 def _korean_numbers(text: str) -> str:
     """Numbers in Sino-Korean words as digits, with what follows them left: `이십오분` is `25분`; and hours: `세 시`."""
     text = _KOREAN_HOUR.sub(lambda found: f"{_KOREAN_HOURS[found.group(1)]}시", text)
-    return _KOREAN_NUMBER.sub(lambda found: _cjk_number(found.group().translate(_KOREAN)), text)
+    return _KOREAN_NUMBER.sub(lambda found: cjk.number(found.group().translate(_KOREAN)), text)
 
 
 def _number_words(code: str) -> Step:
@@ -188,12 +216,8 @@ def _number_words(code: str) -> Step:
 
 @cache
 def _plain_spelling(code: str) -> Step:
-    swap = substituted(_ONE_LETTER[code]) if code in _ONE_LETTER else str
-
-    def step(text: str) -> str:
-        return letters_marks_and_digits(_no_apostrophe(without_reading_marks(swap(same_characters(text)))))
-
-    return step
+    spelling = _spelling(code)
+    return lambda text: letters_marks_and_digits(_no_apostrophe(spelling(text)))
 
 
 @cache

@@ -11,11 +11,14 @@ from collections.abc import Callable
 
 Step = Callable[[str], str]
 
+ORDINAL = "\ue000"
+"""In the place of the ordinal signs of Spanish, which compatibility would make the letters o and a."""
 _CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u0060\u00b4\u2032\uff07", "'"),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
         **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u0640", ""),
+        **dict.fromkeys("\u00ba\u00aa", ORDINAL),
         "\u00bd": " 1/2",
         "\u00bc": " 1/4",
         "\u00be": " 3/4",
@@ -27,7 +30,8 @@ _CHARACTERS = str.maketrans(
 )
 _LETTER = r"(?![\uac00-\ud7a3])[^\W\d_]"
 """A letter by which a word may be spelled; a Korean syllable is none."""
-_SINGLE_LETTERS = re.compile(rf"\b{_LETTER}(?: {_LETTER})+\b")
+_SINGLE_LETTERS = re.compile(rf"(?<!\S){_LETTER}(?: {_LETTER})+(?!\S)")
+"""Between spaces, and not between ends of words, since a vowel sign of an Indic script is none of either."""
 _MARKS_OF_READERS = re.compile(r"[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]")
 _ARABIC = str.maketrans(
     {"\u0623": "\u0627", "\u0625": "\u0627", "\u0622": "\u0627", "\u0671": "\u0627", "\u0649": "\u064a"}
@@ -42,6 +46,11 @@ def same_characters(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).casefold()
     return unicodedata.normalize("NFKC", folded.translate(_CHARACTERS)).replace("i\u0307", "i")
+
+
+def turkic_i(text: str) -> str:
+    """The two letters i of Turkish and Azerbaijani in small letters, of which folding knows one."""
+    return text.replace("I", "\u0131").replace("\u0130", "i")
 
 
 def ascii_digits(text: str) -> str:
@@ -66,14 +75,17 @@ def digit_by_digit(text: str) -> str:
     return re.sub(r"\d", r" \g<0> ", text)
 
 
-def joined_letters(text: str) -> str:
-    """Spelled letters as one word: `a b c` is `abc`. A row of nothing but `a` and `i` is left: both are words too."""
-    return _SINGLE_LETTERS.sub(_spelled, text)
+def joined_letters(words: frozenset[str]) -> Step:
+    """A step that makes spelled letters one word: `a b c` is `abc`. A row of nothing but `words` of one letter is left.
 
+    It asks for words with one space between them.
+    """
 
-def _spelled(found: re.Match[str]) -> str:
-    letters = found.group()
-    return letters if set(letters) <= {"a", "i", " "} else letters.replace(" ", "")
+    def spelled(found: re.Match[str]) -> str:
+        letters = found.group()
+        return letters if words.issuperset(letters.split()) else letters.replace(" ", "")
+
+    return lambda text: _SINGLE_LETTERS.sub(spelled, text)
 
 
 def single_spaces(text: str) -> str:

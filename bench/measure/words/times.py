@@ -46,12 +46,14 @@ _RULES: dict[str, tuple[tuple[str, bool, str | None], ...]] = {
         (rf"\b(?P<before>las? ){_HOUR} y media\b", False, "30"),
         (rf"\b(?P<before>las? ){_HOUR} y (?:cuarto\b|4 ?º)", False, "15"),
         (rf"\b(?P<before>las? ){_HOUR} menos (?:cuarto\b|4 ?º)", True, "45"),
+        (rf"\b(?P<before>las? ){_HOUR} y (?P<minutes>[0-5]?\d)\b", False, None),
         (rf"\b{_COLON}(?: ?h\b)?", False, None),
     ),
     "it": (
         (rf"\b(?P<before>l[ea] |all[ea] |dall[ea] |all'|l'){_HOUR} e mezz[ao]\b", False, "30"),
         (rf"\b(?P<before>l[ea] |all[ea] |dall[ea] |all'|l'){_HOUR} e (?:un|1) (?:quarto\b|4 ?º)", False, "15"),
         (rf"\b(?P<before>l[ea] |all[ea] |dall[ea] |all'|l'){_HOUR} meno (?:un|1) (?:quarto\b|4 ?º)", True, "45"),
+        (rf"\b(?P<before>l[ea] |all[ea] |dall[ea] |all'|l'){_HOUR} e (?P<minutes>[0-5]?\d)\b", False, None),
         (rf"\b{_COLON}\b", False, None),
     ),
     "pt": (

@@ -83,6 +83,9 @@ def row_sentence(row: MetricDifference, letter: str, base: str) -> str:
         return f"{said}: not compared, {row.refused}"
     if row.value is None:
         return f"{said}: too few rows to compare"
+    if row.value is not None and math.isinf(row.value):
+        late = letter if row.value > 0 else base
+        return f"{said}: {row.verdict}; in {late} so many turns were not answered that it is never (∞)"
     inner = [each for each in (relative(row, row.value), f"95 %: {limits(row)}" if limits(row) else "") if each]
     within = f" ({'; '.join(each for each in inner if each != MISSING)})" if inner else ""
     if row.verdict in {"worse", "better", "different"}:

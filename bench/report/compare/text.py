@@ -5,12 +5,13 @@ In: a `Comparison`. Out: text: what changed first, then tables in aligned column
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
 
 from bench.report.compare.findings import Comparison, Pair
 from bench.report.compare.phrases import (
+    NEVER,
     bare,
     cautions,
     change,
@@ -23,24 +24,35 @@ from bench.report.compare.phrases import (
     value_text,
 )
 from bench.report.compare.sections import meaning, sections
+from bench.report.grid import grid
 from bench.report.markdown import escape, section_text
 from bench.report.phrases import MISSING, plain
+from bench.terminal import folded
 
 MOST_CONDITIONS = 12
 LINE_WIDTH = 120
 WIDEST = 34
 
 
-def render_text(found: Comparison, written: Sequence[Path] = ()) -> str:
-    """The whole comparison; `written` are files that were made of it."""
+def render_text(found: Comparison, written: Sequence[Path] = (), width: int | None = None) -> str:
+    """The whole comparison, what changed first and last; `written` are files that were made of it.
+
+    `width`: columns of the terminal. None: tables are as wide as their texts.
+    """
+    prose = min(LINE_WIDTH, width or LINE_WIDTH)
+    values = [value for pair in found.pairs for row in pair.rows for value in (row.a, row.b)]
+    never = [NEVER] if any(value is not None and math.isinf(value) for value in values) else []
+    warnings = [folded(f"warning: {plain(each)}", prose, then="  ") for each in found.warnings]
     blocks = [
-        *(_said(pair, found) for pair in found.pairs),
-        *(["\n".join(f"warning: {plain(each)}" for each in found.warnings)] if found.warnings else []),
-        _runs(found),
-        *(_pair(pair, found) for pair in found.pairs),
-        *([_conditions(found)] if found.conditions else []),
-        "\n".join(fill(said, LINE_WIDTH) for said in cautions(found)),
+        *(_said(pair, found, prose) for pair in found.pairs),
+        *(["\n".join(warnings)] if warnings else []),
+        _runs(found, width),
+        *(_pair(pair, found, width) for pair in found.pairs),
+        *([_conditions(found, width)] if found.conditions else []),
+        "\n".join(folded(said, prose) for said in [*never, *cautions(found)]),
+        # Never cut or broken: a path is there to be copied.
         *(["\n".join(["FILES", *(f"  {path}" for path in written)])] if written else []),
+        "\n".join(folded(counts_sentence(pair, found.runs[0].letter), prose, then="  ") for pair in found.pairs),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -55,26 +67,14 @@ def render_markdown(found: Comparison) -> str:
     return "\n\n".join([*said, *map(section_text, sections(found))]) + "\n"
 
 
-def grid(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
-    """`rows` as lines of aligned columns; the columns of `right` end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for cells in rows:
-        placed = [
-            cell.rjust(width) if place in right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        lines.append("  ".join(placed).rstrip())
-    return lines
-
-
-def _said(pair: Pair, found: Comparison) -> str:
-    said = [counts_sentence(pair, found.runs[0].letter), *(f"  {each}" for each in sentences(pair, found))]
+def _said(pair: Pair, found: Comparison, width: int) -> str:
+    said = [folded(counts_sentence(pair, found.runs[0].letter), width, then="  ")]
+    said += [folded(each, width, first="  ", then="    ") for each in sentences(pair, found)]
     return "\n".join(said)
 
 
-def _runs(found: Comparison) -> str:
-    rows = [("RUNS", "began (UTC)", "verdict", "trust", "calls", "turns", "target and folder")]
+def _runs(found: Comparison, width: int | None) -> str:
+    rows = [("RUNS", "began (UTC)", "verdict", "trust", "calls", "turns", "target", "folder")]
     for card in found.runs:
         rows.append(
             (
@@ -84,13 +84,14 @@ def _runs(found: Comparison) -> str:
                 card.trust,
                 f"{card.calls:,}",
                 f"{card.answered:,}/{card.turns:,}",
-                f"{plain(card.target)}, {card.folder}",
+                plain(card.target),
+                card.folder,
             )
         )
-    return "\n".join(grid(rows, right=(4, 5)))
+    return "\n".join(grid(rows, right=(4, 5), width=width, drop=(4, 1, 6), shorten=(7,)))
 
 
-def _pair(pair: Pair, found: Comparison) -> str:
+def _pair(pair: Pair, found: Comparison, width: int | None) -> str:
     base = found.runs[0].letter
     head = f"{pair.letter} AGAINST {base}"
     minus = f"{pair.letter} - {base}"
@@ -109,14 +110,22 @@ def _pair(pair: Pair, found: Comparison) -> str:
                 bare(row, size(row, row.detectable)),
             )
         )
-    return "\n".join(grid(rows, right=(1, 2, 3, 4, 5, 7)))
+    # A value of the base goes with the other and their difference; an interval without its verdict is read wrongly.
+    return "\n".join(grid(rows, right=(1, 2, 3, 4, 5, 7), width=width, drop=(5, 7, 1, 2), shorten=(0,)))
 
 
-def _conditions(found: Comparison) -> str:
+def _conditions(found: Comparison, width: int | None) -> str:
     rows = [("NOT THE SAME", *(card.letter for card in found.runs), "")]
     shown = found.conditions[:MOST_CONDITIONS]
     for each in shown:
-        values = (plain(value)[:WIDEST] for value in each.values)
+        values = [plain(value)[:WIDEST] for value in each.values]
         rows.append((f"  {each.title[:WIDEST]}", *values, meaning(each)))
+    lines = grid(rows)
+    if width is not None and max(map(len, lines)) > width:
+        # Sentences: of a table as narrow as this, one column of values would be left.
+        lines = ["NOT THE SAME"]
+        for title, *shown_values, means in rows[1:]:
+            said = ", ".join(f"{card.letter} {value}" for card, value in zip(found.runs, shown_values, strict=True))
+            lines.append(folded(f"{title.strip()}: {said}; {means}", width, first="  ", then="    "))
     more = len(found.conditions) - len(shown)
-    return "\n".join([*grid(rows), *([f"  and {more} more (--out DIR writes them all)"] if more else [])])
+    return "\n".join([*lines, *([f"  and {more} more (--out DIR writes them all)"] if more else [])])

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from bench.report.compare.text import LINE_WIDTH, grid
+from bench.report.compare.text import LINE_WIDTH
 from bench.report.gate.findings import GateReport, GateRow
 from bench.report.gate.phrases import (
     MARKS,
     change,
     drift_sentences,
     head,
+    named,
     power_sentence,
     probability,
     regression_sentence,
@@ -26,25 +26,34 @@ from bench.report.gate.phrases import (
     title_of,
 )
 from bench.report.gate.sections import sections
+from bench.report.grid import grid
 from bench.report.junit import add_case
 from bench.report.markdown import escape, section_text
 from bench.report.phrases import MISSING, plain
 from bench.report.step_summary import annotation, cell_text
+from bench.terminal import folded
 
 MOST_SKIPPED = 8
 
 
-def render_text(report: GateReport, written: Sequence[Path] = ()) -> str:
-    """The whole outcome; `written` are files that were made of it."""
-    first = "\n".join([head(report), *(f"  {plain(reason)}" for reason in report.reasons)])
-    warnings = [f"warning: {plain(each)}" for each in all_warnings(report)]
+def render_text(report: GateReport, written: Sequence[Path] = (), width: int | None = None) -> str:
+    """The whole outcome, its verdict first and last; `written` are files that were made of it.
+
+    `width`: columns of the terminal. None: tables are as wide as their texts.
+    """
+    prose = min(LINE_WIDTH, width or LINE_WIDTH)
+    verdict = folded(plain(head(report)), prose, then="  ")
+    first = "\n".join([verdict, *(folded(plain(each), prose, first="  ", then="    ") for each in report.reasons)])
+    warnings = [folded(f"warning: {plain(each)}", prose, then="  ") for each in all_warnings(report)]
     blocks = [
         first,
-        *([fill(power_sentence(report), LINE_WIDTH)] if report.family else []),
+        *([folded(power_sentence(report), prose)] if report.family else []),
         *(["\n".join(warnings)] if warnings else []),
-        *([_measures(report)] if report.rows else []),
-        _window(report),
+        *([_measures(report, width)] if report.rows else []),
+        _window(report, width),
+        # Never cut or broken: a path is there to be copied.
         *(["\n".join(["FILES", *(f"  {path}" for path in written)])] if written else []),
+        verdict,
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -88,7 +97,9 @@ def annotations_of(report: GateReport) -> list[str]:
     """
     title = f"gate of {report.run.scenario}: {report.verdict}"
     level = "warning" if report.nothing_to_judge_by else "error"
-    errors = [annotation(level, title, reason) for reason in report.reasons] if report.exit_code else []
+    # Why a run cannot be used is said of the run itself, by the job that made it.
+    reasons = report.reasons[:1] if report.verdict == "not usable" else report.reasons
+    errors = [annotation(level, title, reason) for reason in reasons] if report.exit_code else []
     return errors + [annotation("warning", f"gate of {report.run.scenario}", each) for each in all_warnings(report)]
 
 
@@ -136,9 +147,10 @@ def _case(row: GateRow) -> str:
     return f"{regression_sentence(row)}; {row.verdict}; a change by {size(row, row.detectable)} would be found"
 
 
-def _measures(report: GateReport) -> str:
+def _measures(report: GateReport, width: int | None) -> str:
     heads = ("this run", "usual", "spread", "change", "alarm bound", "would be found", "p", "verdict")
     rows: list[tuple[str, ...]] = [("MEASURE", *heads)]
+    why: dict[str, list[str]] = {}
     for row in report.rows:
         if row.judged:
             figures: tuple[str, ...] = (
@@ -152,19 +164,30 @@ def _measures(report: GateReport) -> str:
                 row.verdict,
             )
         else:
-            figures = (shown(row, row.value), *(MISSING,) * 6, f"not judged: {plain(row.why)}")
+            figures = (shown(row, row.value), *(MISSING,) * 6, "not judged")
+            why.setdefault(plain(row.why), []).append(named(row))
         rows.append((f"  {title_of(row)}", *figures))
-    return "\n".join(grid(rows, right=tuple(range(1, 8))))
+    lines = grid(rows, right=tuple(range(1, 8)), width=width, drop=(3, 7, 6, 5), shorten=(0,))
+    prose = min(LINE_WIDTH, width or LINE_WIDTH)
+    lines += [
+        folded(f"not judged: {', '.join(each)}: {said}", prose, first="  ", then="    ") for said, each in why.items()
+    ]
+    return "\n".join(lines)
 
 
-def _window(report: GateReport) -> str:
+def _window(report: GateReport, width: int | None) -> str:
     rows = [("WINDOW", "began (UTC)", "turns", "")]
     rows += [
         ("", f"{each.started_at:%Y-%m-%d %H:%M}", f"{each.answered:,}/{each.turns:,}", each.folder)
         for each in report.window
     ]
-    shown_runs = grid(rows, right=(2,)) if report.window else [f"WINDOW  no run to judge by ({report.baseline})"]
+    prose = min(LINE_WIDTH, width or LINE_WIDTH)
+    shown_runs = [f"WINDOW  no run to judge by ({report.baseline})"]
+    if report.window:
+        shown_runs = grid(rows, right=(2,), width=width, drop=(1, 2), shorten=(3,))
     shown_skipped = report.skipped[-MOST_SKIPPED:]
-    left_out = [f"  left out: {each.folder}: {plain(each.why)}" for each in shown_skipped]
+    left_out = [
+        folded(f"left out: {each.folder}: {plain(each.why)}", prose, first="  ", then="    ") for each in shown_skipped
+    ]
     more = len(report.skipped) - len(shown_skipped)
     return "\n".join([*shown_runs, *left_out, *([f"  left out: {more} earlier ones"] if more else [])])

@@ -14,6 +14,7 @@ from bench.report.gate.text import annotations_of, render_junit, render_step_sum
 from bench.report.gate.window import window_of
 from bench.report.gate.write import write_gate
 from bench.report.view import view_of
+from bench.store.manifest import write_manifest
 from bench.store.reader import read_run
 from tests.report.build import START
 from tests.report.compare.build import run_of
@@ -97,3 +98,16 @@ def test_a_folder_is_a_window_without_the_run_itself(nights: Path) -> None:
     found = judged(nights, "n6", str(nights))
     assert "n6" not in [each.run_id for each in found.window]
     assert found.verdict == "pass"
+
+
+def test_why_a_run_cannot_be_used_is_annotated_once(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "n0", 1, calls=12, run_id="n0")
+    run.manifest.verdict, run.manifest.exit_code = "invalid", 4
+    run.manifest.reasons = ["the generator was overloaded", "all CPUs were busy"]
+    write_manifest(run.folder, run.manifest)
+    found = judged(tmp_path, "n0")
+    assert found.verdict == "not usable"
+    assert len(found.reasons) > 1
+    errors = [line for line in annotations_of(found) if line.startswith("::error")]
+    assert len(errors) == 1
+    assert errors[0].endswith("there is nothing to judge")
