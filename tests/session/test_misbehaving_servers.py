@@ -232,6 +232,14 @@ def test_a_server_may_hang_up_when_all_was_answered(server: str, tmp_path: Path,
     assert (found.call.status, found.call.close_code) == (status, code)
 
 
+def test_a_transcription_that_the_end_of_the_call_cut_off_did_not_time_out(server: str, tmp_path: Path) -> None:
+    unheard = [*took_in("u1"), *reply("r1")]
+    found = play_against(server, tmp_path, heard=[[*unheard, (50.0, {"close": 1011})]])
+    assert (found.turns[0].status, found.turns[0].transcription_error) == ("ok", "closed")
+    found = play_against(server, tmp_path, heard=[unheard, turn(2)], pause="800ms")
+    assert [row.transcription_error for row in found.turns] == ["timeout", None]
+
+
 def test_a_server_that_hangs_up_before_all_was_said_fails_the_call(server: str, tmp_path: Path) -> None:
     found = play_against(server, tmp_path, heard=[[*turn(1), (50.0, {"close": 1000})], turn(2)])
     assert (found.call.status, found.call.error_code) == ("failed", "close_1000")
