@@ -21,7 +21,7 @@ CatalogueOption = Annotated[
 
 
 def _catalogue(path: Path | None) -> Path:
-    from bench.scenario.model import shipped_catalogue
+    from bench.audio.catalogue import shipped_catalogue
 
     return path or shipped_catalogue()
 

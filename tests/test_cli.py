@@ -27,6 +27,22 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        ("fixtures list", ["bench.scenario.model", "pandas", "pyarrow", "locust"]),
+        ("run quickstart --dry-run", ["bench.report.findings", "pandas", "pyarrow", "locust"]),
+    ],
+)
+def test_a_light_verb_imports_little(words: str, unneeded: list[str]) -> None:
+    code = (
+        "import sys\nfrom bench.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+        f"    print(*(name for name in {unneeded} if name in sys.modules), file=sys.stderr)\n    sys.exit(end.code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
+
+
 def test_preparing_a_run_leaves_the_standard_library_alone() -> None:
     code = "import sys, bench.run.lifecycle; print('locust' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

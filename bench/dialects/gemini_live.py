@@ -90,6 +90,8 @@ class GeminiLiveDialect(Dialect):
     def _forget_session(self) -> None:
         self._open: str | None = None
         """The response that is under way, by a name of our own."""
+        self._cut = False
+        """A response was interrupted, and the end of its turn is still to come."""
         self._heard: list[str] = []
         """The caller's words since the last whole transcript."""
         self._heard_ns = 0
@@ -265,6 +267,7 @@ class GeminiLiveDialect(Dialect):
         if content.get("interrupted") is True:
             # The server heard the caller speak into the reply, and has stopped it.
             out.append(SpeechStarted(at_ns))
+            self._cut = self._cut or self._open is not None
             out += self._ended(at_ns, "cancelled", "interrupted")
         parts = mapping(content.get("modelTurn")).get("parts")
         for part in parts if isinstance(parts, list) else []:
@@ -275,7 +278,11 @@ class GeminiLiveDialect(Dialect):
             out.append(AudioDone(at_ns, self._open))
         if content.get("turnComplete") is True:
             reason = name_of(content.get("turnCompleteReason"))
-            out += self._transcribed()
+            words_of_turn = self._transcribed()
+            if words_of_turn and not self._cut and not self._tools:
+                self._reply()  # what was said is over: without anything given, the reply to it is empty
+            self._cut = False
+            out += words_of_turn
             out += self._ended(at_ns, "completed" if reason in _NORMAL else "failed", reason)
         return out
 

@@ -25,6 +25,9 @@ def read_object(data: str | bytes, at_ns: int) -> dict[str, Any] | Malformed:
     try:
         message = loads(data)
     except ValueError as error:
+        if isinstance(data, bytes):
+            said = f"not JSON: a binary message of {len(data):,} bytes; audio belongs into messages of this protocol"
+            return Malformed(at_ns, said, of_sound=True)
         return Malformed(at_ns, f"not JSON: {error}"[:_MOST_SAID])
     if not isinstance(message, dict):
         return Malformed(at_ns, f"a JSON {type(message).__name__} where an object belongs")
@@ -43,7 +46,7 @@ def read_sound(encoded: Any, at_ns: int) -> bytes | Malformed:
 
 
 def _plain_base64(encoded: str) -> str:
-    bare = "".join(encoded.split()).rstrip("=").translate(_URL_ALPHABET)
+    bare = "".join(encoded.splitlines()).rstrip("=").translate(_URL_ALPHABET)
     return bare + "=" * (-len(bare) % 4)
 
 

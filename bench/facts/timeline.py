@@ -90,6 +90,8 @@ class TurnFacts:
     """The step was to cut into the reply before it."""
     cuts_into: int | None = None
     """Number of the response that the caller cut into; None when it had been heard to its end by then."""
+    transcription_cut: bool = False
+    """The call ended before the transcription of the turn had come, or its bound had run out."""
     entries_measured: int | None = None
     """How many entries the call had when this turn was measured: what came later is not part of the turn's row."""
     gaps_measured: int | None = None

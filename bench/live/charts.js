@@ -81,8 +81,9 @@ class Chart {
     return list;
   }
 
-  show(slices, end) {
-    Object.assign(this, {slices, end});
+  // `none` stands where a line has no value; a chart without any has no axes, whose scale would say something.
+  show(slices, end, none) {
+    Object.assign(this, {slices, end, none});
     this.paint();
     this.fill();
   }
@@ -90,7 +91,7 @@ class Chart {
   sentence() {
     const parts = this.lines.map(([key, , title]) => {
       const values = this.slices[key].filter(known);
-      if (!values.length) return `${title}: no data yet`;
+      if (!values.length) return `${title}: ${this.none}`;
       const say = (value) => number(value, this.decimals);
       return `${title}: ${say(values[values.length - 1])} at last, between ${say(Math.min(...values))} and ${say(Math.max(...values))}`;
     });
@@ -103,6 +104,7 @@ class Chart {
     const width = Math.max(240, this.figure.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight));
     const step = this.slices.width_s, end = Math.max(this.end, step);
     const values = this.lines.flatMap(([key]) => this.slices[key]).filter(known);
+    this.svg.style.display = values.length ? "" : "none";
     const top = Math.max(1, ...values) * 1.06, floor = HEIGHT - BOTTOM;
     const x = (seconds) => LEFT + (width - LEFT - RIGHT) * Math.min(1, seconds / end);
     const y = (value) => floor - (floor - TOP) * value / top;

@@ -17,20 +17,28 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const latency = (run, name) => run.latency.find((each) => each.name === name);
 const ms = (value) => known(value) ? `${number(value)} ms` : "-";
 
+// A turn that fails may end its call, so that one failure is in both counts: they are never added.
+const ofLevel = (errors, level) => errors.filter((each) => each.level === level);
+const sum = (errors) => errors.reduce((all, each) => all + each.count, 0);
+const amounts = (errors) => ["call", "turn"].map((level) => [level, sum(ofLevel(errors, level))]).filter(([, count]) => count)
+  .map(([level, count]) => `${number(count)} ${level}${count === 1 ? "" : "s"}`).join(", ") || "0";
+const causes = (errors) => ["call", "turn"].map((level) => [level, ofLevel(errors, level).slice(0, 2)]).filter(([, found]) => found.length)
+  .map(([level, found]) => `${level}s: ${found.map((each) => `${each.kind} ${number(each.count)}`).join(", ")}`).join("; ");
+
 const cards = (state) => {
   const run = state.run, moment = state.moment;
   const heard = run.latency[0], text = latency(run, "ttft_ms");
-  const failed = run.errors.reduce((sum, each) => sum + each.count, 0);
+  const failed = run.errors.length > 0, none = state.verdict ? "no data" : "no data yet";
   const under = (row) => row
-    ? `p95 ${ms(row.p95)} · n=${number(row.n)}${row.unanswered ? `, ${number(row.unanswered)} without` : ""}` : "no data yet";
+    ? `p95 ${ms(row.p95)} · n=${number(row.n)}${row.unanswered ? `, ${number(row.unanswered)} without` : ""}` : none;
   const found = [
     [moment ? "Calls open" : "Calls open, most", number(moment ? moment.open : run.calls.peak_open), moment ? `${number(moment.talking)} callers talking` : "at a time, of those that ended"],
     ["Calls ended", number(run.calls.ended), moment ? `of ${number(moment.begun)} begun${moment.dropped ? `, ${number(moment.dropped)} dropped` : ""}` : `${number(run.calls.failed)} failed`],
     ["Turns per minute", number(run.turns.per_min, 1), `${number(run.turns.answered)} of ${number(run.turns.measured)} answered${run.turns.warmup ? ` · ${number(run.turns.warmup)} warm-up` : ""}`],
     [`${capital(heard ? heard.title : "first audible")}, median`, ms(heard && heard.p50), under(heard)],
     ["TTFT, median", ms(text && text.p50), under(text)],
-    ["Errors", number(failed), failed ? run.errors.slice(0, 3).map((each) => `${each.kind} ${each.count}`).join(", ") : "none so far", failed ? "bad" : ""],
-    ["Spend", run.cost.text, `${run.cost.per_minute} per minute · ${run.cost.example ? "example prices" : run.cost.books.join(", ") || "no price book"}`],
+    ["Errors", amounts(run.errors), failed ? causes(run.errors) : state.verdict ? "none" : "none so far", failed ? "bad" : ""],
+    ["Spend", run.cost.text, `${run.cost.per_minute === "-" ? "" : `${run.cost.per_minute} per minute · `}${run.cost.example ? "example prices" : run.cost.books.join(", ") || "no price book"}`],
   ];
   return found.map(([title, value, below, tone]) => {
     const card = make("div", null, "card");
@@ -59,7 +67,7 @@ const workers = (run, moment) => run.workers.map((each) => {
   const state = own ? own.state : moment ? "in the process of the run" : "-";
   return row(own ? own.title : each.name, [state, state === "lost" ? "bad left" : "left"], [number(own ? own.calls_open : moment && moment.open)], [number(each.turns)],
     [number(each.spoiled), each.spoiled ? "bad" : ""], [number(each.frame_late_ms, 1)], [number(each.recv_lag_ms, 1)],
-    ...(own && own.memory_bytes ? [[`${number(own.cpu_percent)} %`], [`${number(own.memory_bytes / 1048576)} MiB`]] : [["-"], ["-"]]));
+    ...(own && own.memory_bytes && own.state !== "lost" ? [[`${number(own.cpu_percent)} %`], [`${number(own.memory_bytes / 1048576)} MiB`]] : [["-"], ["-"]]));
 });
 
 const limits = (moment) => (moment ? moment.limits : []).map((each) => {
@@ -83,6 +91,11 @@ const STATES = {
   following: "The run goes on: its rows are read as they are written.",
 };
 
+const gone = ({run}) => {
+  const lost = (run ? run.workers : []).filter((each) => each.process && each.process.state === "lost").length;
+  return !lost ? "" : ` · ${lost} ${lost === 1 ? "worker is lost with its open calls" : "workers are lost with their open calls"}: the run will be incomplete`;
+};
+
 const now = (state) => {
   if (state.state !== "running") {
     if (state.quiet_s > 20) return `No new row for ${clock(state.quiet_s)}: the run waits, or it was killed.`;
@@ -91,7 +104,7 @@ const now = (state) => {
   }
   if (state.stopping === 2) return "Hanging up: the report comes next.";
   if (state.stopping === 1) return "Stopping: no call begins any more, and open calls may finish.";
-  return `Phase: ${state.moment.phase}`;
+  return `Phase: ${state.moment.phase}${gone(state)}`;
 };
 
 const left = (moment) => {
@@ -126,7 +139,7 @@ const show = (fresh) => {
   const going = state.state === "running";
   at("done").hidden = !going || !known(moment.done);
   if (going && known(moment.done)) at("done").value = moment.done;
-  say("clock", run || moment ? `${clock(moment ? moment.elapsed_s : run.elapsed_s)} elapsed${going ? left(moment) : ""}` : "");
+  say("clock", run || moment ? `${clock(moment ? moment.elapsed_s : run.elapsed_s)} elapsed${going && !state.stopping ? left(moment) : ""}` : "");
   at("stop").hidden = !going || state.stopping === 2;
   say("stop", state.stopping ? "Hang up open calls" : "Stop the run");
   at("notes-part").hidden = !state.notes.length;
@@ -141,13 +154,15 @@ const show = (fresh) => {
   at("limits").replaceChildren(...limits(moment));
   say("slice-about", `Each point is ${number(run.slices.width_s)} s of the run. A p95 needs 20 turns: where a point has fewer, the turns before it count too.`);
   CHARTS[0].rename(capital(run.slices.headline));
-  for (const chart of CHARTS) chart.show(run.slices, run.elapsed_s);
+  for (const chart of CHARTS) chart.show(run.slices, run.elapsed_s, state.verdict ? "no data" : "no data yet");
   at("thresholds").replaceChildren(...thresholds(run, !state.verdict));
   at("no-errors").hidden = run.errors.length > 0;
   at("errors-table").hidden = !run.errors.length;
   at("errors").replaceChildren(...run.errors.map((each) => row(each.kind, [each.level, "left"], [number(each.count)])));
   say("rates", run.rates.filter((each) => each.n).map((each) => `${each.title}: ${number(each.events)} of ${number(each.n)}`).join(" · "));
   at("workers").replaceChildren(...workers(run, moment));
+  at("workers-table").hidden = !run.workers.length;
+  at("no-workers").hidden = run.workers.length > 0;
 };
 
 at("stop").addEventListener("click", () => {

@@ -14,6 +14,7 @@ from bench.facts.failure import ErrorKind, Failure
 from bench.facts.signals import (
     ErrorInfo,
     InputCommitted,
+    InputTranscript,
     InputTranscriptFailed,
     Malformed,
     ResponseEnded,
@@ -23,7 +24,7 @@ from bench.facts.signals import (
     Unrecognised,
 )
 from bench.facts.timeline import Entry, Timeline, TurnFacts
-from bench.measure.records import TurnStatus
+from bench.measure.records import SessionRecord, TurnStatus
 from bench.measure.replies import Reply
 from bench.measure.splits import is_half_answered
 from bench.measure.transcript import Heard
@@ -36,7 +37,13 @@ ANSWERED: frozenset[TurnStatus] = frozenset({"ok", "interrupted"})
 ERRORS: frozenset[TurnStatus] = frozenset({"failed", "no_reply", "cancelled", "incomplete"})
 """Statuses that `error_rate` counts. An `early` reply is a fault of turn-taking and has a rate of its own."""
 
-_HEARD = (SpeechStarted, SpeechStopped, InputCommitted)
+MAY_GIVE_UP: frozenset[str] = frozenset({"closed", "timeout", "connect", "handshake", "tls"})
+"""Kinds of errors by which the other side of a call may have given up on a process of ours that stood still. A server
+that names another cause (a key, a quota, a limit) names its own."""
+GIVES_UP_MS = 1000.0
+"""Nobody gives up on a peer that stood still for less."""
+
+_HEARD = (SpeechStarted, SpeechStopped, InputCommitted, InputTranscript)
 HALF_ANSWERED = "the server ended the turn in the middle of what was said and answered the first part alone"
 STOPPED = "stopped"
 """`stage` of a turn that the end of the run cut off: it did not end, so it is neither a success nor an error."""
@@ -60,6 +67,12 @@ def turn_ended(turn: TurnFacts) -> bool:
     A caller that counts turns keeps only those for which this is true.
     """
     return turn.end is not None and turn.end != "stopped"
+
+
+def was_given_up(call: SessionRecord) -> bool:
+    """Whether the other side may have given up `call` because this process stood still; then nobody else is blamed."""
+    named = call.error_kind not in MAY_GIVE_UP or call.http_status is not None
+    return call.status == "failed" and not named and (call.gap_ms or 0.0) >= GIVES_UP_MS
 
 
 def judge(

@@ -95,7 +95,7 @@ def _error(items: _Transcripts, turn: TurnFacts, *, expected: bool, missing: int
         return error.code or error.type or "failed"
     if not expected or missing <= 0 or turn.end in {None, "stopped"}:
         return None
-    return "closed" if turn.end == "closed" else "timeout"
+    return "closed" if turn.end == "closed" or turn.transcription_cut else "timeout"
 
 
 def add_transcriptions(finals: Iterable[InputTranscript]) -> TranscriptionUsage | None:

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.pricing.meters import METERS, MODEL_METERS, SESSION_METER, SPEECH_METERS, TRANSCRIPTION_METERS
 from bench.pricing.price import ALL_TOKENS, CACHE_TAKEN_AS_TEXT, MOST_SECONDS, MOST_TOKENS, Unknown, lacks_a_price
 from bench.report.stats import Codes, Floats
-from bench.report.view import Columns, Mask, codes_of
+from bench.report.view import Columns, Mask, codes_of, text
 from bench.store.reader import Run
 
 KINDS = ("text", "audio", "image")
@@ -119,8 +119,7 @@ def session_minutes(call: Columns) -> Floats:
 
 
 def _usage(frame: pd.DataFrame, prefix: str, server_model: pd.Series, transcription_model: pd.Series) -> Usage:
-    used = frame[[f"{prefix}{name}" for name in _USED]]
-    column = Columns(used.set_axis(list(_USED), axis=1))
+    column = Columns(frame, prefix)
     gap_of, gaps = _gaps(frame[f"{prefix}cost_unknown"])
     as_text = frame[f"{prefix}cost_note"].str.contains(CACHE_TAKEN_AS_TEXT, regex=False).fillna(value=False)
     quantities = np.zeros((len(frame), len(METERS)))
@@ -147,7 +146,6 @@ _COUNTS = (*(f"{side}_{kind}" for kind in KINDS for side in ("in", "in_cached"))
 _TOTALS = ("in_total", "out_total", "out_reasoning")
 _SPOKEN = ("transcription_seconds", "transcription_in_text", "transcription_in_audio", "transcription_out_text")
 _SPEECH = ("speech_characters", "speech_seconds")
-_USED = (*_COUNTS, *_TOTALS, *_SPOKEN, *_SPEECH, "cost_usd", "cost_partial_usd")
 
 
 def _model(column: Columns, as_text: Mask) -> Floats:
@@ -202,11 +200,12 @@ def _with_silence(
 
 
 def _sold(*columns: pd.Series) -> tuple[Codes, tuple[Sold, ...]]:
-    table = pd.DataFrame({str(place): column.to_numpy() for place, column in enumerate(columns)})
-    codes: Codes = np.asarray(table.groupby(list(table), dropna=False, sort=False).ngroup(), dtype=np.intp)
-    first = table.iloc[pd.Series(codes).drop_duplicates().index]
-    rows = [Sold(*(None if pd.isna(value) else str(value) for value in row)) for row in first.itertuples(index=False)]
-    return codes, tuple(rows)
+    codes = np.zeros(len(columns[0]), dtype=np.intp)
+    for column in columns:
+        own, names = pd.factorize(column, use_na_sentinel=False)
+        codes = np.asarray(pd.factorize(codes * max(1, len(names)) + own)[0], dtype=np.intp)
+    first = np.unique(codes, return_index=True)[1]
+    return codes, tuple(Sold(*(text(column.iloc[at]) for column in columns)) for at in first)
 
 
 def _taken(column: pd.Series, places: Codes) -> pd.Series:

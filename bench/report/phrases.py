@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.report.findings import ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
-from bench.report.findings_cost import CostReport
-from bench.report.findings_parts import Interval, Rate
+if TYPE_CHECKING:  # a plan of a run uses these phrases, and has no findings of a report
+    from bench.report.findings import ErrorRow, MetricRow, Percentile, Summary, VerdictInfo
+    from bench.report.findings_cost import CostReport
+    from bench.report.findings_parts import Interval, Rate
 
 MISSING = "-"
 INFINITE = "∞"
@@ -205,10 +206,16 @@ def no_words(scenario: dict[str, Any], expected: int) -> str:
 
 
 def verdict_meaning(summary: Summary) -> str:
-    """What the verdict says of the numbers; of several targets, one that is away leaves those of the others."""
-    if summary.verdict.name == "unreachable" and summary.targets is not None and summary.turns.answered:
+    """What the verdict says of the numbers."""
+    several = summary.targets is not None and summary.turns.answered > 0
+    return meaning_of(summary.verdict.name, several=several)
+
+
+def meaning_of(verdict: str, *, several: bool) -> str:
+    """The same; of `several` targets, one that is away leaves the numbers of the others."""
+    if verdict == "unreachable" and several:
         return "A target could not be reached; the numbers describe the others."
-    return VERDICT_MEANINGS.get(summary.verdict.name, "")
+    return VERDICT_MEANINGS.get(verdict, "")
 
 
 def verdict_line(verdict: VerdictInfo) -> str:

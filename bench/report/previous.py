@@ -8,8 +8,11 @@ A difference between two runs may also come from the hour and the network, which
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
+
+import orjson
 
 from bench.errors import BenchError
 from bench.report.compare.comparison import compare
@@ -66,12 +69,25 @@ def _before(run: Run) -> Run | None:
     """The newest finished run that began before this one, of the same scenario and targets."""
     for folder in islice(_beside(run.folder.root), MOST_FOLDERS):
         try:
+            if not _may_precede(folder, run.manifest):
+                continue
             kept = read_manifest(RunFolder(folder))
             if _precedes(kept, run.manifest):
                 return read_run(folder, kept)
-        except (BenchError, OSError, ValueError):
+        except (BenchError, OSError, ValueError, LookupError, TypeError):
             continue
     return None
+
+
+def _may_precede(folder: Path, manifest: Manifest) -> bool:
+    """By a glance, which takes a tenth of the time that reading and checking all of a manifest does."""
+    kept = orjson.loads(RunFolder(folder).manifest.read_bytes())
+    return bool(
+        kept["state"] == "finished"
+        and kept["run_id"] != manifest.run_id
+        and kept["scenario_name"] == manifest.scenario_name
+        and datetime.fromisoformat(kept["started_at"]) < manifest.started_at
+    )
 
 
 def _beside(root: Path) -> list[Path]:

@@ -255,9 +255,12 @@ def _metric(found: MetricRow, *, lost: bool) -> Row:
 
 def _latency(summary: Summary) -> Section:
     cuts = summary.latency_cuts
-    tables = (
-        (_cut(cuts.title, name, rows, cuts.not_shown.get(name)) for name, rows in cuts.cuts.items()) if cuts else ()
-    )
+    # Where each part has too few turns for a median, a table of them says nothing.
+    tables = [
+        _cut(cuts.title, name, rows, cuts.not_shown.get(name))
+        for name, rows in (cuts.cuts.items() if cuts else ())
+        if cuts and any(each.p50 is not None for each in rows)
+    ]
     return Section(
         "latency", "Latency", (*_percentiles(summary, "latency"), *_percentiles(summary, "stages"), *tables), (LATENCY,)
     )

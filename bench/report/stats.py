@@ -237,7 +237,10 @@ def _between(ordered: Floats, below: int, part: float) -> float:
     low = float(ordered[below])
     if part <= 0 or below + 1 >= len(ordered):
         return low
-    return float(_blend(np.array([low]), ordered[below + 1 : below + 2], np.array([part]))[0])
+    high = float(ordered[below + 1])
+    if math.isfinite(low) and math.isfinite(high):
+        return low + part * (high - low)
+    return float(_blend(np.array([low]), np.array([high]), np.array([part]))[0])
 
 
 def _blend(low: Floats, high: Floats, part: Floats) -> Floats:

@@ -89,6 +89,7 @@ def detectable(error: float, bound: float, least: float, freedom: int, wanted: f
     return (low + high) / 2
 
 
+@lru_cache(maxsize=64)
 def _chi(freedom: int) -> tuple[Floats, Floats]:
     """Values of (estimated / true standard error), each with its weight: the chi distribution, at midpoints."""
     reach = math.sqrt(freedom) + 7
@@ -97,4 +98,6 @@ def _chi(freedom: int) -> tuple[Floats, Floats]:
     density = np.exp(log_density - log_density.max())
     spread: Floats = roots / math.sqrt(freedom)
     weights: Floats = density / density.sum()
+    for array in (spread, weights):
+        array.flags.writeable = False
     return spread, weights

@@ -27,7 +27,8 @@ def targets_sentence(title: str, rows: list[TargetRow]) -> str:
     """Who is the fastest in the latency called `title`, by how much, and of whom that cannot be told."""
     best = rows[0]
     if best.rank is None:
-        return "No target answered."
+        answered = any(row.answered for row in rows)
+        return "No target has the answered turns that a median needs." if answered else "No target answered."
     said = [f"{best.name}: {title} p50 {number(best.p50.value)} ms."]
     for each in rows[1:]:
         one = each.median_difference

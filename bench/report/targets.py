@@ -36,7 +36,7 @@ def targets_report(view: View) -> TargetsReport | None:
     rows = sorted((_row(view, each, metric) for each in view.run.manifest.targets), key=lambda row: _order(view, row))
     pairs = len(rows) * (len(rows) - 1) / 2
     level = 1 - (1 - LEVEL) / pairs
-    ranked = [rows[0].model_copy(update={"rank": 1 if rows[0].answered else None})]
+    ranked = [rows[0].model_copy(update={"rank": 1 if rows[0].answered and rows[0].p50.value is not None else None})]
     for place, row in enumerate(rows[1:], start=2):
         found = row.model_copy(update={"differences": _differences(view, rows[0].name, row.name, metric, level)})
         middle = found.median_difference
@@ -53,9 +53,9 @@ def targets_report(view: View) -> TargetsReport | None:
 
 
 def _rank(row: TargetRow, place: int) -> int | None:
-    """Its place; none where it would be first with a median that never came, which too few turns do not tell of."""
+    """Its place; none without a median, and where it would be first with one that never came."""
     never = not row.answered or row.p50.value == math.inf
-    return None if not row.turns or (never and place == 1) else place
+    return None if row.p50.value is None or (never and place == 1) else place
 
 
 def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:
@@ -83,10 +83,12 @@ def _row(view: View, target: CalledTarget, metric: Metric | None) -> TargetRow:
 
 
 def _order(view: View, row: TargetRow) -> tuple[float, float, str]:
-    """The median, then the share that was not answered, then the name; what has no turn comes last."""
+    """The median, then the share that was not answered, then the name; what has too few turns for one comes last."""
     metric = headline(view)
     if metric is None or not row.turns:
         return math.inf, math.inf, row.name
+    if row.p50.value is None:
+        return math.inf, 1 + 1 / row.turns, row.name
     waits, _ = waits_in(view, metric, equals(view.turns, "target", row.name))
     middle = percentile(np.sort(waits), 50) if len(waits) else math.inf
     return middle, 1 - row.answered / row.turns, row.name

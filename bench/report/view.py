@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.measure.outcome import ANSWERED
+from bench.measure.outcome import ANSWERED, GIVES_UP_MS, MAY_GIVE_UP
 from bench.report.stats import Codes, Floats
 from bench.store.reader import Run
 
@@ -26,13 +26,17 @@ LOAD_BINS = 12
 
 
 class Columns(dict[str, Floats]):
-    """The numeric columns of a table as float64, NaN where null; each is converted when it is first asked for."""
+    """The numeric columns of a table as float64, NaN where null; each is converted when it is first asked for.
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    `prefix` is what all of their names begin with in the table.
+    """
+
+    def __init__(self, frame: pd.DataFrame, prefix: str = "") -> None:
         self._frame = frame
+        self._prefix = prefix
 
     def __missing__(self, name: str) -> Floats:
-        self[name] = floats(self._frame, name)
+        self[name] = floats(self._frame, self._prefix + name)
         return self[name]
 
 
@@ -78,8 +82,7 @@ def view_of(run: Run) -> View:
     warmup, late = truth(run.turns, "warmup"), truth(run.turns, "client_late")
     own_turns, own_calls = equals(run.turns, "error_kind", OWN), equals(run.sessions, "error_kind", OWN)
     call = Columns(run.sessions)
-    # A call that failed while our own process stood still may have been given up by the other side for that.
-    own_calls = own_calls | equals(run.sessions, "status", "failed") & ~np.isnan(call["gap_ms"])
+    own_calls = own_calls | _given_up(run.sessions, call)
     measured = ~warmup & ~late & ~own_turns
     answered = measured & run.turns["status"].isin(ANSWERED).to_numpy(dtype=np.bool_)
     calls_warmup = truth(run.sessions, "warmup")
@@ -99,6 +102,12 @@ def view_of(run: Run) -> View:
         calls_timed=~calls_warmup & ~own_calls & np.isnan(call["gap_ms"]),
         calls_ready=~np.isnan(call["session_ready_ms"]),
     )
+
+
+def _given_up(sessions: pd.DataFrame, call: Columns) -> Mask:
+    """As `bench.measure.outcome.was_given_up`, for all calls."""
+    named = ~sessions["error_kind"].isin(MAY_GIVE_UP).to_numpy(dtype=np.bool_) | ~np.isnan(call["http_status"])
+    return equals(sessions, "status", "failed") & ~named & (np.nan_to_num(call["gap_ms"]) >= GIVES_UP_MS)
 
 
 def floats(frame: pd.DataFrame, name: str) -> Floats:

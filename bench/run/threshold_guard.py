@@ -19,7 +19,7 @@ import numpy as np
 from bench.facts.renewal import EXPIRED
 from bench.load.progress import Progress
 from bench.load.spec import RunSpec
-from bench.measure.outcome import ANSWERED, ERRORS
+from bench.measure.outcome import ANSWERED, ERRORS, was_given_up
 from bench.measure.records import SessionRecord, TurnRecord
 from bench.report.shares import CONTINUITY_MS, OF_CALLS
 from bench.report.stats import percentile
@@ -115,8 +115,7 @@ def sample_of(threshold: Threshold, row: Row, objectives: tuple[Objective, ...])
 
 def _of_call(threshold: Threshold, row: SessionRecord) -> Pair | None:
     name = threshold.metric.name
-    own = row.status == "failed" and row.gap_ms is not None
-    if own:
+    if was_given_up(row):
         return None
     if name == "session_error_rate":
         return float(row.status == "failed"), 1.0

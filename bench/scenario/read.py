@@ -113,6 +113,8 @@ def _check_tags(scenario: Scenario, recordings: Mapping[str, Fixture], document:
     spoken = [recordings[name] for name in scenario.fixture_ids]
     known = {tag: {getattr(each, tag) for each in spoken} for tag in ("accent", "voice", "language")}
     known["fixture"] = set(scenario.fixture_ids)
+    known["step"] = {str(number) for number in range(len(scenario.conversation))}
+    known["step_id"] = {name for step in scenario.conversation if (name := getattr(step, "id", None)) is not None}
     known["condition"], known["cell"] = scenario.condition_labels, {cell.name for cell in scenario.cells}
     known["target"] = set(scenario.target_names)
     known["phase"] = set(phase_names(scenario.load))

@@ -201,7 +201,8 @@ def unknown_tag_values(blocks: tuple[ThresholdBlock, ...], known: Mapping[str, A
             values = known.get(tag)
             if values is not None and value not in values:
                 allowed = ", ".join(sorted(values)) or "none"
-                yield place, f"no turn has {tag}={value}{nearest(value, values)}; allowed: {allowed}"
+                chosen = " (a step's id is chosen by step_id)" if tag == "step" and value in known["step_id"] else ""
+                yield place, f"no turn has {tag}={value}{nearest(value, values)}; allowed: {allowed}{chosen}"
 
 
 def broken_objective(row: TurnRecord, objectives: tuple[Objective, ...]) -> str | None:

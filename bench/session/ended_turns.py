@@ -59,6 +59,8 @@ class EndedTurns:
             if everything or (turn is not self.held and (late or not self._awaited(turn))):
                 # First, so that a turn which cannot be measured is not handed over again and again.
                 self._waiting.remove(turn)
+                waits = turn.end in {"completed", "interrupted"} and self._tracker.transcription_due(turn.index)
+                turn.transcription_cut = waits and not late
                 turn.entries_measured = len(self._timeline.entries)
                 self._lost_ns(time.monotonic_ns())
                 turn.gaps_measured = len(self._timeline.gaps)

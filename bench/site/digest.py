@@ -15,7 +15,7 @@ from pydantic import Field
 from bench.pricing.book import PriceBook
 from bench.report.findings_parts import Part
 
-DIGEST_VERSION = 7
+DIGEST_VERSION = 8
 Level = Literal["refuse", "warn", "note"]
 
 NO_CONDITION = "no condition"

@@ -56,6 +56,7 @@ SESSION_COLUMNS = (
     "error_message",
     "phase",
     "gap_ms",
+    "http_status",
     "session_ready_ms",
     "duration_ms",
     "cost_usd",

@@ -139,7 +139,7 @@ def _disagreements(manifest: Manifest, turns: pd.DataFrame, sessions: pd.DataFra
 def _duplicates(turns: pd.DataFrame, sessions: pd.DataFrame) -> list[str]:
     said = []
     for what, frame, keys in (("turn", turns, ["session_id", "turn"]), ("session", sessions, ["session_id"])):
-        twice = int(frame.duplicated(keys).sum())
+        twice = int(frame[keys].duplicated().sum())  # with the keys as words it walks all columns
         if twice:
             said.append(f"{twice} {what} rows are here twice")
     return said

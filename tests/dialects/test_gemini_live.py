@@ -173,6 +173,25 @@ def test_an_interruption_ends_the_reply_once() -> None:
     assert content(subject, interrupted=True) == [SpeechStarted(7)], "without a reply under way"
 
 
+def test_a_turn_without_a_reply_is_an_empty_reply_with_its_usage() -> None:
+    subject = dialect()
+    content(subject, inputTranscription={"text": "Hello."})
+    words, ended = receive(subject, serverContent={"turnComplete": True}, usageMetadata={"promptTokenCount": 20})
+    assert words == InputTranscript(7, None, "Hello.", final=True)
+    assert isinstance(ended, ResponseEnded)
+    assert (ended.status, ended.response_id) == ("completed", "reply-1")
+    assert ended.usage is not None
+    assert content(subject, turnComplete=True) == [], "nothing was said since"
+
+
+def test_the_end_of_an_interrupted_turn_is_no_empty_reply() -> None:
+    subject = dialect()
+    content(subject, **spoken())
+    content(subject, interrupted=True)
+    content(subject, inputTranscription={"text": "Wait."})
+    assert content(subject, turnComplete=True) == [InputTranscript(7, None, "Wait.", final=True)]
+
+
 def test_a_turn_that_failed_says_why() -> None:
     (ended,) = content(dialect(), turnComplete=True, turnCompleteReason="RESPONSE_REJECTED")
     assert isinstance(ended, ResponseEnded)

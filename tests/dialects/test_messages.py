@@ -40,7 +40,23 @@ def test_sound_comes_out_as_it_went_in(payload: bytes) -> None:
     assert read_sound(base64.b64encode(payload).decode(), 7) == payload
 
 
-@pytest.mark.parametrize("encoded", [None, 5, [], {}, "no base64", "AAA"])
+@pytest.mark.parametrize(
+    ("encoded", "payload"),
+    [
+        ("AAA=", b"\0\0"),
+        ("AAA", b"\0\0"),
+        ("-_8=", b"\xfb\xff"),
+        ("-_8", b"\xfb\xff"),
+        ("+/8", b"\xfb\xff"),
+        ("AAAA\r\nAAA=\n", b"\0" * 5),
+        ("", b""),
+    ],
+)
+def test_base64_of_every_kind_is_sound(encoded: str, payload: bytes) -> None:
+    assert read_sound(encoded, 7) == payload
+
+
+@pytest.mark.parametrize("encoded", [None, 5, [], {}, "no base64", "A", "AAA=AAA=", "!!!!"])
 def test_sound_that_is_not_base64_is_malformed(encoded: Any) -> None:
     found = read_sound(encoded, 7)
     assert isinstance(found, Malformed)

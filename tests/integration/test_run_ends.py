@@ -31,7 +31,7 @@ def summary_of(out: Path) -> dict[str, Any]:
 def test_a_target_that_dies_fails_the_run_and_is_not_hammered(scenario: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     load = ["--set", "load.callers=8", "--set", "load.sessions=null", "--set", "load.duration=12s"]
-    with voice_server() as url:
+    with voice_server(port=0) as url:  # with an option it is one of its own, which dies at the end of the block
         run = start("run", scenario, "--url", url, "--out", out, *load, "--set", "load.graceful_stop=1s")
         wait_for(out, 8)
     output, _ = run.communicate(timeout=60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,9 @@ def said(number: int, place: int, counts: dict[str, Any], at_s: float, **changes
 
 def tables(rows: list[Any], record: type) -> pd.DataFrame:
     """Rows as the tables of a stored run have them."""
-    return to_frame(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema_of(record)))
+    schema = schema_of(record)
+    values = [[getattr(row, name) for row in rows] for name in schema.names]
+    return to_frame(pa.table([pa.array(each, field.type) for each, field in zip(values, schema, strict=True)], schema))
 
 
 def learned_of(turns: list[TurnRecord], calls: list[SessionRecord]) -> Consumption | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bench.facts.failure import ErrorKind
+from bench.measure.outcome import was_given_up
 from bench.report.findings import Summary
 from bench.report.health_text import columns, readings
 from bench.report.html import render_html
@@ -268,3 +270,28 @@ def test_calls_that_came_up_in_a_gap_leave_the_waits(tmp_path: Path) -> None:
     sessions[1].status, sessions[1].error_kind, sessions[1].gap_ms = "failed", "closed", 3200.0
     again = summarise(build.finished(tmp_path / "again", turns, sessions, health=build.health()))
     assert (again.calls.by_status, again.calls.harness) == ({"ok": 39}, 1), "nobody else is blamed for it"
+
+
+@pytest.mark.parametrize(
+    ("error_kind", "http_status", "gap_ms", "ours"),
+    [
+        ("closed", None, 3200.0, True),
+        ("timeout", None, 1000.0, True),
+        ("handshake", None, 3200.0, True),
+        ("closed", None, 45.0, False),
+        ("auth", None, 3200.0, False),
+        ("rate_limit", None, 3200.0, False),
+        ("server", None, 3200.0, False),
+        ("handshake", 404, 3200.0, False),
+        ("closed", None, None, False),
+    ],
+)
+def test_a_server_that_names_a_cause_of_its_own_is_believed(
+    tmp_path: Path, error_kind: ErrorKind, http_status: int | None, gap_ms: float | None, ours: bool
+) -> None:
+    turns, sessions = build.rows(calls=40, fails=0, late=0.0, warm=0)
+    call = sessions[1]
+    call.status, call.error_kind, call.http_status, call.gap_ms = "failed", error_kind, http_status, gap_ms
+    found = summarise(build.finished(tmp_path, turns, sessions, health=build.health()))
+    assert found.calls.harness == int(ours)
+    assert was_given_up(call) == ours

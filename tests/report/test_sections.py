@@ -83,3 +83,13 @@ def test_a_row_with_the_figures_of_the_one_before_it_is_named_and_not_repeated(s
     assert [each.metric for each in table.rows] == ["dead_air_ms"]
     assert table.footnotes[-1] == "Longest dead air: the same as dead air"
     assert len(_percentile_table("Turn taking", [first, other]).rows) == 2
+
+
+def test_parts_that_are_all_too_small_for_a_median_have_no_table(tmp_path: Path) -> None:
+    def titles(calls: int) -> list[str]:
+        found = summarise(build.finished(tmp_path / f"{calls}", *build.rows(calls, 1, fails=0.0, warm=0)))
+        latency = next(section for section in sections(found) if section.id == "latency")
+        return [table.title for table in latency.tables]
+
+    assert any(" by accent" in title for title in titles(40))
+    assert not any(" by accent" in title for title in titles(3))

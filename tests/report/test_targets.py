@@ -196,3 +196,17 @@ def test_a_target_that_never_became_ready_is_said_so_and_the_others_keep_their_n
     page = render_html(found)
     assert "0 of 6 calls became ready" in page
     assert "p95 - " not in page
+
+
+def test_a_target_with_too_few_turns_for_a_median_is_neither_first_nor_the_base(tmp_path: Path) -> None:
+    turns, calls = dealt(build.rows(calls=12, fails=0, warm=0), "few", "many")
+    kept = [turn for turn in turns if turn.target == "many"] + [turn for turn in turns if turn.target == "few"][:2]
+    for turn in kept[-2:]:
+        turn.first_audible_ms = 1.0
+    found = summary_of(tmp_path / "a", (kept, calls), "few", "many").targets
+    assert found is not None
+    assert [(row.name, row.rank) for row in found.rows] == [("many", 1), ("few", None)]
+    nobody = summary_of(tmp_path / "b", (kept[-2:], calls), "few", "many").targets
+    assert nobody is not None
+    assert [row.rank for row in nobody.rows] == [None, None]
+    assert nobody.sentence == "No target has the answered turns that a median needs."

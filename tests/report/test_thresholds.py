@@ -225,7 +225,7 @@ def test_the_live_guard_sees_what_the_report_sees(
         row.talk_over_ms = 300 * draw.random() if draw.random() < 0.3 else None
         row.false_barge_in = [None, True, False][draw.integers(3)]
     for call in sessions:
-        call.gap_ms = 50.0 if draw.random() < 0.1 else None
+        call.gap_ms = [50.0, 2000.0][draw.integers(2)] if draw.random() < 0.2 else None
         call.status = "stopped" if draw.random() < 0.1 else call.status
         call.greeting_expected = bool(draw.random() < 0.7)
         call.greeting_ms = 500 * draw.random() if draw.random() < 0.7 else None

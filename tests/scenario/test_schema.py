@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ from tests.scenario.json_schema import violations
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 SHIPPED = sorted(FOLDER.glob("*.yaml"))
-SCHEMA = json_schema()
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Made once, by the process that runs these tests: each of them collects this file."""
+    return json_schema()
 
 
 def check(text: str) -> list[str]:
-    return list(violations(yaml.safe_load(text), SCHEMA, SCHEMA))
+    return list(violations(yaml.safe_load(text), schema(), schema()))
 
 
 def properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -36,7 +42,7 @@ def test_the_file_beside_the_scenarios_is_current() -> None:
 
 
 def test_every_key_is_described_and_none_by_its_python_name() -> None:
-    found = dict(properties(SCHEMA))
+    found = dict(properties(schema()))
     assert len(found) > 60
     assert [name for name, value in found.items() if not value.get("description")] == []
     assert {name for name in found if name.endswith("_ms")} == {
@@ -45,9 +51,9 @@ def test_every_key_is_described_and_none_by_its_python_name() -> None:
 
 
 def test_defaults_and_examples_fit_their_own_key() -> None:
-    for name, value in properties(SCHEMA):
+    for name, value in properties(schema()):
         for sample in [*value.get("examples", []), *([value["default"]] if "default" in value else [])]:
-            assert list(violations(sample, value, SCHEMA)) == [], name
+            assert list(violations(sample, value, schema())) == [], name
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

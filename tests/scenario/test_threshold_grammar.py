@@ -164,10 +164,19 @@ def test_problems_name_line_and_key(load: Load) -> None:
     assert ":6: thresholds.2.delay: only with abort_on_fail" in said
 
 
-def test_rows_that_no_turn_can_have_are_refused(load: Load) -> None:
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        ("voice=rsm", "no turn has voice=rsm; did you mean 'rms'?; allowed: rms"),
+        ("step_id=bye", "no turn has step_id=bye; allowed: greet"),
+        ("step=greet", "no turn has step=greet; allowed: 0 (a step's id is chosen by step_id)"),
+        ("step=7", "no turn has step=7; allowed: 0"),
+    ],
+)
+def test_rows_that_no_turn_can_have_are_refused(load: Load, tag: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(HEAD + "thresholds: ['wer{voice=rsm} < 8%']")
-    assert "no turn has voice=rsm; did you mean 'rms'?; allowed: rms" in caught.value.message
+        load(f"name: t\nconversation: [{{say: balance-rms, id: greet}}]\nthresholds: ['wer{{{tag}}} < 8%']")
+    assert said in caught.value.message
 
 
 def test_goodput_needs_objectives(load: Load) -> None:

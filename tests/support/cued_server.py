@@ -3,9 +3,9 @@
 The script is the JSON file that the address names: `ws://HOST:PORT/v1/realtime?script=FILE`, an object with some of
 `ready`, `onset`, `heard`, `commit` and `create`.
 `ready` is a list of `[delay_ms, message]`, played once the session is configured; `answers` is one that is played in
-place of `session.updated`. A message `{"raw": TEXT}` is sent as TEXT, and `{"close": CODE}` closes the connection.
-The others hold such a list for each time that it happens: the caller begins to be loud, was quiet for 100 ms after
-it, commits, asks for a response.
+place of `session.updated`. A message `{"raw": TEXT}` is sent as TEXT, `{"binary": BASE64}` as bytes, and `{"close":
+CODE}` closes the connection. The others hold such a list for each time that it happens: the caller begins to be loud,
+was quiet for 100 ms after it, commits, asks for a response.
 """
 
 from __future__ import annotations
@@ -83,6 +83,9 @@ class Call:
     async def send(self, message: dict[str, Any]) -> None:
         if "close" in message:
             await self.socket.close(message["close"])
+            return
+        if "binary" in message:
+            await self.socket.send(base64.b64decode(message["binary"]))
             return
         await self.socket.send(message["raw"] if "raw" in message else json.dumps(message))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,24 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def voice_server(**options: Any) -> Iterator[str]:
-    """The independent voice server; gives its URL. It stops when its standard input closes."""
+    """The independent voice server; gives its URL.
+
+    Without options it is the one that all tests of this process share: its calls know nothing of each other. With
+    options it is one of its own, which stops at the end.
+    """
+    if not options:
+        yield _shared_voice_server()
+        return
     with _server("voice_server.py", options) as url:
         yield url
+
+
+@cache
+def _shared_voice_server() -> str:
+    server = _server("voice_server.py", {})
+    url = server.__enter__()
+    atexit.register(server.__exit__, None, None, None)
+    return url
 
 
 @contextmanager

@@ -39,8 +39,8 @@ def until(true: Callable[[], bool]) -> None:
             gevent.sleep(0.02)
 
 
-def received(server: SealedServer) -> list[tuple[str, Message]]:
-    """Messages that come within a short time."""
+def received(server: SealedServer, least: int = 0) -> list[tuple[str, Message]]:
+    """At least so many messages, and what else comes shortly after; without any to wait for, within a longer time."""
     found: list[tuple[str, Message]] = []
 
     def listen() -> None:
@@ -48,7 +48,8 @@ def received(server: SealedServer) -> list[tuple[str, Message]]:
             found.append(server.recv_from_client())
 
     listener = gevent.spawn(listen)
-    gevent.sleep(0.5)
+    until(lambda: len(found) >= least)
+    gevent.sleep(0.1 if least else 0.5)
     listener.kill()
     return found
 
@@ -56,7 +57,7 @@ def received(server: SealedServer) -> list[tuple[str, Message]]:
 def test_a_worker_with_the_token_is_heard_and_hears(server: SealedServer) -> None:
     client = SealedClient("127.0.0.1", server.port, "one", TOKEN)
     client.send(Message(messages.HELLO, {"pid": 1}, "one"))
-    ((sender, message),) = received(server)
+    ((sender, message),) = received(server, 1)
     assert (sender, message.type, message.data) == ("one", messages.HELLO, {"pid": 1})
     server.send_to_client(Message("ack", {"index": 0}, "one"))
     with gevent.Timeout(5):
@@ -107,7 +108,7 @@ def test_a_message_that_is_none_is_dropped_though_its_sender_is_known(server: Se
     client.socket.send(body)
     client.send(Message("client_ready", "2.43.0", "one"))
     client.send(Message("stats", {}, "one"))
-    assert [message.type for _, message in received(server)] == ["client_ready"]
+    assert [message.type for _, message in received(server, 1)] == ["client_ready"]
     assert server.unreadable == 1
     client.close(linger=0)
 

@@ -121,6 +121,8 @@ _spoken_numbers: Step = substituted(
     (r"(?<=[a-z])-(?=[a-z])", " "),
     (rf"\b(?:a|an) ({_MAGNITUDE})\b", r"one \1"),
     (r"\b(?:nought|naught)\b", "zero"),
+    (r"\bdouble oh\b", "zero zero"),
+    (r"\btriple oh\b", "zero zero zero"),
     (rf"\bdouble ({_UNITS}|oh|o|[a-z]|\d)\b", r"\1 \1"),
     (rf"\btriple ({_UNITS}|oh|o|[a-z]|\d)\b", r"\1 \1 \1"),
     # Oh is a zero among digits: "two oh five", "oh three two".

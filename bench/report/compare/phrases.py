@@ -65,7 +65,8 @@ def relative(row: MetricDifference, value: float | None) -> str:
 def relative_limits(row: MetricDifference) -> str:
     if row.low is None or row.high is None or row.relative(row.low) is None:
         return ""
-    return f"{relative(row, row.low).removesuffix(' %')}..{relative(row, row.high)}"
+    low, high = relative(row, row.low), relative(row, row.high)
+    return "" if MISSING in {low, high} else f"{low.removesuffix(' %')}..{high}"
 
 
 def counts_sentence(pair: Pair, base: str) -> str:

@@ -268,4 +268,10 @@ def _warnings(report: GateReport, run: View) -> list[str]:
     measured = int(run.measured.sum())
     if measured < usual / 2:
         said.append(f"the run has {amount(measured, 'turn')}, less than half of the usual {usual:,.0f}")
+    targets = len(run.run.manifest.targets)
+    if targets > 1:
+        said.append(
+            f"the {targets} targets of the run are judged together, so that a change of one shows as a part of it: "
+            "bench site judges each by itself"
+        )
     return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bench.report.compare.findings import Comparison
 from bench.report.compare.html import render_html
 from bench.report.compare.matters import Matters
 from bench.report.compare.measures import measures, sample
+from bench.report.compare.phrases import limits, relative_limits
 from bench.report.compare.text import render_markdown, render_text
 from bench.report.compare.write import write_comparison
 from bench.report.findings_differences import MetricDifference
@@ -207,3 +209,11 @@ def test_charts_have_a_row_for_each_interval(runs: dict[str, Run]) -> None:
     assert relative.zero < first.x
     assert first.style == "worse"
     assert all(relative.left <= each.low <= each.high <= relative.right for each in relative.rows)
+
+
+def test_limits_of_a_difference_that_is_infinite_are_left_out() -> None:
+    never = MetricDifference(
+        measure="first_audible_ms: p95", metric="first_audible_ms", title="first audible", fold="p95", unit="ms",
+        a=900.0, b=math.inf, value=math.inf, low=math.inf, high=math.inf,
+    )  # fmt: skip
+    assert (limits(never), relative_limits(never)) == ("", "")

@@ -18,6 +18,7 @@ from bench.store.manifest import write_manifest
 from bench.store.reader import read_run
 from tests.report.build import START
 from tests.report.compare.build import run_of
+from tests.site.nights import name_of, night_run
 
 NIGHTS = 9
 
@@ -111,3 +112,11 @@ def test_why_a_run_cannot_be_used_is_annotated_once(tmp_path: Path) -> None:
     errors = [line for line in annotations_of(found) if line.startswith("::error")]
     assert len(errors) == 1
     assert errors[0].endswith("there is nothing to judge")
+
+
+def test_targets_of_one_run_are_said_to_be_judged_together(tmp_path: Path) -> None:
+    for night in range(4):
+        night_run(tmp_path, night, calls=18)
+    found = judged(tmp_path, name_of(3))
+    assert [each for each in found.warnings if "the 3 targets of the run are judged together" in each]
+    assert "judged together" in render_text(found)
