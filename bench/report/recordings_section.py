@@ -62,5 +62,5 @@ def _row(name: str, end: RecordingEnd, doubts: int) -> Row:
         else f"{number(ends.earliest_ms)} to {number(ends.latest_ms)} ms",
         MISSING if ends is None else "sharp to 30 ms" if ends.is_sharp(end.end_ms) else ends.off_by(end.end_ms),
         MISSING if end.annotated == UNKNOWN else end.annotated,
-        amount(doubts, "doubt") if doubts else MISSING,
+        amount(doubts, "doubt") if doubts else "no doubts",
     )
