@@ -50,10 +50,12 @@ def charts(view: View) -> Charts:
     )
 
 
-def headline(view: View) -> Metric | None:
-    """The latency that stands for the run: first audible, or the nearest thing that was measured."""
+def headline(view: View, part: Mask | None = None) -> Metric | None:
+    """The latency that stands for the run, or for a part of its turns: first audible, or the nearest thing that was
+    measured."""
     preferred = headline_latencies()
-    measured = (metric for metric in preferred if (view.answered & ~np.isnan(view.turn[metric.name])).any())
+    answered = view.answered if part is None else view.answered & part
+    measured = (metric for metric in preferred if (answered & ~np.isnan(view.turn[metric.name])).any())
     return next(measured, preferred[0] if len(view.turns) else None)
 
 

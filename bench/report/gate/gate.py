@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bench import __version__
 from bench.errors import ExitCode
-from bench.measure.metrics import METRICS
+from bench.measure.metrics import METRICS, Metric
 from bench.report.chartdata import headline
 from bench.report.compare.comparison import card_of, titled
 from bench.report.compare.findings import RunCard
@@ -29,11 +29,12 @@ from bench.report.gate.window import JUDGED_RUNS, Baseline, Window
 from bench.report.phrases import amount
 from bench.report.stats import Codes, Estimate, percentiles, pooled
 from bench.report.verdict import EXIT_CODES
-from bench.report.view import View
+from bench.report.view import View, equals
 from bench.scenario.threshold_grammar import Measure
 
 ALPHA, POWER = 0.05, 0.8
 Z95 = 1.959963984540054
+TARGET = "target"
 USUAL = ("error_rate", "session_error_rate", "stall_rate", "task_success", "goodput", "wer", "cost_per_minute_usd")
 
 
@@ -51,8 +52,18 @@ class Settings:
 
 
 def usual_measures(view: View) -> list[Measure]:
-    """The family of the gate: few measures, since each more makes the others blunter."""
-    metric = headline(view)
+    """The family of the gate: few measures, since each more makes the others blunter; of several targets for each."""
+    names = [target.name for target in view.run.manifest.targets if target.name is not None]
+    if len(names) < 2:
+        return _usual(headline(view))
+    return [
+        replace(measure, tags=((TARGET, name),))
+        for name in names
+        for measure in _usual(headline(view, equals(view.turns, TARGET, name)))
+    ]
+
+
+def _usual(metric: Metric | None) -> list[Measure]:
     latency = [f"{metric.name}: p50", f"{metric.name}: p95"] if metric is not None else []
     return measures([*latency, *USUAL])
 
@@ -269,9 +280,10 @@ def _warnings(report: GateReport, run: View) -> list[str]:
     if measured < usual / 2:
         said.append(f"the run has {amount(measured, 'turn')}, less than half of the usual {usual:,.0f}")
     targets = len(run.run.manifest.targets)
-    if targets > 1:
+    pooled_ones = [row.measure for row in report.family if f"{TARGET}=" not in row.measure]
+    if targets > 1 and pooled_ones:
         said.append(
-            f"the {targets} targets of the run are judged together, so that a change of one shows as a part of it: "
-            "bench site judges each by itself"
+            f"{', '.join(pooled_ones)}: the {targets} targets of the run are judged together, so that a change of one "
+            "shows as a part of it; name one: --metric 'METRIC{target=NAME}'"
         )
     return said

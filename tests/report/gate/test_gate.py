@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.report.compare.matters import Matters
+from bench.report.compare.measures import measures
 from bench.report.gate.findings import GateReport
 from bench.report.gate.gate import Settings, gate, usual_measures
 from bench.report.gate.text import annotations_of, render_junit, render_step_summary, render_text
@@ -18,7 +19,7 @@ from bench.store.manifest import write_manifest
 from bench.store.reader import read_run
 from tests.report.build import START
 from tests.report.compare.build import run_of
-from tests.site.nights import name_of, night_run
+from tests.site.nights import REGRESSION, TARGETS, name_of, night_run
 
 NIGHTS = 9
 
@@ -114,9 +115,26 @@ def test_why_a_run_cannot_be_used_is_annotated_once(tmp_path: Path) -> None:
     assert errors[0].endswith("there is nothing to judge")
 
 
-def test_targets_of_one_run_are_said_to_be_judged_together(tmp_path: Path) -> None:
+def test_each_target_of_a_run_is_judged_by_its_own_nights(tmp_path: Path) -> None:
+    slower = REGRESSION + 1
+    for night in (*range(REGRESSION - 5, REGRESSION), slower):
+        night_run(tmp_path, night)
+    found = judged(tmp_path, name_of(slower))
+    assert found.verdict == "regression"
+    assert {row.measure for row in found.family if row.verdict == "regression"} <= {
+        f"first_audible_ms{{target=brio}}: {fold}" for fold in ("p50", "p95")
+    }
+    assert {row.measure.partition("target=")[2].partition("}")[0] for row in found.family} == set(TARGETS)
+    assert "(target brio)" in found.reasons[0]
+    assert not [each for each in found.warnings if "judged together" in each]
+
+
+def test_targets_that_a_metric_pools_are_said_to_be_judged_together(tmp_path: Path) -> None:
     for night in range(4):
         night_run(tmp_path, night, calls=18)
-    found = judged(tmp_path, name_of(3))
-    assert [each for each in found.warnings if "the 3 targets of the run are judged together" in each]
+    view = view_of(read_run(tmp_path / name_of(3)))
+    settings = Settings(measures(["first_audible_ms: p50", "wer{target=brio}"]), Matters())
+    found = gate(view, window_of(view, ["last:7"]), "last:7", settings)
+    (said,) = [each for each in found.warnings if "the 3 targets of the run are judged together" in each]
+    assert said.startswith("first_audible_ms: p50: ")
     assert "judged together" in render_text(found)
