@@ -1,7 +1,7 @@
 """The doubts about the recordings of a run and how sharp their ends are, each file judged once.
 
 In: fixtures. Out: for each, sentences in numbers, none for a recording that can be trusted, and the times between which
-its speech may end, which is no doubt. Trap: the cache is a convenience. One that cannot be read or written costs time
+its speech may end, which is a note. Trap: the cache is a convenience. One that cannot be read or written costs time
 and nothing else, and nothing is written beside a catalogue.
 """
 

@@ -212,9 +212,9 @@ class OpenAIDialect(Dialect):
         self._received_bytes: dict[str | None, int] = {}
         self._carry: dict[str | None, bytes] = {}
         self._shape_seen = False
+        """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
         self._spoken: str | None = None
         """Another dialect, of the same shape, that the server's first session object is in."""
-        """A piece of a reply came under our shape's name, so that the other's are a server's second spelling."""
 
     def renew(self) -> None:
         super().renew()

@@ -36,7 +36,7 @@ class Spoken:
     fixture: Fixture
     doubts: tuple[str, ...]
     sharpness: str
-    """How sharp the end is, in words; it is no doubt."""
+    """How sharp the end is, in words; a note, not a doubt."""
 
 
 def spoken(body: bytes, name: str, folder: Path, language: str = "en") -> Spoken:

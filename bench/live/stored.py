@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bench.report.phrases import VERDICT_MEANINGS
+from bench.report.phrases import meaning_of
 from bench.store.columns import pandas_type
 from bench.store.folder import RunFolder
 from bench.store.isolation import marked
@@ -41,7 +41,7 @@ def verdict_of(manifest: Manifest) -> dict[str, Any] | None:
     return {
         "name": manifest.verdict,
         "exit_code": manifest.exit_code,
-        "meaning": VERDICT_MEANINGS.get(manifest.verdict, ""),
+        "meaning": meaning_of(manifest.verdict, several=len(manifest.targets) > 1),
         "reasons": manifest.reasons,
     }
 

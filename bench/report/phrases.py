@@ -83,7 +83,7 @@ def signed(value: float | None, unit: str, decimals: int = 0) -> str:
 
 def signed_limits(low: float | None, high: float | None, unit: str, decimals: int = 0) -> str:
     """`+27..+66 ms`; nothing where there are none, or where both are infinite."""
-    if low is None or high is None or (math.isinf(low) and low == high):
+    if low is None or high is None or (math.isinf(low) and math.isinf(high)):
         return ""
     bare = signed(low, unit, decimals).removesuffix(f" {unit}").removesuffix(" pp")
     return f"{bare}..{signed(high, unit, decimals)}"
@@ -206,10 +206,16 @@ def no_words(scenario: dict[str, Any], expected: int) -> str:
 
 
 def verdict_meaning(summary: Summary) -> str:
-    """What the verdict says of the numbers; of several targets, one that is away leaves those of the others."""
-    if summary.verdict.name == "unreachable" and summary.targets is not None and summary.turns.answered:
+    """What the verdict says of the numbers."""
+    several = summary.targets is not None and summary.turns.answered > 0
+    return meaning_of(summary.verdict.name, several=several)
+
+
+def meaning_of(verdict: str, *, several: bool) -> str:
+    """The same; of `several` targets, one that is away leaves the numbers of the others."""
+    if verdict == "unreachable" and several:
         return "A target could not be reached; the numbers describe the others."
-    return VERDICT_MEANINGS.get(summary.verdict.name, "")
+    return VERDICT_MEANINGS.get(verdict, "")
 
 
 def verdict_line(verdict: VerdictInfo) -> str:

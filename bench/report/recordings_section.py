@@ -1,6 +1,6 @@
 """Where speech ends in each recording of a run, and how sharp that is, as a section of the report.
 
-In: the recordings of a `Summary`. Out: a `Section` with a table, the least sharp first. Trap: a range is no doubt.
+In: the recordings of a `Summary`. Out: a `Section` with a table, the least sharp first. Trap: a range is no warning.
 Every voice dies away, and latencies count from one moment of it.
 """
 
@@ -16,8 +16,8 @@ from bench.store.manifest import RecordingEnd
 MOST_ROWS, BRIEF_ROWS = 200, 4
 SAID = (
     "The end of speech is zero of every latency. The range says between which times it may be by the sound itself: "
-    "from where it was last loud to where it is gone. It is no doubt about the end. Where it reaches further than 30 "
-    "ms, the end is not sharp, and the latencies of its turns are as uncertain."
+    "from where it was last loud to where it is gone. It is a note and no warning. Where it reaches further than 30 ms "
+    "from the end, the end is not sharp, and the latencies of its turns are as uncertain."
 )
 
 
@@ -62,5 +62,5 @@ def _row(name: str, end: RecordingEnd, doubts: int) -> Row:
         else f"{number(ends.earliest_ms)} to {number(ends.latest_ms)} ms",
         MISSING if ends is None else "sharp to 30 ms" if ends.is_sharp(end.end_ms) else ends.off_by(end.end_ms),
         MISSING if end.annotated == UNKNOWN else end.annotated,
-        amount(doubts, "doubt") if doubts else MISSING,
+        amount(doubts, "doubt") if doubts else "no doubts",
     )

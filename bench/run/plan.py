@@ -52,8 +52,8 @@ def recording_ends(fixtures: Mapping[str, Fixture], checks: Mapping[str, Recordi
     return {
         name: RecordingEnd(
             end_ms=fixture.speech_end_ms,
-            earliest_ms=None if (ends := checks[name].ends) is None else ends.earliest_ms,
-            latest_ms=None if ends is None else ends.latest_ms,
+            earliest_ms=None if (ends := checks[name].ends) is None else round(ends.earliest_ms, 3),
+            latest_ms=None if ends is None else round(ends.latest_ms, 3),
             annotated=fixture.annotated,
         )
         for name, fixture in fixtures.items()

@@ -47,13 +47,14 @@ def test_the_shipped_catalogue_holds_up() -> None:
     fixtures = catalogue.fixtures.values()
     assert len(fixtures) >= 44
     assert {"balance-rms", "order-status-slt"} <= set(catalogue.fixtures)
-    voices = {fixture.voice for fixture in fixtures}
+    made = [fixture for fixture in fixtures if fixture.caller != "human"]  # a person's are as they were recorded
+    voices = {fixture.voice for fixture in made}
     assert {voice for voice in voices if not voice.startswith("espeak-")} == {"rms", "slt", "awb", "kal16"}
     assert {fixture.accent for fixture in fixtures if fixture.language == "en"} == ENGLISH
     assert {fixture.language for fixture in fixtures} == {"en", "es", "fr", "de", "it", "pt", "zh"}
     assert max(fixture.duration_ms for fixture in fixtures) >= 12_000
     assert sum(fixture.file.stat().st_size for fixture in fixtures) < 20e6
-    for fixture in fixtures:
+    for fixture in made:
         assert 100 <= fixture.speech_start_ms <= 200
         shortest = SHORT_TAILS_MS.get(fixture.id, 150)
         assert shortest <= fixture.duration_ms - fixture.speech_end_ms <= 250, fixture.id
@@ -64,6 +65,7 @@ def test_the_shipped_catalogue_holds_up() -> None:
         "id": "balance-rms",
         "accent": catalogue.get("balance-rms").accent,
         "voice": catalogue.get("balance-rms").voice,
+        "caller": "synthetic",
         "speech_s": "2.37",
         "text": catalogue.get("balance-rms").text,
     }

@@ -12,7 +12,7 @@ from bench.live.tail import SpoolTail
 from bench.report.summary import summarise
 from bench.store.finish import finish_run
 from bench.store.folder import RunFolder
-from bench.store.manifest import read_manifest
+from bench.store.manifest import CalledTarget, read_manifest
 from tests.report import build
 
 BOUNDS = ["first_audible_ms: p95 < 900ms", "ttft_ms{accent=scottish}: p50 < 5s", "barge_in_stop_ms: p99 < 1s"]
@@ -133,3 +133,11 @@ def test_a_verdict_is_there_once_the_report_is(tmp_path: Path) -> None:
     assert found is not None
     assert (found["name"], found["exit_code"], found["reasons"]) == ("failed", 1, ["why"])
     assert found["meaning"]
+
+
+@pytest.mark.parametrize(("names", "said"), [(("a",), "The target could"), (("a", "b"), "A target could")])
+def test_one_of_several_targets_that_is_away_is_not_the_target(names: tuple[str, ...], said: str) -> None:
+    targets = [CalledTarget(name=name, url="ws://h.example/") for name in names]
+    found = verdict_of(build.manifest(targets=targets, target=targets[0], verdict="unreachable", exit_code=8))
+    assert found is not None
+    assert found["meaning"].startswith(said)

@@ -77,9 +77,9 @@ def test_how_sharp_each_end_is_stands_in_the_report_and_changes_no_verdict(tmp_p
     summary = summarise(run)
     (table,) = recordings_section(summary).tables
     assert [(row.title, *(cell.value for cell in row.cells)) for row in table.rows] == [
-        ("balance", "2,521", "2,498 to 2,570 ms", "up to 49 ms too long or 23 ms too short", "by level", "-"),
+        ("balance", "2,521", "2,498 to 2,570 ms", "up to 49 ms too long or 23 ms too short", "by level", "no doubts"),
         ("yes", "812", "800 to 830 ms", "sharp to 30 ms", "-", "1 doubt"),
-        ("reset", "3,100", "by hand", "-", "by hand", "-"),
+        ("reset", "3,100", "by hand", "-", "by hand", "no doubts"),
     ]
     assert (summary.verdict, summary.health.trust) == (without.verdict, without.health.trust)
     run.manifest.recording_doubts = {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from bench.facts.timeline import Timeline
@@ -169,10 +170,7 @@ ODD_IDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("manual", [False, True], ids=["heard", "push to talk"])
-@pytest.mark.parametrize("name", ODD_IDS)
-def test_ids_that_come_again_lose_nothing(server: str, tmp_path: Path, name: str, manual: bool) -> None:
-    names = ODD_IDS[name]
+def with_ids(server: str, folder: Path, names: dict[str, Any], manual: bool) -> test_attribution_calls.Measured:
     onset = [event("input_audio_buffer.speech_started", item_id="u")]
     taken = [[(0, {"type": "input_audio_buffer.committed", "item_id": f"u{n}"}), understood(f"u{n}")] for n in (1, 2)]
     if manual:
@@ -180,7 +178,25 @@ def test_ids_that_come_again_lose_nothing(server: str, tmp_path: Path, name: str
         script["create"] = [named(reply(f"r{n}"), **names) for n in (1, 2)]
     else:
         script = {"onset": [named(onset, **names)] * 2, "heard": [named(turn(n), **names) for n in (1, 2)]}
-    found = play_against(server, tmp_path, manual=manual, pause="600ms", **script)
+    return play_against(server, folder, manual=manual, pause="600ms", **script)
+
+
+@pytest.fixture(scope="module")
+def odd_calls(server: str, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], gevent.Greenlet]:
+    """A call with each kind of odd ids, all at the same time."""
+    return {
+        (name, manual): gevent.spawn(with_ids, server, tmp_path_factory.mktemp("ids"), names, manual)
+        for name, names in ODD_IDS.items()
+        for manual in (False, True)
+    }
+
+
+@pytest.mark.parametrize("manual", [False, True], ids=["heard", "push to talk"])
+@pytest.mark.parametrize("name", ODD_IDS)
+def test_ids_that_come_again_lose_nothing(
+    odd_calls: dict[tuple[str, bool], gevent.Greenlet], name: str, manual: bool
+) -> None:
+    found = odd_calls[name, manual].get()
     test_attribution_calls.assert_two_good_turns(found)
     if not manual:
         assert all(row.endpoint_ms is not None for row in found.turns)

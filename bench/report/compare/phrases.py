@@ -34,13 +34,17 @@ def name_of(row: MetricDifference) -> str:
 
 
 def change(row: MetricDifference) -> str:
-    """`+46 ms`."""
-    return signed(row.value, row.unit, row.decimals)
+    """`+46 ms`; "-" where it is never in both, which says nothing of their difference."""
+    return MISSING if _never_in_both(row) else signed(row.value, row.unit, row.decimals)
 
 
 def limits(row: MetricDifference) -> str:
     """`+27..+66 ms`; nothing where there are none."""
-    return signed_limits(row.low, row.high, row.unit, row.decimals)
+    return "" if _never_in_both(row) else signed_limits(row.low, row.high, row.unit, row.decimals)
+
+
+def _never_in_both(row: MetricDifference) -> bool:
+    return row.a == row.b == math.inf
 
 
 def bare(row: MetricDifference, text: str) -> str:
@@ -84,6 +88,8 @@ def row_sentence(row: MetricDifference, letter: str, base: str) -> str:
         return f"{said}: not compared, {row.refused}"
     if row.value is None:
         return f"{said}: too few rows to compare"
+    if _never_in_both(row):
+        return f"{said}: {row.verdict}; in both so many turns were not answered that it is never (∞)"
     if row.value is not None and math.isinf(row.value):
         late = letter if row.value > 0 else base
         return f"{said}: {row.verdict}; in {late} so many turns were not answered that it is never (∞)"

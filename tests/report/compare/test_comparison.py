@@ -17,7 +17,7 @@ from bench.report.compare.findings import Comparison
 from bench.report.compare.html import render_html
 from bench.report.compare.matters import Matters
 from bench.report.compare.measures import measures, sample
-from bench.report.compare.phrases import limits, relative_limits
+from bench.report.compare.phrases import change, limits, relative_limits, row_sentence
 from bench.report.compare.text import render_markdown, render_text
 from bench.report.compare.write import write_comparison
 from bench.report.findings_differences import MetricDifference
@@ -211,9 +211,19 @@ def test_charts_have_a_row_for_each_interval(runs: dict[str, Run]) -> None:
     assert all(relative.left <= each.low <= each.high <= relative.right for each in relative.rows)
 
 
-def test_limits_of_a_difference_that_is_infinite_are_left_out() -> None:
+@pytest.mark.parametrize(
+    ("a", "low", "high", "said"),
+    [
+        (900.0, math.inf, math.inf, "in B so many turns"),
+        (900.0, -math.inf, math.inf, "in B so many turns"),
+        (math.inf, 0.0, 0.0, "in both so many turns"),
+    ],
+)
+def test_what_is_never_has_no_limits_and_is_said_in_words(a: float, low: float, high: float, said: str) -> None:
     never = MetricDifference(
         measure="first_audible_ms: p95", metric="first_audible_ms", title="first audible", fold="p95", unit="ms",
-        a=900.0, b=math.inf, value=math.inf, low=math.inf, high=math.inf,
+        a=a, b=math.inf, value=0.0 if a == math.inf else math.inf, low=low, high=high,
     )  # fmt: skip
     assert (limits(never), relative_limits(never)) == ("", "")
+    assert said in row_sentence(never, "B", "A")
+    assert change(never) == ("-" if a == math.inf else "+∞ ms")
