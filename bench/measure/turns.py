@@ -93,7 +93,8 @@ def measure_but_words(
         )
     )
     outcome = with_tool_errors(outcome, turn, uses)
-    spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, heard.error == "timeout")
+    overdue = heard.error == "timeout" or (heard.error == "closed" and turn.transcription_cut)
+    spoken = Spoken(heard.usage, heard.transcribed_items, heard.unbilled_items, overdue)
     spoken = spoken.as_told(replies)
     cost = cost_of(timeline, priced_model(timeline, book, known), replies, spoken, book)
     own_model = timeline.transcription_model if timeline.transcription_expected else None

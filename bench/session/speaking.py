@@ -117,13 +117,14 @@ class Speaking(Line):
         tracker = self.tracker
         lost = self._lost_ns(turn.speech_end_ns)
         awake_ns = time.monotonic_ns() - lost
-        ended = self._ended("turn")
         turn_over = tracker.over(awake_ns)
         if turn_over is not None and tracker.over(_NEVER_NS) is None:
             self._read_up()
             turn_over = tracker.over(awake_ns)
         if turn_over == "completed" and self._microphone.speaking:
             turn_over = None
+        # Asked for last: a server may hang up once all was answered, also in the same breath.
+        ended = turn_over != "completed" and self._ended("turn")
         if turn_over is not None:
             self._end(turn, turn_over)
         elif ended or self.timeline.stopped:

@@ -224,9 +224,20 @@ def test_a_response_that_a_server_makes_again_by_itself_answers_the_turn(
 
 
 @pytest.mark.parametrize(("code", "status"), [(1000, "ok"), (1001, "failed"), (1011, "failed")])
-def test_a_server_may_hang_up_when_all_was_answered(server: str, tmp_path: Path, code: int, status: str) -> None:
+@pytest.mark.parametrize("after_ms", [0.0, 50.0])
+def test_a_server_may_hang_up_when_all_was_answered(
+    server: str, tmp_path: Path, code: int, status: str, after_ms: float
+) -> None:
     long = audio("r2", "i2", TONE + SILENCE * 5)
-    last = [*took_in("u2"), created("r2", 60), words("r2"), long, done("r2"), understood("u2"), (50.0, {"close": code})]
+    last = [
+        *took_in("u2"),
+        created("r2", 60),
+        words("r2"),
+        long,
+        done("r2"),
+        understood("u2"),
+        (after_ms, {"close": code}),
+    ]
     found = play_against(server, tmp_path, heard=[turn(1), last])
     test_attribution_calls.assert_two_good_turns(found)
     assert (found.call.status, found.call.close_code) == (status, code)
@@ -236,6 +247,7 @@ def test_a_transcription_that_the_end_of_the_call_cut_off_did_not_time_out(serve
     unheard = [*took_in("u1"), *reply("r1")]
     found = play_against(server, tmp_path, heard=[[*unheard, (50.0, {"close": 1011})]])
     assert (found.turns[0].status, found.turns[0].transcription_error) == ("ok", "closed")
+    assert "transcription" in (found.turns[0].cost_unknown or ""), "what was written down may be billed all the same"
     found = play_against(server, tmp_path, heard=[unheard, turn(2)], pause="800ms")
     assert [row.transcription_error for row in found.turns] == ["timeout", None]
 
