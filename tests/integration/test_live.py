@@ -14,6 +14,7 @@ import pytest
 from bench.errors import ExitCode
 from tests.support.live import ENDLESS, ask, at, live_run, shown_when, states
 from tests.support.processes import bench, voice_server
+from tests.support.runs import free_port
 
 LOAD = ["--set", "load.callers=3", "--set", "load.sessions=3", "--threshold", "first_audible_ms: p50 < 5s"]
 
@@ -90,7 +91,7 @@ def test_a_reader_stops_the_run_as_ctrl_c_does(scenario: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_the_page_waits_for_a_run_that_waits_for_workers(scenario: Path, tmp_path: Path) -> None:
-    words = ["--master", "--bind", "127.0.0.1:0", "--url", "ws://127.0.0.1:9/"]
+    words = ["--master", "--bind", f"127.0.0.1:{free_port()}", "--url", "ws://127.0.0.1:9/"]
     with live_run(scenario, "--out", tmp_path / "run", *words) as (run, page):
         shown = shown_when(page, lambda seen: any("waiting" in note for note in seen["notes"]))
         refused = ask(at(page, "/stop"), "POST")
