@@ -96,7 +96,7 @@ def gate(run: View, window: Window, baseline: str, settings: Settings) -> GateRe
     report.false_alarms = (
         false_alarms([each for each in judged if each is not None], settings.alpha) if report.family else None
     )
-    return report.model_copy(update={**_decided(report, settings), "warnings": _warnings(report, run)})
+    return report.model_copy(update={**_decided(report, settings), "warnings": _warnings(report, run, settings)})
 
 
 def night_of(found: Sample) -> Night | None:
@@ -263,7 +263,7 @@ def _decided(report: GateReport, settings: Settings) -> dict[str, object]:
     return {"verdict": verdict, "exit_code": int(code), "reasons": reasons}
 
 
-def _warnings(report: GateReport, run: View) -> list[str]:
+def _warnings(report: GateReport, run: View, settings: Settings) -> list[str]:
     said = [
         not_back_sentence(row)
         for row in report.family
@@ -280,10 +280,10 @@ def _warnings(report: GateReport, run: View) -> list[str]:
     if measured < usual / 2:
         said.append(f"the run has {amount(measured, 'turn')}, less than half of the usual {usual:,.0f}")
     targets = len(run.run.manifest.targets)
-    pooled_ones = [row.measure for row in report.family if f"{TARGET}=" not in row.measure]
-    if targets > 1 and pooled_ones:
+    pooled_names = [each.named for each in settings.measures if TARGET not in dict(each.tags)]
+    if targets > 1 and pooled_names:
         said.append(
-            f"{', '.join(pooled_ones)}: the {targets} targets of the run are judged together, so that a change of one "
+            f"{', '.join(pooled_names)}: the {targets} targets of the run are judged together, so that a change of one "
             "shows as a part of it; name one: --metric 'METRIC{target=NAME}'"
         )
     return said
